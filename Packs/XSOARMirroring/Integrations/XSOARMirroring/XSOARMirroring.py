@@ -1,0 +1,1622 @@
+import demistomock as demisto
+from CommonServerPython import *
+
+from CommonServerUserPython import *
+
+"""Mirrors incidents between two Cortex XSOAR tenants.
+
+Read from top to bottom: constants, settings, client, times and ids, fetch, what the mirror remembers, in, out, schema,
+War Room commands, Test, main. Functions that decide are pure and take plain data; `demisto` is touched only by the
+functions whose names end in _command, by the few that keep state or files, and by main.
+
+Times are integers: nanoseconds since 1970 where they come from an incident or an entry (`_ns`), milliseconds where they
+are kept or asked for (`_ms`), since an XSOAR 8 tenant knows no finer time than that.
+"""
+
+import hashlib
+import secrets
+import string
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from urllib.parse import quote, urlsplit, urlunsplit
+
+""" CONSTANTS """
+
+BRAND = "XSOAR Mirroring"  # The sourceBrand of the incidents that this integration creates.
+
+DIRECTIONS = {"None": "", "Incoming": "In", "Outgoing": "Out", "Incoming And Outgoing": "Both"}
+CATEGORIES = ("notes", "chats", "attachments")
+DEFAULT_COLUMNS = ["id", "name", "type", "status", "severity", "owner", "occurred"]
+
+MAX_FETCH_LIMIT = 200
+LOOK_BACK_LIMIT_MINUTES = 1440
+SEARCH_PAGE = 500
+SEARCH_PAGE_LIMIT = 1000  # XSOAR REST API: a search gives no more than 1,000 incidents a page.
+ENTRY_PAGE = 1000
+ENTRY_PAGE_SMALLEST = 50  # No tenant is known to cap a page of entries below this; a shorter page is the last one.
+RETRY_PAUSES = (0.5, 1.0)  # Seconds before the second and the third try of a call.
+RETRY_AFTER_LIMIT = 10.0  # Seconds. A remote that asks for a longer pause is left alone until the next round.
+SAVE_PAUSES = (0.2, 0.4, 0.8, 1.6)  # Seconds before the next try of a save that met another's change.
+CONTEXT_TRIES = 5
+MODIFIED_OVERLAP_MS = 120_000  # How late a change may appear in the remote's search index and still be found.
+MINUTE_MS = 60_000
+MAX_NAME_BYTES = 200
+
+# What a fetched incident takes over from the remote one besides its custom fields. The rest is in rawJSON, for mappers.
+FETCHED_FIELDS = ("name", "type", "severity", "owner", "details", "occurred", "phase", "dueDate", "playbookId")
+
+# Keys that the remote server owns. They are never written, whatever an outgoing mapper sends.
+SERVER_OWNED_FIELDS = frozenset(
+    "id version modified created autime cacheVersn sizeInBytes syncHash indexName numericId shardid sequenceNumber primaryTerm "
+    "account activated activatingingUserId attachment canvases changeStatus closed closingUserId droppedCount exported "
+    "feedBased hasRole insights investigationId isDebug isPlayground lastJobRunTime lastOpen linkedCount linkedIncidents "
+    "notifyTime openDuration parent playbookId previousRoles rawCategory rawCloseReason rawJSON rawName rawPhase rawType "
+    "retained roles runStatus sla sortValues sourceBrand sourceInstance status allRead allReadWrite todoTaskIds "
+    "in_mirror_error out_mirror_error".lower().split()
+)
+SERVER_OWNED_PREFIXES = ("dbot", "xsoar", "haintegration", "haoriginal")
+
+# What a remote error means, as far as the code must know it. The message tells a person.
+RATE_LIMIT, BUSY, UNREACHABLE, REFUSED_KEY, NOT_API, NOT_FOUND, CONFLICT, CLOSED, REJECTED = (
+    "rate limit",
+    "busy",
+    "unreachable",
+    "refused key",
+    "not an API",
+    "not found",
+    "conflict",
+    "closed",
+    "rejected",
+)
+
+
+""" SETTINGS """
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The parameters of the instance, checked and typed. See `parse_settings`."""
+
+    instance: str
+    api_root: str
+    api_key: str
+    key_id: str
+    advanced_key: bool
+    verify: bool
+    proxy: bool
+    max_fetch: int
+    query: str
+    first_fetch: str
+    look_back_ms: int
+    categories: tuple[str, ...]
+    tags: tuple[str, ...]
+    mirror_tags: tuple[str, ...]
+    direction: str
+    close_in: bool
+    close_out: bool
+    skip_own: bool
+    mirror_playbook: bool
+    history: bool
+    debug: bool
+
+
+def parse_settings(params: dict[str, Any], instance: str) -> Settings:
+    """Return the settings of an instance.
+
+    Args:
+        params: what `demisto.params()` gives.
+        instance: the name of the instance.
+
+    Raises:
+        ValueError: a parameter is missing or wrong; the message is one sentence that names the parameter and the remedy.
+    """
+    credentials = params.get("credentials_api_key") or {}
+    api_key = str(credentials.get("password") or "").strip()
+    key_id = str(credentials.get("identifier") or "").strip()
+    advanced_key = flag(params, "advanced_api_key", "The API key is an advanced key", False)
+    if not api_key:
+        raise ValueError("API Key is missing: generate a key in the remote tenant under Settings > API Keys and enter it.")
+    if advanced_key and not key_id:
+        raise ValueError("API Key ID is missing: an advanced key belongs to XSOAR 8; enter the ID that its API Keys page shows.")
+
+    direction = params.get("mirror_direction") or "None"
+    if direction not in DIRECTIONS:
+        raise ValueError(f"Incident Mirroring Direction is {direction!r}: choose one of {', '.join(DIRECTIONS)}.")
+    tags = listed(params.get("tags"))
+    mirror_tags = listed(params.get("mirror_tag"))
+    shared = sorted(set(tags) & set(mirror_tags))
+    if shared:
+        raise ValueError(
+            f"The tag {shared[0]!r} stands in Incoming Entry tags and in Outgoing Entry Tags: entries would be sent back and "
+            "forth; use different tags for the two directions."
+        )
+
+    return Settings(
+        instance=instance,
+        api_root=api_root(params.get("url"), key_id),
+        api_key=api_key,
+        key_id=key_id,
+        advanced_key=advanced_key,
+        verify=not flag(params, "insecure", "Trust any certificate (not secure)", False),
+        proxy=flag(params, "proxy", "Use system proxy settings", False),
+        max_fetch=whole_number(params.get("max_fetch"), "Maximum number of incidents to pull per fetch", 1, MAX_FETCH_LIMIT),
+        query=str(params.get("query") or "").strip(),
+        first_fetch=str(params.get("first_fetch") or "3 days").strip(),
+        look_back_ms=MINUTE_MS
+        * whole_number(
+            5 if params.get("look_back") in (None, "") else params.get("look_back"), "Look-back", 0, LOOK_BACK_LIMIT_MINUTES
+        ),
+        categories=parse_categories(params.get("categories"), "Entry Categories"),
+        tags=tags,
+        mirror_tags=mirror_tags,
+        direction=DIRECTIONS[direction],
+        close_in=flag(params, "close_incident", "Close Mirrored XSOAR Incident", True),
+        close_out=flag(params, "close_out", "Close Remote Incident", True),
+        skip_own=flag(
+            params, "disable_from_same_integration", "Disable fetching for incidents that came from this integration", True
+        ),
+        mirror_playbook=flag(params, "mirror_playbook_id", "Mirror Playbook ID", True),
+        history=flag(params, "fetch_incident_history", "Fetch incident history", False),
+        debug=flag(params, "debug_mode", "Debug mode", False),
+    )
+
+
+def flag(params: dict[str, Any], name: str, display: str, default: bool) -> bool:
+    """Return a checkbox parameter as a bool; `default` when it was never set."""
+    value = params.get(name)
+    if value is None or value == "":
+        return default
+    try:
+        return argToBoolean(value)
+    except ValueError:
+        raise ValueError(f"{display} is {value!r}: select or clear the checkbox.")
+
+
+def whole_number(value: Any, name: str, lowest: int, highest: int | None = None) -> int:
+    """Return a whole number between two bounds. Raises ValueError with a sentence that names the parameter or argument."""
+    allowed = f"enter a whole number from {lowest}" + (f" to {highest}." if highest is not None else " on.")
+    text = "" if value is None else str(value).strip()
+    if not text:
+        raise ValueError(f"{name} is blank: {allowed}")
+    if not re.fullmatch(r"[+-]?[0-9]{1,15}", text):
+        raise ValueError(f"{name} is {text!r}, which is not a whole number: {allowed}")
+    number = int(text)
+    if number < lowest or (highest is not None and number > highest):
+        raise ValueError(f"{name} is {number}: {allowed}")
+    return number
+
+
+def listed(value: Any) -> tuple[str, ...]:
+    """Return a comma-separated or ready list as stripped texts, each once, in order; blank ones are left out."""
+    return tuple(dict.fromkeys(text for text in (str(item or "").strip() for item in argToList(value)) if text))
+
+
+def parse_categories(value: Any, name: str) -> tuple[str, ...]:
+    """Return the entry categories, as the REST API spells them. Raises ValueError for an unknown one."""
+    categories = tuple(category.lower() for category in listed(value))
+    unknown = [category for category in categories if category not in CATEGORIES]
+    if unknown:
+        raise ValueError(f"{name} holds {unknown[0]!r}: choose from {', '.join(CATEGORIES)}.")
+    return categories
+
+
+def api_root(url: Any, key_id: str) -> str:
+    """Return the address before the routes: with `/xsoar` for XSOAR 8 (a key ID is given), without for XSOAR 6.
+
+    The address may be given with or without a trailing `/`, `/xsoar`, `/xsoar/public/v1` and `/acc_<tenant>`.
+    `/xsoar` is what the official clients use; the documented `/xsoar/public/v1` lacks some of the routes.
+    """
+    text = str(url or "").strip()
+    if not text:
+        raise ValueError(
+            "XSOAR Server URL is blank: enter the address of the remote tenant, for example https://xsoar.example.com."
+        )
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"XSOAR Server URL is {text!r}: enter an address that begins with https://.")
+    path, account = parts.path.rstrip("/"), ""
+    known_end = re.compile(r"/(acc_[^/]+|xsoar|xsoar/public/v1)$")
+    while match := known_end.search(path):
+        if match.group(1).startswith("acc_"):
+            account = match.group(0)
+        path = path[: match.start()].rstrip("/")
+    return urlunsplit((parts.scheme, parts.netloc, path + ("/xsoar" if key_id else "") + account, "", ""))
+
+
+def parse_when(text: Any, name: str) -> int:
+    """Return a time that a person typed, relative ("3 days") or ISO, in milliseconds since 1970. Without a zone it is UTC.
+
+    Raises:
+        ValueError: it is no time. A bare number is refused: dateparser would read it as a month or as an epoch.
+    """
+    typed = str(text or "").strip()
+    moment = None
+    if typed and not re.fullmatch(r"[+-]?[0-9.,]+", typed):
+        try:
+            moment = arg_to_datetime(typed)
+        except ValueError:
+            moment = None
+    if moment is None:
+        raise ValueError(
+            f"{name} is {typed!r}: enter a number and a unit such as 3 days, or an ISO time such as 2026-03-01T00:00:00Z."
+        )
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone.utc)
+    return int(moment.timestamp() * 1000)
+
+
+def first_fetch_ms(settings: Settings, now_ms: int) -> int:
+    """Return when the first fetch begins, in milliseconds since 1970. Raises ValueError when it is no time, or not past."""
+    start_ms = parse_when(settings.first_fetch, "First fetch time")
+    if start_ms > now_ms:
+        raise ValueError(f"First fetch time is {settings.first_fetch!r}, which is not past: enter an earlier time.")
+    return start_ms
+
+
+def local_now_ms() -> int:
+    """Return the local clock, in milliseconds since 1970."""
+    return int(time.time() * 1000)
+
+
+""" CLIENT """
+
+
+class RemoteError(DemistoException):
+    """A call to the remote tenant that did not succeed: `kind` is for the code, the message is one sentence for a person."""
+
+    def __init__(self, kind: str, message: str, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.retry_after = retry_after
+
+
+class Client(BaseClient):
+    """The REST API of the remote tenant: one method a route, which returns what the tenant answers.
+
+    Every method raises RemoteError. Reading calls are repeated when the remote is busy or the connection breaks; writing
+    ones only when it is certain that nothing was done.
+    """
+
+    def __init__(self, settings: Settings, pause: Callable[[float], None] = time.sleep) -> None:
+        super().__init__(base_url=settings.api_root, verify=settings.verify, proxy=settings.proxy)
+        self._settings = settings
+        self._pause = pause
+        self.remote_time_ms = 0  # The remote's clock at its last answer, in whole seconds. 0: not known yet.
+
+    def about(self) -> dict[str, Any]:
+        """Return the version of the remote and its modes."""
+        return self._json("GET", "/about", reads=True) or {}
+
+    def search(
+        self, query: str, size: int, page: int = 0, sort: str = "created", ascending: bool = True, from_ms: int | None = None
+    ) -> tuple[list[dict[str, Any]], int]:
+        """Return a page of the incidents that match, and how many match in all. `from_ms` bounds their creation time."""
+        incident_filter: dict[str, Any] = {
+            "query": query,
+            "size": size,
+            "page": page,
+            "sort": [{"field": sort, "asc": ascending}, {"field": "id", "asc": ascending}],
+        }
+        if from_ms is not None:
+            incident_filter["fromDate"] = iso(from_ms)
+        try:
+            answer = self._json("POST", "/incidents/search", reads=True, json_data={"filter": incident_filter}) or {}
+        except RemoteError as error:
+            if error.kind == REJECTED:
+                raise RemoteError(REJECTED, f"The remote tenant did not accept the query {query!r}. {error} Correct the query.")
+            raise
+        # XSOAR REST API: `data` is null when nothing matches.
+        return answer.get("data") or [], int(answer.get("total") or 0)
+
+    def load(self, incident_id: str) -> dict[str, Any]:
+        """Return an incident, whole."""
+        incident = self._json("GET", f"/incident/load/{quote(incident_id, safe='')}", reads=True)
+        if not incident or not incident.get("id"):
+            raise RemoteError(NOT_FOUND, f"The remote tenant has no incident {incident_id}, or the API key may not read it.")
+        return incident
+
+    def save(self, incident: dict[str, Any]) -> dict[str, Any]:
+        """Write a whole incident and return it as it is now. What is left out is wiped; kind `conflict`: the version is old."""
+        return self._json("POST", "/incident", json_data=incident) or {}
+
+    def create(self, incident: dict[str, Any]) -> dict[str, Any]:
+        """Create an incident, with its War Room, and return it."""
+        created = self._json("POST", "/incident", json_data={**incident, "createInvestigation": True}) or {}
+        if not created.get("id"):
+            # XSOAR REST API: 200 with an empty body.
+            raise RemoteError(
+                REJECTED, "The remote tenant dropped the new incident: exempt it from the tenant's pre-processing rules."
+            )
+        return created
+
+    def close(self, incident_id: str, version: int, reason: str, notes: str) -> None:
+        """Close an incident. The remote may finish only after it has answered."""
+        body = {"id": incident_id, "version": version, "closeReason": reason, "closeNotes": notes, "CustomFields": {}}
+        self._json("POST", "/incident/close", json_data=body)
+
+    def entries(self, investigation_id: str, entry_filter: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return a page of the entries of a War Room."""
+        answer = (
+            self._json("POST", f"/investigation/{quote(investigation_id, safe='')}", reads=True, json_data=entry_filter) or {}
+        )
+        return answer.get("entries") or []
+
+    def add_note(self, investigation_id: str, text: str, markdown: bool) -> dict[str, Any]:
+        """Write a note and return its entry."""
+        body = {"investigationId": investigation_id, "data": text, "markdown": markdown, "id": "", "version": 0}
+        return self._json("POST", "/entry/note", json_data=body) or {}
+
+    def mark_as_note(self, entry: dict[str, Any], investigation_id: str) -> None:
+        """Turn an entry into a note."""
+        body = {"id": entry.get("id"), "version": entry.get("version", 0), "investigationId": investigation_id, "data": "true"}
+        self._json("POST", "/entry/note", json_data=body)
+
+    def add_formatted(self, investigation_id: str, text: str, entry_format: str) -> dict[str, Any]:
+        """Write an entry in a format and return it. Unlike /entry, this route never runs a text that looks like a command."""
+        body = {"investigationId": investigation_id, "contents": text, "format": entry_format}
+        return self._json("POST", "/entry/formatted", json_data=body) or {}
+
+    def upload(self, investigation_id: str, path: Path, name: str, comment: str, note: bool) -> list[dict[str, Any]]:
+        """Add a file to a War Room and return the entries that came of it."""
+        with path.open("rb") as content:
+            answer = self._json(
+                "POST",
+                f"/entry/upload/{quote(investigation_id, safe='')}",
+                files={"file": (name, content)},
+                data={"fileComment": comment, "isNoteEntry": "true" if note else "false"},
+            )
+        entries = (answer or {}).get("entries") or []
+        return entries if isinstance(entries, list) else [entries]
+
+    def download(self, entry_id: str, target: Path) -> None:
+        """Write the file of an entry to `target`, piece by piece."""
+
+        def save_to_target(response: requests.Response) -> None:
+            with target.open("wb") as content:
+                content.writelines(response.iter_content(chunk_size=1 << 20))
+
+        self._call("GET", f"/entry/download/{quote(entry_id, safe='')}", reads=True, use=save_to_target, stream=True)
+
+    def incident_fields(self) -> list[dict[str, Any]]:
+        """Return the incident fields of the remote."""
+        # XSOAR REST API: the route gives evidence and indicator fields too; group 0 is the incident's.
+        return [item for item in self._json("GET", "/incidentfields", reads=True) or [] if not item.get("group")]
+
+    def incident_types(self) -> list[dict[str, Any]]:
+        """Return the incident types of the remote."""
+        return self._json("GET", "/incidenttype", reads=True) or []
+
+    def _json(self, method: str, route: str, reads: bool = False, **request: Any) -> Any:
+        return self._call(method, route, reads=reads, use=json_body, **request)
+
+    def _call(self, method: str, route: str, reads: bool, use: Callable[[requests.Response], Any], **request: Any) -> Any:
+        """Make a call, repeated where that is safe, and return what `use` makes of the answer."""
+        for pause in (*RETRY_PAUSES, None):
+            try:
+                return self._call_once(method, route, use, **request)
+            except RemoteError as error:
+                repeatable = error.kind == RATE_LIMIT or (reads and error.kind in (BUSY, UNREACHABLE))
+                if pause is None or not repeatable or error.retry_after > RETRY_AFTER_LIMIT:
+                    raise
+                self._pause(max(pause, error.retry_after))
+        raise AssertionError("the last try either returns or raises")
+
+    def _call_once(self, method: str, route: str, use: Callable[[requests.Response], Any], **request: Any) -> Any:
+        headers = signed_headers(self._settings)
+        if "files" not in request:
+            # A multipart body brings its own content type, with its boundary.
+            headers["Content-Type"] = "application/json"
+        try:
+            response = self._http_request(
+                method,
+                route,
+                headers=headers,
+                resp_type="response",
+                error_handler=lambda _: None,
+                # A redirect would carry the key to another address.
+                allow_redirects=False,
+                **request,
+            )
+            self._note_time(response)
+            error = error_of(response, self._settings)
+            if error:
+                raise error
+            return use(response)
+        except RemoteError:
+            raise
+        except DemistoException as error:
+            raise unreachable(error.exception or error, self._settings)
+        except requests.exceptions.RequestException as error:
+            raise unreachable(error, self._settings)
+
+    def _note_time(self, response: requests.Response) -> None:
+        try:
+            self.remote_time_ms = int(parsedate_to_datetime(response.headers["Date"]).timestamp()) * 1000
+        except (KeyError, TypeError, ValueError):
+            return
+
+
+def signed_headers(settings: Settings) -> dict[str, str]:
+    """Return the headers that carry the key, for one request: an advanced key is signed anew for each.
+
+    XSOAR REST API: 6.x takes the key alone; 8.x the key with its ID; an advanced key goes as
+    sha256(key + nonce + timestamp), the nonce of 64 letters and digits, the timestamp in milliseconds.
+    """
+    headers = {"Accept": "application/json", "Authorization": settings.api_key}
+    if settings.key_id:
+        headers["x-xdr-auth-id"] = settings.key_id
+    if settings.advanced_key:
+        nonce = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(64))
+        timestamp = str(local_now_ms())
+        headers["x-xdr-nonce"] = nonce
+        headers["x-xdr-timestamp"] = timestamp
+        headers["Authorization"] = hashlib.sha256((settings.api_key + nonce + timestamp).encode()).hexdigest()
+    return headers
+
+
+def json_body(response: requests.Response) -> Any:
+    """Return the JSON of an answer; None when it is empty. Raises RemoteError when it is something else."""
+    if not response.content.strip():
+        return None
+    try:
+        body = response.json()
+    except ValueError:
+        raise RemoteError(NOT_API, f"The answer of {host_of(response.url)} is not JSON: {CHECK_URL}")
+    # XSOAR REST API: some failures come with status 200 and an `error` that is not null.
+    if isinstance(body, dict) and body.get("error") and not body.get("id"):
+        raise RemoteError(REJECTED, f"The remote tenant answered: {short(body['error'])}.")
+    return body
+
+
+CHECK_URL = (
+    "check the XSOAR Server URL; for XSOAR 8 it is the value of Copy API URL on the API Keys page and an API Key ID is "
+    "needed, for XSOAR 6 the address of the server with the API Key ID left empty."
+)
+
+
+def error_of(response: requests.Response, settings: Settings) -> RemoteError | None:
+    """Return what an answer complains of, or None when it is good."""
+    status = response.status_code
+    content_type = response.headers.get("Content-Type", "")
+    host = host_of(settings.api_root)
+    if 300 <= status < 400:
+        target = host_of(response.headers.get("Location", "")) or "another address"
+        return RemoteError(NOT_API, f"{host} redirects to {target}: {CHECK_URL}")
+    if status < 400:
+        if "text/html" in content_type and "content-disposition" not in response.headers:
+            return RemoteError(NOT_API, f"{host} answers with a web page, not with the XSOAR API: {CHECK_URL}")
+        return None
+
+    detail = detail_of(response)
+    if status == 429:
+        return RemoteError(
+            RATE_LIMIT,
+            f"API rate limit: {host} accepts no more calls for now (429); it is tried again in the next round.",
+            retry_after_of(response),
+        )
+    if "errOptimisticLock" in detail or "version conflict" in detail.lower():
+        return RemoteError(CONFLICT, "The remote incident was changed by somebody else in the meantime; try again.")
+    if "could not find investigation" in detail.lower():
+        return RemoteError(NOT_FOUND, f"The remote tenant has no such investigation, or the API key may not read it ({status}).")
+    if status == 401 or (status == 403 and "csrf" in detail.lower()):
+        return RemoteError(REFUSED_KEY, refused_key_sentence(status, settings))
+    if status in (402, 403):
+        return RemoteError(
+            REFUSED_KEY,
+            f"The API key may not do this on {host} ({status}): give its role the permission to edit incidents. {detail}".strip(),
+        )
+    if status == 412:
+        return RemoteError(CLOSED, "The remote incident is closed, so nothing can be written into its War Room: reopen it first.")
+    if status in (500, 502, 503, 504):
+        return RemoteError(BUSY, f"{host} is not able to answer for now ({status}); it is tried again in the next round.")
+    if "text/html" in content_type:
+        return RemoteError(NOT_API, f"{host} answers with a web page, not with the XSOAR API ({status}): {CHECK_URL}")
+    if status == 404:
+        return RemoteError(NOT_FOUND, f"The remote tenant has no {urlsplit(response.url).path} (404). {detail}".strip())
+    return RemoteError(REJECTED, f"The remote tenant refused the request ({status}): {detail or response.reason}.")
+
+
+def refused_key_sentence(status: int, settings: Settings) -> str:
+    """Return the sentence for a key that was not accepted, as exact as the settings allow."""
+    host = host_of(settings.api_root)
+    if settings.key_id:
+        kind = "an advanced" if settings.advanced_key else "a standard"
+        return (
+            f"{host} refused the API key ({status}): check API Key and API Key ID, that the key has not expired, and that it is "
+            f"{kind} key as configured."
+        )
+    if status == 401:
+        return (
+            f"{host} refused the request ({status}) as XSOAR 8 does when the API Key ID is missing: enter the ID that the remote "
+            "tenant's API Keys page shows beside the key."
+        )
+    return f"{host} refused the API key ({status}): check API Key; if the remote tenant is XSOAR 8, enter the API Key ID as well."
+
+
+def unreachable(error: BaseException, settings: Settings) -> RemoteError:
+    """Return the error for a call that got no answer, or only a part of one."""
+    host = host_of(settings.api_root)
+    if isinstance(error, requests.exceptions.SSLError):
+        advice = "its certificate is not trusted; have a trusted one installed, or select Trust any certificate"
+    elif isinstance(error, requests.exceptions.ProxyError):
+        advice = "the proxy does not let the call through; check Use system proxy settings and the proxy"
+    elif isinstance(error, requests.exceptions.Timeout):
+        advice = "it does not answer in time; check XSOAR Server URL and that this server or engine may connect to it"
+    elif isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidHeader):
+        advice = "the address or the key holds a character that cannot be sent; enter XSOAR Server URL and API Key again"
+    else:
+        advice = "the connection failed; check XSOAR Server URL and that this server or engine may connect to it"
+    return RemoteError(UNREACHABLE, f"{host} cannot be reached: {advice} ({type(error).__name__}).")
+
+
+def detail_of(response: requests.Response) -> str:
+    """Return what an error body says, shortened. An XSOAR server and the gateway of XSOAR 8 say it under different keys."""
+    try:
+        body = response.json()
+    except ValueError:
+        return ""
+    if not isinstance(body, dict):
+        return ""
+    reply = body.get("reply")
+    parts = [body.get("id"), body.get("detail"), body.get("error")] + ([reply.get("err_msg")] if isinstance(reply, dict) else [])
+    return short("; ".join(dict.fromkeys(str(part) for part in parts if part)))
+
+
+def retry_after_of(response: requests.Response) -> float:
+    """Return the pause that the remote asks for, in seconds; 0 when it names none."""
+    try:
+        return max(0.0, float(response.headers.get("Retry-After", "0")))
+    except ValueError:
+        return 0.0
+
+
+def short(text: Any, length: int = 300) -> str:
+    """Return a text on one line, cut to a length."""
+    line = " ".join(str(text).split())
+    return line if len(line) <= length else line[: length - 1] + "…"
+
+
+def host_of(url: str) -> str:
+    """Return the host of an address, with its port if it names one."""
+    return urlsplit(url).netloc.rpartition("@")[2]
+
+
+""" TIMES AND IDS """
+
+ISO_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|z|[+-]\d\d:?\d\d)?")
+
+
+def parse_ns(text: Any) -> int:
+    """Return a time of the remote in nanoseconds since 1970, whatever its precision and offset. Without an offset it is UTC.
+
+    XSOAR REST API: 6.x gives up to nine digits of a second, 8.x three with trailing zeros left out; 6.x may give an offset.
+
+    Raises:
+        ValueError: it is not an ISO time.
+    """
+    match = ISO_TIME.fullmatch(str(text).strip())
+    if not match:
+        raise ValueError(f"{text!r} is not an ISO time.")
+    day, clock, fraction, offset = match.groups()
+    zone = "+00:00" if offset in (None, "Z", "z") else offset
+    moment = datetime.fromisoformat(f"{day}T{clock}{zone}")
+    since_1970 = moment - datetime(1970, 1, 1, tzinfo=timezone.utc)
+    return (since_1970.days * 86_400 + since_1970.seconds) * 10**9 + int((fraction or "")[:9].ljust(9, "0"))
+
+
+def parse_ms(text: Any, otherwise: int) -> int:
+    """Return a time of the remote in milliseconds since 1970, rounded down; `otherwise` when it is none."""
+    try:
+        return parse_ns(text) // 1_000_000
+    except ValueError:
+        return otherwise
+
+
+def iso(time_ms: int) -> str:
+    """Return a time as the REST API takes it, in UTC."""
+    moment = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(milliseconds=time_ms)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{time_ms % 1000:03d}Z"
+
+
+def parse_last_update(value: Any) -> int:
+    """Return the server's lastUpdate, an ISO time or an epoch in seconds, milliseconds or nanoseconds, in milliseconds.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    text = str(value).strip()
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        number = float(text)
+        while number > 10**14:
+            number /= 1000
+        return int(number if number > 10**11 else number * 1000)
+    try:
+        return parse_ns(text) // 1_000_000
+    except ValueError:
+        raise ValueError(f"lastUpdate is {text!r}: give an ISO time or an epoch.")
+
+
+def entry_number(entry_id: str) -> tuple[int, str]:
+    """Return what entries of one instant are ordered by: the number before the @, then the ID itself."""
+    number = str(entry_id).partition("@")[0]
+    return (int(number) if number.isdecimal() else 0, str(entry_id))
+
+
+def safe_file_name(name: Any) -> str:
+    """Return a file name that stays a name: no folders, no control characters, not longer than file systems take."""
+    base = re.split(r"[\\/]", str(name or ""))[-1]
+    clean = "".join(character for character in base if character.isprintable()).strip()
+    if clean.strip(".") == "":
+        return "file"
+    stem, dot, suffix = clean.rpartition(".")
+    if not stem or len(suffix.encode()) > 20:
+        stem, dot, suffix = clean, "", ""
+    room = MAX_NAME_BYTES - len((dot + suffix).encode())
+    return stem.encode()[:room].decode(errors="ignore") + dot + suffix
+
+
+""" FETCH """
+
+
+@dataclass(frozen=True)
+class Bookmark:
+    """Up to where incidents of the remote have been delivered, in the remote's own time.
+
+    time_ms: when the newest delivered one was created (fetch) or changed (mirroring).
+    since_ms: from when on `known` is complete; nothing before it is asked for again.
+    known: what was delivered at or after `since_ms`, by key, with its time. What is found again there is left out.
+    """
+
+    time_ms: int
+    since_ms: int
+    known: dict[str, int] = field(default_factory=dict)
+
+    def start(self, look_back_ms: int) -> int:
+        """Return from when on to ask. A look-back that was enlarged does not reach behind what is known."""
+        return max(self.since_ms, self.time_ms - look_back_ms)
+
+    def advance(self, delivered: dict[str, int], look_back_ms: int) -> "Bookmark":
+        """Return the bookmark behind a delivery, given as times by key; what lies before the look-back is forgotten."""
+        time_ms = max([self.time_ms, *delivered.values()])
+        since_ms = max(self.since_ms, time_ms - look_back_ms)
+        known = {key: moment for key, moment in {**self.known, **delivered}.items() if moment >= since_ms}
+        return Bookmark(time_ms, since_ms, known)
+
+    def to_run(self) -> dict[str, str]:
+        """Return the bookmark as a last run, whose values are texts."""
+        return {"time": iso(self.time_ms), "since": iso(self.since_ms), "known": json.dumps(self.known, separators=(",", ":"))}
+
+
+def read_bookmark(run: dict[str, Any] | None, first_ms: Callable[[], int]) -> Bookmark:
+    """Return the bookmark of a last run; when there was none, one at the time that `first_ms` gives.
+
+    Raises:
+        ValueError: the last run is damaged. To begin anew by itself would deliver incidents again.
+    """
+    if not run or not run.get("time"):
+        start_ms = first_ms()
+        return Bookmark(start_ms, start_ms)
+    try:
+        known = {str(key): int(moment) for key, moment in json.loads(run["known"]).items()}
+        return Bookmark(parse_ns(run["time"]) // 1_000_000, parse_ns(run["since"]) // 1_000_000, known)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise ValueError("The last run cannot be read: reset it with Reset the last run timestamp in the instance settings.")
+
+
+def combined_query(query: str, skip_own: bool) -> str:
+    """Return the user's query, its meaning unchanged, with the incidents that this integration made left out."""
+    parts = [f"({query})"] if query else []
+    if skip_own:
+        parts.append(f'-sourceBrand:"{BRAND}"')
+    return " and ".join(parts)
+
+
+def search_everything(
+    read_page: Callable[[int, int], tuple[list[dict[str, Any]], int]], time_field: str, since_ms: int
+) -> Iterator[list[dict[str, Any]]]:
+    """Yield all incidents from a time on, ascending, in portions, each incident once.
+
+    Pages shift while they are read when incidents leave the result. So the next page is asked for by time, from the last
+    incident read on, and by page number only where more incidents share one millisecond than a page holds.
+
+    Args:
+        read_page: takes a time in milliseconds and a page number; returns that page of the incidents from that time on
+            (inclusive, ascending by `time_field`), and how many there are in all.
+    """
+    seen: set[str] = set()
+    page = 0
+    while True:
+        incidents, total = read_page(since_ms, page)
+        fresh = [incident for incident in incidents if str(incident.get("id")) not in seen]
+        seen.update(str(incident.get("id")) for incident in fresh)
+        if fresh:
+            yield fresh
+        if not incidents or (page == 0 and len(incidents) >= total) or (page > 0 and not fresh):
+            return
+        last_ms = max(parse_ms(incident.get(time_field), since_ms) for incident in incidents)
+        since_ms, page = (last_ms, 0) if last_ms > since_ms else (since_ms, page + 1)
+
+
+def fetch_new(client: Client, settings: Settings, bookmark: Bookmark) -> list[dict[str, Any]]:
+    """Return the remote incidents to create, the oldest first, at most `max_fetch`."""
+    query = combined_query(settings.query, settings.skip_own)
+    size = min(SEARCH_PAGE_LIMIT, len(bookmark.known) + settings.max_fetch)
+    new: list[dict[str, Any]] = []
+    portions = search_everything(
+        lambda since_ms, page: client.search(query, size=size, page=page, from_ms=since_ms),
+        "created",
+        bookmark.start(settings.look_back_ms),
+    )
+    for portion in portions:
+        new.extend(incident for incident in portion if str(incident.get("id")) not in bookmark.known)
+        if len(new) >= settings.max_fetch:
+            break
+    return sorted(new, key=lambda incident: created_order(incident, bookmark.time_ms))[: settings.max_fetch]
+
+
+def created_order(item: dict[str, Any], otherwise_ms: int) -> tuple[int, tuple[int, str]]:
+    """Return what incidents and entries are ordered by: when they were created, then their number."""
+    try:
+        created_ns = parse_ns(item.get("created"))
+    except ValueError:
+        created_ns = otherwise_ms * 1_000_000
+    return created_ns, entry_number(str(item.get("id")))
+
+
+def fetched_incident(remote: dict[str, Any], settings: Settings, attachments: list[dict[str, str]]) -> dict[str, Any]:
+    """Return the incident that `demisto.incidents` takes. The mirror fields stand in it and in its rawJSON, for the mapper."""
+    raw = mirrored_fields(remote, settings)
+    if settings.direction:
+        raw |= {"dbotMirrorDirection": settings.direction, "dbotMirrorTags": list(settings.mirror_tags)}
+    else:
+        raw.pop("dbotMirrorInstance")
+    if not settings.mirror_playbook:
+        raw.pop("playbookId", None)
+    incident = {key: raw[key] for key in FETCHED_FIELDS if raw.get(key) not in (None, "")}
+    incident |= {key: value for key, value in raw.items() if key.startswith("dbotMirror")}
+    incident["name"] = str(incident.get("name") or f"Incident {remote.get('id')}")
+    incident["CustomFields"] = raw.get("CustomFields") or {}
+    if attachments:
+        incident["attachment"] = attachments
+    incident["rawJSON"] = json.dumps(raw)
+    return incident
+
+
+def mirrored_fields(remote: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """Return a remote incident for the incoming mapper: custom fields also stand at the top, under their CLI names.
+
+    The remote's own mirror fields, with which it may itself mirror a third tenant, give way to ours: otherwise the mapper
+    would point the local incident at that tenant.
+    """
+    own = {key: value for key, value in remote.items() if not key.lower().startswith("dbot")}
+    return {
+        **(remote.get("CustomFields") or {}),
+        **own,
+        "dbotMirrorId": str(remote.get("id")),
+        "dbotMirrorInstance": settings.instance,
+        "in_mirror_error": "",
+    }
+
+
+def attachment_entries(incident: dict[str, Any], entries: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Return an incident's attachments as (name, entry ID); the ID is empty where no War Room entry holds the file.
+
+    XSOAR REST API: an attachment cannot be downloaded itself, its War Room entry can. They are matched by the server's
+    file name and, where that differs, by name, each entry once.
+    """
+    left = {str(entry.get("id")): entry for entry in entries if entry.get("file")}
+    found: list[tuple[str, str]] = []
+    for attachment in incident.get("attachment") or []:
+        path, name = attachment.get("path"), attachment.get("name") or attachment.get("path")
+        match = next((key for key, entry in left.items() if path and entry.get("fileID") == path), None) or next(
+            (key for key, entry in left.items() if entry.get("file") == name), None
+        )
+        if match:
+            left.pop(match)
+        found.append((str(name or "file"), match or ""))
+    return found
+
+
+def fetch_incidents_command(client: Client, settings: Settings) -> None:
+    """Create the local incidents for the new remote ones, with their attachments, and move the last run behind them."""
+    bookmark = read_bookmark(demisto.getLastRun(), lambda: first_fetch_ms(settings, local_now_ms()))
+    new = fetch_new(client, settings, bookmark)
+    baseline_ms = 0 if settings.history else client.remote_time_ms or local_now_ms()
+    incidents: list[dict[str, Any]] = []
+    records: dict[str, Record] = {}
+    for remote in new:
+        attachments, entry_ids = download_attachments(client, remote)
+        incidents.append(fetched_incident(remote, settings, attachments))
+        closed = remote.get("status") == IncidentStatus.DONE
+        records[str(remote["id"])] = Record(
+            modified=str(remote.get("modified") or ""),
+            # An incident that is closed already has its closing still before it here.
+            status=None if closed else remote.get("status"),
+            baseline_ms=baseline_ms,
+            known_entries=frozenset(entry_ids),
+            pending=settings.history or closed,
+        )
+    delivered = {str(remote["id"]): parse_ms(remote.get("created"), bookmark.time_ms) for remote in new}
+    log(settings, f"fetch-incidents: {len(new)} new incidents: {', '.join(delivered) or 'none'}.")
+    if settings.direction and records:
+        change_records(lambda known: {**known, **records})
+    demisto.setLastRun(bookmark.advance(delivered, settings.look_back_ms).to_run())
+    demisto.incidents(incidents)
+
+
+def download_attachments(client: Client, remote: dict[str, Any]) -> tuple[list[dict[str, str]], list[str]]:
+    """Download an incident's attachments; return them as a fetched incident takes them, and the IDs of their entries."""
+    if not remote.get("attachment"):
+        return [], []
+    attachments, entry_ids = [], []
+    for name, entry_id in attachment_entries(remote, entries_with_files(client, remote)):
+        try:
+            if not entry_id:
+                raise RemoteError(NOT_FOUND, "The remote War Room has no entry that holds it.")
+            result = download_file(client, entry_id, name)
+        except RemoteError as error:
+            ensure_remote_is_well(client, error)
+            demisto.info(
+                f"{BRAND}: a file of the remote incident {remote.get('id')} is left out (entry {entry_id or '-'}): {error}"
+            )
+            continue
+        attachments.append({"path": result["FileID"], "name": result["File"]})
+        entry_ids.append(entry_id)
+    return attachments, entry_ids
+
+
+def entries_with_files(client: Client, remote: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the entries of an incident that hold files; none when its War Room cannot be read."""
+    try:
+        return read_entries(client, str(remote.get("investigationId") or ""), {"categories": ["attachments"]})
+    except RemoteError as error:
+        ensure_remote_is_well(client, error)
+        return []
+
+
+def ensure_remote_is_well(client: Client, error: RemoteError) -> None:
+    """Return when only one thing cannot be had; raise when the remote as a whole is away, so that the run is repeated."""
+    if error.kind == RATE_LIMIT:
+        raise error
+    if error.kind in (BUSY, UNREACHABLE):
+        client.about()
+
+
+def download_file(client: Client, entry_id: str, name: str) -> dict[str, Any]:
+    """Download the file of an entry into the working folder and return its file result."""
+    result = fileResult(safe_file_name(name), "")
+    # CommonServerPython: fileResult makes the file under this name. It is filled here, so that it never is in memory whole.
+    path = Path(f"{demisto.investigation()['id']}_{result['FileID']}")
+    try:
+        client.download(entry_id, path)
+    except RemoteError:
+        path.unlink(missing_ok=True)
+        raise
+    return result
+
+
+""" WHAT THE MIRROR REMEMBERS """
+
+
+@dataclass(frozen=True)
+class Record:
+    """What an incident's next mirroring round must know. It holds ids and times, never texts.
+
+    modified: the remote's `modified` of the fields delivered last.
+    status: the remote's status delivered last; None: none yet.
+    local_status: the local status told to the remote last; None: none yet.
+    baseline_ms: entries neither written nor changed since then are not mirrored in.
+    known_entries: the remote's entries that are not to come in: delivered ones, and those that we wrote.
+    sent_entries: local entries that the remote has.
+    pending: the server is told of the incident until a get-remote-data has succeeded.
+    """
+
+    modified: str = ""
+    status: int | None = None
+    local_status: int | None = None
+    baseline_ms: int = 0
+    known_entries: frozenset[str] = frozenset()
+    sent_entries: frozenset[str] = frozenset()
+    pending: bool = False
+
+
+CONTEXT_KEY = "incidents"
+
+
+def pack_record(record: Record) -> dict[str, Any]:
+    """Return a record as the context keeps it: short keys, and only what differs from an empty one."""
+    packed = {
+        "m": record.modified,
+        "s": record.status,
+        "l": record.local_status,
+        "b": record.baseline_ms,
+        "e": sorted(record.known_entries, key=entry_number),
+        "o": sorted(record.sent_entries, key=entry_number),
+        "p": int(record.pending),
+    }
+    return {key: value for key, value in packed.items() if value or (key in "sl" and value is not None)}
+
+
+def unpack_record(packed: Any) -> Record:
+    """Return the record that `pack_record` packed; what is damaged or missing is as in an empty one."""
+    values = packed if isinstance(packed, dict) else {}
+
+    def number(key: str) -> int | None:
+        return values[key] if isinstance(values.get(key), int) else None
+
+    def ids(key: str) -> frozenset[str]:
+        return frozenset(str(item) for item in values[key]) if isinstance(values.get(key), list) else frozenset()
+
+    return Record(
+        modified=str(values.get("m") or ""),
+        status=number("s"),
+        local_status=number("l"),
+        baseline_ms=number("b") or 0,
+        known_entries=ids("e"),
+        sent_entries=ids("o"),
+        pending=bool(values.get("p")),
+    )
+
+
+def unpack_records(context: dict[str, Any]) -> dict[str, Record]:
+    """Return the records of all mirrored incidents, by remote id."""
+    try:
+        packed = json.loads(context.get(CONTEXT_KEY) or "{}")
+    except (TypeError, ValueError):
+        packed = {}
+    return {key: unpack_record(value) for key, value in packed.items()} if isinstance(packed, dict) else {}
+
+
+def read_records() -> dict[str, Record]:
+    """Return the records of all mirrored incidents, by remote id."""
+    return unpack_records(get_integration_context() or {})
+
+
+def change_records(change: Callable[[dict[str, Record]], dict[str, Record]]) -> None:
+    """Change the records in the integration context; when another command changed them meanwhile, do it again on theirs.
+
+    Raises:
+        DemistoException: others changed the context each time.
+    """
+    for _ in range(CONTEXT_TRIES):
+        context, version = get_integration_context_with_version()
+        context = context or {}
+        before = unpack_records(context)
+        after = change(before)
+        if after == before:
+            return
+        packed = json.dumps({key: pack_record(record) for key, record in after.items()}, separators=(",", ":"))
+        try:
+            set_integration_context({**context, CONTEXT_KEY: packed}, version=version)
+            return
+        except ValueError:  # The platform's word for: the version is old.
+            continue
+    raise DemistoException("The integration context is being changed all the time; the next round tries again.")
+
+
+def change_record(incident_id: str, change: Callable[[Record], Record]) -> None:
+    """Change the record of one incident."""
+    change_records(lambda records: {**records, incident_id: change(records.get(incident_id, Record()))})
+
+
+""" IN """
+
+
+def modified_since(client: Client, bookmark: Bookmark) -> dict[str, tuple[str, int]]:
+    """Return the remote incidents that changed and were not answered yet: by a key of id and time, the id and the time."""
+
+    def read_page(since_ms: int, page: int) -> tuple[list[dict[str, Any]], int]:
+        return client.search(f'modified:>="{iso(since_ms)}"', size=SEARCH_PAGE, page=page, sort="modified")
+
+    start_ms = bookmark.start(MODIFIED_OVERLAP_MS)
+    changed: dict[str, tuple[str, int]] = {}
+    for portion in search_everything(read_page, "modified", start_ms):
+        for incident in portion:
+            key = f"{incident['id']} {incident.get('modified')}"
+            if key not in bookmark.known:
+                changed[key] = (str(incident["id"]), parse_ms(incident.get("modified"), start_ms))
+    return changed
+
+
+def get_modified_remote_data_command(client: Client, settings: Settings, args: dict[str, Any]) -> GetModifiedRemoteDataResponse:
+    """Return the ids of the remote incidents that changed since the last round, and those a round could not bring yet.
+
+    Raises:
+        NotImplementedError: the platform keeps no last mirror run (below 6.6).
+    """
+    try:
+        last_mirror_run = get_last_mirror_run()
+    except DemistoException as error:
+        raise NotImplementedError(str(error))
+
+    def first_ms() -> int:
+        # The time of the first round is the local clock's, so it is taken wide.
+        return (parse_last_update(args["lastUpdate"]) if args.get("lastUpdate") else local_now_ms()) - MODIFIED_OVERLAP_MS
+
+    bookmark = read_bookmark(last_mirror_run, first_ms)
+    changed = modified_since(client, bookmark)
+    records = read_records()
+    ids = list(dict.fromkeys([*(incident_id for incident_id, _ in changed.values()), *pending_ids(records)]))
+    listed_ids = frozenset(ids)
+    change_records(lambda known: {key: replace(item, pending=item.pending or key in listed_ids) for key, item in known.items()})
+    set_last_mirror_run(bookmark.advance({key: moment for key, (_, moment) in changed.items()}, MODIFIED_OVERLAP_MS).to_run())
+    log(settings, f"get-modified-remote-data: {len(ids)} incidents: {', '.join(ids) or 'none'}.")
+    return GetModifiedRemoteDataResponse(ids)
+
+
+def pending_ids(records: dict[str, Record]) -> list[str]:
+    """Return the incidents that a round listed and did not bring."""
+    return [incident_id for incident_id, record in records.items() if record.pending]
+
+
+def read_entries(client: Client, investigation_id: str, entry_filter: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return all entries of a War Room that pass a filter, the oldest first, each once; none while there is no War Room.
+
+    Which entries a page keeps is not documented, so both ends are followed: back from its oldest, and on from its newest.
+    """
+    if not investigation_id:
+        return []
+    found: dict[str, dict[str, Any]] = {}
+
+    def read(**position: str) -> list[dict[str, Any]]:
+        page = client.entries(investigation_id, {**entry_filter, "pageSize": ENTRY_PAGE, **position})
+        fresh = [entry for entry in page if str(entry.get("id")) not in found]
+        found.update((str(entry.get("id")), entry) for entry in fresh)
+        return fresh
+
+    def ends() -> list[dict[str, Any]]:
+        return sorted(found.values(), key=lambda entry: created_order(entry, 0))
+
+    if len(read()) >= ENTRY_PAGE_SMALLEST:
+        while read(lastId=str(ends()[0]["id"])):
+            pass
+        while read(firstID=str(ends()[-1]["id"])):
+            pass
+    return ends()
+
+
+def incoming_entries(entries: Iterable[dict[str, Any]], settings: Settings, record: Record) -> list[dict[str, Any]]:
+    """Return the remote entries that are to come in: tagged for it, of a wanted category, not known, not from before."""
+    wanted_tags = set(settings.tags)
+    return [
+        entry
+        for entry in entries
+        if str(entry.get("id")) not in record.known_entries
+        and wanted_tags & set(entry.get("tags") or [])
+        and category_of(entry) in (*settings.categories, "")
+        and max(parse_ms(entry.get("created"), 0), parse_ms(entry.get("modified"), 0)) >= record.baseline_ms
+    ]
+
+
+def category_of(entry: dict[str, Any]) -> str:
+    """Return the category that an entry plainly is of, as filters spell it; empty where only the remote can tell."""
+    if has_file(entry):
+        return "attachments"
+    if entry.get("note"):
+        return "notes"
+    return "chats" if entry.get("category") == "chat" else ""
+
+
+def has_file(entry: dict[str, Any]) -> bool:
+    """Return whether an entry carries a file. XSOAR REST API: several entry types do; the file's name tells."""
+    return bool(entry.get("file") or entry.get("fileID"))
+
+
+def signature(entry: dict[str, Any]) -> str:
+    """Return the line that tells who wrote an entry, and when. An API key cannot write in another person's name."""
+    author = entry.get("user") or entry.get("dbotCreatedBy") or "DBot"
+    created = parse_ms(entry.get("created"), -1)
+    return f"{author}, {iso(created)[:19].replace('T', ' ')} UTC" if created > 0 else str(author)
+
+
+def signed_text(entry: dict[str, Any]) -> tuple[str, str]:
+    """Return the text of an entry with its author above it, and its format.
+
+    Text, Markdown and HTML keep their format. What is data (JSON, a table) becomes Markdown, the only way to put a line above it.
+    """
+    entry_format = entry.get("format") or EntryFormat.TEXT
+    contents = entry.get("contents")
+    if contents is None:
+        contents = ""
+    line = signature(entry)
+    markdown_line = "**" + re.sub(r"([\\`*_\[\]<>|])", r"\\\1", line) + ":**"
+    if isinstance(contents, str):
+        if entry_format == EntryFormat.TEXT:
+            return f"{line}:\n{contents}", EntryFormat.TEXT
+        if entry_format == EntryFormat.MARKDOWN:
+            return f"{markdown_line}\n\n{contents}", EntryFormat.MARKDOWN
+        if entry_format == EntryFormat.HTML:
+            escaped = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+            return f"<p><b>{escaped}:</b></p>\n{contents}", EntryFormat.HTML
+    else:
+        contents = json.dumps(contents, indent=2, ensure_ascii=False)
+    fence = "`" * max(3, *(len(ticks) + 1 for ticks in re.findall("`+", contents)), 3)
+    return f"{markdown_line}\n\n{fence}\n{contents}\n{fence}", EntryFormat.MARKDOWN
+
+
+def local_entry(entry: dict[str, Any], settings: Settings, file_result: dict[str, Any] | None) -> dict[str, Any]:
+    """Return a remote entry as get-remote-data gives it. It carries no tag that would send it out again."""
+    tags = [tag for tag in entry.get("tags") or [] if tag not in settings.mirror_tags]
+    common = {"Tags": tags, "Note": bool(entry.get("note"))}
+    if file_result:
+        return {**file_result, "Contents": signature(entry), **common}
+    text, entry_format = signed_text(entry)
+    return {
+        "Type": EntryType.NOTE,
+        "Contents": text,
+        "ContentsFormat": entry_format,
+        "Category": entry.get("category") or "",
+        **common,
+    }
+
+
+def status_entry(before: int | None, remote: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the entry that closes or reopens the local incident when the remote one just was; None otherwise."""
+    now = remote.get("status")
+    if now == IncidentStatus.DONE and before != IncidentStatus.DONE:
+        contents = {
+            "dbotIncidentClose": True,
+            "closeReason": remote.get("closeReason") or "Other",
+            "closeNotes": remote.get("closeNotes") or "Closed in the remote tenant.",
+        }
+    elif before == IncidentStatus.DONE and now in (IncidentStatus.PENDING, IncidentStatus.ACTIVE):
+        contents = {"dbotIncidentReopen": True}
+    else:
+        return None
+    return {"Type": EntryType.NOTE, "Contents": contents, "ContentsFormat": EntryFormat.JSON}
+
+
+def get_remote_data_command(client: Client, settings: Settings, args: dict[str, Any]) -> None:
+    """Give the server what is new of one remote incident: its fields if they changed, closing or reopening, new entries."""
+    remote_args = GetRemoteDataArgs({"lastUpdate": "", **args})
+    incident_id = str(remote_args.remote_incident_id)
+    record = read_records().get(incident_id)
+    if record is None:
+        record = Record(baseline_ms=parse_last_update(remote_args.last_update) if remote_args.last_update else 0)
+    remote = client.load(incident_id)
+    new = incoming_entries(all_tagged_entries(client, settings, remote), settings, record)
+    entries = [
+        local_entry(
+            entry, settings, download_file(client, str(entry["id"]), str(entry.get("file") or "")) if has_file(entry) else None
+        )
+        for entry in new
+    ]
+    transition = status_entry(record.status, remote) if settings.close_in else None
+    if transition:
+        entries.append(transition)
+    changed = str(remote.get("modified") or "") != record.modified
+    mirrored = mirrored_fields(remote, settings) if changed else {"id": incident_id}
+    log(settings, f"get-remote-data: incident {incident_id}: {'fields, ' if changed else ''}{len(entries)} entries.")
+    return_results(GetRemoteDataResponse(mirrored, entries))
+    if not remote_args.last_update:
+        # The server always gives lastUpdate. Without it a person looks, and what is shown has not arrived.
+        return
+    delivered = frozenset(str(entry["id"]) for entry in new)
+    # Last, so that a run that fails before it brings all of it again.
+    change_record(
+        incident_id,
+        lambda now: replace(
+            now,
+            modified=str(remote.get("modified") or ""),
+            status=remote.get("status"),
+            baseline_ms=record.baseline_ms,
+            known_entries=now.known_entries | delivered,
+            pending=False,
+        ),
+    )
+
+
+def all_tagged_entries(client: Client, settings: Settings, remote: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the entries of a remote incident that carry an incoming tag.
+
+    Without fromTime: an entry that was tagged long after it was written would be missed. The record tells what is new.
+    """
+    if not settings.tags or not settings.categories:
+        return []
+    entry_filter = {"categories": list(settings.categories), "tags": list(settings.tags), "tagsAndOperator": False}
+    return read_entries(client, str(remote.get("investigationId") or ""), entry_filter)
+
+
+""" OUT """
+
+
+def is_server_owned(key: str) -> bool:
+    """Return whether a key is the remote server's to write."""
+    return key.lower() in SERVER_OWNED_FIELDS or key.lower().startswith(SERVER_OWNED_PREFIXES)
+
+
+def is_timer(value: Any) -> bool:
+    """Return whether a custom field's value is the state of an SLA timer, which each tenant keeps for itself."""
+    return isinstance(value, dict) and {"runStatus", "accumulatedPause"} <= set(value)
+
+
+def split_delta(
+    delta: dict[str, Any], remote: dict[str, Any], custom_names: Callable[[], set[str]]
+) -> tuple[dict, dict, list[str]]:
+    """Return the changes that go to the top of an incident, those to its custom fields, and the keys that do not go.
+
+    Args:
+        delta: the local changes, in remote names; it may hold `CustomFields` itself.
+        remote: the remote incident: a key that it has at the top, or among its custom fields, goes there.
+        custom_names: gives the names of all custom fields of the remote; asked only for a key that the incident lacks.
+    """
+    flat = {key: value for key, value in delta.items() if key != "CustomFields"}
+    nested = delta.get("CustomFields") or {}
+    known_custom = remote.get("CustomFields") or {}
+    top: dict[str, Any] = {}
+    custom: dict[str, Any] = {}
+    dropped: list[str] = []
+    for key, value in [*flat.items(), *nested.items()]:
+        if is_server_owned(key) or is_timer(value):
+            dropped.append(key)
+        elif key in known_custom or key in nested:
+            custom[key] = value
+        elif key in remote:
+            top[key] = value
+        elif key in custom_names():
+            custom[key] = value
+        else:
+            dropped.append(key)
+    return top, custom, dropped
+
+
+def custom_field_names(fields: Iterable[dict[str, Any]]) -> set[str]:
+    """Return the CLI names of the custom fields. XSOAR REST API: a field of a content pack is one too."""
+    return {str(item.get("cliName")) for item in fields if item.get("content") or not item.get("system")}
+
+
+def apply_delta(remote: dict[str, Any], top: dict[str, Any], custom: dict[str, Any]) -> dict[str, Any]:
+    """Return a remote incident with changes applied and all else as it was."""
+    changed = {**remote, **top}
+    if custom:
+        changed["CustomFields"] = {**(remote.get("CustomFields") or {}), **custom}
+    return changed
+
+
+def save_delta(
+    client: Client, incident_id: str, delta: dict[str, Any], pause: Callable[[float], None]
+) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+    """Write local changes into the remote incident and keep everything else of it.
+
+    Returns:
+        The incident as it was loaded, as it is now, and the keys of the delta that did not go.
+    """
+    names: list[set[str]] = []
+
+    def custom_names() -> set[str]:
+        if not names:
+            names.append(custom_field_names(client.incident_fields()))
+        return names[0]
+
+    for seconds in (*SAVE_PAUSES, None):
+        loaded = client.load(incident_id)
+        top, custom, dropped = split_delta(delta, loaded, custom_names)
+        changed = apply_delta(loaded, top, custom)
+        if changed == loaded:
+            return loaded, loaded, dropped
+        try:
+            return loaded, client.save(changed) or changed, dropped
+        except RemoteError as error:
+            if error.kind != CONFLICT or seconds is None:
+                raise
+            pause(seconds)
+    raise AssertionError("the last try either returns or raises")
+
+
+def outgoing_entries(entries: Any, settings: Settings, record: Record) -> list[dict[str, Any]]:
+    """Return the local entries that are to go out: tagged for it and not sent yet, the oldest first."""
+    tags = set(settings.mirror_tags)
+    wanted = [
+        entry
+        for entry in entries or []
+        if tags & set(entry.get("tags") or []) and str(entry.get("id")) not in record.sent_entries
+    ]
+    return sorted(wanted, key=lambda entry: created_order(entry, 0))
+
+
+def send_entry(client: Client, investigation_id: str, entry: dict[str, Any]) -> list[str]:
+    """Write a local entry into the remote War Room; return the ids of the remote entries that came of it."""
+    note = bool(entry.get("note"))
+    if has_file(entry):
+        local = demisto.getFilePath(entry["id"])
+        name = safe_file_name(local.get("name") or entry.get("file"))
+        written = client.upload(investigation_id, Path(local["path"]), name, signature(entry), note)
+        return [str(item["id"]) for item in written if item.get("id")]
+    text, entry_format = signed_text(entry)
+    if note and entry_format in (EntryFormat.TEXT, EntryFormat.MARKDOWN):
+        written_entry = client.add_note(investigation_id, text, markdown=entry_format == EntryFormat.MARKDOWN)
+    else:
+        written_entry = client.add_formatted(investigation_id, text, entry_format)
+        if note:
+            client.mark_as_note(written_entry, investigation_id)
+    return [str(written_entry["id"])] if written_entry.get("id") else []
+
+
+def new_remote_incident(data: dict[str, Any], custom_names: set[str]) -> dict[str, Any]:
+    """Return the incident to create in the remote tenant from a local one in remote names."""
+    flat = {key: value for key, value in data.items() if key != "CustomFields" and not is_server_owned(key)}
+    custom = {**(data.get("CustomFields") or {}), **{key: value for key, value in flat.items() if key in custom_names}}
+    return {
+        **{key: value for key, value in flat.items() if key not in custom_names},
+        "name": data.get("name") or "Incident of another tenant",
+        "CustomFields": {key: value for key, value in custom.items() if not is_timer(value)},
+    }
+
+
+def update_remote_system_command(client: Client, settings: Settings, args: dict[str, Any]) -> str:
+    """Bring local changes to the remote incident: fields, tagged entries, closing; return the remote id.
+
+    Each part that succeeds is remembered at once, and the rest still tried when one fails.
+
+    Raises:
+        RemoteError: a part failed. The server sends everything again, and what is remembered does not go twice.
+    """
+    update = UpdateRemoteSystemArgs(args)
+    delta = update.delta or {}
+    data = update.data or {}
+    incident_id = str(update.remote_incident_id or "")
+    failures: list[RemoteError] = []
+    if not incident_id:
+        created = client.create(new_remote_incident(data, custom_field_names(client.incident_fields())))
+        incident_id = str(created["id"])
+        change_record(
+            incident_id, lambda record: replace(record, modified=str(created.get("modified") or ""), status=created.get("status"))
+        )
+        delta = {}
+    record = read_records().get(incident_id, Record())
+    closing = settings.close_out and update.inc_status == IncidentStatus.DONE and record.local_status != IncidentStatus.DONE
+    if closing:
+        # The reason and the notes go with the closing.
+        delta = {key: value for key, value in delta.items() if key not in ("closeReason", "closeNotes")}
+    if update.incident_changed and delta:
+        try:
+            send_delta(client, settings, incident_id, delta)
+        except RemoteError as error:
+            failures.append(error)
+    wanted = outgoing_entries(update.entries, settings, record)
+    if wanted:
+        failures += send_entries(client, settings, incident_id, wanted)
+    if closing and not failures:
+        try:
+            close_remote(client, settings, incident_id, {**data, **(update.delta or {})})
+        except RemoteError as error:
+            failures.append(error)
+    elif not closing and update.inc_status is not None and update.inc_status != record.local_status:
+        reopened = record.local_status == IncidentStatus.DONE
+        if reopened and settings.close_out:
+            demisto.info(
+                f"{BRAND}: incident {incident_id} was reopened here; the REST API has no route to reopen it in the remote tenant."
+            )
+        change_record(incident_id, lambda now: replace(now, local_status=update.inc_status))
+    if failures:
+        raise RemoteError(failures[0].kind, f"Incident {incident_id}: {failures[0]}")
+    return incident_id
+
+
+def send_delta(client: Client, settings: Settings, incident_id: str, delta: dict[str, Any]) -> None:
+    """Write local changes into the remote incident and remember what it looks like now."""
+    loaded, saved, dropped = save_delta(client, incident_id, delta, time.sleep)
+    log(settings, f"update-remote-system: incident {incident_id}: {len(delta) - len(dropped)} fields.")
+    if dropped:
+        log(
+            settings,
+            f"update-remote-system: incident {incident_id}: not sent, as the remote owns or lacks them: {', '.join(dropped)}.",
+        )
+
+    def remember(record: Record) -> Record:
+        # Only if nothing else changed there since the last round; otherwise that change has yet to come in.
+        seen = record.modified == str(loaded.get("modified") or "")
+        return replace(record, modified=str(saved.get("modified") or "")) if seen else record
+
+    change_record(incident_id, remember)
+
+
+def send_entries(client: Client, settings: Settings, incident_id: str, entries: list[dict[str, Any]]) -> list[RemoteError]:
+    """Send local entries, one after another, until one fails; return the failure, if any."""
+    try:
+        investigation_id = str(client.load(incident_id).get("investigationId") or "")
+        if not investigation_id:
+            raise RemoteError(
+                REJECTED, "The remote incident is pending and has no War Room yet: open it there, and the entries follow."
+            )
+        for entry in entries:
+            written = send_entry(client, investigation_id, entry)
+            remember_sent(incident_id, str(entry["id"]), written)
+        log(settings, f"update-remote-system: incident {incident_id}: {len(entries)} entries.")
+    except RemoteError as error:
+        return [error]
+    return []
+
+
+def remember_sent(incident_id: str, entry_id: str, written: list[str]) -> None:
+    """Remember that a local entry went out, and that what came of it there is not to come in."""
+    change_record(
+        incident_id,
+        lambda record: replace(
+            record, sent_entries=record.sent_entries | {entry_id}, known_entries=record.known_entries | set(written)
+        ),
+    )
+
+
+def close_remote(client: Client, settings: Settings, incident_id: str, local: dict[str, Any]) -> None:
+    """Close the remote incident, unless it is closed already, and remember that it is."""
+    remote = client.load(incident_id)
+    if remote.get("status") != IncidentStatus.DONE:
+        client.close(
+            incident_id,
+            int(remote.get("version") or 0),
+            str(local.get("closeReason") or "Other"),
+            str(local.get("closeNotes") or "Closed in the mirrored incident."),
+        )
+        log(settings, f"update-remote-system: incident {incident_id}: closed.")
+    change_record(incident_id, lambda record: replace(record, status=IncidentStatus.DONE, local_status=IncidentStatus.DONE))
+
+
+""" SCHEMA """
+
+
+def mapping_scheme(types: list[dict[str, Any]], fields: list[dict[str, Any]]) -> GetMappingFieldsResponse:
+    """Return the fields of the remote for each incident type and for `Default Mapping`; custom ones under `CustomFields`."""
+    response = GetMappingFieldsResponse()
+    custom_names = custom_field_names(fields)
+    names = ["Default Mapping", *(str(item.get("name") or item.get("id")) for item in types)]
+    for name in names:
+        scheme = SchemeTypeMapping(type_name=name)
+        custom = {}
+        for item in fields:
+            if name == "Default Mapping" or item.get("associatedToAll") or not is_bound(item) or name in associated_types(item):
+                cli_name = str(item.get("cliName"))
+                description = f"{item.get('name') or cli_name} - {item.get('type') or 'shortText'}"
+                if cli_name in custom_names:
+                    custom[cli_name] = description
+                else:
+                    scheme.add_field(cli_name, description)
+        scheme.add_field("CustomFields", custom)
+        response.add_scheme_type(scheme)
+    return response
+
+
+def associated_types(incident_field: dict[str, Any]) -> list[str]:
+    """Return the incident types that a field belongs to."""
+    return [*(incident_field.get("associatedTypes") or []), *(incident_field.get("systemAssociatedTypes") or [])]
+
+
+def is_bound(incident_field: dict[str, Any]) -> bool:
+    """Return whether a field belongs to certain incident types only."""
+    return bool(associated_types(incident_field))
+
+
+def get_mapping_fields_command(client: Client) -> GetMappingFieldsResponse:
+    """Return the schema of the remote for the mapper editor."""
+    return mapping_scheme(client.incident_types(), client.incident_fields())
+
+
+""" WAR ROOM COMMANDS """
+
+
+def search_incidents_command(client: Client, args: dict[str, Any]) -> CommandResults:
+    """Return the remote incidents that match a query, the newest first, as a table and under XSOAR.Incident."""
+    wanted = whole_number(args.get("max_results") or 10, "max_results", 1)
+    since_ms = parse_when(args.get("start_time") or "3 days", "start_time")
+    query = str(args.get("query") or "-status:closed -category:job")
+    columns = list(listed(args.get("columns"))) or DEFAULT_COLUMNS
+    incidents: dict[str, dict[str, Any]] = {}
+    size = min(wanted, SEARCH_PAGE)
+    for page in range(-(-wanted // size)):
+        found, total = client.search(query, size=size, page=page, ascending=False, from_ms=since_ms)
+        incidents.update((str(incident.get("id")), incident) for incident in found)
+        if not found or len(incidents) >= total:
+            break
+    outputs = list(incidents.values())[:wanted]
+    return CommandResults(
+        outputs_prefix="XSOAR.Incident",
+        outputs_key_field="id",
+        outputs=outputs,
+        raw_response=outputs,
+        readable_output=tableToMarkdown("Search Results:", outputs, headers=None if "all" in columns else columns),
+    )
+
+
+def get_incident_command(client: Client, args: dict[str, Any]) -> CommandResults:
+    """Return a remote incident and its newest entries, as tables and under XSOAR.Incident."""
+    incident_id = str(args.get("id") or "").strip()
+    if not incident_id:
+        raise ValueError("id is missing: give the ID of an incident of the remote tenant, for example id=4.")
+    wanted = whole_number(args.get("max_results") or 10, "max_results", 1)
+    since_ms = parse_when(args.get("from_date") or "3 days", "from_date")
+    entry_filter: dict[str, Any] = {
+        "fromTime": iso(since_ms),
+        "categories": list(parse_categories(args.get("categories") or "chats,notes", "categories")),
+    }
+    if tags := listed(args.get("tags")):
+        entry_filter |= {"tags": list(tags), "tagsAndOperator": False}
+    incident = client.load(incident_id)
+    entries = read_entries(client, str(incident.get("investigationId") or ""), entry_filter)[-wanted:]
+    readable = tableToMarkdown(f"Incident {incident.get('name') or incident_id}", incident, removeNull=True)
+    readable += "\n" + tableToMarkdown(f"Last entries since {iso(since_ms)}", entries, removeNull=True)
+    return CommandResults(
+        outputs_prefix="XSOAR.Incident",
+        outputs_key_field="id",
+        outputs=incident,
+        raw_response={"incident": incident, "entries": entries},
+        readable_output=readable,
+    )
+
+
+""" TEST """
+
+
+def run_test(client: Client, settings: Settings) -> str:
+    """Return `ok` when an instance with these settings would work. It reads only: no file, no context, no change there.
+
+    Raises:
+        RemoteError: it would not; the message says why and what to do.
+    """
+    try:
+        client.about()
+        client.search(combined_query(settings.query, settings.skip_own), size=1, from_ms=first_fetch_ms(settings, local_now_ms()))
+    except RemoteError as error:
+        if error.kind == REFUSED_KEY and settings.key_id and other_kind_works(settings):
+            word = "standard key: clear" if settings.advanced_key else "advanced key: select"
+            raise RemoteError(
+                REFUSED_KEY, f"The API key is right, but it is a {word} the parameter The API key is an advanced key."
+            )
+        if error.kind == REJECTED and settings.query:
+            raise RemoteError(REJECTED, f"{error} It is the parameter Fetch only incidents that match the query.")
+        raise
+    return "ok"
+
+
+def other_kind_works(settings: Settings) -> bool:
+    """Return whether the remote accepts the key as one of the other kind, standard or advanced."""
+    try:
+        Client(replace(settings, advanced_key=not settings.advanced_key)).about()
+    except RemoteError:
+        return False
+    return True
+
+
+""" MAIN """
+
+
+def log(settings: Settings, line: str) -> None:
+    """Write a line to the log: at info level in debug mode. Lines hold counts and ids, never texts or keys."""
+    (demisto.info if settings.debug else demisto.debug)(f"{BRAND}: {line}")
+
+
+def run_command(command: str, args: dict[str, Any], client: Client, settings: Settings) -> Any:
+    """Run a command and return its result; None where it has given it to the server itself."""
+    commands: dict[str, Callable[[], Any]] = {
+        "test-module": lambda: run_test(client, settings),
+        "fetch-incidents": lambda: fetch_incidents_command(client, settings),
+        "get-modified-remote-data": lambda: get_modified_remote_data_command(client, settings, args),
+        "get-remote-data": lambda: get_remote_data_command(client, settings, args),
+        "update-remote-system": lambda: update_remote_system_command(client, settings, args),
+        "get-mapping-fields": lambda: get_mapping_fields_command(client),
+        "xsoar-search-incidents": lambda: search_incidents_command(client, args),
+        "xsoar-get-incident": lambda: get_incident_command(client, args),
+    }
+    if command not in commands:
+        raise NotImplementedError(f"{BRAND} has no command {command}.")
+    return commands[command]()
+
+
+def main() -> None:
+    """Run the command that the server asks for."""
+    command = demisto.command()
+    try:
+        settings = parse_settings(demisto.params(), demisto.integrationInstance())
+        result = run_command(command, demisto.args(), Client(settings), settings)
+        if result is not None:
+            return_results(result)
+    except NotImplementedError:
+        # The platform takes it as: ask for every incident instead.
+        raise
+    except Exception as error:
+        return_error(str(error), error)
+
+
+if __name__ in ("__main__", "__builtin__", "builtins"):
+    main()
