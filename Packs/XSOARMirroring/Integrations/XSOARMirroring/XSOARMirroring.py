@@ -1185,7 +1185,8 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
     ]
     transition = status_entry(record.status, remote) if settings.close_in else None
     if transition:
-        entries.append(transition)
+        # The server takes entries only into an active incident: it is reopened before they come, and closed behind them.
+        entries.insert(len(entries) if remote.get("status") == IncidentStatus.DONE else 0, transition)
     changed = str(remote.get("modified") or "") != record.modified
     mirrored = mirrored_fields(remote, settings) if changed else {"id": incident_id}
     log(settings, f"get-remote-data: incident {incident_id}: {'fields, ' if changed else ''}{len(entries)} entries.")

@@ -1,0 +1,25 @@
+"""The local XSOAR's commands: `python -m local_xsoar demo|serve|warroom`. `make` calls them."""
+
+import importlib
+import sys
+
+COMMANDS = {
+    "demo": "two tenants that mirror incidents, and the proof that both sides are equal",
+    "serve": "one tenant on a port",
+    "warroom": "a prompt for the integration's commands",
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Run a command and return its exit status: 2 for a command that does not exist."""
+    if not arguments or arguments[0] not in COMMANDS:
+        named = f"There is no command {arguments[0]!r}" if arguments else "A command is missing"
+        choices = "; ".join(f"{name} ({text})" for name, text in COMMANDS.items())
+        print(f"{named}: choose one of {choices}.", file=sys.stderr)  # noqa: T201
+        return 2
+    command = importlib.import_module(f"local_xsoar.cli.{arguments[0]}")
+    return command.main(arguments[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,292 @@
+"""Two running tenants whose incidents are mirrored in both directions by the pack, and the proof that both sides are equal."""
+
+import secrets
+import shutil
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from local_xsoar.cli.arguments import OneSentenceParser
+from local_xsoar.comparison import Finding, compare_incidents
+from local_xsoar.host import CommandRun, Host, HostError
+from local_xsoar.tenant import Tenant, TenantError, TenantSettings, serving
+from local_xsoar.tenant.samples import load_samples
+
+INTEGRATION = Path(__file__).resolve().parents[2] / "Packs" / "XSOARMirroring" / "Integrations" / "XSOARMirroring"
+INSTANCE = "Customer"
+IN_TAG, OUT_TAG = "FromRemote", "ToRemote"
+MOST_ROUNDS = 10
+KEEP_PAUSE = 5.0  # Seconds between two rounds while --keep lets one look around. The platform's is a minute.
+
+
+class DemoError(Exception):
+    """Something in the demo did not go as it must; the message is one sentence."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The two tenants, where they answer, and the host that runs the pack at headquarters."""
+
+    headquarters: Tenant
+    customer: Tenant
+    headquarters_url: str
+    customer_url: str
+    host: Host
+    console: Console
+
+    def say(self, text: str) -> None:
+        """Print a line of progress."""
+        self.console.print(text, highlight=False)
+
+    def local_id(self, remote_id: str) -> str:
+        """Return the id at headquarters of the customer's incident."""
+        found, _ = self.headquarters.search({"query": f'dbotMirrorId:"{remote_id}" dbotMirrorInstance:{INSTANCE}', "size": 2})
+        if len(found) != 1:
+            raise DemoError(f"The customer's incident {remote_id} stands {len(found)} times at headquarters instead of once.")
+        return str(found[0]["id"])
+
+
+def main(arguments: list[str]) -> int:
+    """Run the demo; return 0 when both sides are equal at its end, 1 when they are not, 2 for wrong arguments."""
+    parser = OneSentenceParser(prog="local_xsoar demo", description=__doc__)
+    parser.add_argument(
+        "--incidents", type=int, default=12, help="how many incidents the customer has (6 to 200; default: %(default)s)"
+    )
+    parser.add_argument("--keep", action="store_true", help="leave both tenants running until Ctrl-C")
+    options = parser.parse_args(arguments)
+    if not 6 <= options.incidents <= 200:
+        parser.error(f"--incidents is {options.incidents}, which is not from 6 to 200")
+    console = Console()
+    try:
+        with stage(console) as set_up:
+            return run(set_up, options.incidents, options.keep)
+    except (DemoError, HostError, TenantError, OSError) as error:
+        console.print(f"[bold red]The demo stopped:[/] {error}", highlight=False)
+        return 1
+    except KeyboardInterrupt:
+        console.print("Stopped.")
+        return 130
+
+
+@contextmanager
+def stage(console: Console) -> Iterator[Stage]:
+    """Start both tenants on loopback ports and the host of the pack; all of it is gone afterwards."""
+    with ExitStack() as exits:
+        folder = Path(tempfile.mkdtemp(prefix="xsoar-mirroring-"))
+        exits.callback(shutil.rmtree, folder, ignore_errors=True)
+        headquarters = Tenant(
+            TenantSettings("headquarters", folder / "headquarters", version="8.8.0", api_key=secrets.token_hex(16), key_id="7")
+        )
+        exits.callback(headquarters.close)
+        customer = Tenant(TenantSettings("customer", folder / "customer", version="6.12.0", api_key=secrets.token_hex(16)))
+        exits.callback(customer.close)
+        headquarters_url = exits.enter_context(serving(headquarters))
+        customer_url = exits.enter_context(serving(customer))
+        host = exits.enter_context(Host(headquarters, folder / "host"))
+        yield Stage(headquarters, customer, headquarters_url, customer_url, host, console)
+
+
+def run(set_up: Stage, incidents: int, keep: bool) -> int:
+    """Play the demo from the first fetch to the comparison."""
+    started = time.monotonic()
+    set_up.say(f"[bold]headquarters[/] is an XSOAR {set_up.headquarters.settings.version} at {set_up.headquarters_url}")
+    set_up.say(f"[bold]customer[/] is an XSOAR {set_up.customer.settings.version} at {set_up.customer_url}")
+    remote_ids = load_samples(set_up.customer, incidents)
+    set_up.say(f"The customer has {len(remote_ids)} incidents with notes, chats and files.\n")
+
+    configure(set_up)
+    fetch_all(set_up, remote_ids)
+    mirror(set_up, "The first rounds bring what was written before the fetch")
+    customer_works(set_up, remote_ids)
+    headquarters_works(set_up, remote_ids)
+    mirror(set_up, "The next rounds carry the work of both sides across")
+    close_and_reopen(set_up, remote_ids)
+
+    findings = {remote_id: compare(set_up, remote_id) for remote_id in remote_ids}
+    show_crossed(set_up, findings)
+    equal = show_comparison(set_up, findings)
+    set_up.say(f"{time.monotonic() - started:.1f} s from the first incident to the last comparison.")
+    if keep:
+        keep_running(set_up)
+    return 0 if equal else 1
+
+
+def configure(set_up: Stage) -> None:
+    """Configure an instance of the pack at headquarters and press Test."""
+    set_up.host.add_instance(
+        INSTANCE,
+        INTEGRATION,
+        {
+            "url": set_up.customer_url,
+            "credentials_api_key": {"identifier": "", "password": set_up.customer.settings.api_key},
+            "isFetch": True,
+            "tags": IN_TAG,
+            "mirror_tag": OUT_TAG,
+            "fetch_incident_history": True,
+        },
+    )
+    checked(set_up.host.test(INSTANCE), "Test")
+    set_up.say(f"At headquarters an instance [bold]{INSTANCE}[/] of XSOAR Mirroring is configured; Test says ok.")
+
+
+def checked(command_run: CommandRun, what: str) -> CommandRun:
+    """Return a run that went well. Raises DemoError with the integration's own sentence otherwise."""
+    if not command_run.ok:
+        raise DemoError(f"{what} failed: {command_run.error}")
+    return command_run
+
+
+def fetch_all(set_up: Stage, remote_ids: list[str]) -> None:
+    """Fetch until nothing new comes."""
+    created: list[str] = []
+    while True:
+        new = checked(set_up.host.fetch(INSTANCE), "Fetching").created
+        created += new
+        if not new:
+            break
+    set_up.say(f"Fetched: {len(created)} incidents of {len(remote_ids)}.")
+
+
+def mirror(set_up: Stage, why: str) -> None:
+    """Run mirroring rounds until one has nothing left to do."""
+    set_up.say(f"\n{why}:")
+    for number in range(1, MOST_ROUNDS + 1):
+        mirror_round = set_up.host.mirror(INSTANCE)
+        if mirror_round.errors:
+            raise DemoError(f"A mirroring round failed: {mirror_round.errors[0]}")
+        set_up.say(
+            f"  round {number}: {len(mirror_round.modified or [])} remote incidents asked for, "
+            f"{mirror_round.entries_in} entries in, {len(mirror_round.sent)} local incidents sent"
+        )
+        if not mirror_round.modified and not mirror_round.sent:
+            return
+    raise DemoError(f"The mirror does not come to rest within {MOST_ROUNDS} rounds.")
+
+
+def customer_works(set_up: Stage, remote_ids: list[str]) -> None:
+    """Let the customer's analysts work: fields, custom fields, a chat, a note, a file, an entry tagged late."""
+    customer, (first, second, third) = set_up.customer, remote_ids[:3]
+    customer.change_incident(
+        first, {"severity": 4, "details": "Seen on twelve more hosts.", "CustomFields": {"affectedhosts": "12"}}, user="carla"
+    )
+    customer.add_entry(first, contents="Twelve hosts call the same address.", user="carla", category="chat", tags=[IN_TAG])
+    customer.add_entry(
+        second,
+        contents="**Isolated** the mail server.",
+        user="carl",
+        format="markdown",
+        category="note",
+        note=True,
+        tags=[IN_TAG],
+    )
+    customer.add_entry(second, user="carl", entry_type=3, tags=[IN_TAG], file=("capture.pcap", bytes(range(256)) * 512))
+    late = customer.add_entry(third, contents="The user confirms the click.", user="carla", category="chat")
+    customer.add_entry(third, contents="Internal: who pays for this?", user="carl", category="chat")
+    customer.change_entry(late["id"], tags=[IN_TAG])
+    set_up.say("\nThe customer's analysts changed fields, wrote a chat and a note, added a file, and tagged an old chat.")
+
+
+def headquarters_works(set_up: Stage, remote_ids: list[str]) -> None:
+    """Let the analysts at headquarters work: fields, custom fields, a chat that looks like a command, a note, a file."""
+    headquarters = set_up.headquarters
+    fourth, fifth = (set_up.local_id(remote_id) for remote_id in remote_ids[3:5])
+    headquarters.change_incident(fourth, {"severity": 3, "owner": "hanna", "CustomFields": {"ticket": "HQ-1042"}}, user="hanna")
+    headquarters.add_entry(fourth, contents="!DeleteEverything now", user="hanna", category="chat", tags=[OUT_TAG])
+    headquarters.add_entry(fifth, contents="Please block 203.0.113.7.", user="hugo", category="note", note=True, tags=[OUT_TAG])
+    headquarters.add_entry(fifth, user="hugo", entry_type=3, tags=[OUT_TAG], file=("blocklist.csv", b"address\n203.0.113.7\n"))
+    set_up.say(
+        "The analysts at headquarters changed fields, wrote a chat that looks like a command and a note, and added a file."
+    )
+
+
+def close_and_reopen(set_up: Stage, remote_ids: list[str]) -> None:
+    """Close an incident on each side, and reopen the one that the customer closed."""
+    customer, headquarters = set_up.customer, set_up.headquarters
+    customer.close_incident(remote_ids[0], reason="Resolved", notes="All hosts are clean.", user="carla")
+    headquarters.close_incident(set_up.local_id(remote_ids[4]), reason="False Positive", notes="A test of our own.", user="hugo")
+    set_up.say(f"\nThe customer closed incident {remote_ids[0]}; headquarters closed the one that mirrors {remote_ids[4]}.")
+    mirror(set_up, "Closing crosses in both directions")
+    expect_status(set_up, remote_ids[0], closed=True)
+    expect_status(set_up, remote_ids[4], closed=True)
+    customer.reopen_incident(remote_ids[0], user="carla")
+    set_up.say(f"\nThe customer reopened incident {remote_ids[0]}.")
+    mirror(set_up, "Reopening crosses")
+    expect_status(set_up, remote_ids[0], closed=False)
+
+
+def expect_status(set_up: Stage, remote_id: str, closed: bool) -> None:
+    """Raise DemoError unless an incident is closed, or open, on both sides."""
+    for tenant, incident_id in ((set_up.customer, remote_id), (set_up.headquarters, set_up.local_id(remote_id))):
+        if (tenant.incident(incident_id)["status"] == 2) != closed:
+            raise DemoError(f"Incident {incident_id} of {tenant.settings.name} is {'not ' if closed else ''}closed.")
+
+
+def compare(set_up: Stage, remote_id: str) -> list[Finding]:
+    """Compare the customer's incident with the one that mirrors it."""
+    return compare_incidents(
+        set_up.headquarters, set_up.local_id(remote_id), set_up.customer, remote_id, in_tag=IN_TAG, out_tag=OUT_TAG
+    )
+
+
+def show_crossed(set_up: Stage, findings: dict[str, list[Finding]]) -> None:
+    """Print what crossed, counted by kind."""
+    counted = Counter(finding.kind for of_incident in findings.values() for finding in of_incident)
+    table = Table("what", "in", "out", title="What crossed")
+    table.add_row("incidents", str(len(findings)), "-")
+    table.add_row("entries", str(counted["entry in"]), str(counted["entry out"]))
+    table.add_row("tagged files", str(counted["file in"]), str(counted["file out"]))
+    table.add_row("attachments of fetched incidents", str(counted["attachment"]), "-")
+    set_up.console.print("\n", table)
+
+
+def show_comparison(set_up: Stage, findings: dict[str, list[Finding]]) -> bool:
+    """Print the comparison of both sides; return whether they are equal."""
+    table = Table("customer", "headquarters", "fields", "custom fields", "entries", "files by hash", title="Both sides compared")
+    different: list[tuple[str, Finding]] = []
+    for remote_id, of_incident in findings.items():
+        different += [(remote_id, finding) for finding in of_incident if not finding.equal]
+        cells = []
+        for kinds in (("field",), ("custom field",), ("entry in", "entry out"), ("file in", "file out", "attachment")):
+            compared = [finding for finding in of_incident if finding.kind in kinds]
+            equal = sum(finding.equal for finding in compared)
+            cells.append(f"{equal} of {len(compared)}" if compared else "-")
+        table.add_row(remote_id, set_up.local_id(remote_id), *cells)
+    set_up.console.print(table)
+    for remote_id, finding in different:
+        set_up.say(
+            f"[red]differs:[/] incident {remote_id}, {finding.kind} {finding.name}: "
+            f"headquarters {finding.here!r}, customer {finding.there!r}"
+        )
+    compared_in_all = sum(len(of_incident) for of_incident in findings.values())
+    verdict = "[bold green]Both sides are equal" if not different else "[bold red]The sides differ"
+    set_up.say(f"{verdict}[/]: {compared_in_all - len(different)} of {compared_in_all} comparisons agree.")
+    return not different
+
+
+def keep_running(set_up: Stage) -> None:
+    """Go on fetching and mirroring until Ctrl-C, and say how to look around."""
+    for tenant, url in ((set_up.customer, set_up.customer_url), (set_up.headquarters, set_up.headquarters_url)):
+        key_id = f" --key-id {tenant.settings.key_id}" if tenant.settings.key_id else ""
+        set_up.say(
+            f"\nLook around at {tenant.settings.name}:\n"
+            f'  XSOAR_API_KEY={tenant.settings.api_key} make warroom ARGS="--url {url}{key_id}"'
+        )
+    set_up.say("\nBoth tenants go on; new incidents and changes are mirrored every few seconds. Ctrl-C ends it.")
+    try:
+        while True:
+            checked(set_up.host.fetch(INSTANCE), "Fetching")
+            mirror_round = set_up.host.mirror(INSTANCE)
+            if mirror_round.modified or mirror_round.sent:
+                set_up.say(
+                    f"{len(mirror_round.modified or [])} remote incidents asked for, {len(mirror_round.sent)} local ones sent"
+                )
+            time.sleep(KEEP_PAUSE)
+    except KeyboardInterrupt:
+        set_up.say("Stopped.")

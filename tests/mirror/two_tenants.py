@@ -1,0 +1,173 @@
+"""Two tenants over HTTP, the pack running at the local one against the remote one: what the tests here are made of."""
+
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from local_xsoar.host import CommandRun, Host, MirrorRound
+from local_xsoar.host.workers import Workers
+from local_xsoar.tenant import Tenant, TenantSettings, serving
+
+INTEGRATION = Path(__file__).resolve().parents[2] / "Packs" / "XSOARMirroring" / "Integrations" / "XSOARMirroring"
+INSTANCE = "remote"
+IN_TAG, OUT_TAG = "FromRemote", "ToRemote"
+VERSIONS = {"6": "6.12.0", "8": "8.8.0"}
+QUIET = 8
+
+
+@dataclass
+class Clock:
+    """A tenant's clock: this machine's, off by some seconds, or stopped."""
+
+    offset_seconds: float = 0.0
+    stopped_ns: int | None = None
+
+    def __call__(self) -> int:
+        return self.stopped_ns if self.stopped_ns is not None else time.time_ns() + int(self.offset_seconds * 1e9)
+
+    def stop(self) -> None:
+        """Let all that follows happen in one instant."""
+        self.stopped_ns = self()
+
+    def go_on(self) -> None:
+        """Let time go on."""
+        self.stopped_ns = None
+
+
+@dataclass
+class Interference:
+    """What stands before a tenant: it counts the requests and may answer some of them itself."""
+
+    paths: list[str] = field(default_factory=list)
+    answers: dict[int, Callable[[], Response]] = field(default_factory=dict)
+    before: Callable[[Request, int], None] | None = None
+
+    async def __call__(self, request: Request) -> Response | None:
+        number = len(self.paths)
+        self.paths.append(f"{request.method} {request.url.path}")
+        if self.before:
+            self.before(request, number)
+        answer = self.answers.get(number)
+        return answer() if answer else None
+
+    def forget(self) -> None:
+        """Count from the next request on, and answer none."""
+        self.paths.clear()
+        self.answers.clear()
+        self.before = None
+
+
+def working_params(remote: Tenant, url: str) -> dict[str, Any]:
+    """Return parameters with which an instance of the pack works against a tenant."""
+    settings = remote.settings
+    return {
+        "url": url,
+        "credentials_api_key": {"identifier": settings.key_id, "password": settings.api_key},
+        "advanced_api_key": settings.advanced_key,
+        "isFetch": True,
+        "tags": IN_TAG,
+        "mirror_tag": OUT_TAG,
+    }
+
+
+@dataclass
+class Mirror:
+    """A local tenant that runs the pack, and the remote one."""
+
+    here: Tenant
+    there: Tenant
+    url: str
+    host: Host
+    clock: Clock
+    interference: Interference
+
+    def configure(self, name: str = INSTANCE, **params: Any) -> None:
+        """Add an instance of the pack with working parameters, some of them changed."""
+        self.host.add_instance(name, INTEGRATION, {**working_params(self.there, self.url), **params})
+
+    def fetch(self) -> list[str]:
+        """Fetch once, without a failure; return the ids of the incidents that were created."""
+        return succeeded(self.host.fetch(INSTANCE)).created
+
+    def fetch_all(self) -> list[str]:
+        """Fetch until nothing comes; return the ids of all that were created."""
+        created: list[str] = []
+        while new := self.fetch():
+            created += new
+        return created
+
+    def fetched_once(self) -> str:
+        """Fetch the one incident there is; return its local id."""
+        (local_id,) = self.fetch()
+        return local_id
+
+    def round(self) -> MirrorRound:
+        """Run one mirroring round, without a failure."""
+        mirror_round = self.host.mirror(INSTANCE)
+        assert mirror_round.errors == []
+        return mirror_round
+
+    def until_quiet(self) -> None:
+        """Run mirroring rounds until one has nothing to do."""
+        for _ in range(QUIET):
+            mirror_round = self.round()
+            if not mirror_round.modified and not mirror_round.sent:
+                return
+        raise AssertionError(f"The mirror did not come to rest within {QUIET} rounds.")
+
+    def remote_incident(self, **fields: Any) -> str:
+        """Create an incident in the remote tenant and return its id."""
+        created = self.there.create_incident({"name": "Phishing", "type": "Phishing", **fields}, user="carla")
+        assert created is not None
+        return str(created["id"])
+
+    def mirrored_ids(self) -> list[str]:
+        """Return the remote ids of all incidents of the local tenant, each as often as it is there."""
+        found, total = self.here.search({"query": "", "size": 1000, "sort": [{"field": "id", "asc": True}]})
+        assert total <= 1000
+        return sorted((str(incident["dbotMirrorId"]) for incident in found), key=int)
+
+
+def succeeded(run: CommandRun) -> CommandRun:
+    """Return a run that must have gone well."""
+    assert run.ok, run.error
+    return run
+
+
+@dataclass
+class Site:
+    """Where tests make tenants and hosts; all of them are gone when the test ends."""
+
+    folder: Path
+    exits: ExitStack
+    workers: Workers
+
+    def tenant(self, name: str, version: str, clock: Callable[[], int] = time.time_ns, **settings: Any) -> Tenant:
+        """Make a tenant; 8.x ones get a key ID."""
+        key_id = {"key_id": "7"} if version.startswith("8") else {}
+        made = Tenant(
+            TenantSettings(name, self.folder / name, version=version, api_key=f"key of {name}", **{**key_id, **settings}), clock
+        )
+        self.exits.callback(made.close)
+        return made
+
+    def serve(self, tenant: Tenant, hook: Callable[[Request], Awaitable[Response | None]] | None = None) -> str:
+        """Let a tenant answer; return its address."""
+        return self.exits.enter_context(serving(tenant, hook=hook))
+
+    def host(self, tenant: Tenant) -> Host:
+        """Make a host that runs the pack on a tenant."""
+        return self.exits.enter_context(Host(tenant, self.folder / f"host of {tenant.settings.name}", workers=self.workers))
+
+    def mirror(self, here: str = "8", there: str = "8", **remote_settings: Any) -> Mirror:
+        """Make a local and a remote tenant of two versions, with no instance configured yet."""
+        clock, interference = Clock(), Interference()
+        local = self.tenant("headquarters", VERSIONS[here])
+        remote = self.tenant("customer", VERSIONS[there], clock, **remote_settings)
+        return Mirror(local, remote, self.serve(remote, interference), self.host(local), clock, interference)
