@@ -118,6 +118,8 @@ def parse_settings(params: dict[str, Any], instance: str) -> Settings:
     advanced_key = flag(params, "advanced_api_key", "The API key is an advanced key", False)
     if not api_key:
         raise ValueError("API Key is missing: generate a key in the remote tenant under Settings > API Keys and enter it.")
+    if not (api_key + key_id).isprintable() or not (api_key + key_id).isascii():
+        raise ValueError("API Key or its ID holds a character that no key has: copy both again from the remote tenant.")
     if advanced_key and not key_id:
         raise ValueError("API Key ID is missing: an advanced key belongs to XSOAR 8; enter the ID that its API Keys page shows.")
 
@@ -213,7 +215,10 @@ def api_root(url: Any, key_id: str) -> str:
         raise ValueError(
             "XSOAR Server URL is blank: enter the address of the remote tenant, for example https://xsoar.example.com."
         )
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"XSOAR Server URL is {text!r}: enter an address that begins with https://.")
     path, account = parts.path.rstrip("/"), ""
@@ -247,10 +252,10 @@ def parse_when(text: Any, name: str) -> int:
     return int(moment.timestamp() * 1000)
 
 
-def first_fetch_ms(settings: Settings, now_ms: int) -> int:
+def first_fetch_ms(settings: Settings) -> int:
     """Return when the first fetch begins, in milliseconds since 1970. Raises ValueError when it is no time, or not past."""
     start_ms = parse_when(settings.first_fetch, "First fetch time")
-    if start_ms > now_ms:
+    if start_ms > local_now_ms():
         raise ValueError(f"First fetch time is {settings.first_fetch!r}, which is not past: enter an earlier time.")
     return start_ms
 
@@ -465,7 +470,7 @@ def json_body(response: requests.Response) -> Any:
     except ValueError:
         raise RemoteError(NOT_API, f"The answer of {host_of(response.url)} is not JSON: {CHECK_URL}")
     # XSOAR REST API: some failures come with status 200 and an `error` that is not null.
-    if isinstance(body, dict) and body.get("error") and not body.get("id"):
+    if isinstance(body, dict) and body.get("error"):
         raise RemoteError(REJECTED, f"The remote tenant answered: {short(body['error'])}.")
     return body
 
@@ -559,8 +564,10 @@ def detail_of(response: requests.Response) -> str:
         return ""
     if not isinstance(body, dict):
         return ""
-    reply = body.get("reply")
-    parts = [body.get("id"), body.get("detail"), body.get("error")] + ([reply.get("err_msg")] if isinstance(reply, dict) else [])
+    parts = [body.get("id"), body.get("detail"), body.get("error")]
+    reply, errors = body.get("reply"), body.get("errors")
+    parts += [reply.get("err_msg")] if isinstance(reply, dict) else []
+    parts += [item.get("detail") for item in errors if isinstance(item, dict)] if isinstance(errors, list) else []
     return short("; ".join(dict.fromkeys(str(part) for part in parts if part)))
 
 
@@ -772,12 +779,10 @@ def fetched_incident(remote: dict[str, Any], settings: Settings, attachments: li
         raw |= {"dbotMirrorDirection": settings.direction, "dbotMirrorTags": list(settings.mirror_tags)}
     else:
         raw.pop("dbotMirrorInstance")
-    if not settings.mirror_playbook:
-        raw.pop("playbookId", None)
     incident = {key: raw[key] for key in FETCHED_FIELDS if raw.get(key) not in (None, "")}
     incident |= {key: value for key, value in raw.items() if key.startswith("dbotMirror")}
     incident["name"] = str(incident.get("name") or f"Incident {remote.get('id')}")
-    incident["CustomFields"] = raw.get("CustomFields") or {}
+    incident["CustomFields"] = raw["CustomFields"]
     if attachments:
         incident["attachment"] = attachments
     incident["rawJSON"] = json.dumps(raw)
@@ -787,13 +792,17 @@ def fetched_incident(remote: dict[str, Any], settings: Settings, attachments: li
 def mirrored_fields(remote: dict[str, Any], settings: Settings) -> dict[str, Any]:
     """Return a remote incident for the incoming mapper: custom fields also stand at the top, under their CLI names.
 
-    The remote's own mirror fields, with which it may itself mirror a third tenant, give way to ours: otherwise the mapper
-    would point the local incident at that tenant.
+    SLA timers stay behind, and the playbook unless it is wanted. The remote's own mirror fields, with which it may itself
+    mirror a third tenant, give way to ours: otherwise the mapper would point the local incident at that tenant.
     """
+    custom = {key: value for key, value in (remote.get("CustomFields") or {}).items() if not is_timer(value)}
     own = {key: value for key, value in remote.items() if not key.lower().startswith("dbot")}
+    if not settings.mirror_playbook:
+        own.pop("playbookId", None)
     return {
-        **(remote.get("CustomFields") or {}),
+        **custom,
         **own,
+        "CustomFields": custom,
         "dbotMirrorId": str(remote.get("id")),
         "dbotMirrorInstance": settings.instance,
         "in_mirror_error": "",
@@ -821,7 +830,7 @@ def attachment_entries(incident: dict[str, Any], entries: list[dict[str, Any]]) 
 
 def fetch_incidents_command(client: Client, settings: Settings) -> None:
     """Create the local incidents for the new remote ones, with their attachments, and move the last run behind them."""
-    bookmark = read_bookmark(demisto.getLastRun(), lambda: first_fetch_ms(settings, local_now_ms()))
+    bookmark = read_bookmark(demisto.getLastRun(), lambda: first_fetch_ms(settings))
     new = fetch_new(client, settings, bookmark)
     baseline_ms = 0 if settings.history else client.remote_time_ms or local_now_ms()
     incidents: list[dict[str, Any]] = []
@@ -880,7 +889,7 @@ def ensure_remote_is_well(client: Client, error: RemoteError) -> None:
     """Return when only one thing cannot be had; raise when the remote as a whole is away, so that the run is repeated."""
     if error.kind == RATE_LIMIT:
         raise error
-    if error.kind in (BUSY, UNREACHABLE):
+    if error.kind in (BUSY, UNREACHABLE, REFUSED_KEY, NOT_API):
         client.about()
 
 
@@ -1557,7 +1566,7 @@ def run_test(client: Client, settings: Settings) -> str:
     """
     try:
         client.about()
-        client.search(combined_query(settings.query, settings.skip_own), size=1, from_ms=first_fetch_ms(settings, local_now_ms()))
+        client.search(combined_query(settings.query, settings.skip_own), size=1, from_ms=first_fetch_ms(settings))
     except RemoteError as error:
         if error.kind == REFUSED_KEY and settings.key_id and other_kind_works(settings):
             word = "standard key: clear" if settings.advanced_key else "advanced key: select"

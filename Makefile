@@ -1,0 +1,158 @@
+# Everything the project does, one target each. `make` alone lists them.
+#
+# Two environments, made on first use and anew when their list changes:
+#   .venv      what runs the local XSOAR, the tests and the checks       requirements/dev.txt
+#   .venv-sdk  demisto-sdk, which checks and packs the content           requirements/sdk.txt
+# Results and logs go to dist/ (the pack) and build/ (the rest).
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+PYTHON ?= python3
+# How many processes share the tests in tests/.
+WORKERS ?= 2
+# What to hand on to demo, serve, warroom and bench, for example: make serve ARGS="--port 8080".
+ARGS ?=
+
+PACK := Packs/XSOARMirroring
+SCRIPT := $(PACK)/Integrations/XSOARMirroring/XSOARMirroring.py
+ZIP := dist/XSOARMirroring.zip
+DEV := .venv/made-from-requirements
+SDK := .venv-sdk/made-from-requirements
+
+# Imports are kept compiled: without that each start of demisto-sdk takes twice as long.
+unexport PYTHONDONTWRITEBYTECODE
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export COVERAGE_FILE := build/coverage
+# demisto-sdk: no hints about a remote it does not need; its log and its linter's notes in build/
+export DEMISTO_SDK_IGNORE_CONTENT_WARNING := 1
+export DEMISTO_SDK_LOG_FILE_PATH := $(CURDIR)/build
+export PYLINTHOME := $(CURDIR)/build
+
+# $(call step,name): announces a step in one line. The name holds no comma.
+step = @printf '\n=== %s\n' "$(1)"
+
+
+##@ Use
+
+.PHONY: demo serve warroom pack bench docs
+
+demo: $(DEV)  ## Mirror incidents between two local tenants and show what crossed
+	@.venv/bin/python -m local_xsoar demo $(ARGS)
+
+serve: $(DEV)  ## Run one local tenant on a port, for any client to talk to
+	@.venv/bin/python -m local_xsoar serve $(ARGS)
+
+warroom: $(DEV)  ## A prompt that runs the integration's commands against any tenant
+	@.venv/bin/python -m local_xsoar warroom $(ARGS)
+
+pack: $(SDK) | build  ## Build dist/XSOARMirroring.zip, for the Marketplace's "Upload pack"
+	$(call step,Pack: demisto-sdk prepare-content)
+	@rm -rf $(ZIP) build/tmp && mkdir -p dist build/tmp
+	@TMPDIR="$(CURDIR)/build/tmp" .venv-sdk/bin/demisto-sdk prepare-content -i $(PACK) -o dist
+
+bench: $(DEV)  ## Measure, as a table and as JSON
+	@.venv/bin/python -m benchmarks $(ARGS)
+
+docs: $(DEV) $(SDK)  ## Write the generated part of the integration's README anew, from its yml
+	@.venv/bin/python tools/integration_readme.py
+
+
+##@ Check
+
+.PHONY: test test-real lint style types unit suite coverage xsoar-lint validate validate-added check-pack
+
+# All that CI runs, in this order, up to the first error.
+test: style types unit suite coverage xsoar-lint validate validate-added pack check-pack  ## Run all that CI runs
+	@printf '\nAll checks passed.\n'
+
+# The platform's own CommonServerPython.py and demistomock.py instead of the stand-ins. tests/content looks at files only.
+test-real: $(DEV) | build  ## Run the tests on the platform's real modules: XSOAR_RUNTIME=<folder>
+ifeq ($(strip $(XSOAR_RUNTIME)),)
+	@echo 'Name the folder that holds the real CommonServerPython.py and demistomock.py: make test-real XSOAR_RUNTIME=<folder>' >&2; exit 2
+else
+	$(call step,Unit and contract and HTTP tests on the modules in $(XSOAR_RUNTIME))
+	@for module in CommonServerPython.py demistomock.py; do \
+		[ -f "$(XSOAR_RUNTIME)/$$module" ] || { echo "There is no $$module in $(XSOAR_RUNTIME): name the folder that holds it." >&2; exit 2; }; \
+	done
+	@XSOAR_RUNTIME="$(XSOAR_RUNTIME)" .venv/bin/python -m pytest Packs tests --ignore=tests/content -n $(WORKERS) --dist loadfile
+endif
+
+lint: style types xsoar-lint validate  ## Run only the checks that read the code
+
+style: $(DEV)
+	$(call step,Style: ruff check and ruff format --check)
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+
+types: $(DEV)
+	$(call step,Types: mypy)
+	@.venv/bin/mypy
+
+unit: $(DEV) | build
+	$(call step,Unit tests of the pack)
+	@.venv/bin/python -m pytest Packs --cov --cov-report= --cov-fail-under=0
+
+# A file of tests stays in one process, so its order is kept.
+suite: $(DEV) | build
+	$(call step,Tests over HTTP and of contracts and content)
+	@.venv/bin/python -m pytest tests -n $(WORKERS) --dist loadfile
+
+coverage: $(DEV) | build
+	$(call step,Coverage of the integration by its unit tests)
+	@.venv/bin/coverage report
+
+# OFFLINE_ENV spares it the look-up of Docker images; the other commands refuse to run with it.
+xsoar-lint: $(SDK) | build
+	$(call step,Conventions of the script: demisto-sdk xsoar-lint)
+	@DEMISTO_SDK_OFFLINE_ENV=1 .venv-sdk/bin/demisto-sdk xsoar-lint $(SCRIPT)
+
+validate: $(SDK) | build
+	$(call step,Content: demisto-sdk validate)
+	@.venv-sdk/bin/demisto-sdk validate -a --config-path tools/validation_config.toml
+
+validate-added: $(SDK) | build
+	$(call step,Content and script as if newly added and supported by XSOAR)
+	@bash tools/validate_as_added.sh
+
+check-pack: $(DEV)
+	$(call step,The zip against its sources)
+	@.venv/bin/python tools/check_pack.py $(ZIP)
+
+
+##@ Tidy
+
+.PHONY: clean help
+
+clean:  ## Remove the environments, the results and all caches
+	rm -rf .venv .venv-sdk dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help:  ## List the targets
+	@awk -F ':.*  ## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*  ## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+
+# The environments. A half-made one lacks the file that says it is done, so it is made again.
+
+$(DEV): requirements/dev.txt
+	$(call make-environment,.venv)
+
+$(SDK): requirements/sdk.txt
+	$(call make-environment,.venv-sdk)
+
+# $(call make-environment,folder): makes it from the requirements that the target depends on.
+define make-environment
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'Python 3.11 or later is needed: name one with make PYTHON=<path of python>.' >&2; exit 1; }
+	@printf '\n=== Making %s from %s\n' $(1) $<
+	@rm -rf $(1)
+	@$(PYTHON) -m venv $(1)
+	@$(1)/bin/python -m pip install --quiet --quiet --requirement $<
+	@touch $@
+endef
+
+build:
+	@mkdir -p $@
