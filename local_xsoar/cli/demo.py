@@ -278,8 +278,8 @@ def keep_running(set_up: Stage) -> None:
             f"\nLook around at {tenant.settings.name}:\n"
             f'  XSOAR_API_KEY={tenant.settings.api_key} make warroom ARGS="--url {url}{key_id}"'
         )
-    set_up.say("\nBoth tenants go on; new incidents and changes are mirrored every few seconds. Ctrl-C ends it.")
     try:
+        set_up.say("\nBoth tenants go on; new incidents and changes are mirrored every few seconds. Ctrl-C ends it.")
         while True:
             checked(set_up.host.fetch(INSTANCE), "Fetching")
             mirror_round = set_up.host.mirror(INSTANCE)

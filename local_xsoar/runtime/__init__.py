@@ -23,5 +23,7 @@ def runtime_folders() -> list[str]:
     real = Path(named).resolve()
     missing = [name for name in ("CommonServerPython.py", "demistomock.py") if not (real / name).is_file()]
     if missing:
-        raise FileNotFoundError(f"XSOAR_RUNTIME names {named}, which holds no {' and no '.join(missing)}: name a folder that does.")
+        raise FileNotFoundError(
+            f"XSOAR_RUNTIME names {named}, which holds no {' and no '.join(missing)}: name a folder that does."
+        )
     return [str(real), str(own)]

@@ -14,12 +14,14 @@ are kept or asked for (`_ms`), since an XSOAR 8 tenant knows no finer time than 
 """
 
 import hashlib
+import io
 import secrets
 import string
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import quote, urlsplit, urlunsplit
 
 """ CONSTANTS """
@@ -40,6 +42,11 @@ RETRY_PAUSES = (0.5, 1.0)  # Seconds before the second and the third try of a ca
 RETRY_AFTER_LIMIT = 10.0  # Seconds. A remote that asks for a longer pause is left alone until the next round.
 SAVE_PAUSES = (0.2, 0.4, 0.8, 1.6)  # Seconds before the next try of a save that met another's change.
 CONTEXT_TRIES = 5
+SWEEP = 20  # Incidents a round looks into, where a new entry does not show in its incident. It bounds the calls of a round.
+SWEEP_TRUSTED = 2  # The same where it does show, as far as is known.
+HOUR_MS = 3_600_000  # After this an incident that cannot be read is tried again.
+KEPT_CLOSED_MS = 30 * 24 * HOUR_MS  # A closed incident that has not changed for so long is forgotten.
+KEPT_RECORDS = 20_000
 MODIFIED_OVERLAP_MS = 120_000  # How late a change may appear in the remote's search index and still be found.
 MINUTE_MS = 60_000
 MAX_NAME_BYTES = 200
@@ -53,7 +60,7 @@ SERVER_OWNED_FIELDS = frozenset(
     "account activated activatingingUserId attachment canvases changeStatus closed closingUserId droppedCount exported "
     "feedBased hasRole insights investigationId isDebug isPlayground lastJobRunTime lastOpen linkedCount linkedIncidents "
     "notifyTime openDuration parent playbookId previousRoles rawCategory rawCloseReason rawJSON rawName rawPhase rawType "
-    "retained roles runStatus sla sortValues sourceBrand sourceInstance status allRead allReadWrite todoTaskIds "
+    "retained roles labels runStatus sla sortValues sourceBrand sourceInstance status allRead allReadWrite todoTaskIds "
     "in_mirror_error out_mirror_error".lower().split()
 )
 SERVER_OWNED_PREFIXES = ("dbot", "xsoar", "haintegration", "haoriginal")
@@ -363,15 +370,18 @@ class Client(BaseClient):
         body = {"investigationId": investigation_id, "contents": text, "format": entry_format}
         return self._json("POST", "/entry/formatted", json_data=body) or {}
 
+    def run(self, investigation_id: str, command: str) -> None:
+        """Run a command in a War Room and wait for its end."""
+        body = {"investigationId": investigation_id, "data": command, "id": "", "version": 0}
+        self._json("POST", "/entry/execute/sync", json_data=body)
+
     def upload(self, investigation_id: str, path: Path, name: str, comment: str, note: bool) -> list[dict[str, Any]]:
         """Add a file to a War Room and return the entries that came of it."""
+        fields = {"fileComment": comment, "isNoteEntry": "true" if note else "false"}
         with path.open("rb") as content:
-            answer = self._json(
-                "POST",
-                f"/entry/upload/{quote(investigation_id, safe='')}",
-                files={"file": (name, content)},
-                data={"fileComment": comment, "isNoteEntry": "true" if note else "false"},
-            )
+            body = MultipartFile(fields, name, content, path.stat().st_size)
+            route = f"/entry/upload/{quote(investigation_id, safe='')}"
+            answer = self._json("POST", route, data=body, content_type=body.content_type)
         entries = (answer or {}).get("entries") or []
         return entries if isinstance(entries, list) else [entries]
 
@@ -408,11 +418,15 @@ class Client(BaseClient):
                 self._pause(max(pause, error.retry_after))
         raise AssertionError("the last try either returns or raises")
 
-    def _call_once(self, method: str, route: str, use: Callable[[requests.Response], Any], **request: Any) -> Any:
-        headers = signed_headers(self._settings)
-        if "files" not in request:
-            # A multipart body brings its own content type, with its boundary.
-            headers["Content-Type"] = "application/json"
+    def _call_once(
+        self,
+        method: str,
+        route: str,
+        use: Callable[[requests.Response], Any],
+        content_type: str = "application/json",
+        **request: Any,
+    ) -> Any:
+        headers = {**signed_headers(self._settings), "Content-Type": content_type}
         try:
             response = self._http_request(
                 method,
@@ -441,6 +455,40 @@ class Client(BaseClient):
             self.remote_time_ms = int(parsedate_to_datetime(response.headers["Date"]).timestamp()) * 1000
         except (KeyError, TypeError, ValueError):
             return
+
+
+class MultipartFile:
+    """The body of an upload: form fields and one file, read from disk piece by piece while it is sent.
+
+    requests would build such a body in memory. An object with a length and `read` is streamed.
+    """
+
+    def __init__(self, fields: dict[str, str], name: str, content: BinaryIO, size: int) -> None:
+        boundary = secrets.token_hex(16)
+        self.content_type = f"multipart/form-data; boundary={boundary}"
+        parts = [
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n' for key, value in fields.items()
+        ]
+        file_name = name.replace('"', "%22")  # As browsers and requests write it.
+        parts.append(
+            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{file_name}"\r\n'
+            "Content-Type: application/octet-stream\r\n\r\n"
+        )
+        head, tail = "".join(parts).encode(), f"\r\n--{boundary}--\r\n".encode()
+        self._pieces: list[BinaryIO] = [io.BytesIO(head), content, io.BytesIO(tail)]
+        self._size = len(head) + size + len(tail)
+
+    def __len__(self) -> int:
+        return self._size
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes of the body; none at its end."""
+        while self._pieces:
+            piece = self._pieces[0].read(size)
+            if piece:
+                return piece
+            self._pieces.pop(0)
+        return b""
 
 
 def signed_headers(settings: Settings) -> dict[str, str]:
@@ -746,8 +794,8 @@ def search_everything(
         since_ms, page = (last_ms, 0) if last_ms > since_ms else (since_ms, page + 1)
 
 
-def fetch_new(client: Client, settings: Settings, bookmark: Bookmark) -> list[dict[str, Any]]:
-    """Return the remote incidents to create, the oldest first, at most `max_fetch`."""
+def fetch_new(client: Client, settings: Settings, bookmark: Bookmark, ours: frozenset[str] = frozenset()) -> list[dict[str, Any]]:
+    """Return the remote incidents to create, the oldest first, at most `max_fetch`; those in `ours` are left out."""
     query = combined_query(settings.query, settings.skip_own)
     size = min(SEARCH_PAGE_LIMIT, len(bookmark.known) + settings.max_fetch)
     new: list[dict[str, Any]] = []
@@ -757,7 +805,7 @@ def fetch_new(client: Client, settings: Settings, bookmark: Bookmark) -> list[di
         bookmark.start(settings.look_back_ms),
     )
     for portion in portions:
-        new.extend(incident for incident in portion if str(incident.get("id")) not in bookmark.known)
+        new.extend(incident for incident in portion if str(incident.get("id")) not in ours.union(bookmark.known))
         if len(new) >= settings.max_fetch:
             break
     return sorted(new, key=lambda incident: created_order(incident, bookmark.time_ms))[: settings.max_fetch]
@@ -831,7 +879,8 @@ def attachment_entries(incident: dict[str, Any], entries: list[dict[str, Any]]) 
 def fetch_incidents_command(client: Client, settings: Settings) -> None:
     """Create the local incidents for the new remote ones, with their attachments, and move the last run behind them."""
     bookmark = read_bookmark(demisto.getLastRun(), lambda: first_fetch_ms(settings))
-    new = fetch_new(client, settings, bookmark)
+    ours = frozenset(key for key, record in read_memory().records.items() if record.ours)
+    new = fetch_new(client, settings, bookmark, ours if settings.skip_own else frozenset())
     baseline_ms = 0 if settings.history else client.remote_time_ms or local_now_ms()
     incidents: list[dict[str, Any]] = []
     records: dict[str, Record] = {}
@@ -845,12 +894,12 @@ def fetch_incidents_command(client: Client, settings: Settings) -> None:
             status=None if closed else remote.get("status"),
             baseline_ms=baseline_ms,
             known_entries=frozenset(entry_ids),
-            pending=settings.history or closed,
+            due_ms=1 if settings.history or closed else 0,
         )
     delivered = {str(remote["id"]): parse_ms(remote.get("created"), bookmark.time_ms) for remote in new}
     log(settings, f"fetch-incidents: {len(new)} new incidents: {', '.join(delivered) or 'none'}.")
     if settings.direction and records:
-        change_records(lambda known: {**known, **records})
+        change_records(lambda known: pruned({**known, **records}, local_now_ms()))
     demisto.setLastRun(bookmark.advance(delivered, settings.look_back_ms).to_run())
     demisto.incidents(incidents)
 
@@ -916,22 +965,35 @@ class Record:
     modified: the remote's `modified` of the fields delivered last.
     status: the remote's status delivered last; None: none yet.
     local_status: the local status told to the remote last; None: none yet.
-    baseline_ms: entries neither written nor changed since then are not mirrored in.
+    baseline_ms: entries neither written nor changed since then are not mirrored in; None: since the server's lastUpdate.
     known_entries: the remote's entries that are not to come in: delivered ones, and those that we wrote.
     sent_entries: local entries that the remote has.
-    pending: the server is told of the incident until a get-remote-data has succeeded.
+    attempted: local entries that were about to be sent; the remote may have them all the same.
+    due_ms: from when on (local clock) the server is told of the incident until a get-remote-data succeeds; 0: it is not due.
+    ours: the incident was created there by this instance.
     """
 
     modified: str = ""
     status: int | None = None
     local_status: int | None = None
-    baseline_ms: int = 0
+    baseline_ms: int | None = None
     known_entries: frozenset[str] = frozenset()
     sent_entries: frozenset[str] = frozenset()
-    pending: bool = False
+    attempted: frozenset[str] = frozenset()
+    due_ms: int = 0
+    ours: bool = False
 
 
-CONTEXT_KEY = "incidents"
+@dataclass(frozen=True)
+class Memory:
+    """All that the mirror remembers between commands.
+
+    records: what is known of each mirrored incident, by remote id.
+    entries_move: whether a new entry moves its incident's `modified` in the remote; None: not known yet.
+    """
+
+    records: dict[str, Record] = field(default_factory=dict)
+    entries_move: bool | None = None
 
 
 def pack_record(record: Record) -> dict[str, Any]:
@@ -943,9 +1005,11 @@ def pack_record(record: Record) -> dict[str, Any]:
         "b": record.baseline_ms,
         "e": sorted(record.known_entries, key=entry_number),
         "o": sorted(record.sent_entries, key=entry_number),
-        "p": int(record.pending),
+        "a": sorted(record.attempted, key=entry_number),
+        "d": record.due_ms,
+        "c": int(record.ours),
     }
-    return {key: value for key, value in packed.items() if value or (key in "sl" and value is not None)}
+    return {key: value for key, value in packed.items() if value or (key in "slb" and value is not None)}
 
 
 def unpack_record(packed: Any) -> Record:
@@ -962,47 +1026,73 @@ def unpack_record(packed: Any) -> Record:
         modified=str(values.get("m") or ""),
         status=number("s"),
         local_status=number("l"),
-        baseline_ms=number("b") or 0,
+        baseline_ms=number("b"),
         known_entries=ids("e"),
         sent_entries=ids("o"),
-        pending=bool(values.get("p")),
+        attempted=ids("a"),
+        due_ms=number("d") or 0,
+        ours=bool(values.get("c")),
     )
 
 
-def unpack_records(context: dict[str, Any]) -> dict[str, Record]:
-    """Return the records of all mirrored incidents, by remote id."""
+def read_memory() -> Memory:
+    """Return what the mirror remembers."""
+    return unpack_memory(get_integration_context() or {})
+
+
+def unpack_memory(context: dict[str, Any]) -> Memory:
+    """Return what the mirror remembers from the integration context; what is damaged or missing there is as if it were new."""
     try:
-        packed = json.loads(context.get(CONTEXT_KEY) or "{}")
+        packed = json.loads(context.get("incidents") or "{}")
     except (TypeError, ValueError):
         packed = {}
-    return {key: unpack_record(value) for key, value in packed.items()} if isinstance(packed, dict) else {}
+    records = {key: unpack_record(value) for key, value in packed.items()} if isinstance(packed, dict) else {}
+    return Memory(records, {"true": True, "false": False}.get(str(context.get("entries_move"))))
 
 
-def read_records() -> dict[str, Record]:
-    """Return the records of all mirrored incidents, by remote id."""
-    return unpack_records(get_integration_context() or {})
+def pack_memory(memory: Memory) -> dict[str, str]:
+    """Return what the mirror remembers as keys of the integration context, whose values are texts."""
+    records = {key: pack_record(record) for key, record in memory.records.items()}
+    return {
+        "incidents": json.dumps(records, separators=(",", ":")),
+        "entries_move": "" if memory.entries_move is None else str(memory.entries_move).lower(),
+    }
 
 
-def change_records(change: Callable[[dict[str, Record]], dict[str, Record]]) -> None:
-    """Change the records in the integration context; when another command changed them meanwhile, do it again on theirs.
+def change_memory(change: Callable[[Memory], Memory]) -> None:
+    """Change what the mirror remembers; when another command changed it meanwhile, do it again on that.
 
     Raises:
         DemistoException: others changed the context each time.
     """
     for _ in range(CONTEXT_TRIES):
         context, version = get_integration_context_with_version()
-        context = context or {}
-        before = unpack_records(context)
+        before = unpack_memory(context or {})
         after = change(before)
         if after == before:
             return
-        packed = json.dumps({key: pack_record(record) for key, record in after.items()}, separators=(",", ":"))
         try:
-            set_integration_context({**context, CONTEXT_KEY: packed}, version=version)
+            set_integration_context({**(context or {}), **pack_memory(after)}, version=version)
             return
         except ValueError:  # The platform's word for: the version is old.
             continue
     raise DemistoException("The integration context is being changed all the time; the next round tries again.")
+
+
+def change_records(change: Callable[[dict[str, Record]], dict[str, Record]]) -> None:
+    """Change the records of the mirrored incidents."""
+    change_memory(lambda memory: replace(memory, records=change(memory.records)))
+
+
+def pruned(records: dict[str, Record], now_ms: int) -> dict[str, Record]:
+    """Return the records without those of incidents that have been closed and still for long, and without too many."""
+    recent = {
+        key: record
+        for key, record in records.items()
+        if record.status != IncidentStatus.DONE or parse_ms(record.modified, now_ms) > now_ms - KEPT_CLOSED_MS
+    }
+    oldest_first = sorted(recent, key=lambda key: (recent[key].status != IncidentStatus.DONE, parse_ms(recent[key].modified, 0)))
+    return {key: recent[key] for key in oldest_first[-KEPT_RECORDS:]} if len(recent) > KEPT_RECORDS else recent
 
 
 def change_record(incident_id: str, change: Callable[[Record], Record]) -> None:
@@ -1042,22 +1132,54 @@ def get_modified_remote_data_command(client: Client, settings: Settings, args: d
 
     def first_ms() -> int:
         # The time of the first round is the local clock's, so it is taken wide.
-        return (parse_last_update(args["lastUpdate"]) if args.get("lastUpdate") else local_now_ms()) - MODIFIED_OVERLAP_MS
+        last_update_ms = parse_last_update(args["lastUpdate"]) if args.get("lastUpdate") else local_now_ms()
+        return max(0, last_update_ms - MODIFIED_OVERLAP_MS)
 
     bookmark = read_bookmark(last_mirror_run, first_ms)
     changed = modified_since(client, bookmark)
-    records = read_records()
-    ids = list(dict.fromkeys([*(incident_id for incident_id, _ in changed.values()), *pending_ids(records)]))
+    memory = read_memory()
+    ids = list(dict.fromkeys([*(incident_id for incident_id, _ in changed.values()), *due_ids(memory.records, local_now_ms())]))
+    quiet_ids = [key for key in memory.records if key not in ids]
+    silent_ids, swept = sweep(client, settings, memory, quiet_ids, str(last_mirror_run.get("swept") or ""))
+    ids += silent_ids
     listed_ids = frozenset(ids)
-    change_records(lambda known: {key: replace(item, pending=item.pending or key in listed_ids) for key, item in known.items()})
-    set_last_mirror_run(bookmark.advance({key: moment for key, (_, moment) in changed.items()}, MODIFIED_OVERLAP_MS).to_run())
+    change_records(lambda known: {key: replace(item, due_ms=1) if key in listed_ids else item for key, item in known.items()})
+    delivered = {key: moment for key, (_, moment) in changed.items()}
+    set_last_mirror_run({**bookmark.advance(delivered, MODIFIED_OVERLAP_MS).to_run(), "swept": swept})
     log(settings, f"get-modified-remote-data: {len(ids)} incidents: {', '.join(ids) or 'none'}.")
     return GetModifiedRemoteDataResponse(ids)
 
 
-def pending_ids(records: dict[str, Record]) -> list[str]:
+def due_ids(records: dict[str, Record], now_ms: int) -> list[str]:
     """Return the incidents that a round listed and did not bring."""
-    return [incident_id for incident_id, record in records.items() if record.pending]
+    return [incident_id for incident_id, record in records.items() if 0 < record.due_ms <= now_ms]
+
+
+def sweep(client: Client, settings: Settings, memory: Memory, candidates: list[str], swept_last: str) -> tuple[list[str], str]:
+    """Look into the War Rooms of some open incidents, the next ones in turn, for entries that `modified` did not tell of.
+
+    XSOAR REST API: whether an entry moves its incident's `modified` is not documented. `memory` holds what was learned; where
+    it does not, each open incident is looked into in its turn.
+
+    Returns:
+        The incidents with new entries, and the last incident that was looked into.
+    """
+    turn = sorted((key for key in candidates if memory.records[key].status != IncidentStatus.DONE), key=entry_number)
+    behind = [key for key in turn if entry_number(key) > entry_number(swept_last)]
+    found: list[str] = []
+    for incident_id in (behind + turn)[: min(len(turn), SWEEP_TRUSTED if memory.entries_move else SWEEP)]:
+        try:
+            # XSOAR REST API: an investigation has the id of its incident.
+            entries = all_tagged_entries(client, settings, incident_id)
+        except RemoteError as error:
+            if error.kind in (NOT_FOUND, REJECTED):
+                swept_last = incident_id
+                continue
+            break
+        swept_last = incident_id
+        if incoming_entries(entries, settings, memory.records[incident_id]):
+            found.append(incident_id)
+    return found, swept_last
 
 
 def read_entries(client: Client, investigation_id: str, entry_filter: dict[str, Any]) -> list[dict[str, Any]]:
@@ -1095,7 +1217,7 @@ def incoming_entries(entries: Iterable[dict[str, Any]], settings: Settings, reco
         if str(entry.get("id")) not in record.known_entries
         and wanted_tags & set(entry.get("tags") or [])
         and category_of(entry) in (*settings.categories, "")
-        and max(parse_ms(entry.get("created"), 0), parse_ms(entry.get("modified"), 0)) >= record.baseline_ms
+        and last_touched_ms(entry) >= (record.baseline_ms or 0)
     ]
 
 
@@ -1181,17 +1303,30 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
     """Give the server what is new of one remote incident: its fields if they changed, closing or reopening, new entries."""
     remote_args = GetRemoteDataArgs({"lastUpdate": "", **args})
     incident_id = str(remote_args.remote_incident_id)
-    record = read_records().get(incident_id)
-    if record is None:
-        record = Record(baseline_ms=parse_last_update(remote_args.last_update) if remote_args.last_update else 0)
-    remote = client.load(incident_id)
-    new = incoming_entries(all_tagged_entries(client, settings, remote), settings, record)
-    entries = [
-        local_entry(
-            entry, settings, download_file(client, str(entry["id"]), str(entry.get("file") or "")) if has_file(entry) else None
-        )
-        for entry in new
-    ]
+    memory = read_memory()
+    record = memory.records.get(incident_id, Record())
+    if record.baseline_ms is None:
+        record = replace(record, baseline_ms=parse_last_update(remote_args.last_update) if remote_args.last_update else 0)
+    try:
+        remote = client.load(incident_id)
+    except RemoteError as error:
+        if error.kind not in (NOT_FOUND, REJECTED):
+            raise
+        report_unreadable(settings, incident_id, error)
+        return
+    tagged = all_tagged_entries(client, settings, str(remote.get("investigationId") or ""))
+    moves = memory.entries_move
+    if moves is not False:
+        moves = entries_move_modified(remote, tagged, moves)
+        if moves is False:
+            # An entry may have come between the two calls. Only one that is newer than the incident is now proves it.
+            moves = entries_move_modified(client.load(incident_id), tagged, memory.entries_move)
+    entries, delivered = [], []
+    for entry in incoming_entries(tagged, settings, record):
+        arrived = arriving_entry(client, settings, entry)
+        if arrived:
+            entries.append(arrived)
+            delivered.append(str(entry["id"]))
     transition = status_entry(record.status, remote) if settings.close_in else None
     if transition:
         # The server takes entries only into an active incident: it is reopened before they come, and closed behind them.
@@ -1203,30 +1338,71 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
     if not remote_args.last_update:
         # The server always gives lastUpdate. Without it a person looks, and what is shown has not arrived.
         return
-    delivered = frozenset(str(entry["id"]) for entry in new)
-    # Last, so that a run that fails before it brings all of it again.
-    change_record(
-        incident_id,
-        lambda now: replace(
-            now,
+
+    def remember(now: Memory) -> Memory:
+        before = now.records.get(incident_id, record)
+        after = replace(
+            before,
             modified=str(remote.get("modified") or ""),
             status=remote.get("status"),
+            # What the server is about to do here is no change to tell the remote of.
+            local_status=remote.get("status") if transition else before.local_status,
             baseline_ms=record.baseline_ms,
-            known_entries=now.known_entries | delivered,
-            pending=False,
-        ),
-    )
+            known_entries=before.known_entries.union(delivered),
+            due_ms=0,
+        )
+        return Memory({**now.records, incident_id: after}, moves)
+
+    # Last, so that a run that fails before it brings all of it again.
+    change_memory(remember)
 
 
-def all_tagged_entries(client: Client, settings: Settings, remote: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the entries of a remote incident that carry an incoming tag.
+def report_unreadable(settings: Settings, incident_id: str, error: RemoteError) -> None:
+    """Tell the server that an incident cannot be read, in the field that a mapper can show, and try again later."""
+    demisto.info(f"{BRAND}: get-remote-data: incident {incident_id}: {error}")
+    fields = {"dbotMirrorId": incident_id, "dbotMirrorInstance": settings.instance, "in_mirror_error": str(error)}
+    return_results(GetRemoteDataResponse({"id": incident_id, **fields}, []))
+    change_record(incident_id, lambda record: replace(record, modified="", due_ms=local_now_ms() + HOUR_MS))
+
+
+def arriving_entry(client: Client, settings: Settings, entry: dict[str, Any]) -> dict[str, Any] | None:
+    """Return a remote entry as get-remote-data gives it; None when its file alone cannot be had, which is logged."""
+    if not has_file(entry):
+        return local_entry(entry, settings, None)
+    try:
+        return local_entry(entry, settings, download_file(client, str(entry["id"]), str(entry.get("file") or "")))
+    except RemoteError as error:
+        ensure_remote_is_well(client, error)
+        demisto.info(f"{BRAND}: get-remote-data: the file of the entry {entry['id']} is left out for now: {error}")
+        return None
+
+
+def all_tagged_entries(client: Client, settings: Settings, investigation_id: str) -> list[dict[str, Any]]:
+    """Return the entries of a War Room that carry an incoming tag.
 
     Without fromTime: an entry that was tagged long after it was written would be missed. The record tells what is new.
     """
     if not settings.tags or not settings.categories:
         return []
     entry_filter = {"categories": list(settings.categories), "tags": list(settings.tags), "tagsAndOperator": False}
-    return read_entries(client, str(remote.get("investigationId") or ""), entry_filter)
+    return read_entries(client, investigation_id, entry_filter)
+
+
+def entries_move_modified(remote: dict[str, Any], entries: list[dict[str, Any]], otherwise: bool | None) -> bool | None:
+    """Return whether entries move their incident's `modified`, as far as one incident shows it; `otherwise` where it does not.
+
+    An entry that is newer than its incident proves that they do not; an incident as new as its newest entry, that they do.
+    """
+    newest_ms = max((last_touched_ms(entry) for entry in entries), default=0)
+    modified_ms = parse_ms(remote.get("modified"), 0)
+    if newest_ms > modified_ms:
+        return False
+    return True if newest_ms and modified_ms - newest_ms < 1000 else otherwise
+
+
+def last_touched_ms(entry: dict[str, Any]) -> int:
+    """Return when an entry was written or last changed, whichever is later."""
+    return max(parse_ms(entry.get("created"), 0), parse_ms(entry.get("modified"), 0))
 
 
 """ OUT """
@@ -1259,10 +1435,12 @@ def split_delta(
     custom: dict[str, Any] = {}
     dropped: list[str] = []
     for key, value in [*flat.items(), *nested.items()]:
-        if is_server_owned(key) or is_timer(value):
+        if is_timer(value):
             dropped.append(key)
         elif key in known_custom or key in nested:
             custom[key] = value
+        elif is_server_owned(key):
+            dropped.append(key)
         elif key in remote:
             top[key] = value
         elif key in custom_names():
@@ -1326,37 +1504,72 @@ def outgoing_entries(entries: Any, settings: Settings, record: Record) -> list[d
     return sorted(wanted, key=lambda entry: created_order(entry, 0))
 
 
-def send_entry(client: Client, investigation_id: str, entry: dict[str, Any]) -> list[str]:
-    """Write a local entry into the remote War Room; return the ids of the remote entries that came of it."""
-    note = bool(entry.get("note"))
-    if has_file(entry):
+@dataclass(frozen=True)
+class Outgoing:
+    """A local entry as it is to stand in the remote War Room: a text in a format, or the file at `path` under `name`."""
+
+    entry_id: str
+    note: bool
+    text: str = ""
+    format: str = ""
+    name: str = ""
+    path: Path | None = None
+
+
+def outgoing(entry: dict[str, Any]) -> Outgoing:
+    """Return how a local entry is to stand in the remote War Room. Raises RemoteError when its file is no longer here."""
+    entry_id, note = str(entry["id"]), bool(entry.get("note"))
+    if not has_file(entry):
+        text, entry_format = signed_text(entry)
+        return Outgoing(entry_id, note, text, entry_format)
+    try:
         local = demisto.getFilePath(entry["id"])
-        name = safe_file_name(local.get("name") or entry.get("file"))
-        written = client.upload(investigation_id, Path(local["path"]), name, signature(entry), note)
-        return [str(item["id"]) for item in written if item.get("id")]
-    text, entry_format = signed_text(entry)
-    if note and entry_format in (EntryFormat.TEXT, EntryFormat.MARKDOWN):
-        written_entry = client.add_note(investigation_id, text, markdown=entry_format == EntryFormat.MARKDOWN)
+        path = Path(local["path"])
+        path.stat()
+    except (KeyError, OSError, TypeError, ValueError):
+        raise RemoteError(
+            REJECTED, f"The file of the local entry {entry_id} is no longer on this server: remove the entry's tag."
+        )
+    name = safe_file_name(local.get("name") or entry.get("file"))
+    return Outgoing(entry_id, note, text=signature(entry), name=name, path=path)
+
+
+def stands_there(item: Outgoing, remote_entry: dict[str, Any]) -> bool:
+    """Return whether a remote entry is what sending a local one leaves behind."""
+    if item.path is None:
+        return not has_file(remote_entry) and remote_entry.get("contents") == item.text
+    size = (remote_entry.get("fileMetadata") or {}).get("size")
+    return remote_entry.get("file") == item.name and size in (None, item.path.stat().st_size)
+
+
+def write_entry(client: Client, investigation_id: str, item: Outgoing) -> list[dict[str, Any]]:
+    """Write an entry into the remote War Room and return the remote entries that came of it."""
+    if item.path:
+        return client.upload(investigation_id, item.path, item.name, item.text, item.note)
+    if item.note and item.format in (EntryFormat.TEXT, EntryFormat.MARKDOWN):
+        return [client.add_note(investigation_id, item.text, markdown=item.format == EntryFormat.MARKDOWN)]
+    return [client.add_formatted(investigation_id, item.text, item.format)]
+
+
+def send_entry(client: Client, investigation_id: str, item: Outgoing, there: list[dict[str, Any]]) -> list[str]:
+    """Bring an entry into the remote War Room; return the ids of the remote entries that it is there.
+
+    Args:
+        there: remote entries that an earlier try may have left; the first that fits is taken out of it instead of writing anew.
+    """
+    found = next((remote_entry for remote_entry in there if stands_there(item, remote_entry)), None)
+    if found:
+        there.remove(found)
+        written = [found]
     else:
-        written_entry = client.add_formatted(investigation_id, text, entry_format)
-        if note:
-            client.mark_as_note(written_entry, investigation_id)
-    return [str(written_entry["id"])] if written_entry.get("id") else []
-
-
-def new_remote_incident(data: dict[str, Any], custom_names: set[str]) -> dict[str, Any]:
-    """Return the incident to create in the remote tenant from a local one in remote names."""
-    flat = {key: value for key, value in data.items() if key != "CustomFields" and not is_server_owned(key)}
-    custom = {**(data.get("CustomFields") or {}), **{key: value for key, value in flat.items() if key in custom_names}}
-    return {
-        **{key: value for key, value in flat.items() if key not in custom_names},
-        "name": data.get("name") or "Incident of another tenant",
-        "CustomFields": {key: value for key, value in custom.items() if not is_timer(value)},
-    }
+        written = write_entry(client, investigation_id, item)
+    if item.note and not item.path and not written[0].get("note"):
+        client.mark_as_note(written[0], investigation_id)
+    return [str(remote_entry["id"]) for remote_entry in written if remote_entry.get("id")]
 
 
 def update_remote_system_command(client: Client, settings: Settings, args: dict[str, Any]) -> str:
-    """Bring local changes to the remote incident: fields, tagged entries, closing; return the remote id.
+    """Bring local changes to the remote incident: fields, tagged entries, closing, reopening; return the remote id.
 
     Each part that succeeds is remembered at once, and the rest still tried when one fails.
 
@@ -1364,56 +1577,93 @@ def update_remote_system_command(client: Client, settings: Settings, args: dict[
         RemoteError: a part failed. The server sends everything again, and what is remembered does not go twice.
     """
     update = UpdateRemoteSystemArgs(args)
-    delta = update.delta or {}
-    data = update.data or {}
+    data, delta = update.data or {}, update.delta or {}
     incident_id = str(update.remote_incident_id or "")
-    failures: list[RemoteError] = []
     if not incident_id:
-        created = client.create(new_remote_incident(data, custom_field_names(client.incident_fields())))
-        incident_id = str(created["id"])
-        change_record(
-            incident_id, lambda record: replace(record, modified=str(created.get("modified") or ""), status=created.get("status"))
-        )
+        incident_id = create_remote(client, settings, data)
         delta = {}
-    record = read_records().get(incident_id, Record())
-    closing = settings.close_out and update.inc_status == IncidentStatus.DONE and record.local_status != IncidentStatus.DONE
-    if closing:
-        # The reason and the notes go with the closing.
-        delta = {key: value for key, value in delta.items() if key not in ("closeReason", "closeNotes")}
-    if update.incident_changed and delta:
-        try:
-            send_delta(client, settings, incident_id, delta)
-        except RemoteError as error:
-            failures.append(error)
+    record = read_memory().records.get(incident_id, Record())
+    closed_here = update.inc_status == IncidentStatus.DONE
+    closing = settings.close_out and closed_here and record.local_status != IncidentStatus.DONE
+    reopening = settings.close_out and not closed_here and record.local_status == IncidentStatus.DONE
+    # What belongs to a closing goes with it, or not at all.
+    fields = {key: value for key, value in delta.items() if not closed_here or key not in ("closeReason", "closeNotes")}
     wanted = outgoing_entries(update.entries, settings, record)
-    if wanted:
-        failures += send_entries(client, settings, incident_id, wanted)
-    if closing and not failures:
+    failures: list[RemoteError] = []
+
+    def attempt(part: Callable[[], None]) -> None:
         try:
-            close_remote(client, settings, incident_id, {**data, **(update.delta or {})})
+            part()
         except RemoteError as error:
             failures.append(error)
-    elif not closing and update.inc_status is not None and update.inc_status != record.local_status:
-        reopened = record.local_status == IncidentStatus.DONE
-        if reopened and settings.close_out:
-            demisto.info(
-                f"{BRAND}: incident {incident_id} was reopened here; the REST API has no route to reopen it in the remote tenant."
-            )
-        change_record(incident_id, lambda now: replace(now, local_status=update.inc_status))
+
+    if reopening:
+        # First, since nothing can be written into a closed incident.
+        attempt(lambda: reopen_remote(client, settings, incident_id))
+    if update.incident_changed and fields:
+        attempt(lambda: send_fields(client, settings, incident_id, fields))
+    if wanted:
+        attempt(lambda: send_entries(client, settings, incident_id, wanted, record))
+    if closing and not failures:
+        attempt(lambda: close_remote(client, settings, incident_id, {**data, **delta}))
     if failures:
         raise RemoteError(failures[0].kind, f"Incident {incident_id}: {failures[0]}")
+    if update.inc_status is not None:
+        change_record(incident_id, lambda now: replace(now, local_status=update.inc_status))
     return incident_id
 
 
-def send_delta(client: Client, settings: Settings, incident_id: str, delta: dict[str, Any]) -> None:
+def create_remote(client: Client, settings: Settings, data: dict[str, Any]) -> str:
+    """Create the remote incident for a local one and return its id, or that of the one which an earlier try has created.
+
+    The answer of that try may have been lost. So a created incident says where it came from, and is looked for first.
+    """
+    origin = f"{data.get('id') or digest_of(data)}@{host_of(str(demisto.demistoUrls().get('server'))) or settings.instance}"
+    found, _ = client.search(f"dbotMirrorId:{quoted(origin)}", size=2)
+    created = next((incident for incident in found if incident.get("dbotMirrorId") == origin), None)
+    if created is None:
+        created = client.create(new_remote_incident(data, custom_field_names(client.incident_fields()), origin))
+    incident_id = str(created["id"])
+    log(settings, f"update-remote-system: incident {incident_id}: created.")
+    change_record(
+        incident_id,
+        lambda record: replace(
+            record, modified=str(created.get("modified") or ""), status=created.get("status"), baseline_ms=0, ours=True
+        ),
+    )
+    return incident_id
+
+
+def digest_of(data: dict[str, Any]) -> str:
+    """Return a short text that is the same for the same data."""
+    return hashlib.sha256(json.dumps(data, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def quoted(text: str) -> str:
+    """Return a text as one value of the search language."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def new_remote_incident(data: dict[str, Any], custom_names: set[str], origin: str) -> dict[str, Any]:
+    """Return the incident to create in the remote tenant from a local one in remote names; it says where it came from."""
+    custom = {**(data.get("CustomFields") or {}), **{key: value for key, value in data.items() if key in custom_names}}
+    top = {key: value for key, value in data.items() if key not in custom_names and key != "CustomFields"}
+    return {
+        **{key: value for key, value in top.items() if not is_server_owned(key)},
+        "name": data.get("name") or "Incident of another tenant",
+        "CustomFields": {key: value for key, value in custom.items() if not is_timer(value)},
+        "dbotMirrorId": origin,
+        "sourceBrand": BRAND,
+    }
+
+
+def send_fields(client: Client, settings: Settings, incident_id: str, delta: dict[str, Any]) -> None:
     """Write local changes into the remote incident and remember what it looks like now."""
     loaded, saved, dropped = save_delta(client, incident_id, delta, time.sleep)
     log(settings, f"update-remote-system: incident {incident_id}: {len(delta) - len(dropped)} fields.")
     if dropped:
-        log(
-            settings,
-            f"update-remote-system: incident {incident_id}: not sent, as the remote owns or lacks them: {', '.join(dropped)}.",
-        )
+        keys = ", ".join(dropped)
+        log(settings, f"update-remote-system: incident {incident_id}: not sent, as the remote owns or lacks them: {keys}.")
 
     def remember(record: Record) -> Record:
         # Only if nothing else changed there since the last round; otherwise that change has yet to come in.
@@ -1423,21 +1673,35 @@ def send_delta(client: Client, settings: Settings, incident_id: str, delta: dict
     change_record(incident_id, remember)
 
 
-def send_entries(client: Client, settings: Settings, incident_id: str, entries: list[dict[str, Any]]) -> list[RemoteError]:
-    """Send local entries, one after another, until one fails; return the failure, if any."""
-    try:
-        investigation_id = str(client.load(incident_id).get("investigationId") or "")
-        if not investigation_id:
-            raise RemoteError(
-                REJECTED, "The remote incident is pending and has no War Room yet: open it there, and the entries follow."
-            )
-        for entry in entries:
-            written = send_entry(client, investigation_id, entry)
-            remember_sent(incident_id, str(entry["id"]), written)
-        log(settings, f"update-remote-system: incident {incident_id}: {len(entries)} entries.")
-    except RemoteError as error:
-        return [error]
-    return []
+def send_entries(client: Client, settings: Settings, incident_id: str, entries: list[dict[str, Any]], record: Record) -> None:
+    """Send local entries, the oldest first. One that the remote refuses does not hold up the others.
+
+    Raises:
+        RemoteError: the first failure, when all that can go has gone.
+    """
+    investigation_id = str(client.load(incident_id).get("investigationId") or "")
+    if not investigation_id:
+        raise RemoteError(
+            REJECTED, "The remote incident is pending and has no War Room yet: open it there, and the entries follow."
+        )
+    ids = frozenset(str(entry["id"]) for entry in entries)
+    # What an earlier try may have left there is looked for by what it is, before it is written a second time.
+    there = read_entries(client, investigation_id, {}) if ids & record.attempted else []
+    there = [remote_entry for remote_entry in there if str(remote_entry.get("id")) not in record.known_entries]
+    change_record(incident_id, lambda now: replace(now, attempted=now.attempted | ids))
+    failures: list[RemoteError] = []
+    for entry in entries:
+        try:
+            written = send_entry(client, investigation_id, outgoing(entry), there)
+        except RemoteError as error:
+            failures.append(error)
+            if error.kind != REJECTED:
+                break
+            continue
+        remember_sent(incident_id, str(entry["id"]), written)
+    log(settings, f"update-remote-system: incident {incident_id}: {len(entries) - len(failures)} entries.")
+    if failures:
+        raise failures[0]
 
 
 def remember_sent(incident_id: str, entry_id: str, written: list[str]) -> None:
@@ -1445,7 +1709,10 @@ def remember_sent(incident_id: str, entry_id: str, written: list[str]) -> None:
     change_record(
         incident_id,
         lambda record: replace(
-            record, sent_entries=record.sent_entries | {entry_id}, known_entries=record.known_entries | set(written)
+            record,
+            sent_entries=record.sent_entries | {entry_id},
+            attempted=record.attempted - {entry_id},
+            known_entries=record.known_entries.union(written),
         ),
     )
 
@@ -1460,8 +1727,35 @@ def close_remote(client: Client, settings: Settings, incident_id: str, local: di
             str(local.get("closeReason") or "Other"),
             str(local.get("closeNotes") or "Closed in the mirrored incident."),
         )
-        log(settings, f"update-remote-system: incident {incident_id}: closed.")
-    change_record(incident_id, lambda record: replace(record, status=IncidentStatus.DONE, local_status=IncidentStatus.DONE))
+        # XSOAR REST API: the answer may come before the incident is closed.
+        shown = "closed" if client.load(incident_id).get("status") == IncidentStatus.DONE else "being closed"
+        log(settings, f"update-remote-system: incident {incident_id}: {shown}.")
+    change_record(incident_id, lambda record: replace(record, status=IncidentStatus.DONE))
+
+
+def reopen_remote(client: Client, settings: Settings, incident_id: str) -> None:
+    """Reopen the remote incident, unless it is open already.
+
+    XSOAR REST API: there is no route for it, only the command reopenInvestigation, which runs in the War Room of another open
+    incident. Where there is none, or the command does not do it, the log says so and the incident stays as it is.
+    """
+    if client.load(incident_id).get("status") != IncidentStatus.DONE:
+        return
+    open_incidents, _ = client.search("status:active", size=1)
+    investigation_id = str(open_incidents[0].get("investigationId") or "") if open_incidents else ""
+    # The id becomes a part of a command.
+    if investigation_id and re.fullmatch(r"[\w-]+", incident_id):
+        try:
+            client.run(investigation_id, f"!reopenInvestigation id={incident_id}")
+        except RemoteError as error:
+            if error.kind not in (CLOSED, NOT_FOUND, REJECTED, REFUSED_KEY):
+                raise
+            demisto.info(f"{BRAND}: update-remote-system: incident {incident_id}: {error}")
+    if client.load(incident_id).get("status") == IncidentStatus.DONE:
+        demisto.info(f"{BRAND}: incident {incident_id} was reopened here and stays closed in the remote tenant: reopen it there.")
+        return
+    log(settings, f"update-remote-system: incident {incident_id}: reopened.")
+    change_record(incident_id, lambda record: replace(record, status=IncidentStatus.ACTIVE))
 
 
 """ SCHEMA """
@@ -1513,12 +1807,11 @@ def search_incidents_command(client: Client, args: dict[str, Any]) -> CommandRes
     query = str(args.get("query") or "-status:closed -category:job")
     columns = list(listed(args.get("columns"))) or DEFAULT_COLUMNS
     incidents: dict[str, dict[str, Any]] = {}
-    size = min(wanted, SEARCH_PAGE)
-    for page in range(-(-wanted // size)):
-        found, total = client.search(query, size=size, page=page, ascending=False, from_ms=since_ms)
-        incidents.update((str(incident.get("id")), incident) for incident in found)
-        if not found or len(incidents) >= total:
-            break
+    size, page, found, total = min(wanted, SEARCH_PAGE), 0, 1, 1
+    while len(incidents) < min(wanted, total) and found:
+        portion, total = client.search(query, size=size, page=page, ascending=False, from_ms=since_ms)
+        incidents.update((str(incident.get("id")), incident) for incident in portion)
+        page, found = page + 1, len(portion)
     outputs = list(incidents.values())[:wanted]
     return CommandResults(
         outputs_prefix="XSOAR.Incident",

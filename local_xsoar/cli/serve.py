@@ -1,0 +1,141 @@
+"""`python -m local_xsoar serve`: one tenant on a port, for demisto-py, curl or a real Cortex XSOAR to talk to."""
+
+import argparse
+import json
+import secrets
+import sys
+import threading
+from pathlib import Path
+
+from local_xsoar.cli.arguments import OneSentenceParser
+from local_xsoar.tenant import Tenant, TenantError, TenantSettings, serving
+from local_xsoar.tenant.samples import load_samples
+
+KEY_ID = "1"
+
+
+class _UsageError(Exception):
+    """Options that do not go together, or a folder that cannot be used."""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = OneSentenceParser(
+        prog="python -m local_xsoar serve", description="Serve one Cortex XSOAR tenant on 127.0.0.1 until Ctrl-C."
+    )
+    parser.add_argument("--version", default="8.8.0", help="whose manners it has, such as 8.8.0 or 6.12.0 (default 8.8.0)")
+    parser.add_argument("--port", type=int, default=0, help="default: any that is free")
+    parser.add_argument("--folder", type=Path, help="where its database and files lie (default ~/.local_xsoar/<name>)")
+    parser.add_argument("--name", default="local", help="the tenant's name (default local)")
+    parser.add_argument("--account", default="", help="6.x: also answer under /acc_<account>")
+    parser.add_argument("--advanced-key", action="store_true", help="8.x: the key is an advanced one, requests are signed")
+    parser.add_argument("--incidents", type=int, default=0, help="load so many sample incidents into an empty tenant")
+    return parser
+
+
+def main(arguments: list[str]) -> int:
+    """Serve a tenant until Ctrl-C. Returns the exit status: 0, or 2 after one sentence on what is wrong."""
+    options = _parser().parse_args(arguments)
+    try:
+        settings = _settings(options)
+        tenant = Tenant(settings)
+    except (_UsageError, TenantError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    try:
+        with serving(tenant, options.port) as address:
+            print(_load(tenant, options.incidents) + _introduction(settings, address), flush=True)
+            threading.Event().wait()
+    except TenantError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("Stopped.")
+    finally:
+        tenant.close()
+    return 0
+
+
+def _settings(options: argparse.Namespace) -> TenantSettings:
+    """Return the tenant's settings, with the key that its folder keeps.
+
+    Raises:
+        _UsageError: options that do not go together, or a folder that cannot be used.
+    """
+    if not options.name.strip() or Path(options.name).name != options.name:
+        raise _UsageError(f'The name "{options.name}" cannot name a folder; give one without slashes.')
+    if options.incidents < 0:
+        raise _UsageError(f"--incidents is {options.incidents}; give 0 or more.")
+    folder = options.folder or Path.home() / ".local_xsoar" / options.name
+    draft = TenantSettings(options.name, folder, version=options.version)
+    if options.advanced_key and not draft.is_8:
+        raise _UsageError(f"--advanced-key needs a tenant of 8.x; the version is {options.version}.")
+    if options.account and draft.is_8:
+        raise _UsageError(f"--account needs a tenant of 6.x; the version is {options.version}.")
+    return TenantSettings(
+        options.name,
+        folder,
+        version=options.version,
+        api_key=_kept_key(folder),
+        key_id=KEY_ID if draft.is_8 else "",
+        advanced_key=options.advanced_key,
+        account=options.account,
+    )
+
+
+def _kept_key(folder: Path) -> str:
+    """Return the API key that lies in the folder, making one the first time.
+
+    Raises:
+        _UsageError: the folder cannot be written to, or what lies there is no key.
+    """
+    path = folder / "access.json"
+    try:
+        if not path.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+            path.write_text(json.dumps({"api_key": secrets.token_hex(32)}), encoding="utf-8")
+        return str(json.loads(path.read_text(encoding="utf-8"))["api_key"])
+    except OSError as error:
+        raise _UsageError(f"The folder {folder} cannot be used ({error.strerror}); give one that can be written to.")
+    except (ValueError, KeyError, TypeError):
+        raise _UsageError(f"{path} holds no API key; remove it to get a new one.")
+
+
+def _load(tenant: Tenant, count: int) -> str:
+    """Load the sample incidents into a tenant that has none, and say so."""
+    if not count:
+        return ""
+    _, present = tenant.search({"totalOnly": True})
+    if present:
+        return f"The folder already holds {present} incidents; no samples were added.\n"
+    return f"{len(load_samples(tenant, count))} sample incidents were loaded.\n"
+
+
+def _introduction(settings: TenantSettings, address: str) -> str:
+    """Return what to know to call the tenant: address, key, key id, and a call to copy."""
+    lines = [
+        f"Cortex XSOAR {settings.version} tenant {settings.name}",
+        f"  address  {address}",
+        f"  API key  {settings.api_key}",
+    ]
+    if settings.is_8:
+        lines.append(f"  key ID   {settings.key_id} ({'advanced' if settings.advanced_key else 'standard'} key)")
+    if settings.account:
+        lines.append(f"  account  {address}/acc_{settings.account}")
+    lines += [f"  folder   {settings.folder}", "", "Try:", *_example(settings, address), "", "Ctrl-C stops it."]
+    return "\n".join(lines)
+
+
+def _example(settings: TenantSettings, address: str) -> list[str]:
+    body = """-H 'Content-Type: application/json' -d '{"filter": {"query": "-status:closed", "size": 5}}'"""
+    if not settings.is_8:
+        return [f"  curl -H 'Authorization: {settings.api_key}' {body} {address}/incidents/search"]
+    url = f"{address}/xsoar/incidents/search"
+    if not settings.advanced_key:
+        return [f"  curl -H 'Authorization: {settings.api_key}' -H 'x-xdr-auth-id: {settings.key_id}' {body} {url}"]
+    return [
+        "  nonce=$(head -c 32 /dev/urandom | sha256sum | cut -c 1-64); timestamp=$(date +%s)000",
+        f"  signature=$(printf '%s' \"{settings.api_key}$nonce$timestamp\" | sha256sum | cut -d ' ' -f 1)",
+        f'  curl -H "Authorization: $signature" -H \'x-xdr-auth-id: {settings.key_id}\' -H "x-xdr-nonce: $nonce"'
+        f' -H "x-xdr-timestamp: $timestamp" {body} {url}',
+    ]

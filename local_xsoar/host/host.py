@@ -1,0 +1,211 @@
+"""The host: what a Cortex XSOAR server does with instances of integrations, on top of a tenant."""
+
+import hashlib
+import shutil
+import threading
+import uuid
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from local_xsoar.host.entries import is_file
+from local_xsoar.host.errors import HostError
+from local_xsoar.host.fetch_job import fetch
+from local_xsoar.host.integration import Integration, command_of, completed_args, completed_params, read_integration
+from local_xsoar.host.mapper import INCOMING, OUTGOING, Mapper, find_mapper
+from local_xsoar.host.mirror_job import CustomFieldsDelta, MirrorRound, mirror, write_entry
+from local_xsoar.host.runner import CommandRun, Instance, Runner
+from local_xsoar.host.state import HostState, InstanceRow
+from local_xsoar.host.times import iso
+from local_xsoar.host.workers import OnCall, Outcome, Workers
+from local_xsoar.tenant import NotFound, Tenant
+
+_OK = "ok"
+
+
+class Host:
+    """A host of integrations; a context manager that stops its workers on exit.
+
+    Its state lies in `folder` and survives a restart: instances are there again without being added.
+    It may be used by several threads: of one instance one fetch and one round of the mirror job run at a time, as on a server.
+    """
+
+    def __init__(
+        self,
+        tenant: Tenant,
+        folder: Path,
+        *,
+        timeout: float = 300,
+        on_call: OnCall | None = None,
+        custom_fields_delta: CustomFieldsDelta = "changed",
+        workers: Workers | None = None,
+    ) -> None:
+        """Open the host.
+
+        Args:
+            tenant: where its incidents live.
+            folder: for its database and files.
+            timeout: seconds after which a command is killed.
+            on_call: called as (pid, call name) whenever a worker starts ("start"), says something, or is done ("done").
+            custom_fields_delta: whether the delta of update-remote-system holds the changed custom fields only, or all: it is
+                not known what a server does.
+            workers: to share a fork server with other hosts; it is then not stopped on exit.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._tenant = tenant
+        self._own_workers = workers is None
+        self._workers = workers or Workers()
+        self._state = HostState(folder / "host.sqlite")
+        self._runner = Runner(tenant, self._state, self._workers, timeout, on_call)
+        self._custom_fields_delta: CustomFieldsDelta = custom_fields_delta
+        self._locks: dict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
+        self._instances = {row.name: _instance(row, read_integration(row.integration)) for row in self._state.instances()}
+
+    def __enter__(self) -> "Host":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop the workers and close the state."""
+        if self._own_workers:
+            self._workers.close()
+        self._state.close()
+
+    def add_instance(
+        self,
+        name: str,
+        integration: Path,
+        params: dict[str, Any],
+        *,
+        incoming_mapper: str | None = None,
+        outgoing_mapper: str | None = None,
+    ) -> Instance:
+        """Add an instance, or set an existing one up anew, which keeps its last run and context.
+
+        Args:
+            name: the instance's name, which becomes `sourceInstance` of its incidents.
+            integration: folder of the integration in its pack.
+            params: values as the UI stores them; defaults are added.
+            incoming_mapper: id of a mapper in the pack's Classifiers; None for the yml's default, "" for none.
+            outgoing_mapper: likewise.
+
+        Raises:
+            HostError: a parameter is unknown, missing or of the wrong type, or the integration or a mapper cannot be read.
+        """
+        if not name.strip():
+            raise HostError("An instance needs a name: give one.")
+        described = read_integration(integration)
+        row = InstanceRow(
+            name=name,
+            integration=described.folder,
+            params=completed_params(described, params),
+            incoming_mapper=described.incoming_mapper if incoming_mapper is None else incoming_mapper,
+            outgoing_mapper=described.outgoing_mapper if outgoing_mapper is None else outgoing_mapper,
+        )
+        instance = _instance(row, described)
+        self._state.save_instance(row, iso(self._tenant.now()))
+        self._instances[name] = instance
+        return instance
+
+    def instance(self, name: str) -> Instance:
+        """Return an instance by its name. Raises HostError when there is none."""
+        if name not in self._instances:
+            known = ", ".join(self._instances) or "none"
+            raise HostError(f"There is no instance {name}: there is {known}.")
+        return self._instances[name]
+
+    def test(self, name: str) -> CommandRun:
+        """Press Test: the run is ok when the script says "ok". What it writes into its integration context is not kept."""
+        with self._runner.run(self.instance(name), "test", "test-module", {}) as (run, _outcome):
+            said = [entry["Contents"] for entry in run.entries]
+        if run.ok and said != [_OK]:
+            run.ok = False
+            run.error = "\n".join(str(text) for text in said) or "The test did not say ok."
+        return run
+
+    def run(self, name: str, command: str, args: dict[str, Any] | None = None, *, incident_id: str = "") -> CommandRun:
+        """Run a command as in a War Room; with `incident_id` its entries are written there.
+
+        Raises:
+            HostError: the command or an argument does not exist, an argument is missing or has a value it may not have, or
+                there is no such incident.
+        """
+        instance = self.instance(name)
+        completed = completed_args(command_of(instance.integration, command), args or {})
+        try:
+            investigation = self._tenant.incident(incident_id)["investigationId"] if incident_id else ""
+        except NotFound as error:
+            raise HostError(
+                f"There is no incident {incident_id}: give the id of an incident of {self._tenant.settings.name}."
+            ) from error
+        if incident_id and not investigation:
+            raise HostError(f"The incident {incident_id} is pending and has no War Room yet: investigate it first.")
+        with self._runner.run(instance, "command", command, completed, incident_id) as (run, outcome):
+            for entry in run.entries:
+                if investigation:
+                    write_entry(self._tenant, investigation, entry, outcome)
+                self._keep_file(entry, outcome)
+        return run
+
+    def _keep_file(self, entry: dict[str, Any], outcome: Outcome) -> None:
+        """Keep the file of an entry beyond the run, under "FilePath"."""
+        if not is_file(entry):
+            return
+        try:
+            source = outcome.file(str(entry["FileID"]))
+        except FileNotFoundError:
+            return
+        kept = self._folder / "files" / uuid.uuid4().hex
+        kept.parent.mkdir(exist_ok=True)
+        shutil.move(source, kept)
+        entry["FilePath"] = str(kept)
+
+    def fetch(self, name: str) -> CommandRun:
+        """Run one fetch; `created` of the run are the ids of the new incidents.
+
+        Raises:
+            HostError: the instance does not fetch.
+        """
+        instance = self.instance(name)
+        if not instance.integration.fetches or not instance.params.get("isFetch"):
+            raise HostError(f"The instance {name} does not fetch: set its parameter isFetch.")
+        with self._locks[name, "fetch"]:
+            kept_files = self._folder / "fetched" / hashlib.sha256(name.encode()).hexdigest()[:16]
+            return fetch(self._runner, instance, kept_files)
+
+    def mirror(self, name: str) -> MirrorRound:
+        """Run one round of the mirror job."""
+        instance = self.instance(name)
+        with self._locks[name, "mirror"]:
+            return mirror(self._runner, instance, self._custom_fields_delta)
+
+    def last_run(self, name: str) -> dict[str, Any]:
+        """Return the last run of the instance's fetch."""
+        return self._state.last_run(self.instance(name).name)
+
+    def reset_last_run(self, name: str) -> None:
+        """Make the next fetch the first one again, as *Reset the "last run" timestamp* does."""
+        self._state.set_last_run(self.instance(name).name, {})
+
+    def last_mirror_run(self, name: str) -> dict[str, Any]:
+        """Return the last run of the instance's mirroring."""
+        return self._state.last_mirror_run(self.instance(name).name)
+
+    def integration_context(self, name: str) -> tuple[dict[str, Any], int]:
+        """Return the instance's integration context and its version."""
+        return self._state.context(self.instance(name).name)
+
+    def log(self, name: str) -> list[str]:
+        """Return what the jobs of an instance logged: failures, and what they passed over."""
+        return self._state.log(self.instance(name).name)
+
+
+def _instance(row: InstanceRow, integration: Integration) -> Instance:
+    def mapper(mapper_id: str, kind: str) -> Mapper | None:
+        return find_mapper(integration.classifiers, mapper_id, kind) if mapper_id else None
+
+    incoming, outgoing = mapper(row.incoming_mapper, INCOMING), mapper(row.outgoing_mapper, OUTGOING)
+    return Instance(row.name, integration, row.params, incoming, outgoing)

@@ -1,0 +1,306 @@
+"""What happens inside a worker: the functions of `demisto` are put in place, then the integration's script runs as __main__.
+
+The worker speaks with the host in lines of JSON over one socket. The host's first line is the job: {"script", "folder",
+"paths", "command", "args", "params", "context", "last_run", "last_mirror_run", "investigation", "incident", "version", "urls"}.
+The worker's lines are {"call": name, "data": value, "wait": bool}; the host answers a waiting one with {"value": value} or
+{"error": text}. The last line is the call "done" with {"error": text, "error_type": name}; the worker ends once it is answered.
+What the worker said takes effect only then.
+"""
+
+import builtins
+import copy
+import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import json
+import os
+import socket
+import sys
+import threading
+import traceback
+import types
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+_ENDED_WELL = (None, 0)
+
+
+class Channel:
+    """The line to the host, for one caller at a time."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._file = connection.makefile("rwb")
+        self._lock = threading.Lock()
+
+    def job(self) -> dict[str, Any] | None:
+        """Return the host's first line, None when the host has gone."""
+        line = self._file.readline()
+        return json.loads(line) if line else None
+
+    def call(self, name: str, data: Any, wait: bool) -> Any:
+        """Send a call and, if asked, return the host's answer.
+
+        Raises:
+            TypeError or ValueError: JSON cannot hold `data`.
+            ValueError: the host refused.
+        """
+        line = json.dumps({"call": name, "data": data, "wait": wait}, allow_nan=False).encode() + b"\n"
+        with self._lock:
+            self._file.write(line)
+            self._file.flush()
+            if not wait:
+                return None
+            answer = json.loads(self._file.readline())
+        if "error" in answer:
+            raise ValueError(answer["error"])
+        return answer["value"]
+
+
+class Platform:
+    """The functions a server gives to a script. Names and signatures are the server's."""
+
+    def __init__(self, channel: Channel, job: dict[str, Any], module: types.ModuleType) -> None:
+        self._channel = channel
+        self._job = job
+        self._module = module
+        self.calling_context = {
+            "command": job["command"],
+            "args": job["args"],
+            "params": job["params"],
+            "integration": True,
+            "IsDebug": False,
+            "context": job["context"],
+        }
+
+    def do(self, request: dict[str, Any]) -> Any:
+        """Pass one request to the host. support_multithreading() of CommonServerPython puts one that locks in its place."""
+        return self._channel.call(request["call"], request["data"], request["wait"])
+
+    def _ask(self, name: str, data: Any = None) -> Any:
+        return self._module._Demisto__do({"call": name, "data": data, "wait": True})
+
+    def _say(self, name: str, data: Any) -> None:
+        self._module._Demisto__do({"call": name, "data": data, "wait": False})
+
+    def params(self) -> Any:
+        return self.calling_context["params"]
+
+    def args(self) -> Any:
+        return self.calling_context["args"]
+
+    def command(self) -> str:
+        return self.calling_context["command"]
+
+    def getParam(self, param: str) -> Any:
+        return self.params().get(param)
+
+    def getArg(self, arg: str) -> Any:
+        return self.args().get(arg)
+
+    def getLastRun(self) -> Any:
+        return copy.deepcopy(self._job["last_run"])
+
+    def setLastRun(self, obj: Any) -> None:
+        self._say("setLastRun", _object(obj, "last run"))
+
+    def getLastMirrorRun(self) -> Any:
+        return copy.deepcopy(self._job["last_mirror_run"])
+
+    def setLastMirrorRun(self, obj: Any) -> None:
+        self._say("setLastMirrorRun", _object(obj, "last mirror run"))
+
+    def incidents(self, incidents: Any = None) -> Any:
+        if incidents is None:
+            return [copy.deepcopy(self._job["incident"])]
+        if not isinstance(incidents, list):
+            raise ValueError("demisto.incidents() takes a list of incidents")
+        self._say("incidents", incidents)
+        return None
+
+    def incident(self) -> Any:
+        return copy.deepcopy(self._job["incident"])
+
+    def results(self, results: Any) -> None:
+        self._say("results", results)
+
+    def getIntegrationContext(self) -> Any:
+        return self._ask("getIntegrationContext")
+
+    def setIntegrationContext(self, context: Any) -> None:
+        self._ask("setIntegrationContext", {"context": _object(context, "integration context"), "version": -1})
+
+    def getIntegrationContextVersioned(self, refresh: bool = False) -> Any:
+        return self._ask("getIntegrationContextVersioned")
+
+    def setIntegrationContextVersioned(self, context: Any, version: int = -1, sync: bool = False) -> None:
+        self._ask("setIntegrationContextVersioned", {"context": _object(context, "integration context"), "version": version})
+
+    def getFilePath(self, id: str) -> Any:
+        return self._ask("getFilePath", id)
+
+    def integrationInstance(self) -> str:
+        return self._job["context"]["IntegrationInstance"]
+
+    def uniqueFile(self) -> str:
+        return str(uuid.uuid4())
+
+    def investigation(self) -> Any:
+        return {"id": self._job["investigation"]}
+
+    def demistoVersion(self) -> Any:
+        return dict(self._job["version"])
+
+    def demistoUrls(self) -> Any:
+        return dict(self._job["urls"])
+
+    def debug(self, msg: Any, *args: Any) -> None:
+        self._log("debug", msg, *args)
+
+    def info(self, msg: Any, *args: Any) -> None:
+        self._log("info", msg, *args)
+
+    def log(self, msg: Any) -> None:
+        self._log("info", msg)
+
+    def error(self, msg: Any, *args: Any) -> None:
+        self._log("error", msg, *args)
+
+    def updateModuleHealth(self, data: Any, is_error: bool = False) -> None:
+        self._log("health error" if is_error else "health", data)
+
+    def _log(self, level: str, *parts: Any) -> None:
+        self._say("log", {"level": level, "text": " ".join(str(part) for part in parts)})
+
+    def context(self) -> Any:
+        return {}
+
+    def parentEntry(self) -> Any:
+        return {}
+
+    def isTimeSensitive(self) -> bool:
+        return False
+
+    def getLicenseID(self) -> str:
+        return ""
+
+    def get(self, obj: Any, field: str, defaultParam: Any = None) -> Any:
+        """Return the value at a dotted path, `defaultParam` when there is none."""
+        for part in field.split("."):
+            if not isinstance(obj, Mapping) or part not in obj:
+                return defaultParam
+            obj = obj[part]
+        return obj
+
+    def gets(self, obj: Any, field: str) -> str:
+        return str(self.get(obj, field))
+
+    def dt(self, obj: Any, trnsfrm: str) -> Any:
+        """Return the value at a dotted path. The rest of the DT language is not part of the local XSOAR."""
+        if not all(part.isidentifier() for part in trnsfrm.split(".")):
+            raise NotImplementedError(f"The local XSOAR knows dotted paths of DT only, and not {trnsfrm}")
+        return self.get(obj, trnsfrm)
+
+
+def _object(value: Any, what: str) -> Any:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"The {what} is an object, not {type(value).__name__}")
+    return value
+
+
+def install(channel: Channel, job: dict[str, Any]) -> None:
+    """Import demistomock and make its functions those of the server.
+
+    What the server does not have is taken away (executeCommand, which integrations do not have), and what the local XSOAR
+    does not have refuses to work: made-up answers of a mock must not pass for a server's.
+    """
+    module = importlib.import_module("demistomock")
+    platform = Platform(channel, job, module)
+    given = {name: getattr(platform, name) for name in vars(Platform) if not name.startswith("_") and name != "do"}
+    for name, value in list(vars(module).items()):
+        if isinstance(value, types.FunctionType) and value.__module__ == module.__name__ and name not in given:
+            delattr(module, name) if name == "executeCommand" else setattr(module, name, _refusing(name))
+    for name, value in given.items():
+        setattr(module, name, value)
+    for name, value in {
+        "callingContext": platform.calling_context,
+        "is_debug": False,
+        "lock": threading.Lock(),
+        "_Demisto__do": platform.do,
+    }.items():
+        setattr(module, name, value)
+
+
+def _refusing(name: str) -> Any:
+    def refuse(*args: Any, **kwargs: Any) -> NoReturn:
+        raise NotImplementedError(f"demisto.{name}() is not part of the local XSOAR")
+
+    return refuse
+
+
+class PreparedModules(importlib.abc.MetaPathFinder):
+    """Finds the platform's modules, compiled before the fork."""
+
+    def __init__(self, loaders: Mapping[str, importlib.machinery.SourceFileLoader]) -> None:
+        self._loaders = loaders
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: types.ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """Return the module's spec, None when it is not one of the platform's."""
+        loader = self._loaders.get(fullname)
+        if loader is None:
+            return None
+        return importlib.util.spec_from_file_location(fullname, loader.path, loader=loader)
+
+
+def run(descriptor: int, code: types.CodeType | None, loaders: Mapping[str, importlib.machinery.SourceFileLoader]) -> NoReturn:
+    """Run the job that the host gives over `descriptor`, then end the process.
+
+    `code` is the compiled script (None: it is read here), `loaders` those of the platform's modules by name.
+    """
+    channel = Channel(socket.socket(fileno=descriptor))
+    job = channel.job()
+    if job is None:
+        os._exit(1)
+    os.chdir(job["folder"])
+    _redirect_streams(job["output"])
+    sys.path[:0] = job["paths"]
+    sys.meta_path.insert(0, PreparedModules(loaders))
+    error = error_type = ""
+    try:
+        install(channel, job)
+        _run_script(job["script"], code)
+    except SystemExit as ended:
+        if ended.code not in _ENDED_WELL:
+            error, error_type = f"The script ended with {ended.code}", "SystemExit"
+    except BaseException as raised:
+        error, error_type = traceback.format_exc(), type(raised).__name__
+    # Threads that still work are waited for, as at the end of any Python program.
+    threading._shutdown()  # type: ignore[attr-defined]
+    sys.stdout.flush()
+    sys.stderr.flush()
+    channel.call("done", {"error": error, "error_type": error_type}, wait=True)
+    os._exit(0)
+
+
+def _run_script(path: str, code: types.CodeType | None) -> None:
+    """Run the script as the program of this process."""
+    main = types.ModuleType("__main__")
+    main.__file__ = path
+    main.__builtins__ = builtins  # type: ignore[attr-defined]
+    sys.modules["__main__"] = main
+    sys.argv = [path]
+    exec(code or compile(Path(path).read_bytes(), path, "exec"), main.__dict__)  # noqa: S102  (a worker is there to run it)
+
+
+def _redirect_streams(output: str) -> None:
+    """Send what the script prints to the file `output`; it has nothing to read."""
+    written = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((nothing, 0), (written, 1), (written, 2)):
+        os.dup2(source, target)
+    os.close(nothing)
+    os.close(written)

@@ -1,0 +1,258 @@
+"""Mappers: the JSON of a pack's Classifiers folder, and what it makes of a remote object or a local incident.
+
+A rule of a mapper names a target and where its value comes from: `simple` (a dotted path) or `complex` (a root, an accessor,
+filters and transformers). The rules of "dbot_classification_incident_type_all" hold for every type; those of the incident's own
+type add to them and replace those of the same target. A dotted path that meets a list goes on in each of its items.
+
+A rule from `CustomFields` to `CustomFields` copies the whole object, key by key. That is our reading: the platform's page on
+mapping says nothing of it, and XSOAR Mirroring's README asks for custom fields to be named one by one.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from local_xsoar.host.errors import HostError
+
+INCOMING, OUTGOING = "mapping-incoming", "mapping-outgoing"
+CUSTOM_FIELDS = "CustomFields"
+_ALL_TYPES = "dbot_classification_incident_type_all"
+_MISSING = object()
+
+# What a server keeps for itself: neither a fetched incident nor a mapper sets it.
+SERVER_OWNED = frozenset((
+    "id", "version", "cacheVersn", "sequenceNumber", "primaryTerm", "sizeInBytes", "created", "modified", "autime", "status",
+    "closed", "activated", "closingUserId", "openDuration", "investigationId", "sourceBrand", "sourceInstance",
+    "dbotCreatedBy", "dbotMirrorLastSync", "dbotDirtyFields", "dbotCurrentDirtyFields", "lastOpen", "lastJobRunTime",
+    "notifyTime", "linkedIncidents", "linkedCount", "droppedCount", "roles", "previousRoles", "sortValues", "changeStatus",
+    "insights", "isPlayground", "isDebug", "rawName", "rawType", "rawCategory", "rawPhase", "rawCloseReason", "rawJSON",
+    "runStatus", "cacheVersion", "attachment",
+))  # fmt: skip
+
+# Fields of the incident object itself that hold text, and those a mapper may set although no field of the UI has their name.
+TEXT_FIELDS = (
+    "name", "type", "details", "owner", "occurred", "category", "phase", "reason", "closeReason", "closeNotes", "dueDate",
+    "reminder", "playbookId", "parent", "dbotMirrorId", "dbotMirrorDirection", "dbotMirrorInstance", "account",
+)  # fmt: skip
+LIST_FIELDS = ("dbotMirrorTags", "labels")
+_NUMBER_FIELDS = ("severity", "sla")
+_TOP_LEVEL = {name.lower(): name for name in (*TEXT_FIELDS, *LIST_FIELDS, *_NUMBER_FIELDS)}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One line of a mapper: the value at `path` goes, through `transformers`, to `target`."""
+
+    target: str
+    path: str
+    transformers: tuple[Callable[[Any], Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Mapper:
+    """A mapper: its rules by incident type, and whether what no rule takes becomes labels of a fetched incident."""
+
+    id: str
+    sections: Mapping[str, tuple[Rule, ...]]
+    rest_to_labels: bool = False
+
+    def rules(self, incident_type: str) -> list[Rule]:
+        """Return the rules for incidents of a type, those for all types first."""
+        merged = {rule.target: rule for section in (_ALL_TYPES, incident_type) for rule in self.sections.get(section, ())}
+        return list(merged.values())
+
+
+@dataclass
+class Mapped:
+    """What an incoming mapper made: fields of the incident itself, its custom fields, and targets that no field has."""
+
+    fields: dict[str, Any] = field(default_factory=dict)
+    custom: dict[str, Any] = field(default_factory=dict)
+    unknown: list[str] = field(default_factory=list)
+
+
+def find_mapper(folder: Path, mapper_id: str, kind: str) -> Mapper:
+    """Return the mapper of that id and kind (`INCOMING` or `OUTGOING`) among the JSON files of `folder`.
+
+    Raises:
+        HostError: there is none, or it holds what the local XSOAR does not know.
+    """
+    for path in sorted(folder.glob("*.json")):
+        try:
+            described = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise HostError(f"{path} is not JSON: {error}.") from error
+        if isinstance(described, dict) and described.get("id") == mapper_id:
+            if described.get("type") != kind:
+                raise HostError(f"{mapper_id} is of the type {described.get('type')}: give the id of a {kind}.")
+            return read_mapper(described)
+    raise HostError(f"There is no mapper {mapper_id} in {folder}: give the id of a mapper that the pack has.")
+
+
+def read_mapper(described: Mapping[str, Any]) -> Mapper:
+    """Return the mapper that the JSON describes. Raises HostError when it holds what the local XSOAR does not know."""
+    mapping = described.get("mapping") or {}
+    sections = {
+        name: tuple(_rule(described["id"], target, source) for target, source in (section.get("internalMapping") or {}).items())
+        for name, section in mapping.items()
+    }
+    labels = any(section.get("dontMapEventToLabels") is False for section in mapping.values())
+    return Mapper(described["id"], sections, labels)
+
+
+def _rule(mapper_id: str, target: str, source: Mapping[str, Any]) -> Rule:
+    complex_source = source.get("complex")
+    if not complex_source:
+        return Rule(target, source.get("simple") or "")
+    if complex_source.get("filters"):
+        raise HostError(
+            f"The rule for {target} in {mapper_id} has a filter, which the local XSOAR does not know: map without it."
+        )
+    path = ".".join(part for part in (complex_source.get("root"), complex_source.get("accessor")) if part)
+    transformers = tuple(_transformer(mapper_id, target, item) for item in complex_source.get("transformers") or ())
+    return Rule(target, path, transformers)
+
+
+def _transformer(mapper_id: str, target: str, item: Mapping[str, Any]) -> Callable[[Any], Any]:
+    operator = item.get("operator")
+    if operator not in _TRANSFORMERS:
+        known = ", ".join(_TRANSFORMERS)
+        raise HostError(f"The rule for {target} in {mapper_id} has the transformer {operator}: the local XSOAR knows {known}.")
+    return _TRANSFORMERS[operator]
+
+
+def _on_text(change: Callable[[str], str]) -> Callable[[Any], Any]:
+    return lambda value: change(value) if isinstance(value, str) else value
+
+
+_TRANSFORMERS: dict[Any, Callable[[Any], Any]] = {
+    "toLowerCase": _on_text(str.lower),
+    "toUpperCase": _on_text(str.upper),
+    "trim": _on_text(str.strip),
+    "FirstArrayElement": lambda value: value[0] if isinstance(value, list) and value else value,
+    "LastArrayElement": lambda value: value[-1] if isinstance(value, list) and value else value,
+}
+
+
+def value_at(source: Any, path: str) -> Any:
+    """Return the value at a dotted path, None when there is none; a list on the way gives the list of its items' values."""
+    found = _value_at(source, path)
+    return None if found is _MISSING else found
+
+
+def _value_at(source: Any, path: str) -> Any:
+    if isinstance(source, list):
+        found = [value for item in source if (value := _value_at(item, path)) is not _MISSING]
+        return found or _MISSING
+    if not isinstance(source, Mapping):
+        return _MISSING
+    if path in source:
+        return source[path]
+    head, _, rest = path.partition(".")
+    return _value_at(source[head], rest) if rest and head in source else _MISSING
+
+
+def _mapped_value(rule: Rule, source: Any) -> Any:
+    value = value_at(source, rule.path) if rule.path else None
+    for transform in rule.transformers:
+        value = None if value is None else transform(value)
+    return value
+
+
+class FieldNames:
+    """Where a field that a mapper names lives: on the incident itself or among its custom fields."""
+
+    def __init__(self, incident_fields: Iterable[Mapping[str, Any]]) -> None:
+        """Take the fields as GET /incidentfields gives them; group 0 are those of incidents."""
+        self._places: dict[str, tuple[str, bool]] = {}
+        for item in incident_fields:
+            if item.get("group", 0) == 0:
+                place = (item["cliName"], bool(item.get("content")) or not item.get("system"))
+                for name in (item["cliName"], item.get("name") or item["cliName"]):
+                    self._places.setdefault(name.lower(), place)
+
+    def place(self, name: str) -> tuple[str, bool] | None:
+        """Return (name on the incident, whether it is a custom field), None when no field has that display or CLI name."""
+        top_level = _TOP_LEVEL.get(name.lower().replace(" ", ""))
+        if top_level is not None:
+            return top_level, False
+        return self._places.get(name.lower())
+
+
+def map_incoming(mapper: Mapper | None, event: Mapping[str, Any], incident_type: str, names: FieldNames) -> Mapped:
+    """Return what the mapper makes of a remote object. A value that is missing or null sets nothing."""
+    mapped = Mapped()
+    for rule in mapper.rules(incident_type) if mapper else ():
+        value = _mapped_value(rule, event)
+        if value is None:
+            continue
+        if rule.target == CUSTOM_FIELDS:
+            mapped.custom.update(value if isinstance(value, Mapping) else {})
+            continue
+        place = names.place(rule.target)
+        if place is None or place[0] in SERVER_OWNED:
+            mapped.unknown.append(rule.target)
+        elif place[1]:
+            mapped.custom[place[0]] = value
+        else:
+            mapped.fields[place[0]] = _as_field(place[0], value)
+    return mapped
+
+
+def _as_field(name: str, value: Any) -> Any:
+    """Return a mapped value in the type of the incident's own field."""
+    if name in LIST_FIELDS:
+        return value if isinstance(value, list) else [value]
+    if name in _NUMBER_FIELDS:
+        try:
+            return value if isinstance(value, int | float) else float(value)
+        except (TypeError, ValueError):
+            return 0
+    if name in TEXT_FIELDS and not isinstance(value, str):
+        return json.dumps(value)
+    return value
+
+
+def labels_of_rest(mapper: Mapper, event: Mapping[str, Any], incident_type: str) -> list[dict[str, str]]:
+    """Return the labels for the parts of an event that no rule takes, when the mapper asks for them."""
+    if not mapper.rest_to_labels:
+        return []
+    taken = {rule.path.partition(".")[0] for rule in mapper.rules(incident_type)}
+    return [
+        {"type": key, "value": value if isinstance(value, str) else json.dumps(value)}
+        for key, value in event.items()
+        if key not in taken
+    ]
+
+
+def map_outgoing(
+    mapper: Mapper | None, incident: Mapping[str, Any], dirty: Iterable[str], *, whole_custom_fields: bool = False
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return (data, delta) in the remote's names: the whole local incident, and the part of it that is in `dirty`.
+
+    `dirty` holds names of fields as `dbotCurrentDirtyFields` does: custom ones by their CLI name. A delta's CustomFields holds
+    the dirty keys only, or all of them with `whole_custom_fields`. Without a mapper the local names are the remote ones.
+    """
+    changed = set(dirty)
+    custom = incident.get(CUSTOM_FIELDS) or {}
+    source = {**custom, **incident}
+    rules = mapper.rules(str(incident.get("type") or "")) if mapper else [Rule(name, name) for name in incident]
+    data: dict[str, Any] = {}
+    delta: dict[str, Any] = {}
+    for rule in rules:
+        value = _mapped_value(rule, source)
+        if value is None and (mapper is not None):
+            continue
+        data[rule.target] = value
+        head, _, rest = rule.path.partition(".")
+        if head != CUSTOM_FIELDS:
+            if head in changed:
+                delta[rule.target] = value
+        elif rest:
+            if rest.partition(".")[0] in changed:
+                delta[rule.target] = value
+        elif changed_custom := {name: custom[name] for name in custom if name in changed}:
+            delta[rule.target] = value if whole_custom_fields else changed_custom
+    return data, delta

@@ -1,0 +1,185 @@
+"""Runs one command of an instance, as a server does: gives it what the instance remembers, and keeps what may be kept."""
+
+import contextlib
+import shutil
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from local_xsoar.host.entries import ERROR, normalised
+from local_xsoar.host.integration import Integration
+from local_xsoar.host.mapper import Mapper
+from local_xsoar.host.state import HostState
+from local_xsoar.host.times import iso
+from local_xsoar.host.workers import OnCall, Outcome, Workers
+from local_xsoar.tenant import NotFound, Tenant
+
+# Why a script runs decides what it sees: the last run belongs to the fetch alone, the last mirror run to the mirror job
+# (fetching incidents, Cortex XSOAR docs: getLastRun is {} in commands), and Test keeps nothing.
+Purpose = Literal["command", "test", "fetch", "mirror"]
+
+PLAYGROUND = "00000000-0000-4000-8000-000000000000"
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A configured instance of an integration. `params` is what demisto.params() gives."""
+
+    name: str
+    integration: Integration
+    params: Mapping[str, Any]
+    incoming_mapper: Mapper | None
+    outgoing_mapper: Mapper | None
+
+
+@dataclass
+class CommandRun:
+    """What a command did.
+
+    `ok` is false when it gave an error entry, raised, was killed or ran too long; `error` then says why. `entries` are
+    normalised (see `entries.normalised`; those with files have "FilePath", where the host keeps the file), `incidents` what the
+    script gave to demisto.incidents(), `created` the ids of local incidents created, `log` lines "level: text", `cpu_seconds`
+    and `peak_memory` (bytes) what the worker used.
+    """
+
+    command: str
+    args: dict[str, Any]
+    ok: bool = True
+    error: str = ""
+    entries: list[dict[str, Any]] = field(default_factory=list)
+    incidents: list[dict[str, Any]] = field(default_factory=list)
+    created: list[str] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    peak_memory: int = 0
+
+
+@dataclass(frozen=True)
+class Runner:
+    """What is needed to run commands."""
+
+    tenant: Tenant
+    state: HostState
+    workers: Workers
+    timeout: float
+    on_call: OnCall | None
+
+    def log(self, instance: Instance, line: str) -> None:
+        """Add a line to the instance's log."""
+        self.state.add_log(instance.name, iso(self.tenant.now()), line)
+
+    @contextlib.contextmanager
+    def run(
+        self, instance: Instance, purpose: Purpose, command: str, args: dict[str, Any], incident_id: str = ""
+    ) -> Iterator[tuple[CommandRun, Outcome]]:
+        """Run a command and yield its run and the worker's outcome, whose files are there until the context ends.
+
+        Nothing that the script said is kept yet, but for its integration context, which is written while it runs.
+        """
+        started = time.monotonic()
+        incident = self.tenant.incident(incident_id) if incident_id else {}
+        investigation = incident_id or PLAYGROUND
+        job = self._job(instance, purpose, command, args, incident, investigation)
+
+        def answer(name: str, data: Any, folder: Path) -> Any:
+            if name == "getFilePath":
+                return self._file(str(data), folder, investigation)
+            return self._context(instance.name, purpose, name, data)
+
+        with self.workers.run(
+            instance.integration.script, job, answer=answer, timeout=self.timeout, on_call=self.on_call
+        ) as outcome:
+            yield _command_run(command, args, outcome, time.monotonic() - started), outcome
+
+    def _context(self, instance: str, purpose: Purpose, name: str, data: Any) -> Any:
+        """Read or write the integration context; a stale version raises ValueError. Test reads it and keeps nothing."""
+        context, version = self.state.context(instance)
+        if name == "getIntegrationContext":
+            return context
+        if name == "getIntegrationContextVersioned":
+            return {"context": context, "version": version}
+        if name not in ("setIntegrationContext", "setIntegrationContextVersioned"):
+            raise ValueError(f"The host knows no {name}")
+        if purpose != "test":
+            self.state.set_context(instance, data["context"], data["version"])
+        return None
+
+    def _file(self, entry_id: str, folder: Path, investigation: str) -> dict[str, str]:
+        """Copy an entry's file into the working folder: {"id", "path" (from there), "name"}. ValueError when there is none."""
+        try:
+            name, source = self.tenant.entry_file(entry_id)
+        except NotFound as error:
+            raise ValueError(f"Failed getting the file path of {entry_id}: {error}") from error
+        path = f"{investigation}_{uuid.uuid4()}"
+        shutil.copyfile(source, folder / path)
+        return {"id": entry_id, "path": path, "name": name}
+
+    def _job(
+        self,
+        instance: Instance,
+        purpose: Purpose,
+        command: str,
+        args: dict[str, Any],
+        incident: dict[str, Any],
+        investigation: str,
+    ) -> dict[str, Any]:
+        version = self.tenant.settings.version
+        return {
+            "command": command,
+            "args": args,
+            "params": dict(instance.params),
+            "context": {
+                "IntegrationInstance": instance.name,
+                "IntegrationBrand": instance.integration.id,
+                "ExecutedCommands": [
+                    {"moduleBrand": instance.integration.id, "moduleName": instance.name, "name": command, "args": args}
+                ],
+                "ParentEntry": None,
+                "ScriptName": "",
+            },
+            "last_run": self.state.last_run(instance.name) if purpose == "fetch" else {},
+            "last_mirror_run": self.state.last_mirror_run(instance.name) if purpose == "mirror" else {},
+            "investigation": investigation,
+            "incident": incident,
+            "version": {
+                "version": version,
+                "buildNumber": "1",
+                "platform": "xsoar_hosted" if int(version.split(".")[0]) >= 8 else "xsoar",
+            },
+            "urls": {
+                "server": "https://localhost",
+                "investigation": f"https://localhost/#/Details/{investigation}",
+                "warRoom": f"https://localhost/#/WarRoom/{investigation}",
+                "workPlan": f"https://localhost/#/WorkPlan/{investigation}",
+                "evidenceBoard": f"https://localhost/#/EvidenceBoard/{investigation}",
+                "relatedIncidents": f"https://localhost/#/Cluster/{investigation}",
+            },
+        }
+
+
+def _command_run(command: str, args: dict[str, Any], outcome: Outcome, seconds: float) -> CommandRun:
+    """Return the run: a failed worker's only entry is its error, and nothing else that it said counts."""
+    run = CommandRun(
+        command=command, args=args, log=outcome.log, seconds=seconds, cpu_seconds=outcome.cpu, peak_memory=outcome.peak
+    )
+    if not outcome.done or outcome.error:
+        run.ok = False
+        run.error = outcome.error.strip()
+        run.entries = normalised([{"Type": ERROR, "ContentsFormat": "text", "Contents": run.error}])
+        return run
+    run.entries = normalised(outcome.results)
+    run.incidents = outcome.incidents
+    errors = [str(entry["Contents"]) for entry in run.entries if entry["Type"] == ERROR]
+    if errors and not _is_remote_data(command, run.entries):
+        run.ok = False
+        run.error = "\n".join(errors)
+    return run
+
+
+def _is_remote_data(command: str, entries: list[dict[str, Any]]) -> bool:
+    """Tell whether error entries are data: in the answer of get-remote-data all but the first are the remote's entries."""
+    return command == "get-remote-data" and entries[0]["Type"] != ERROR

@@ -1,0 +1,1 @@
+"""Where the owner of a tenant puts functions shared by its scripts: empty, as on a new tenant."""

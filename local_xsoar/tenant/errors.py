@@ -1,0 +1,62 @@
+"""What can go wrong with a request to a tenant, and the body the server answers it with."""
+
+from typing import Any
+
+
+class TenantError(Exception):
+    """A request the tenant refuses. `status` is the HTTP status, `error_id` and `title` go into the standard error body."""
+
+    status = 500
+    error_id = "internal"
+    title = "Internal server error"
+    detail = ""
+
+    def body(self) -> dict[str, Any]:
+        """Return the standard error body (XSOAR REST API: error bodies)."""
+        return error_body(self.status, self.error_id, self.title, self.detail or str(self), str(self))
+
+
+class BadRequest(TenantError):
+    """The request itself is wrong: a query that does not parse, a field of the wrong type."""
+
+    status = 400
+    error_id = "bad_request"
+    title = "Bad request"
+
+
+class NotFound(TenantError):
+    """No such incident, investigation, entry or file. XSOAR answers 400 here, not 404."""
+
+    status = 400
+    error_id = "errNotFound"
+    title = "Item not found"
+
+
+class OptimisticLock(TenantError):
+    """The version sent is not the stored one (XSOAR REST API: version conflict, HTTP 400)."""
+
+    status = 400
+    error_id = "errOptimisticLock"
+    title = "Optimistic lock error"
+    detail = "Optimistic lock error"
+
+
+class InvestigationClosed(TenantError):
+    """The War Room is closed and takes no entry (XSOAR REST API: POST /entry answers 412)."""
+
+    status = 412
+    error_id = "errInvestigationClosed"
+    title = "Investigation is closed"
+
+
+def error_body(status: int, error_id: str, title: str, detail: str, error: str) -> dict[str, Any]:
+    """Return an error body in the server's standard shape."""
+    return {
+        "id": error_id,
+        "status": status,
+        "title": title,
+        "detail": detail,
+        "error": error,
+        "encrypted": False,
+        "multires": None,
+    }
