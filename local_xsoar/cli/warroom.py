@@ -151,6 +151,11 @@ def _print_json(run: CommandRun, saved: Sequence[str]) -> None:
     print(re.sub(r"[\x7f-\x9f]", lambda match: f"\\u{ord(match.group()):04x}", text))
 
 
+def _console() -> Console:
+    """Return where entries are printed; into a file or pipe wide enough for a table of many columns."""
+    return Console() if sys.stdout.isatty() else Console(width=200)
+
+
 def _show(entry: Mapping[str, Any], saved_as: str) -> None:
     """Print an entry as the War Room shows it."""
     text, shown_as = readable(entry)
@@ -158,9 +163,11 @@ def _show(entry: Mapping[str, Any], saved_as: str) -> None:
     if entry["Type"] == ERROR:
         print(text, file=sys.stderr)
     elif shown_as == "markdown":
-        Console().print(Markdown(text.replace("<br/>", " "), hyperlinks=False))
+        # A tag in a value is text here: the terminal's markdown would leave it out.
+        marked = re.sub(r"<br\s*/?>", " ", text).replace("<", "\\<")
+        _console().print(Markdown(marked, hyperlinks=False))
     elif text:
-        Console().print(Text(text), soft_wrap=True)
+        _console().print(Text(text), soft_wrap=True)
     if is_file(entry):
         print(f"Saved the file {saved_as}." if saved_as else "The file is lost: the script did not write it.")
 
@@ -172,7 +179,7 @@ def _prompt(host: Host, integration: Integration) -> int:
         if line in ("exit", "quit"):
             break
         if line == "help":
-            Console().print(Markdown(help_text(integration)))
+            _console().print(Markdown(help_text(integration)))
         elif line:
             try:
                 _run_line(host, integration, line)

@@ -63,14 +63,14 @@ def test_a_command_is_run_with_the_options_as_parameters(capsys: pytest.CaptureF
 
 def test_markdown_is_rendered_and_control_characters_are_not_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
     """
-    Given: a command whose table holds a terminal's escape sequence.
+    Given: a command whose table holds a terminal's escape sequence and a tag.
     When: it is run.
-    Then: the table is drawn, and the escape character is gone.
+    Then: the table is drawn with the tag in it, and the escape character is gone.
     """
-    assert run(*URL, "--command", '!console-table value="\x1b[2Jred"') == 0
+    assert run(*URL, "--command", '!console-table value="\x1b[2Jred <b>"') == 0
     shown = capsys.readouterr().out
     assert "|---|" not in shown
-    assert "[2Jred" in shown
+    assert "[2Jred <b>" in shown
     assert "\x1b[2J" not in shown
 
 

@@ -11,7 +11,7 @@ from tests.mirror.two_tenants import INSTANCE, Mirror, Site
 def any_remote(request: pytest.FixtureRequest, site: Site) -> Mirror:
     """A remote of each version and kind of key."""
     version, _, advanced = request.param.partition(" ")
-    return site.mirror("8", version, **({"advanced_key": True} if advanced else {}))
+    return site.mirror("8", version, advanced_key=bool(advanced))
 
 
 def test_right_settings(any_remote: Mirror) -> None:

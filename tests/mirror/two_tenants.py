@@ -1,7 +1,7 @@
 """Two tenants over HTTP, the pack running at the local one against the remote one: what the tests here are made of."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +13,7 @@ from starlette.responses import Response
 from local_xsoar.host import CommandRun, Host, MirrorRound
 from local_xsoar.host.workers import Workers
 from local_xsoar.tenant import Tenant, TenantSettings, serving
+from local_xsoar.tenant.server import LostAnswer
 
 INTEGRATION = Path(__file__).resolve().parents[2] / "Packs" / "XSOARMirroring" / "Integrations" / "XSOARMirroring"
 INSTANCE = "remote"
@@ -42,10 +43,11 @@ class Clock:
 
 @dataclass
 class Interference:
-    """What stands before a tenant: it counts the requests and may answer some of them itself."""
+    """What stands before a tenant: it counts the requests, may answer some of them itself, and may lose the answers of others."""
 
     paths: list[str] = field(default_factory=list)
     answers: dict[int, Callable[[], Response]] = field(default_factory=dict)
+    lost_answers: set[int] = field(default_factory=set)
     before: Callable[[Request, int], None] | None = None
 
     async def __call__(self, request: Request) -> Response | None:
@@ -56,10 +58,15 @@ class Interference:
         answer = self.answers.get(number)
         return answer() if answer else None
 
+    async def after(self, request: Request, response: Response) -> Response | None:
+        """Lose the answer of a request whose work was done."""
+        return LostAnswer() if len(self.paths) - 1 in self.lost_answers else None
+
     def forget(self) -> None:
-        """Count from the next request on, and answer none."""
+        """Count from the next request on, and let all of them pass."""
         self.paths.clear()
         self.answers.clear()
+        self.lost_answers.clear()
         self.before = None
 
 
@@ -157,17 +164,22 @@ class Site:
         self.exits.callback(made.close)
         return made
 
-    def serve(self, tenant: Tenant, hook: Callable[[Request], Awaitable[Response | None]] | None = None) -> str:
+    def serve(self, tenant: Tenant, interference: Interference | None = None) -> str:
         """Let a tenant answer; return its address."""
-        return self.exits.enter_context(serving(tenant, hook=hook))
+        through = interference or Interference()
+        return self.exits.enter_context(serving(tenant, hook=through, after=through.after))
 
-    def host(self, tenant: Tenant) -> Host:
-        """Make a host that runs the pack on a tenant."""
-        return self.exits.enter_context(Host(tenant, self.folder / f"host of {tenant.settings.name}", workers=self.workers))
+    def host(self, tenant: Tenant, on_call: Callable[[int, str], None] | None = None) -> Host:
+        """Make a host that runs the pack on a tenant; `on_call` sees each step of its workers."""
+        return self.exits.enter_context(
+            Host(tenant, self.folder / f"host of {tenant.settings.name}", workers=self.workers, on_call=on_call)
+        )
 
-    def mirror(self, here: str = "8", there: str = "8", **remote_settings: Any) -> Mirror:
+    def mirror(
+        self, here: str = "8", there: str = "8", on_call: Callable[[int, str], None] | None = None, **remote_settings: Any
+    ) -> Mirror:
         """Make a local and a remote tenant of two versions, with no instance configured yet."""
         clock, interference = Clock(), Interference()
         local = self.tenant("headquarters", VERSIONS[here])
         remote = self.tenant("customer", VERSIONS[there], clock, **remote_settings)
-        return Mirror(local, remote, self.serve(remote, interference), self.host(local), clock, interference)
+        return Mirror(local, remote, self.serve(remote, interference), self.host(local, on_call), clock, interference)

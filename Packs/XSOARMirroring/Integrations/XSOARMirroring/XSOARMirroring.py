@@ -482,13 +482,14 @@ class MultipartFile:
         return self._size
 
     def read(self, size: int = -1) -> bytes:
-        """Return the next bytes of the body; none at its end."""
-        while self._pieces:
+        """Return the next bytes of the body, all that are left without a size; none at its end."""
+        read = b""
+        while self._pieces and (size < 0 or not read):
             piece = self._pieces[0].read(size)
-            if piece:
-                return piece
-            self._pieces.pop(0)
-        return b""
+            read += piece
+            if not piece:
+                self._pieces.pop(0)
+        return read
 
 
 def signed_headers(settings: Settings) -> dict[str, str]:

@@ -1,0 +1,4313 @@
+"""Tests of the integration, ordered like the script.
+
+Most of them run a command as the server does, through `main`, against a remote tenant that answers over requests-mock, and
+look at what a user would: what is asked of the remote, what the server gets, what an error says, what is kept until the next
+run. `Server` stands for the server that runs the script, `Remote` for the tenant at the other end.
+"""
+
+import copy
+import hashlib
+import json
+import re
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from email.policy import HTTP
+from functools import cache
+from io import RawIOBase
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+import requests
+from freezegun import freeze_time
+from requests_mock import create_response
+
+import CommonServerPython
+import demistomock as demisto
+import XSOARMirroring as script
+
+""" CONSTANTS """
+
+KEY = "test-only-key-of-the-remote-tenant"
+HOST_6, HOST_8 = "https://remote.example.com:8443", "https://api-remote.example.com"
+NOW = "2026-03-01T12:00:00Z"
+LAST_UPDATE = "2026-03-01T11:00:00.000Z"
+
+PARAMS = {
+    "url": HOST_8,
+    "credentials_api_key": {"identifier": "7", "password": KEY},
+    "advanced_api_key": False,
+    "insecure": False,
+    "proxy": False,
+    "isFetch": True,
+    "max_fetch": "100",
+    "query": "",
+    "first_fetch": "3 days",
+    "look_back": "5",
+    "categories": ["notes", "chats", "attachments"],
+    "tags": "share",
+    "mirror_tag": "send",
+    "mirror_direction": "Incoming And Outgoing",
+    "close_incident": True,
+    "close_out": True,
+    "disable_from_same_integration": True,
+    "mirror_playbook_id": True,
+    "fetch_incident_history": False,
+    "debug_mode": False,
+}
+
+
+def load(name: str) -> Any:
+    """Return the content of a JSON file of test_data."""
+    return json.loads((Path(__file__).parent / "test_data" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+ERRORS = load("errors")
+ENTRIES = load("entries")
+TEMPLATE = load("incident_load")
+
+""" THE SERVER AND THE REMOTE """
+
+
+@dataclass
+class Outcome:
+    """What came of one run of the script: the result it gave, the incidents it made, the error it ended with."""
+
+    result: Any
+    incidents: list[dict[str, Any]]
+    error: str
+
+
+class Server:
+    """The server that runs the script: what it gives to a run, what it takes from it, and what it keeps until the next one."""
+
+    def __init__(self) -> None:
+        self.params: dict[str, Any] = copy.deepcopy(PARAMS)
+        self.version = "8.8.0"
+        self.last_run: dict[str, Any] = {}
+        self.last_mirror_run: dict[str, Any] = {}
+        self.context = "{}"
+        self.context_version = 1
+        self.rivals: list[Callable[[dict[str, Any]], None]] = []  # Each changes the context just before a save.
+        self.files: dict[str, dict[str, str]] = {}
+        self.log: list[tuple[str, str]] = []
+        self._results: list[Any] = []
+        self._incidents: list[list[dict[str, Any]]] = []
+        self._runs: dict[str, Any] = {}
+        self._unique = 0
+
+    def attach(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Stand in for demistomock."""
+        answers: dict[str, Callable[..., Any]] = {
+            "params": lambda: copy.deepcopy(self.params),
+            "integrationInstance": lambda: "headquarters",
+            "demistoVersion": lambda: {"version": self.version, "buildNumber": "1", "platform": "xsoar_hosted"},
+            "getLastRun": lambda: copy.deepcopy(self.last_run),
+            "setLastRun": lambda run: self._runs.update(last_run=json.loads(json.dumps(run))),
+            "getLastMirrorRun": lambda: copy.deepcopy(self.last_mirror_run),
+            "setLastMirrorRun": lambda run: self._runs.update(last_mirror_run=json.loads(json.dumps(run))),
+            "getIntegrationContextVersioned": lambda refresh=False: {
+                "context": json.loads(self.context),
+                "version": self.context_version,
+            },
+            "setIntegrationContextVersioned": self._save_context,
+            "results": lambda result: self._results.append(json.loads(json.dumps(result))),
+            "incidents": lambda incidents: self._incidents.append(json.loads(json.dumps(incidents))),
+            "investigation": lambda: {"id": "77"},
+            "uniqueFile": self._unique_file,
+            "getFilePath": self._file_path,
+            **{level: self._logger(level) for level in ("debug", "info", "error", "log")},
+        }
+        for name, answer in answers.items():
+            monkeypatch.setattr(demisto, name, answer, raising=False)
+        self._monkeypatch = monkeypatch
+
+    def run(self, command: str, args: dict[str, Any] | None = None) -> Outcome:
+        """Run the script once. Last runs are kept only when it ends well, as on a server."""
+        self._results, self._incidents, self._runs = [], [], {}
+        self._monkeypatch.setattr(demisto, "command", lambda: command)
+        self._monkeypatch.setattr(demisto, "args", lambda: copy.deepcopy(args or {}))
+        error = ""
+        try:
+            script.main()
+        except SystemExit:  # How return_error ends a run.
+            error = self._results[-1]["Contents"]
+        except NotImplementedError:
+            raise
+        except Exception as raised:  # How return_error ends a fetch.
+            error = str(raised) or type(raised).__name__
+        if not error:
+            assert len(self._results) <= 1, "a server takes one result a run"
+            assert len(self._incidents) <= 1, "a server takes incidents once a run"
+            self.last_run = self._runs.get("last_run", self.last_run)
+            self.last_mirror_run = self._runs.get("last_mirror_run", self.last_mirror_run)
+        return Outcome(self._results[-1] if self._results else None, [i for made in self._incidents for i in made], error)
+
+    def ok(self, command: str, /, **args: Any) -> Any:
+        """Run a command that must succeed; return its result."""
+        outcome = self.run(command, args)
+        assert not outcome.error, outcome.error
+        return outcome.result
+
+    def fails(self, command: str, /, **args: Any) -> str:
+        """Run a command that must fail; return what it says, which is a sentence and no stack trace."""
+        error = self.run(command, args).error
+        assert error, f"{command} did not fail"
+        assert "Traceback" not in error
+        assert "\n" not in error
+        return error
+
+    def fetch(self) -> list[dict[str, Any]]:
+        """Run a fetch that must succeed; return the incidents it made."""
+        outcome = self.run("fetch-incidents")
+        assert not outcome.error, outcome.error
+        return outcome.incidents
+
+    def pull(self, incident_id: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """Run get-remote-data as a mirroring round does; return the incident object and the entries."""
+        first, *entries = self.ok("get-remote-data", id=incident_id, lastUpdate=LAST_UPDATE)
+        return first, entries
+
+    def content(self, file_id: str) -> bytes:
+        """Return what a file result of the run holds."""
+        return Path(f"77_{file_id}").read_bytes()
+
+    def lines(self, level: str) -> list[str]:
+        """Return the log lines of a level."""
+        return [line for its_level, line in self.log if its_level == level]
+
+    def memory(self) -> tuple[Any, ...]:
+        """Return all that the server keeps from run to run, to compare."""
+        return self.last_run, self.last_mirror_run, self.context
+
+    def _save_context(self, context: dict[str, Any], version: int = -1, sync: bool = False) -> None:
+        if self.rivals:
+            changed = json.loads(self.context)
+            self.rivals.pop(0)(changed)
+            self.context, self.context_version = json.dumps(changed), self.context_version + 1
+        if version not in (-1, self.context_version):
+            raise ValueError("DB Version does not match")
+        self.context, self.context_version = json.dumps(context), self.context_version + 1
+
+    def _unique_file(self) -> str:
+        self._unique += 1
+        return f"file-{self._unique}"
+
+    def _file_path(self, entry_id: str) -> dict[str, str]:
+        if entry_id not in self.files:
+            raise ValueError(f"could not find file for entry {entry_id}")
+        return self.files[entry_id]
+
+    def _logger(self, level: str) -> Callable[..., None]:
+        return lambda message, *args: self.log.append((level, str(message)))
+
+
+@dataclass
+class Call:
+    """A request that reached the remote. `body` is its JSON; `form` the parts of a multipart body: (file name, content)."""
+
+    route: str
+    url: str
+    headers: dict[str, str]
+    body: Any
+    form: dict[str, tuple[str, bytes]]
+
+
+@dataclass
+class Fault:
+    """What a request to a route meets instead of its answer; `after` the work was done, or instead of it."""
+
+    route: str
+    answer: dict[str, Any] | Exception
+    times: int
+    after: bool
+    skip: int
+
+
+@cache
+def instant(text: str) -> datetime:
+    """Return a time of the remote, cut to microseconds."""
+    return datetime.fromisoformat(text)
+
+
+def in_order(item: dict[str, Any]) -> tuple[datetime, int]:
+    """Return what entries are ordered by."""
+    return instant(item["created"]), int(item["id"].partition("@")[0])
+
+
+class Remote:
+    """A remote tenant in memory, answering as the REST API does. With `key_id` it is an XSOAR 8, else an XSOAR 6."""
+
+    def __init__(self, clock: Any, key_id: str = "7") -> None:
+        self.clock = clock
+        self.key_id = key_id
+        self.advanced_key = False
+        self.root = f"{HOST_8}/xsoar" if key_id else HOST_6
+        self.calls: list[Call] = []
+        self.faults: list[Fault] = []
+        self.incidents: dict[str, dict[str, Any]] = {}
+        self.entries: dict[str, list[dict[str, Any]]] = {}
+        self.entry_numbers: dict[str, int] = {}
+        self.files: dict[str, bytes] = {}
+        self.incident_fields = load("incident_fields")
+        self.hidden: set[str] = set()  # Incidents that the search index does not hold yet.
+        self.search_limit = 1000
+        self.entry_limit = 1000
+        self.page_keeps = "newest"
+        self.entry_moves_modified = True
+        self.drops_new_incidents = False
+
+    # What a test does at the remote.
+
+    def add(self, incident_id: str = "", **fields: Any) -> dict[str, Any]:
+        """Create an incident; it has a War Room unless `investigationId` says otherwise."""
+        number = incident_id or str(1 + max((int(key) for key in self.incidents), default=0))
+        now = self.now()
+        incident = {
+            **TEMPLATE,
+            "CustomFields": dict(TEMPLATE["CustomFields"]),
+            "id": number,
+            "investigationId": number,
+            "name": f"incident {number}",
+            "version": 1,
+            "created": now,
+            "modified": now,
+            "occurred": now,
+            **fields,
+        }
+        self.incidents[number] = incident
+        self.entries[number] = []
+        return incident
+
+    def add_many(self, count: int) -> None:
+        """Create incidents a second apart, the first one hour ago."""
+        start = datetime.now(UTC) - timedelta(hours=1)
+        for number in range(count):
+            self.add(str(number + 1), created=(start + timedelta(seconds=number)).isoformat(), CustomFields={})
+
+    def change(self, incident_id: str, **fields: Any) -> None:
+        """Change fields as an analyst does."""
+        incident = self.incidents[incident_id]
+        incident |= {"version": incident["version"] + 1, "modified": self.now(), **fields}
+
+    def close(self, incident_id: str, reason: str = "Resolved", notes: str = "Nothing left to do.") -> None:
+        """Close an incident."""
+        self.change(incident_id, status=2, closeReason=reason, closeNotes=notes, closed=self.now())
+
+    def write(self, incident_id: str, contents: Any = "", **fields: Any) -> dict[str, Any]:
+        """Add an entry to a War Room. By default it is a chat with the tag that lets it come in."""
+        number = self.entry_numbers[incident_id] = self.entry_numbers.get(incident_id, 0) + 1
+        now = self.now()
+        entry = {
+            **ENTRIES["chat"],
+            "id": f"{number}@{incident_id}",
+            "investigationId": incident_id,
+            "contents": contents,
+            "created": now,
+            "modified": now,
+            **fields,
+        }
+        self.entries[incident_id].append(entry)
+        if self.entry_moves_modified:
+            self.incidents[incident_id]["modified"] = self.incidents[incident_id]["modified"] if "created" in fields else now
+        return entry
+
+    def write_file(self, incident_id: str, name: str, content: bytes, **fields: Any) -> dict[str, Any]:
+        """Add a file to a War Room."""
+        path = f"{incident_id}_{len(self.files)}_{name}"
+        entry = self.write(incident_id, "", **{"type": 3, "category": "attachments", "file": name, "fileID": path, **fields})
+        self.files[entry["id"]] = content
+        return entry
+
+    def tag(self, entry: dict[str, Any], *tags: str) -> None:
+        """Set the tags of an entry."""
+        entry |= {"tags": list(tags), "modified": self.now()}
+
+    def fail(
+        self, route: str, answer: Exception | None = None, *, times: int = 1, after: bool = False, skip: int = 0, **response: Any
+    ) -> None:
+        """Let the next requests whose route begins so, behind the first `skip`, meet an exception or an HTTP response."""
+        self.faults.append(Fault(route, answer or response, times, after, skip))
+
+    # What a test asks it.
+
+    def asked(self, route: str = "") -> list[Call]:
+        """Return the requests whose route begins so."""
+        return [call for call in self.calls if call.route.startswith(route)]
+
+    def bodies(self, route: str) -> list[Any]:
+        """Return the JSON bodies of the requests whose route begins so."""
+        return [call.body for call in self.asked(route)]
+
+    def writes(self) -> list[str]:
+        """Return the routes of the requests that change something."""
+        reading = ("GET ", "POST /incidents/search", "POST /investigation/")
+        return [call.route for call in self.calls if not call.route.startswith(reading)]
+
+    def now(self) -> str:
+        """Return the time in the manner of XSOAR 8, milliseconds with trailing zeros left out, and let 10 of them pass."""
+        self.clock.tick(timedelta(milliseconds=10))
+        text = datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
+        return f"{text.rstrip('0').rstrip('.') if '.' in text else text}Z"
+
+    # How it answers.
+
+    def __call__(self, request: Any) -> requests.Response:
+        """Answer a request that requests-mock hands on."""
+        url = str(request.url)
+        assert url.startswith(self.root), f"{url} is not an address of the remote"
+        call = Call(
+            route=f"{request.method} {unquote(url.removeprefix(self.root))}",
+            url=url,
+            headers=dict(request.headers),
+            body=None,
+            form={},
+        )
+        content = whole_body(request.body)
+        if "multipart/form-data" in call.headers.get("Content-Type", ""):
+            call.form = multipart(call.headers["Content-Type"], content)
+        elif content:
+            call.body = json.loads(content)
+        self.calls.append(call)
+        fault = next((fault for fault in self.faults if fault.times and call.route.startswith(fault.route)), None)
+        if fault and fault.skip:
+            fault.skip -= 1
+            fault = None
+        if fault:
+            fault.times -= 1
+            if fault.after:
+                self._answer(call)
+            if isinstance(fault.answer, Exception):
+                raise fault.answer
+            return self._respond(request, {"status_code": 200, **fault.answer})
+        return self._respond(request, self._answer(call))
+
+    def _respond(self, request: Any, response: dict[str, Any]) -> requests.Response:
+        date = datetime.now(UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
+        kind = {"Content-Type": "application/json"} if "json" in response else {}
+        headers = {"Date": date, **kind, **response.get("headers", {})}
+        return create_response(request, **{**response, "headers": headers})
+
+    def _answer(self, call: Call) -> dict[str, Any]:
+        refusal = self._refusal(call.headers)
+        if refusal:
+            return refusal
+        method, path = call.route.split(" ", 1)
+        head, _, tail = path.lstrip("/").partition("/")
+        routes: dict[str, Callable[[], Any]] = {
+            "GET about": lambda: load("about")["8" if self.key_id else "6"],
+            "GET incidentfields": lambda: self.incident_fields,
+            "GET incidenttype": lambda: load("incident_types"),
+            "POST incidents": lambda: self._search(call.body["filter"]),
+            "GET incident": lambda: self.incidents.get(tail.removeprefix("load/")),
+            "POST incident": lambda: self._close(call.body) if tail == "close" else self._save(call.body),
+            "POST investigation": lambda: {"id": tail, "entries": self._entries(tail, call.body) or None},
+            "POST entry": lambda: self._write(tail, call),
+            "GET entry": lambda: self.files.get(tail.removeprefix("download/")),
+        }
+        answer = routes[f"{method} {head}"]()
+        if answer is None:
+            return {"status_code": 404, "json": ERRORS["not_found"]}
+        if isinstance(answer, bytes):
+            disposition = {"Content-Disposition": "attachment; filename=x", "Content-Type": "application/octet-stream"}
+            return {"content": answer, "headers": disposition}
+        return answer if isinstance(answer, dict) and "status_code" in answer else {"json": answer}
+
+    def _refusal(self, headers: dict[str, str]) -> dict[str, Any] | None:
+        signed = KEY
+        if self.advanced_key:
+            signed = hashlib.sha256(
+                (KEY + headers.get("x-xdr-nonce", "") + headers.get("x-xdr-timestamp", "")).encode()
+            ).hexdigest()
+        if headers.get("Authorization") == signed and headers.get("x-xdr-auth-id", "") == self.key_id:
+            return None
+        if self.key_id:
+            return {"status_code": 401, "json": ERRORS["v8_wrong_key"]}
+        return {"status_code": 403, "json": ERRORS["v6_wrong_key"]}
+
+    def _search(self, incident_filter: dict[str, Any]) -> dict[str, Any]:
+        query = incident_filter["query"]
+        found = [incident for key, incident in self.incidents.items() if key not in self.hidden]
+        if "fromDate" in incident_filter:
+            found = [i for i in found if instant(i["created"]) >= instant(incident_filter["fromDate"])]
+        if since := re.search(r'modified:>="([^"]+)"', query):
+            found = [i for i in found if instant(i["modified"]) >= instant(since[1])]
+        if '-sourceBrand:"XSOAR Mirroring"' in query:
+            found = [i for i in found if i["sourceBrand"] != "XSOAR Mirroring"]
+        for order in reversed(incident_filter["sort"]):
+            name = order["field"]
+            found.sort(key=(lambda i, n=name: int(i[n]) if n == "id" else instant(i[n])), reverse=not order["asc"])
+        size = min(incident_filter.get("size", 0), self.search_limit)
+        page = found[incident_filter["page"] * size :][:size]
+        data = [{**incident, "changeStatus": "new", "insights": 0, "sortValues": []} for incident in page]
+        return {"data": data or None, "total": len(found), "notUpdated": 0, "searchAfter": None}
+
+    def _entries(self, incident_id: str, entry_filter: dict[str, Any]) -> list[dict[str, Any]]:
+        names = {"attachments": "attachments", "note": "notes", "chat": "chats"}
+
+        def category(entry: dict[str, Any]) -> str:
+            return (
+                "attachments"
+                if entry["file"]
+                else "notes"
+                if entry["note"]
+                else names.get(entry["category"], "commandAndResults")
+            )
+
+        assert not entry_filter.get("tagsAndOperator"), "any of the tags is meant"
+        found = sorted(self.entries[incident_id], key=in_order)
+        if tags := entry_filter.get("tags"):
+            found = [entry for entry in found if set(tags) & set(entry["tags"] or [])]
+        if categories := entry_filter.get("categories"):
+            # The file tells which category a command's result is of no more than the entry does.
+            found = [entry for entry in found if category(entry) in (*categories, "commandAndResults")]
+        if "fromTime" in entry_filter:
+            found = [entry for entry in found if instant(entry["created"]) >= instant(entry_filter["fromTime"])]
+        ids = [entry["id"] for entry in found]
+        size = min(entry_filter["pageSize"], self.entry_limit)
+        if "lastId" in entry_filter:
+            return found[: ids.index(entry_filter["lastId"])][-size:]
+        if "firstID" in entry_filter:
+            return found[ids.index(entry_filter["firstID"]) :][:size]
+        return found[-size:] if self.page_keeps == "newest" else found[:size]
+
+    def _save(self, body: dict[str, Any]) -> dict[str, Any]:
+        if not body.get("id"):
+            return self._create(body)
+        if body["version"] != self.incidents[body["id"]]["version"]:
+            return {"status_code": 400, "json": ERRORS["optimistic_lock"]}
+        # What is left out is wiped.
+        self.incidents[body["id"]] = {**body, "version": body["version"] + 1, "modified": self.now()}
+        return self.incidents[body["id"]]
+
+    def _create(self, body: dict[str, Any]) -> dict[str, Any]:
+        if self.drops_new_incidents:
+            return {"status_code": 200, "text": ""}
+        opened = body.get("createInvestigation")
+        fields = {key: value for key, value in body.items() if key != "createInvestigation"}
+        incident = self.add(**{"sourceBrand": "Manual", "CustomFields": {}, **fields, "status": int(bool(opened))})
+        incident["investigationId"] = incident["id"] if opened else ""
+        return {"status_code": 201, "json": incident}
+
+    def _close(self, body: dict[str, Any]) -> dict[str, Any]:
+        before = dict(self.incidents[body["id"]])
+        if body["version"] != before["version"]:
+            return {"status_code": 400, "json": ERRORS["optimistic_lock"]}
+        self.close(body["id"], body["closeReason"], body["closeNotes"])
+        return before  # XSOAR REST API: the answer may still show the incident as it was.
+
+    def _write(self, tail: str, call: Call) -> Any:
+        incident_id = tail.removeprefix("upload/") if tail.startswith("upload/") else call.body["investigationId"]
+        if self.incidents[incident_id]["status"] == 2:
+            return {"status_code": 412, "json": ERRORS["closed"]}
+        written = {"tags": None, "user": "api-key", "category": ""}
+        if tail.startswith("upload/"):
+            name, content = call.form["file"]
+            note = call.form.get("isNoteEntry", ("", b""))[1] == b"true"
+            return {"entries": [self.write_file(incident_id, name, content, **written, note=note)]}
+        if tail == "formatted":
+            return self.write(incident_id, call.body["contents"], **written, format=call.body["format"])
+        assert tail == "note", f"/entry/{tail} is not used: it would run a text that looks like a command"
+        if call.body["id"]:
+            entry = next(entry for entry in self.entries[incident_id] if entry["id"] == call.body["id"])
+            entry["note"] = call.body["data"] == "true"
+            return entry
+        entry_format = "markdown" if call.body["markdown"] else "text"
+        return self.write(incident_id, call.body["data"], **written, note=True, format=entry_format)
+
+
+def whole_body(body: Any) -> bytes:
+    """Return the body of a request, whatever it was given as."""
+    if body is None:
+        return b""
+    if isinstance(body, str):
+        return body.encode()
+    if isinstance(body, bytes):
+        return body
+    return body.read() if hasattr(body, "read") else b"".join(body)
+
+
+def multipart(content_type: str, body: bytes) -> dict[str, tuple[str, bytes]]:
+    """Return the parts of a multipart body: (file name, content) by name. It needs the boundary of the content type."""
+    message = message_from_bytes(b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + body, policy=HTTP)
+    assert message.is_multipart(), f"no parts with the content type {content_type!r}"
+    parts = {}
+    for part in message.iter_parts():
+        name = str(part.get_param("name", header="content-disposition"))
+        parts[name] = (part.get_filename() or "", part.get_payload(decode=True))
+    return parts
+
+
+""" FIXTURES """
+
+
+@pytest.fixture(scope="module")
+def frozen() -> Iterator[Any]:
+    """Stop the time, once for all tests: that takes longer than most of them."""
+    with freeze_time(NOW, ignore=["_pytest"]) as frozen:
+        yield frozen
+
+
+@pytest.fixture(autouse=True)
+def clock(frozen: Any) -> Any:
+    """Let the time stand at NOW; a test moves it with `tick`."""
+    frozen.move_to(NOW)
+    return frozen
+
+
+@pytest.fixture(autouse=True)
+def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Let nothing wait; return how long it would have."""
+    taken: list[float] = []
+    real_sleep = time.sleep
+    defaults = script.Client.__init__.__defaults__ or ()
+    monkeypatch.setattr(script.Client.__init__, "__defaults__", tuple(taken.append if d is real_sleep else d for d in defaults))
+    monkeypatch.setattr(time, "sleep", taken.append)
+    return taken
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
+    """A server that runs the script in an empty folder, and whose log never holds the key."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(CommonServerPython.get_demisto_version, "_version", None)
+    server = Server()
+    server.attach(monkeypatch)
+    yield server
+    assert not [line for _, line in server.log if KEY in line], "the log holds the key"
+
+
+@pytest.fixture
+def remote(clock: Any, requests_mock: Any) -> Remote:
+    """An XSOAR 8 tenant."""
+    remote = Remote(clock)
+    requests_mock.add_matcher(remote)
+    return remote
+
+
+@pytest.fixture
+def remote_6(clock: Any, requests_mock: Any, server: Server) -> Remote:
+    """An XSOAR 6 tenant, and the server's instance configured for it."""
+    remote = Remote(clock, key_id="")
+    requests_mock.add_matcher(remote)
+    server.params |= {"url": HOST_6, "credentials_api_key": {"identifier": "", "password": KEY}}
+    return remote
+
+
+@pytest.fixture
+def mirrored(remote: Remote, server: Server, clock: Any) -> str:
+    """The ID of an incident that was fetched a minute ago and is mirrored since."""
+    incident_id = remote.add(created="2026-03-01T11:30:00.5Z", modified="2026-03-01T11:30:00.5Z")["id"]
+    assert [incident["dbotMirrorId"] for incident in server.fetch()] == [incident_id]
+    clock.tick(timedelta(minutes=1))
+    remote.calls.clear()
+    return incident_id
+
+
+def contents(entries: list[dict[str, Any]]) -> list[Any]:
+    """Return the contents of entries, without the line above them that tells the author."""
+    return [
+        re.sub(r"\A.*:\n", "", entry["Contents"]) if isinstance(entry["Contents"], str) else entry["Contents"]
+        for entry in entries
+    ]
+
+
+def ids(incidents: list[dict[str, Any]]) -> list[str]:
+    """Return the remote IDs of fetched incidents."""
+    return [incident["dbotMirrorId"] for incident in incidents]
+
+
+def local_entry(number: int, text: Any = "", **fields: Any) -> dict[str, Any]:
+    """Return a local entry as the server hands it to update-remote-system."""
+    created = f"2026-03-01T11:50:{number:02d}.123456789Z"
+    return {
+        "id": f"{number}@77",
+        "type": 1,
+        "format": "text",
+        "contents": text,
+        "note": False,
+        "tags": ["send"],
+        "user": "lea",
+        "created": created,
+        "modified": created,
+        "category": "chat",
+        "file": "",
+        "fileID": "",
+        **fields,
+    }
+
+
+def push(server: Server, incident_id: str, **update: Any) -> Outcome:
+    """Run update-remote-system."""
+    args = {
+        "data": {},
+        "delta": None,
+        "entries": None,
+        "incidentChanged": "delta" in update,
+        "status": 1,
+        "remoteId": incident_id,
+    }
+    return server.run("update-remote-system", {**args, **update})
+
+
+def pushed(server: Server, incident_id: str, **update: Any) -> str:
+    """Run update-remote-system, which must succeed; return what it gives."""
+    outcome = push(server, incident_id, **update)
+    assert not outcome.error, outcome.error
+    return outcome.result
+
+
+def drop(settings: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Return a dict without some of its keys."""
+    return {key: value for key, value in settings.items() if key not in names}
+
+
+""" SETTINGS """
+
+MAX_FETCH = "Maximum number of incidents to pull per fetch"
+WRONG_SETTINGS: list[tuple[str, list[Any], str, str]] = [
+    ("credentials_api_key", [None, {"identifier": "7"}], "API Key is missing", "generate a key"),
+    ("api key", ["", "  "], "API Key is missing", "generate a key"),
+    ("api key", ["abc\ndef", "abc\0def", "ключ"], "API Key", "copy"),
+    ("advanced key without an ID", [True], "API Key ID is missing", "enter the ID"),
+    ("url", [None, "", "  "], "XSOAR Server URL is blank", "enter the address"),
+    (
+        "url",
+        ["remote.example.com", "ftp://h.example.com", "https://", "https:///xsoar", "https://[h"],
+        "XSOAR Server URL",
+        "https://",
+    ),
+    ("max_fetch", [None, "", "  ", "0", 0, "-1", "201", 201, "abc", "1.5", 1.5, "1e2", "٣"], MAX_FETCH, "from 1 to 200"),
+    ("max_fetch", ["9" * 20, "5 0", True], MAX_FETCH, "from 1 to 200"),
+    ("look_back", ["  ", "-1", "1441", "abc", "1.5", "5 minutes"], "Look-back", "from 0 to 1440"),
+    ("first_fetch", ["soon", "3", "-3", "1700000000", "1,5"], "First fetch time", "enter a number and a unit"),
+    ("first_fetch", ["in 3 days", "2027-01-01T00:00:00Z"], "First fetch time", "enter an earlier time"),
+    ("categories", [["notes", "comments"], "notes,comments"], "Entry Categories holds 'comments'", "notes, chats, attachments"),
+    ("mirror_direction", ["Both"], "Incident Mirroring Direction", "Incoming And Outgoing"),
+    ("mirror_tag", ["share", "send, share"], "The tag 'share'", "different tags for the two directions"),
+    ("advanced_api_key", ["maybe", 1], "The API key is an advanced key", "checkbox"),
+    ("insecure", ["maybe", 1], "Trust any certificate (not secure)", "checkbox"),
+    ("proxy", ["maybe", 1], "Use system proxy settings", "checkbox"),
+    ("close_incident", ["maybe", 1], "Close Mirrored XSOAR Incident", "checkbox"),
+    ("close_out", ["maybe", 1], "Close Remote Incident", "checkbox"),
+    ("disable_from_same_integration", ["maybe", 1], "Disable fetching for incidents that came from this", "checkbox"),
+    ("mirror_playbook_id", ["maybe", 1], "Mirror Playbook ID", "checkbox"),
+    ("fetch_incident_history", ["maybe", 1], "Fetch incident history", "checkbox"),
+    ("debug_mode", ["maybe", 1], "Debug mode", "checkbox"),
+]
+
+
+def setting(name: str, value: Any) -> dict[str, Any]:
+    """Return the parameters that a setting changes."""
+    if name == "api key":
+        return {"credentials_api_key": {"identifier": "7", "password": value}}
+    if name == "advanced key without an ID":
+        return {"advanced_api_key": value, "credentials_api_key": {"password": KEY}}
+    return {name: value}
+
+
+@pytest.mark.parametrize(
+    ("changes", "named", "remedy"),
+    [
+        pytest.param(setting(name, value), named, remedy, id=f"{name}: {value!r}")
+        for name, values, named, remedy in WRONG_SETTINGS
+        for value in values
+    ],
+)
+def test_a_wrong_setting_fails_the_test_button_and_names_the_remedy(
+    server: Server, remote: Remote, changes: dict[str, Any], named: str, remedy: str
+) -> None:
+    """
+    Given: an instance with one wrong setting.
+    When: Test runs.
+    Then: it fails with a sentence that names the setting and what to do, before anything is asked of the remote in vain.
+    """
+    server.params |= changes
+
+    error = server.fails("test-module")
+
+    assert named in error
+    assert remedy in error
+    assert not [call for call in remote.calls if call.route != "GET /about"]
+    assert server.memory() == ({}, {}, "{}")
+
+
+READ_SETTINGS: list[tuple[str, str, list[tuple[Any, Any]]]] = [
+    ("api key", "api_key", [(f" {KEY}\n", KEY)]),
+    ("credentials_api_key", "key_id", [({"password": KEY, "identifier": 12}, "12"), ({"password": KEY}, "")]),
+    ("advanced_api_key", "advanced_key", [(None, False), ("true", True)]),
+    ("insecure", "verify", [(None, True), ("true", False), ("", True)]),
+    ("proxy", "proxy", [(None, False), (True, True)]),
+    ("max_fetch", "max_fetch", [("1", 1), ("200", 200), (200, 200), (" 50 ", 50), ("+5", 5)]),
+    ("look_back", "look_back_ms", [(None, 300_000), ("", 300_000), ("0", 0), (0, 0), ("1440", 86_400_000), (7, 420_000)]),
+    ("first_fetch", "first_fetch", [(None, "3 days"), (" 2 days ", "2 days")]),
+    ("query", "query", [(None, ""), ("  type:A ", "type:A")]),
+    ("categories", "categories", [(["notes", "chats"], ("notes", "chats")), (None, ()), ("", ()), ('["chats"]', ("chats",))]),
+    ("categories", "categories", [(" Notes , chats,chats,", ("notes", "chats"))]),
+    ("tags", "tags", [(None, ()), ("  ", ()), (" a , b,,a", ("a", "b")), ('["a", "b"]', ("a", "b")), (["a ", None], ("a",))]),
+    ("mirror_tag", "mirror_tags", [("x, y", ("x", "y")), (None, ())]),
+    ("mirror_direction", "direction", [(None, ""), ("None", ""), ("Incoming", "In"), ("Outgoing", "Out")]),
+    ("mirror_direction", "direction", [("Incoming And Outgoing", "Both")]),
+    ("close_incident", "close_in", [(None, True), ("false", False)]),
+    ("close_out", "close_out", [(None, True), (True, True), ("yes", True), (False, False), ("false", False), ("no", False)]),
+    ("disable_from_same_integration", "skip_own", [(None, True), ("false", False)]),
+    ("mirror_playbook_id", "mirror_playbook", [(None, True), ("false", False)]),
+    ("fetch_incident_history", "history", [(None, False), ("true", True)]),
+    ("debug_mode", "debug", [(None, False), ("true", True)]),
+]
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "expected"),
+    [
+        pytest.param(setting(name, value), attribute, expected, id=f"{name}: {value!r}")
+        for name, attribute, cases in READ_SETTINGS
+        for value, expected in cases
+    ],
+)
+def test_settings_are_read_from_what_the_platform_gives(changes: dict[str, Any], name: str, expected: Any) -> None:
+    """
+    Given: a parameter in one of the shapes in which the platform gives it.
+    When: the settings are parsed.
+    Then: it has its meaning.
+    """
+    assert getattr(script.parse_settings(PARAMS | changes, "headquarters"), name) == expected
+
+
+@pytest.mark.parametrize("end", ["", "/", "/xsoar", "/xsoar/", "/xsoar/public/v1", "/xsoar/public/v1/"])
+@pytest.mark.parametrize("account", ["", "/acc_branch"])
+@pytest.mark.parametrize(("host", "key_id"), [(HOST_6, ""), (HOST_8, "7")], ids=["6.x", "8.x"])
+def test_the_url_may_be_given_in_any_shape(
+    server: Server, requests_mock: Any, host: str, key_id: str, account: str, end: str
+) -> None:
+    """
+    Given: the address of a remote with any of the ends that people paste, of XSOAR 6 or 8, with or without a tenant.
+    When: Test runs.
+    Then: the routes are asked for below the root for 6.x and below /xsoar for 8.x, before the tenant.
+    """
+    server.params |= {
+        "url": f" {host}{account}{end} ",
+        "credentials_api_key": {"identifier": key_id, "password": KEY},
+    }
+    requests_mock.get(f"{host}{'/xsoar' if key_id else ''}{account}/about", json=load("about")["8"])
+    requests_mock.post(f"{host}{'/xsoar' if key_id else ''}{account}/incidents/search", json={"data": None, "total": 0})
+
+    assert server.ok("test-module") == "ok"
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://h.example.com/xsoar/acc_branch", "https://h.example.com/xsoar/acc_branch"),
+        ("https://h.example.com/gateway/xsoar/?x=1#top", "https://h.example.com/gateway/xsoar"),
+        ("HTTPS://h.example.com", "https://h.example.com/xsoar"),
+        ("https://[2001:db8::1]:8443/", "https://[2001:db8::1]:8443/xsoar"),
+    ],
+)
+def test_the_url_may_name_more_than_a_host(url: str, expected: str) -> None:
+    """
+    Given: the address of an XSOAR 8 with a tenant, a path of a gateway, a port, a query.
+    When: the settings are parsed.
+    Then: what leads to the API is kept.
+    """
+    assert script.parse_settings(PARAMS | {"url": url}, "headquarters").api_root == expected
+
+
+@pytest.mark.parametrize("text", ["now", "0 minutes", "1 second ago"])
+def test_the_first_fetch_may_begin_now(server: Server, remote: Remote, text: str) -> None:
+    """
+    Given: a first fetch that begins at this moment, and a clock that goes on while the setting is read.
+    When: Test runs.
+    Then: it does not take the moment for the future.
+    """
+    server.params["first_fetch"] = text
+
+    with freeze_time(NOW, auto_tick_seconds=0.01):
+        assert server.ok("test-module") == "ok"
+
+
+""" CLIENT """
+
+
+def test_an_xsoar_6_gets_the_key_alone(server: Server, remote_6: Remote) -> None:
+    """
+    Given: an instance without a key ID.
+    When: Test runs.
+    Then: the remote gets the bare key and none of the headers of XSOAR 8.
+    """
+    assert server.ok("test-module") == "ok"
+
+    assert remote_6.calls
+    for call in remote_6.calls:
+        assert call.headers["Authorization"] == KEY
+        assert not [name for name in call.headers if name.lower().startswith("x-xdr")]
+
+
+def test_an_xsoar_8_gets_the_key_and_its_id(server: Server, remote: Remote) -> None:
+    """
+    Given: an instance with a standard key and its ID.
+    When: Test runs.
+    Then: the remote gets both, unsigned.
+    """
+    assert server.ok("test-module") == "ok"
+
+    for call in remote.calls:
+        assert (call.headers["Authorization"], call.headers["x-xdr-auth-id"]) == (KEY, "7")
+        assert "x-xdr-nonce" not in call.headers
+
+
+def test_an_advanced_key_signs_each_try_anew(server: Server, remote: Remote) -> None:
+    """
+    Given: an advanced key and a remote that fails at the first two tries.
+    When: Test runs.
+    Then: each try has a nonce of its own and a signature that only the key can have made; the key itself is not sent.
+    """
+    server.params["advanced_api_key"] = True
+    remote.advanced_key = True
+    remote.fail("GET /about", status_code=502, times=2)
+
+    assert server.ok("test-module") == "ok"
+
+    assert [call.route for call in remote.calls] == [*["GET /about"] * 3, "POST /incidents/search"]
+    nonces = [call.headers["x-xdr-nonce"] for call in remote.calls]
+    assert len(set(nonces)) == 4
+    for call, nonce in zip(remote.calls, nonces, strict=True):
+        timestamp = call.headers["x-xdr-timestamp"]
+        assert re.fullmatch(r"[A-Za-z0-9]{64}", nonce)
+        assert timestamp == "1772366400000"  # NOW, in milliseconds.
+        assert call.headers["Authorization"] == hashlib.sha256((KEY + nonce + timestamp).encode()).hexdigest()
+        assert KEY not in str(call.headers)
+
+
+V6 = {"url": HOST_6, "credentials_api_key": {"password": KEY}}
+WEB_PAGE = {"text": "<html>Sign in</html>", "headers": {"Content-Type": "text/html; charset=utf-8"}}
+
+
+def error_body(status: int, name: str) -> dict[str, Any]:
+    """Return an answer with an error of test_data."""
+    return {"status_code": status, "json": ERRORS[name]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "answer", "words"),
+    [
+        pytest.param(
+            V6, error_body(403, "v6_wrong_key"), ["refused the API key (403)", "API Key ID as well"], id="6.x: wrong key"
+        ),
+        pytest.param(V6, error_body(401, "v8_wrong_key"), ["API Key ID is missing", "enter the ID"], id="8.x: key id missing"),
+        pytest.param(
+            {},
+            error_body(401, "v8_wrong_key"),
+            ["refused the API key (401)", "API Key ID", "expired", "standard"],
+            id="8.x: wrong key",
+        ),
+        pytest.param(
+            {"advanced_api_key": True},
+            error_body(401, "v8_wrong_key"),
+            ["refused the API key (401)", "advanced"],
+            id="8.x: advanced",
+        ),
+        pytest.param(
+            {},
+            error_body(403, "v8_no_permission"),
+            ["may not do this", "(403)", "permission", "Insufficient"],
+            id="no permission",
+        ),
+        pytest.param({}, error_body(402, "v8_no_licence"), ["may not do this", "(402)", "No license"], id="no licence"),
+        pytest.param({}, {"status_code": 403, "text": ""}, ["may not do this", "(403)"], id="403 without a body"),
+        pytest.param({}, WEB_PAGE, ["web page, not with the XSOAR API", "Copy API URL"], id="web page"),
+        pytest.param(
+            {}, WEB_PAGE | {"status_code": 404}, ["web page, not with the XSOAR API (404)", "XSOAR Server URL"], id="404 web page"
+        ),
+        pytest.param({}, {"text": "It works!"}, ["is not JSON", "XSOAR Server URL"], id="not JSON"),
+        pytest.param(
+            {},
+            {"status_code": 302, "headers": {"Location": "https://sso.example.net/login"}},
+            ["redirects to sso.example.net", "XSOAR Server URL"],
+            id="redirect",
+        ),
+        pytest.param({}, {"status_code": 301}, ["redirects to another address"], id="redirect to nowhere"),
+        pytest.param({}, error_body(404, "not_found"), ["/xsoar/about (404)", "Item not found"], id="no such route"),
+        pytest.param({}, error_body(400, "bad_request"), ["(400)", "bad_request", "must be JSON"], id="bad request"),
+        pytest.param({}, error_body(400, "several"), ["(400)", "Item not found"], id="several errors in one body"),
+        pytest.param({}, {"status_code": 400, "text": "oops", "reason": "Bad Request"}, ["(400)", "Bad Request"], id="no body"),
+        pytest.param({}, {"status_code": 418, "json": ["a"], "reason": "Teapot"}, ["(418)", "Teapot"], id="unknown body"),
+        pytest.param({}, error_body(400, "no_investigation"), ["no such investigation", "(400)"], id="no investigation, 400"),
+        pytest.param({}, error_body(403, "no_investigation"), ["no such investigation", "(403)"], id="no investigation, 403"),
+        pytest.param({}, error_body(412, "closed"), ["closed", "reopen it first"], id="closed"),
+        *(
+            pytest.param({}, {"status_code": status, "text": "under maintenance"}, [f"({status})", "next round"], id=str(status))
+            for status in (500, 502, 503, 504)
+        ),
+        pytest.param({}, error_body(429, "v8_rate_limit"), ["API rate limit", "(429)"], id="429"),
+        pytest.param({}, {"json": ERRORS["bad_query"] | {"id": ""}}, ["unexpected token"], id="200 with an error"),
+        pytest.param({}, {"json": ERRORS["bad_query"]}, ["unexpected token"], id="200 with the body of an error"),
+    ],
+)
+def test_an_error_answer_becomes_a_sentence_with_a_remedy(
+    server: Server, remote: Remote, requests_mock: Any, changes: dict[str, Any], answer: dict[str, Any], words: list[str]
+) -> None:
+    """
+    Given: a remote that answers with an error as real ones do.
+    When: Test runs.
+    Then: it says what is wrong and what to do.
+    """
+    server.params |= changes
+    remote.root = HOST_6 if changes is V6 else remote.root
+    remote.fail("GET /about", times=9, **answer)
+
+    error = server.fails("test-module")
+
+    for word in words:
+        assert word in error
+    assert remote.root.split("/")[2] in error or "remote" in error
+
+
+@pytest.mark.parametrize(
+    ("exception", "words"),
+    [
+        (requests.exceptions.ConnectTimeout("x"), ["does not answer in time", "XSOAR Server URL"]),
+        (requests.exceptions.ReadTimeout("x"), ["does not answer in time", "XSOAR Server URL"]),
+        (requests.exceptions.SSLError("x"), ["certificate is not trusted", "Trust any certificate"]),
+        (requests.exceptions.ProxyError("x"), ["proxy", "Use system proxy settings"]),
+        (requests.exceptions.ConnectionError("x"), ["connection failed", "XSOAR Server URL"]),
+        (requests.exceptions.ChunkedEncodingError("x"), ["connection failed"]),
+        (requests.exceptions.InvalidURL("x"), ["cannot be sent", "XSOAR Server URL"]),
+        (requests.exceptions.InvalidHeader("x"), ["cannot be sent", "API Key"]),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+@pytest.mark.parametrize("insecure", [False, True], ids=["certificate checked", "any certificate"])
+def test_a_remote_that_cannot_be_reached_is_named_with_a_remedy(
+    server: Server, remote: Remote, exception: Exception, words: list[str], insecure: bool
+) -> None:
+    """
+    Given: a remote to which no connection comes about.
+    When: Test runs.
+    Then: it names the remote, what is wrong and what to check.
+    """
+    server.params["insecure"] = insecure
+    remote.fail("GET /about", exception, times=9)
+
+    error = server.fails("test-module")
+
+    for word in ["api-remote.example.com cannot be reached", *words]:
+        assert word in error
+
+
+def test_a_redirect_is_not_followed_and_the_key_stays_here(server: Server, remote: Remote, requests_mock: Any) -> None:
+    """
+    Given: a remote that redirects to another host.
+    When: a fetch runs.
+    Then: that host is asked nothing, so it never sees the key.
+    """
+    requests_mock.post("https://elsewhere.example.net/incidents/search", json={"data": None, "total": 0})
+    remote.fail("POST /incidents/search", status_code=307, headers={"Location": "https://elsewhere.example.net/incidents/search"})
+
+    error = server.fails("fetch-incidents")
+
+    assert "redirects to elsewhere.example.net" in error
+    assert [call.url for call in remote.calls] == [f"{HOST_8}/xsoar/incidents/search"]
+    assert [request.url for request in requests_mock.request_history] == [f"{HOST_8}/xsoar/incidents/search"]
+
+
+FAULTS = [
+    pytest.param({"status_code": 500}, id="500"),
+    pytest.param({"status_code": 502}, id="502"),
+    pytest.param({"status_code": 503}, id="503"),
+    pytest.param({"status_code": 504}, id="504"),
+    pytest.param({"answer": requests.exceptions.ConnectionError("reset by peer")}, id="connection reset"),
+    pytest.param({"answer": requests.exceptions.ReadTimeout("slow")}, id="timeout"),
+    pytest.param({"answer": requests.exceptions.ChunkedEncodingError("cut")}, id="answer cut off"),
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_reading_is_repeated_after_a_fault(server: Server, remote: Remote, naps: list[float], fault: dict[str, Any]) -> None:
+    """
+    Given: a remote that is busy or breaks the connection twice.
+    When: a fetch reads from it.
+    Then: the third try brings the incident, after pauses that grow.
+    """
+    remote.add()
+    remote.fail("POST /incidents/search", times=2, **fault)
+
+    assert ids(server.fetch()) == ["1"]
+
+    assert len(remote.asked("POST /incidents/search")) == 3
+    assert len(naps) == 2
+    assert 0 < naps[0] < naps[1]
+
+
+def test_reading_is_given_up_after_three_tries(server: Server, remote: Remote) -> None:
+    """
+    Given: a remote that is busy for long.
+    When: a fetch reads from it.
+    Then: it gives up after three tries and says so.
+    """
+    remote.fail("POST /incidents/search", status_code=503, times=9)
+
+    assert "not able to answer for now (503)" in server.fails("fetch-incidents")
+
+    assert len(remote.calls) == 3
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_writing_is_not_repeated_when_it_may_have_happened(
+    server: Server, remote: Remote, mirrored: str, fault: dict[str, Any]
+) -> None:
+    """
+    Given: a remote that fails at a write, so that nobody knows whether it was done.
+    When: an entry is sent.
+    Then: it is tried once, and the server sees the failure.
+    """
+    remote.fail("POST /entry/formatted", **fault)
+
+    assert push(server, mirrored, entries=[local_entry(1, "once")]).error
+
+    assert len(remote.asked("POST /entry")) == 1
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "pause"), [(None, 0.5), ("4", 4.0), ("Wed, 01 Mar 2026 12:00:09 GMT", 0.5), ("-5", 0.5), ("0", 0.5)]
+)
+@pytest.mark.parametrize("route", ["GET /incident/load", "POST /entry/formatted"], ids=["read", "write"])
+def test_what_the_rate_limit_refused_is_tried_again_after_the_pause_it_asks_for(
+    server: Server, remote: Remote, mirrored: str, naps: list[float], route: str, retry_after: str | None, pause: float
+) -> None:
+    """
+    Given: a remote that refuses a call for its rate, so that nothing was done, with or without saying how long to wait.
+    When: an entry is sent.
+    Then: it arrives once, after that pause.
+    """
+    headers = {"Retry-After": retry_after} if retry_after else {}
+    remote.fail(route, status_code=429, json=ERRORS["v8_rate_limit"], headers=headers)
+
+    pushed(server, mirrored, entries=[local_entry(1, "once")])
+
+    assert contents([{"Contents": entry["contents"]} for entry in remote.entries[mirrored]]) == ["once"]
+    assert naps == [pause]
+
+
+def test_a_long_rate_limit_is_left_to_the_next_round(server: Server, remote: Remote, naps: list[float]) -> None:
+    """
+    Given: a remote that asks for a pause of a minute.
+    When: a fetch runs.
+    Then: it ends at once, with the words that the server knows.
+    """
+    remote.fail("POST /incidents/search", status_code=429, headers={"Retry-After": "60"})
+
+    assert "API rate limit" in server.fails("fetch-incidents")
+
+    assert (len(remote.calls), naps) == (1, [])
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", None])
+def test_a_remote_without_a_clock_in_its_headers_is_mirrored_all_the_same(
+    server: Server, remote: Remote, requests_mock: Any, date: str | None
+) -> None:
+    """
+    Given: a remote whose answers carry no usable Date header.
+    When: an incident is fetched and an entry written a minute later.
+    Then: the entry comes in, and the one from before the fetch does not.
+    """
+    requests_mock.add_matcher(lambda request: without_date(remote, request, date))
+    incident_id = remote.add()["id"]
+    remote.write(incident_id, "before")
+    remote.clock.tick(timedelta(minutes=1))
+    server.fetch()
+    remote.clock.tick(timedelta(minutes=1))
+    remote.write(incident_id, "after")
+
+    assert contents(server.pull(incident_id)[1]) == ["after"]
+
+
+def without_date(remote: Remote, request: Any, date: str | None) -> requests.Response:
+    """Return the remote's answer with another Date header, or none."""
+    response = remote(request)
+    response.headers.pop("Date")
+    if date is not None:
+        response.headers["Date"] = date
+    return response
+
+
+""" TIMES AND IDS """
+
+
+@pytest.mark.parametrize(
+    ("text", "nanoseconds"),
+    [
+        pytest.param("2023-03-05T10:06:48.446441591Z", 1_678_010_808_446_441_591, id="9 digits"),
+        pytest.param("2024-02-21T09:28:52.38Z", 1_708_507_732_380_000_000, id="trimmed milliseconds"),
+        pytest.param("2024-02-21T09:28:15Z", 1_708_507_695_000_000_000, id="no fraction"),
+        pytest.param("2024-02-21T12:28:15.3+03:00", 1_708_507_695_300_000_000, id="offset"),
+        pytest.param("2024-02-21T04:58:15-0430", 1_708_507_695_000_000_000, id="offset without a colon"),
+        pytest.param("2024-02-21t09:28:15z", 1_708_507_695_000_000_000, id="small letters"),
+        pytest.param(" 2024-02-21 09:28:15 ", 1_708_507_695_000_000_000, id="no zone"),
+        pytest.param("1970-01-01T00:00:00.000000001Z", 1, id="the smallest"),
+        pytest.param("1969-12-31T23:59:59.9Z", -100_000_000, id="before 1970"),
+        pytest.param("2024-02-21T09:28:15.1234567899Z", 1_708_507_695_123_456_789, id="10 digits"),
+        pytest.param("0001-01-01T00:00:00Z", -62_135_596_800_000_000_000, id="year 1, the zero time"),
+    ],
+)
+def test_times_of_the_remote_are_read_to_the_nanosecond(text: str, nanoseconds: int) -> None:
+    """
+    Given: a time as XSOAR 6 or 8 gives it.
+    When: it is read.
+    Then: no digit of it is lost, and the offset counts.
+    """
+    assert script.parse_ns(text) == nanoseconds
+
+
+@pytest.mark.parametrize("text", ["", None, "yesterday", "2024-02-21", "2024-02-30T00:00:00Z", "2024-02-21T25:00:00Z", 5, "5"])
+def test_what_is_no_time_is_refused(text: Any) -> None:
+    """
+    Given: something that is no time.
+    When: it is read.
+    Then: it is refused, not taken for some time.
+    """
+    with pytest.raises(ValueError):
+        script.parse_ns(text)
+
+
+@pytest.mark.parametrize("text", ["2023-03-05T10:06:48.446Z", "2024-02-21T09:28:52.380Z", "1970-01-01T00:00:00.000Z"])
+def test_a_time_goes_to_the_remote_as_it_came(text: str) -> None:
+    """
+    Given: a time in milliseconds.
+    When: it is read and written again.
+    Then: it is the same.
+    """
+    assert script.iso(script.parse_ms(text, 0)) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("report.pdf", "report.pdf"),
+        ("../../etc/passwd", "passwd"),
+        ("..\\..\\boot.ini", "boot.ini"),
+        ("/etc/cron.d/x", "x"),
+        ("..", "file"),
+        (".", "file"),
+        ("", "file"),
+        (None, "file"),
+        ("folder/", "file"),
+        ("a\x00b\r\nc.txt", "abc.txt"),
+        (".profile", ".profile"),
+        ("Überblick 報告.pdf", "Überblick 報告.pdf"),
+    ],
+)
+def test_a_file_name_stays_a_name(name: Any, expected: str) -> None:
+    """
+    Given: a file name that a stranger chose.
+    When: it is made safe.
+    Then: it names no folder and holds nothing that a file system minds.
+    """
+    assert script.safe_file_name(name) == expected
+
+
+@pytest.mark.parametrize("name", ["a" * 400 + ".pdf", "報" * 400 + ".pdf", "a." + "b" * 400, "報" * 400])
+def test_a_long_file_name_is_cut_and_keeps_its_suffix(name: str) -> None:
+    """
+    Given: a name longer than file systems take.
+    When: it is made safe.
+    Then: it fits, and a suffix of usual length is still there.
+    """
+    safe = script.safe_file_name(name)
+
+    assert 100 < len(safe.encode()) <= 200
+    assert safe.endswith(".pdf") == name.endswith(".pdf")
+
+
+""" FETCH """
+
+
+def test_fetch_asks_for_the_incidents_after_the_start_oldest_first(server: Server, remote: Remote) -> None:
+    """
+    Given: a query of the user that holds an `or`, and a first fetch three days back.
+    When: the first fetch runs.
+    Then: the query keeps its meaning beside ours, and the time goes beside it, not into it.
+    """
+    server.params |= {"query": "type:Phishing or severity:>2", "max_fetch": "20"}
+
+    server.fetch()
+
+    assert remote.bodies("POST /incidents/search") == [
+        {
+            "filter": {
+                "query": '(type:Phishing or severity:>2) and -sourceBrand:"XSOAR Mirroring"',
+                "size": 20,
+                "page": 0,
+                "sort": [{"field": "created", "asc": True}, {"field": "id", "asc": True}],
+                "fromDate": "2026-02-26T12:00:00.000Z",
+            }
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "skip_own", "expected"),
+    [
+        ("", True, '-sourceBrand:"XSOAR Mirroring"'),
+        ("", False, ""),
+        ("-status:closed", False, "(-status:closed)"),
+        ("a:1 or b:2", False, "(a:1 or b:2)"),
+    ],
+)
+def test_the_query_leaves_out_what_this_integration_created_only_where_wanted(
+    server: Server, remote: Remote, query: str, skip_own: bool, expected: str
+) -> None:
+    """
+    Given: a query or none, and the switch against incidents of this integration on or off.
+    When: a fetch runs.
+    Then: the remote gets exactly what both say.
+    """
+    server.params |= {"query": query, "disable_from_same_integration": skip_own}
+
+    server.fetch()
+
+    assert remote.bodies("POST /incidents/search")[0]["filter"]["query"] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "since"),
+    [
+        ("12 hours", "2026-03-01T00:00:00.000Z"),
+        ("2026-02-01T10:20:30Z", "2026-02-01T10:20:30.000Z"),
+        ("2026-02-01T10:20:30+02:00", "2026-02-01T08:20:30.000Z"),
+        ("2026-02-01", "2026-02-01T00:00:00.000Z"),
+        ("", "2026-02-26T12:00:00.000Z"),
+    ],
+)
+def test_the_first_fetch_begins_where_the_setting_says(server: Server, remote: Remote, text: str, since: str) -> None:
+    """
+    Given: a relative or an ISO time, with or without an offset; without one it is UTC.
+    When: the first fetch runs.
+    Then: it asks from then on.
+    """
+    server.params["first_fetch"] = text
+
+    server.fetch()
+
+    assert remote.bodies("POST /incidents/search")[0]["filter"]["fromDate"] == since
+
+
+def test_a_fetched_incident_carries_the_remote_one_and_the_mirror_fields(
+    server: Server, remote_6: Remote, requests_mock: Any
+) -> None:
+    """
+    Given: the captured incident 4 of a real XSOAR 6.
+    When: it is fetched.
+    Then: the local incident has its fields; the mirror fields stand in it and in rawJSON, where the mapper finds the rest.
+    """
+    captured = load("incident_search")
+    server.params["first_fetch"] = "2023-01-01T00:00:00Z"
+    requests_mock.post(f"{HOST_6}/incidents/search", json={"data": [captured], "total": 1})
+
+    (incident,) = server.fetch()
+
+    raw = json.loads(incident.pop("rawJSON"))
+    mirror = {
+        "dbotMirrorId": "4",
+        "dbotMirrorInstance": "headquarters",
+        "dbotMirrorDirection": "Both",
+        "dbotMirrorTags": ["send"],
+    }
+    assert drop(incident, "CustomFields") == {
+        "name": "testing",
+        "type": "Unclassified",
+        "severity": 0,
+        "owner": "admin",
+        "details": "This is the new details",
+        "occurred": "2023-03-05T10:06:48.446441435Z",
+        "dueDate": "2023-03-15T10:06:48.446441591Z",
+        "playbookId": "playbook0",
+        **mirror,
+    }
+    assert incident["CustomFields"]["isactive"] == "true"
+    assert {key: raw[key] for key in mirror} == mirror
+    theirs = {key: value for key, value in captured.items() if not key.startswith("dbot") and key != "CustomFields"}
+    assert {key: raw[key] for key in theirs} == theirs
+    assert raw["isactive"] == "true"  # Also at the top, where a mapper finds it by its name.
+
+
+def test_a_fetched_incident_starts_no_timer_of_the_remote(server: Server, remote: Remote) -> None:
+    """
+    Given: an incident with SLA timers among its custom fields. XSOAR REST API: they must not be copied across tenants.
+    When: it is fetched.
+    Then: the local incident and its rawJSON have the custom fields without the timers.
+    """
+    remote.add()
+
+    (incident,) = server.fetch()
+
+    assert incident["CustomFields"]["isactive"] == "true"
+    for fields in (incident["CustomFields"], json.loads(incident["rawJSON"])["CustomFields"]):
+        assert not [name for name in fields if name.endswith("sla") or name == "timetoassignment"]
+
+
+@pytest.mark.parametrize(("direction", "short"), [("Incoming", "In"), ("Outgoing", "Out"), ("Incoming And Outgoing", "Both")])
+def test_a_fetched_incident_is_mirrored_in_the_chosen_direction(
+    server: Server, remote: Remote, direction: str, short: str
+) -> None:
+    """
+    Given: a direction.
+    When: an incident is fetched.
+    Then: it and its rawJSON carry that direction.
+    """
+    server.params["mirror_direction"] = direction
+    remote.add()
+
+    (incident,) = server.fetch()
+
+    assert incident["dbotMirrorDirection"] == json.loads(incident["rawJSON"])["dbotMirrorDirection"] == short
+
+
+def test_without_a_direction_an_incident_is_fetched_and_not_mirrored(server: Server, remote: Remote) -> None:
+    """
+    Given: the direction None.
+    When: an incident is fetched.
+    Then: neither it nor its rawJSON names an instance, a direction or tags, and nothing is remembered of it.
+    """
+    server.params["mirror_direction"] = "None"
+    remote.add()
+
+    (incident,) = server.fetch()
+
+    for fields in (incident, json.loads(incident["rawJSON"])):
+        assert fields["dbotMirrorId"] == "1"
+        assert not [name for name in fields if name.startswith("dbotMirror") and name != "dbotMirrorId"]
+    assert server.context == "{}"
+
+
+def test_the_remote_s_own_mirror_fields_do_not_leak(server: Server, remote: Remote) -> None:
+    """
+    Given: a remote incident that the remote itself mirrors with a third tenant.
+    When: it is fetched.
+    Then: nothing of that is in the local incident or its rawJSON.
+    """
+    theirs = {
+        "dbotMirrorId": "999",
+        "dbotMirrorInstance": "third-tenant",
+        "dbotMirrorDirection": "In",
+        "dbotMirrorTags": ["third-tag"],
+        "dbotDirtyFields": ["third-field"],
+    }
+    remote.add(**theirs)
+
+    (incident,) = server.fetch()
+
+    assert "999" not in json.dumps(incident)
+    assert "third-" not in json.dumps(incident)
+    assert not {"dbotDirtyFields", "dbotMirrorLastSync", "dbotCreatedBy"} & set(json.loads(incident["rawJSON"]))
+
+
+@pytest.mark.parametrize(("switch", "kept"), [(True, True), ("false", False), (False, False)])
+def test_the_playbook_comes_along_only_where_wanted(server: Server, remote: Remote, switch: Any, kept: bool) -> None:
+    """
+    Given: the switch Mirror Playbook ID, on or off.
+    When: an incident is fetched, and pulled later.
+    Then: the playbook is in the incident and its rawJSON only when it is on; a round does not bring it in afterwards either.
+    """
+    server.params["mirror_playbook_id"] = switch
+    remote.add()
+
+    (incident,) = server.fetch()
+    remote.change("1", details="new")
+    pulled, _ = server.pull("1")
+
+    assert ("playbookId" in incident) is kept
+    assert ("playbook0" in incident["rawJSON"]) is kept
+    assert kept or "playbookId" not in pulled
+
+
+@pytest.mark.parametrize("fields", [{"name": ""}, {"name": None}], ids=["blank", "null"])
+def test_an_incident_without_a_name_gets_one(server: Server, remote: Remote, fields: dict[str, Any]) -> None:
+    """
+    Given: a remote incident with no name and null lists. The server needs a name.
+    When: it is fetched.
+    Then: the local one has a name.
+    """
+    remote.add(**fields, CustomFields=None, labels=None)
+
+    (incident,) = server.fetch()
+
+    assert incident["name"] == "Incident 1"
+    assert incident["CustomFields"] == {}
+
+
+@pytest.mark.parametrize("answer", [{"data": None, "total": 0}, {"data": [], "total": 0}, {}], ids=["null", "list", "empty"])
+def test_a_fetch_that_finds_nothing_keeps_its_place(server: Server, remote: Remote, answer: dict[str, Any]) -> None:
+    """
+    Given: a remote where nothing matches, and says so in one of its ways.
+    When: fetches run, and an incident that was created before them turns up late in the search index.
+    Then: no incidents come, and then that one does.
+    """
+    for _ in range(3):
+        remote.fail("POST /incidents/search", json=answer)
+        assert server.fetch() == []
+        remote.clock.tick(timedelta(minutes=10))
+    remote.add(created="2026-03-01T11:00:00Z")
+
+    assert ids(server.fetch()) == ["1"]
+
+
+def test_the_next_fetch_goes_on_behind_the_last(server: Server, remote: Remote) -> None:
+    """
+    Given: incidents that were fetched, and one more since.
+    When: fetches run.
+    Then: each comes once, and the last run holds only texts, as the platform wants it.
+    """
+    remote.add()
+    remote.add()
+    assert ids(server.fetch()) == ["1", "2"]
+    assert server.last_run
+    assert {type(value) for value in server.last_run.values()} == {str}
+    remote.clock.tick(timedelta(minutes=1))
+    remote.add()
+
+    assert ids(server.fetch()) == ["3"]
+    assert server.fetch() == []
+
+
+TIMES_OF_ONE_INSTANT = {
+    "milliseconds": ["2026-03-01T10:00:00.38Z"],
+    "nanoseconds": [f"2026-03-01T10:00:00.38{digits}Z" for digits in ("0000001", "0000002", "9999999", "1")],
+    "offsets": ["2026-03-01T10:00:00.380Z", "2026-03-01T12:00:00.38+02:00", "2026-03-01T05:30:00.380000-04:30"],
+}
+
+
+@pytest.mark.parametrize("times", TIMES_OF_ONE_INSTANT.values(), ids=TIMES_OF_ONE_INSTANT)
+@pytest.mark.parametrize("look_back", ["0", "5"])
+@pytest.mark.parametrize("search_limit", [1000, 70], ids=["one page", "small pages"])
+def test_a_burst_at_one_instant_comes_whole_and_once(
+    server: Server, remote: Remote, times: list[str], look_back: str, search_limit: int
+) -> None:
+    """
+    Given: 450 incidents created at one instant, and at most 100 a fetch.
+    When: six fetches run.
+    Then: the first five bring all of them, each once, and the sixth none.
+    """
+    server.params |= {"max_fetch": "100", "look_back": look_back}
+    remote.search_limit = search_limit
+    for number in range(450):
+        remote.add(str(number + 1), created=times[number % len(times)], CustomFields={})
+
+    runs = [ids(server.fetch()) for _ in range(6)]
+
+    assert [len(run) for run in runs] == [100, 100, 100, 100, 50, 0]
+    assert sorted(incident_id for run in runs for incident_id in run) == sorted(remote.incidents)
+
+
+@pytest.mark.parametrize("spread", [0, 1, 7], ids=["one instant", "a millisecond apart", "7 ms apart"])
+def test_a_fetch_reads_on_when_the_remote_gives_smaller_pages(server: Server, remote: Remote, spread: int) -> None:
+    """
+    Given: a remote that gives at most 40 incidents a page, however many are asked for, and 95 new incidents.
+    When: a fetch of up to 100 runs.
+    Then: it brings all 95, the oldest first.
+    """
+    remote.search_limit = 40
+    start = datetime.fromisoformat("2026-03-01T10:00:00+00:00")
+    for number in range(95):
+        created = start + timedelta(milliseconds=spread * number)
+        remote.add(str(number + 1), created=created.isoformat(timespec="milliseconds"))
+
+    assert ids(server.fetch()) == [str(number + 1) for number in range(95)]
+
+
+def test_no_fetch_brings_more_than_the_maximum(server: Server, remote: Remote) -> None:
+    """
+    Given: more new incidents than one fetch may bring.
+    When: fetches run.
+    Then: each brings the oldest that are left, at most the maximum.
+    """
+    server.params["max_fetch"] = "2"
+    for _ in range(5):
+        remote.add()
+
+    assert [ids(server.fetch()) for _ in range(4)] == [["1", "2"], ["3", "4"], ["5"], []]
+
+
+def test_an_incident_indexed_late_inside_the_look_back_comes_once(server: Server, remote: Remote) -> None:
+    """
+    Given: an incident that the search index shows only after a younger one was fetched.
+    When: it appears inside the look-back.
+    Then: it is fetched once, and the younger one not again.
+    """
+    remote.add("1", created="2026-03-01T11:56:00Z")
+    remote.add("2", created="2026-03-01T11:59:00Z")
+    remote.hidden = {"1"}
+    assert ids(server.fetch()) == ["2"]
+    remote.hidden = set()
+
+    assert [ids(server.fetch()) for _ in range(3)] == [["1"], [], []]
+
+
+def test_a_larger_look_back_brings_nothing_twice(server: Server, remote: Remote) -> None:
+    """
+    Given: incidents of the last two hours, fetched with a look-back of five minutes.
+    When: the look-back is set to a day.
+    Then: none comes again; a late one inside the time that is remembered still does.
+    """
+    for hour, minute in ((10, 5), (10, 50), (11, 20), (11, 57), (11, 59)):
+        remote.add(created=f"2026-03-01T{hour}:{minute:02d}:00.12Z")
+    assert len(server.fetch()) == 5
+    server.params["look_back"] = "1440"
+    assert server.fetch() == []
+    remote.add("9", created="2026-03-01T11:58:00Z")
+
+    assert [ids(server.fetch()) for _ in range(2)] == [["9"], []]
+
+
+def test_what_is_remembered_of_a_fetch_is_not_more_than_the_look_back(server: Server, remote: Remote) -> None:
+    """
+    Given: incidents over many hours.
+    When: they are fetched.
+    Then: the last run names only those that a next fetch may meet again.
+    """
+    for number in range(60):
+        remote.add(str(number + 1), created=f"2026-03-01T{number // 6:02d}:{number % 6}0:00Z")
+    server.fetch()
+
+    assert len(json.dumps(server.last_run)) < 300
+
+
+@pytest.mark.parametrize("fault", [{"status_code": 400, "json": ERRORS["bad_query"]}, *[p.values[0] for p in FAULTS[-3:]]])
+def test_a_failure_at_the_second_page_saves_nothing(server: Server, remote: Remote, fault: dict[str, Any]) -> None:
+    """
+    Given: a remote that gives its first page and then fails.
+    When: a fetch runs.
+    Then: it fails, no incident is made, nothing is kept, and the next fetch brings all of it.
+    """
+    remote.search_limit = 3
+    for _ in range(5):
+        remote.add()
+    before = server.memory()
+    remote.fail("POST /incidents/search", skip=1, times=9, **fault)
+
+    outcome = server.run("fetch-incidents")
+
+    assert outcome.error
+    assert outcome.incidents == []
+    assert server.memory() == before
+    remote.faults.clear()
+    assert ids(server.fetch()) == ["1", "2", "3", "4", "5"]
+
+
+@pytest.mark.parametrize(
+    "last_run",
+    [
+        {"time": "garbage", "since": "2026-03-01T00:00:00Z", "known": "{}"},
+        {"time": "2026-03-01T00:00:00Z"},
+        {"time": "2026-03-01T00:00:00Z", "since": "2026-03-01T00:00:00Z", "known": "{"},
+        {"time": "2026-03-01T00:00:00Z", "since": "2026-03-01T00:00:00Z", "known": "[1]"},
+        {"time": "2026-03-01T00:00:00Z", "since": "2026-03-01T00:00:00Z", "known": {"1": 2}},
+        {"time": "2026-03-01T00:00:00Z", "since": "2026-03-01T00:00:00Z", "known": '{"1": "x"}'},
+    ],
+    ids=["no time", "parts missing", "no JSON", "a list", "not packed", "no number"],
+)
+def test_a_damaged_last_run_is_said_and_not_begun_anew(server: Server, remote: Remote, last_run: dict[str, Any]) -> None:
+    """
+    Given: a last run that cannot be read.
+    When: a fetch runs.
+    Then: it says how to reset it, instead of bringing everything again by itself.
+    """
+    remote.add()
+    server.last_run = last_run
+
+    error = server.fails("fetch-incidents")
+
+    assert "The last run cannot be read" in error
+    assert "Reset the last run timestamp" in error
+    assert remote.calls == []
+
+
+@pytest.mark.parametrize("created", [None, "", "garbage"])
+def test_an_incident_without_a_readable_time_comes_once(server: Server, remote: Remote, requests_mock: Any, created: Any) -> None:
+    """
+    Given: an incident whose creation time is missing or unreadable.
+    When: fetches run.
+    Then: it is fetched, once.
+    """
+    incident = {"id": "8", "name": "odd", "created": created, "modified": NOW, "status": 1}
+    requests_mock.post(f"{HOST_8}/xsoar/incidents/search", json={"data": [incident], "total": 1})
+
+    assert [ids(server.fetch()) for _ in range(2)] == [["8"], []]
+
+
+""" FETCH: ATTACHMENTS """
+
+
+def attach(remote: Remote, incident_id: str, name: str, content: bytes, **changes: Any) -> dict[str, Any]:
+    """Attach a file to a remote incident, which also puts it into its War Room; return that entry."""
+    entry = remote.write_file(incident_id, name, content, tags=None)
+    attachment = {"name": name, "path": entry["fileID"], "type": "", "description": "", "showMediaFile": False, **changes}
+    incident = remote.incidents[incident_id]
+    incident["attachment"] = [*(incident["attachment"] or []), attachment]
+    return entry
+
+
+def attached(server: Server, incident: dict[str, Any]) -> list[tuple[str, bytes]]:
+    """Return names and contents of the attachments of a fetched incident."""
+    return [(item["name"], server.content(item["path"])) for item in incident.get("attachment", [])]
+
+
+def test_all_attachments_come_along_byte_for_byte(server: Server, remote: Remote) -> None:
+    """
+    Given: an incident with files, two of them of one name, and an entry with a file that is no attachment.
+    When: it is fetched.
+    Then: each attachment is there with its own bytes, and the other file is not.
+    """
+    incident_id = remote.add()["id"]
+    binary = bytes(range(256)) * 5000
+    attach(remote, incident_id, "mail.eml", b"first")
+    remote.write_file(incident_id, "mail.eml", b"written later", tags=None)
+    attach(remote, incident_id, "mail.eml", b"second")
+    attach(remote, incident_id, "Überblick.bin", binary)
+    attach(remote, incident_id, "empty.txt", b"")
+
+    (incident,) = server.fetch()
+
+    assert attached(server, incident) == [
+        ("mail.eml", b"first"),
+        ("mail.eml", b"second"),
+        ("Überblick.bin", binary),
+        ("empty.txt", b""),
+    ]
+    assert len({item["path"] for item in incident["attachment"]}) == 4
+    assert remote.bodies("POST /investigation/1") == [{"categories": ["attachments"], "pageSize": 1000}]
+
+
+def test_attachments_are_found_by_name_where_the_server_s_file_name_differs(server: Server, remote: Remote) -> None:
+    """
+    Given: two attachments of one name, whose paths match no entry.
+    When: the incident is fetched.
+    Then: both come, each entry once.
+    """
+    incident_id = remote.add()["id"]
+    attach(remote, incident_id, "a.txt", b"one", path="")
+    attach(remote, incident_id, "a.txt", b"two", path="elsewhere")
+
+    (incident,) = server.fetch()
+
+    assert attached(server, incident) == [("a.txt", b"one"), ("a.txt", b"two")]
+
+
+def test_more_attachments_than_a_page_of_entries_holds_come_all(server: Server, remote: Remote) -> None:
+    """
+    Given: an incident with 60 attachments at a remote that gives 50 entries a page.
+    When: it is fetched.
+    Then: all 60 come.
+    """
+    incident_id = remote.add()["id"]
+    remote.entry_limit = 50
+    for number in range(60):
+        attach(remote, incident_id, f"{number}.txt", str(number).encode())
+
+    (incident,) = server.fetch()
+
+    assert attached(server, incident) == [(f"{number}.txt", str(number).encode()) for number in range(60)]
+
+
+@pytest.mark.parametrize("name", ["../../escaped.txt", "/escaped.txt", "..\\escaped.txt", "....//escaped.txt"])
+def test_no_attachment_leaves_the_working_folder(server: Server, remote: Remote, tmp_path: Path, name: str) -> None:
+    """
+    Given: an attachment whose name points out of the folder.
+    When: the incident is fetched.
+    Then: the file is in the folder, under a plain name.
+    """
+    incident_id = remote.add()["id"]
+    attach(remote, incident_id, name, b"hostile")
+
+    (incident,) = server.fetch()
+
+    assert attached(server, incident) == [("escaped.txt", b"hostile")]
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"hostile"]
+    assert not (tmp_path.parent / "escaped.txt").exists()
+
+
+@pytest.mark.parametrize("missing", ["entry", "download"])
+def test_an_attachment_that_cannot_be_had_costs_a_warning(server: Server, remote: Remote, tmp_path: Path, missing: str) -> None:
+    """
+    Given: an incident with three attachments, the second of which has no entry, or an entry whose file is gone.
+    When: it is fetched.
+    Then: it comes with the two others, the log names the incident, no remains are left, and a next fetch does not repeat it.
+    """
+    incident_id = remote.add()["id"]
+    attach(remote, incident_id, "a.txt", b"a")
+    entry = attach(remote, incident_id, "b.txt", b"b")
+    attach(remote, incident_id, "c.txt", b"c")
+    if missing == "entry":
+        remote.entries[incident_id].remove(entry)
+    else:
+        del remote.files[entry["id"]]
+
+    (incident,) = server.fetch()
+
+    assert attached(server, incident) == [("a.txt", b"a"), ("c.txt", b"c")]
+    assert len(list(tmp_path.iterdir())) == 2
+    (line,) = [line for line in server.lines("info") if "left out" in line]
+    assert "incident 1" in line
+    assert server.fetch() == []
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param({"status_code": 502}, id="502 for this file only"),
+        pytest.param({"answer": requests.exceptions.ChunkedEncodingError("cut")}, id="cut off each time"),
+        pytest.param(error_body(403, "v8_no_permission"), id="no permission"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("route", "rest"),
+    [("GET /entry/download/1@1", [("b.txt", b"b")]), ("POST /investigation/1", [])],
+    ids=["file", "War Room"],
+)
+def test_a_file_that_fails_at_a_remote_that_is_well_is_left_out(
+    server: Server, remote: Remote, fault: dict[str, Any], route: str, rest: list[tuple[str, bytes]]
+) -> None:
+    """
+    Given: a remote that answers everything but one download, or one War Room, however often it is tried.
+    When: a fetch runs.
+    Then: the incident comes without what that would have brought, and the log says so.
+    """
+    incident_id = remote.add()["id"]
+    attach(remote, incident_id, "a.txt", b"a")
+    attach(remote, incident_id, "b.txt", b"b")
+    remote.fail(route, times=9, **fault)
+
+    (incident,) = server.fetch()
+
+    assert attached(server, incident) == rest
+    assert len([line for line in server.lines("info") if "left out" in line]) == 2 - len(rest)
+
+
+class Broken(RawIOBase):
+    """A stream that breaks after some bytes, as a connection does that is reset."""
+
+    def __init__(self) -> None:
+        self.left = 1000
+
+    def readable(self) -> bool:
+        """Return that it is to be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Give some bytes, and then break."""
+        if not self.left:
+            raise ConnectionResetError("reset by peer")
+        count = min(len(buffer), self.left)
+        buffer[:count] = b"x" * count
+        self.left -= count
+        return count
+
+
+def test_a_download_that_breaks_in_the_middle_arrives_whole(server: Server, remote: Remote, tmp_path: Path) -> None:
+    """
+    Given: a download that breaks after 1,000 bytes, and goes through when it is tried again.
+    When: a fetch runs.
+    Then: the attachment has its own bytes and no others.
+    """
+    incident_id = remote.add()["id"]
+    attach(remote, incident_id, "a.bin", b"all of it")
+    remote.fail("GET /entry/download", body=Broken(), headers={"Content-Disposition": "attachment"})
+
+    (incident,) = server.fetch()
+
+    assert attached(server, incident) == [("a.bin", b"all of it")]
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("route", ["GET /entry/download", "POST /investigation"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param({"status_code": 503}, id="503"),
+        pytest.param({"answer": requests.exceptions.ConnectionError("gone")}, id="gone"),
+    ],
+)
+def test_a_remote_that_goes_away_during_the_downloads_fails_the_fetch(
+    server: Server, remote: Remote, route: str, fault: dict[str, Any]
+) -> None:
+    """
+    Given: a remote that answers the search and is away when a file is asked for.
+    When: a fetch runs.
+    Then: it fails, and the next one brings the incident with its file: nothing is lost.
+    """
+    incident_id = remote.add()["id"]
+    attach(remote, incident_id, "a.txt", b"a")
+    remote.fail(route, times=99, **fault)
+    remote.fail("GET /about", times=99, **fault)
+    outcome = server.run("fetch-incidents")
+    assert outcome.error
+    assert outcome.incidents == []
+    remote.faults.clear()
+
+    (incident,) = server.fetch()
+
+    assert attached(server, incident) == [("a.txt", b"a")]
+
+
+@pytest.mark.parametrize("route", ["GET /entry/download", "POST /investigation"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param({"status_code": 429}, id="rate limit"),
+        pytest.param(error_body(401, "v8_wrong_key"), id="key revoked meanwhile"),
+    ],
+)
+def test_a_remote_that_refuses_all_calls_during_the_downloads_fails_the_fetch(
+    server: Server, remote: Remote, route: str, fault: dict[str, Any]
+) -> None:
+    """
+    Given: a remote that stops to accept our calls once the search is answered.
+    When: a fetch runs.
+    Then: it fails, and the next one brings the incident with its file: nothing is lost.
+    """
+    incident_id = remote.add()["id"]
+    attach(remote, incident_id, "a.txt", b"a")
+    remote.fail(route, times=99, **fault)
+    remote.fail("GET /about", times=99, **fault)
+    outcome = server.run("fetch-incidents")
+    assert outcome.error
+    remote.faults.clear()
+
+    (incident,) = server.fetch()
+
+    assert attached(server, incident) == [("a.txt", b"a")]
+
+
+def test_attachments_of_an_incident_without_a_war_room_cost_a_warning(server: Server, remote: Remote) -> None:
+    """
+    Given: a pending incident with an attachment. XSOAR REST API: it has no War Room, and only an entry can be downloaded.
+    When: it is fetched.
+    Then: it comes without the file, and no War Room with an empty ID is asked for.
+    """
+    remote.add(investigationId="", status=0, attachment=[{"name": "a.txt", "path": "x"}, {"name": "", "path": None}])
+
+    (incident,) = server.fetch()
+
+    assert "attachment" not in incident
+    assert remote.asked("POST /investigation") == []
+    assert len([line for line in server.lines("info") if "left out" in line]) == 2
+
+
+class Zeros(RawIOBase):
+    """A stream of zeros of a given length, which holds none of them."""
+
+    def __init__(self, length: int) -> None:
+        self.left = length
+
+    def readable(self) -> bool:
+        """Return that it is to be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Give zeros until there are no more."""
+        count = min(len(buffer), self.left)
+        buffer[:count] = bytes(count)
+        self.left -= count
+        return count
+
+
+LARGE = 48 << 20
+
+
+def peak_memory(work: Callable[[], Any]) -> int:
+    """Return how many bytes a piece of work needs at its peak."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_large_file_that_comes_in_is_never_in_memory_whole(server: Server, remote: Remote, tmp_path: Path) -> None:
+    """
+    Given: an attachment of 48 MiB.
+    When: its incident is fetched.
+    Then: all of it arrives, and it took a fraction of that in memory.
+    """
+    attach(remote, remote.add()["id"], "large.bin", b"")
+    remote.fail("GET /entry/download", body=Zeros(LARGE), headers={"Content-Disposition": "attachment"})
+
+    peak = peak_memory(server.fetch)
+
+    assert [path.stat().st_size for path in tmp_path.iterdir()] == [LARGE]
+    assert peak < LARGE / 4
+
+
+""" FETCH: HISTORY """
+
+
+def test_entries_from_before_the_fetch_stay_out_without_history(server: Server, remote: Remote, clock: Any) -> None:
+    """
+    Given: an incident with a tagged entry, fetched without its history, and an entry written since.
+    When: rounds run.
+    Then: only the entry written since comes in.
+    """
+    incident_id = remote.add()["id"]
+    remote.write(incident_id, "before the fetch")
+    clock.tick(timedelta(minutes=1))
+    server.fetch()
+    clock.tick(timedelta(minutes=1))
+    remote.write(incident_id, "after the fetch")
+
+    assert server.ok("get-modified-remote-data", lastUpdate=LAST_UPDATE)["Contents"] == [incident_id]
+    assert contents(server.pull(incident_id)[1]) == ["after the fetch"]
+
+
+def test_entries_from_before_the_fetch_come_in_with_history(server: Server, remote: Remote, clock: Any) -> None:
+    """
+    Given: an incident with tagged entries of long ago and an attachment, fetched with its history.
+    When: a round runs after a long pause, so that no change would tell of the incident.
+    Then: it is named all the same, its entries come in, and the attachment, which it has already, does not.
+    """
+    server.params["fetch_incident_history"] = True
+    incident_id = remote.add(created="2026-02-28T10:00:00Z", modified="2026-02-28T10:00:00Z")["id"]
+    remote.entry_moves_modified = False
+    remote.write(incident_id, "of long ago", created="2026-02-28T10:01:00Z", modified="2026-02-28T10:01:00Z")
+    remote.tag(attach(remote, incident_id, "a.txt", b"a"), "share")
+    assert attached(server, server.fetch()[0]) == [("a.txt", b"a")]
+    clock.tick(timedelta(hours=1))
+
+    assert server.ok("get-modified-remote-data", lastUpdate=NOW)["Contents"] == [incident_id]
+    assert contents(server.pull(incident_id)[1]) == ["of long ago"]
+    clock.tick(timedelta(hours=1))
+    assert server.ok("get-modified-remote-data", lastUpdate=NOW)["Contents"] == []
+
+
+def test_history_that_could_not_be_brought_is_not_forgotten(server: Server, remote: Remote, clock: Any) -> None:
+    """
+    Given: two incidents fetched with their history, in two fetches, and a remote that then fails.
+    When: rounds run until it is well again.
+    Then: both histories arrive, each entry once.
+    """
+    server.params["fetch_incident_history"] = True
+    for incident_id in ("1", "2"):
+        remote.add(incident_id)
+        remote.write(incident_id, f"history of {incident_id}")
+        server.fetch()
+    clock.tick(timedelta(hours=1))
+    remote.fail("POST /investigation", status_code=502, times=6)
+
+    for incident_id in ("1", "2"):
+        assert incident_id in server.ok("get-modified-remote-data", lastUpdate=NOW)["Contents"]
+        server.fails("get-remote-data", id=incident_id, lastUpdate=LAST_UPDATE)
+    assert sorted(server.ok("get-modified-remote-data", lastUpdate=NOW)["Contents"]) == ["1", "2"]
+
+    assert [contents(server.pull(incident_id)[1]) for incident_id in ("1", "2", "1", "2")] == [
+        ["history of 1"],
+        ["history of 2"],
+        [],
+        [],
+    ]
+
+
+def test_an_incident_that_was_closed_before_the_fetch_is_closed_here(server: Server, remote: Remote, clock: Any) -> None:
+    """
+    Given: an incident that is closed when it is fetched.
+    When: a round runs long after.
+    Then: it is named, and the local incident is closed, once.
+    """
+    remote.add(status=2, closeReason="Duplicate", closeNotes="See 3.")
+    server.fetch()
+    clock.tick(timedelta(hours=1))
+
+    assert server.ok("get-modified-remote-data", lastUpdate=NOW)["Contents"] == ["1"]
+    _, (closing,) = server.pull("1")
+    assert closing["Contents"] == {"dbotIncidentClose": True, "closeReason": "Duplicate", "closeNotes": "See 3."}
+    assert server.pull("1")[1] == []
+
+
+""" WHAT THE MIRROR REMEMBERS """
+
+
+def test_nothing_is_lost_when_another_command_changes_the_context_meanwhile(
+    server: Server, remote: Remote, mirrored: str, clock: Any
+) -> None:
+    """
+    Given: another command of the instance that saves its own record just before ours is saved.
+    When: an entry is sent.
+    Then: both are kept: the other's key is there, and the entry is not sent again.
+    """
+    server.rivals = [lambda context: context.update(other="kept"), lambda context: context.update(another="kept")]
+
+    pushed(server, mirrored, entries=[local_entry(1, "once")])
+    pushed(server, mirrored, entries=[local_entry(1, "once")])
+
+    assert [entry["contents"][-4:] for entry in remote.entries[mirrored]] == ["once"]
+    assert {"other": "kept", "another": "kept"}.items() <= json.loads(server.context).items()
+
+
+def test_a_context_that_others_change_all_the_time_is_an_error(server: Server, remote: Remote) -> None:
+    """
+    Given: other commands that change the context before each of our saves.
+    When: a fetch runs.
+    Then: it fails with a sentence, no incident is made without its record, and the next fetch brings it.
+    """
+    remote.add()
+    server.rivals = [lambda context: None] * 50
+
+    outcome = server.run("fetch-incidents")
+
+    assert "integration context is being changed all the time" in outcome.error
+    assert outcome.incidents == []
+    server.rivals = []
+    assert ids(server.fetch()) == ["1"]
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        {},
+        {"incidents": ""},
+        {"incidents": "{"},
+        {"incidents": "[]"},
+        {"incidents": '{"1": null}'},
+        {"incidents": '{"1": {"m": 5, "s": "2", "l": [], "b": "x", "e": "1@1", "o": {}, "p": "yes"}}'},
+        {"incidents": 7, "other": "kept"},
+    ],
+    ids=["empty", "blank", "no JSON", "a list", "null", "wrong types", "a number"],
+)
+def test_a_damaged_context_does_not_stop_the_mirror(server: Server, remote: Remote, context: dict[str, Any]) -> None:
+    """
+    Given: an integration context that is empty or damaged.
+    When: a round runs, and another.
+    Then: the first brings the incident and its entry, the second neither, and what belongs to others is kept.
+    """
+    remote.add("1")
+    remote.write("1", "hello")
+    server.context = json.dumps(context)
+
+    first, entries = server.pull("1")
+
+    assert first["name"] == "incident 1"
+    assert contents(entries) == ["hello"]
+    assert server.pull("1") == ({"id": "1"}, [])
+    assert json.loads(server.context).get("other") == context.get("other")
+
+
+def test_the_context_holds_ids_and_times_but_no_texts(server: Server, remote: Remote, clock: Any) -> None:
+    """
+    Given: an incident with names, entries and a file that came and went.
+    When: all of it was mirrored.
+    Then: nothing of what people wrote is in the context or the last runs, and a record is small.
+    """
+    remote.add("1", name="the-incident-name", details="the-incident-details")
+    server.fetch()
+    clock.tick(timedelta(minutes=1))
+    for number in range(20):
+        remote.write("1", f"the-entry-text {number}")
+    remote.write_file("1", "the-file-name.txt", b"the-file-text")
+    server.ok("get-modified-remote-data", lastUpdate=LAST_UPDATE)
+    server.pull("1")
+    pushed(server, "1", entries=[local_entry(1, "the-outgoing-text")], delta={"details": "the-new-details"})
+
+    kept = json.dumps(server.memory())
+    assert "the-" not in kept
+    assert len(server.context) < 600
+
+
+""" IN: GET-MODIFIED-REMOTE-DATA """
+
+
+def modified(server: Server, last_update: Any = LAST_UPDATE) -> list[str]:
+    """Run get-modified-remote-data, which must succeed; return the IDs it gives."""
+    result = server.ok("get-modified-remote-data", **({} if last_update is None else {"lastUpdate": last_update}))
+    assert (result["Type"], result["ContentsFormat"]) == (1, "json")
+    return result["Contents"]
+
+
+def test_a_round_asks_for_the_changes_in_their_order(server: Server, remote: Remote) -> None:
+    """
+    Given: an instance whose mirror never ran.
+    When: get-modified-remote-data runs.
+    Then: it asks for the changes since then, the oldest first, a little earlier than the local clock says; it keeps texts.
+    """
+    assert modified(server, "2026-03-01T11:00:00.25Z") == []
+
+    assert remote.bodies("POST") == [
+        {
+            "filter": {
+                "query": 'modified:>="2026-03-01T10:58:00.250Z"',
+                "size": 500,
+                "page": 0,
+                "sort": [{"field": "modified", "asc": True}, {"field": "id", "asc": True}],
+            }
+        }
+    ]
+    assert server.last_mirror_run
+    assert {type(value) for value in server.last_mirror_run.values()} == {str}
+
+
+@pytest.mark.parametrize(
+    ("last_update", "since"),
+    [
+        ("2026-03-01T11:00:00Z", "2026-03-01T10:58:00.000Z"),
+        ("2026-03-01T12:00:00.123456789+01:00", "2026-03-01T10:58:00.123Z"),
+        ("1772362800", "2026-03-01T10:58:00.000Z"),
+        (1772362800, "2026-03-01T10:58:00.000Z"),
+        ("1772362800123", "2026-03-01T10:58:00.123Z"),
+        ("1772362800123456", "2026-03-01T10:58:00.123Z"),
+        ("1772362800000000000", "2026-03-01T10:58:00.000Z"),
+        ("", "2026-03-01T11:58:00.000Z"),
+        (None, "2026-03-01T11:58:00.000Z"),
+    ],
+    ids=["ISO", "ISO with an offset", "seconds", "number", "milliseconds", "microseconds", "nanoseconds", "blank", "missing"],
+)
+def test_the_first_round_begins_at_the_server_s_last_update(server: Server, remote: Remote, last_update: Any, since: str) -> None:
+    """
+    Given: a lastUpdate in one of the shapes in which servers give it.
+    When: the first get-modified-remote-data runs.
+    Then: it asks from two minutes before.
+    """
+    modified(server, last_update)
+
+    assert remote.bodies("POST /incidents/search")[0]["filter"]["query"] == f'modified:>="{since}"'
+
+
+@pytest.mark.parametrize("last_update", ["0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "0"])
+def test_a_server_that_never_synchronised_gets_all_changes(server: Server, remote: Remote, last_update: str) -> None:
+    """
+    Given: the zero time of the platform as lastUpdate.
+    When: get-modified-remote-data runs, and again after a change.
+    Then: the first round gives every incident, the second the changed one.
+    """
+    remote.add("1", modified="2025-01-01T00:00:00Z")
+    remote.add("2", modified="2025-01-02T00:00:00Z")
+
+    assert modified(server, last_update) == ["1", "2"]
+    remote.change("1", details="new")
+    assert modified(server, last_update) == ["1"]
+
+
+def test_an_unreadable_last_update_is_said(server: Server, remote: Remote) -> None:
+    """
+    Given: a lastUpdate that is no time.
+    When: get-modified-remote-data runs.
+    Then: it says so, and the server does not sweep all incidents.
+    """
+    error = server.fails("get-modified-remote-data", lastUpdate="yesterday")
+
+    assert "skip update" in error
+    assert "lastUpdate is 'yesterday'" in error
+
+
+def test_each_change_is_told_once_in_its_order(server: Server, remote: Remote, clock: Any) -> None:
+    """
+    Given: incidents that change one after another, one of them twice.
+    When: rounds run.
+    Then: each tells the incidents changed since the one before, in the order of the changes, as texts.
+    """
+    for incident_id in ("1", "2", "3"):
+        remote.add(incident_id, modified="2026-03-01T10:00:00Z")
+    assert modified(server) == []
+    remote.change("3", details="a")
+    remote.change("1", details="b")
+    assert modified(server) == ["3", "1"]
+    assert modified(server) == []
+    clock.tick(timedelta(hours=1))
+    remote.change("2", details="c")
+    remote.change("3", details="d")
+    assert modified(server) == ["2", "3"]
+    assert modified(server) == []
+
+
+def test_changes_come_through_however_many_pages(server: Server, remote: Remote) -> None:
+    """
+    Given: 1,300 changed incidents, 600 of them at one instant, more than a page holds.
+    When: a round runs.
+    Then: it tells all of them, once each, with a handful of calls; the next tells none.
+    """
+    for number in range(1300):
+        second, rest = divmod(max(0, number - 600), 1000)
+        remote.add(str(number + 1), modified=f"2026-03-01T11:30:0{second}.{rest:03d}Z", CustomFields={})
+
+    told = modified(server)
+
+    assert sorted(told) == sorted(remote.incidents)
+    assert len(remote.calls) <= 6
+    assert modified(server) == []
+
+
+def test_the_cursor_moves_only_behind_what_was_told(server: Server, remote: Remote, clock: Any) -> None:
+    """
+    Given: a change that the search index shows later than a younger one, and local clocks that run on.
+    When: rounds run.
+    Then: it is still told, once.
+    """
+    remote.add("1", modified="2026-03-01T11:29:00Z")
+    remote.add("2", modified="2026-03-01T11:30:00Z")
+    remote.hidden = {"1"}
+    assert modified(server) == ["2"]
+    clock.tick(timedelta(hours=2))
+    assert modified(server) == []
+    remote.hidden = set()
+
+    assert [modified(server) for _ in range(2)] == [["1"], []]
+
+
+@pytest.mark.parametrize("skip", [0, 1], ids=["first page", "second page"])
+def test_a_failed_round_tells_everything_again(server: Server, remote: Remote, skip: int) -> None:
+    """
+    Given: a remote that fails while it is asked for changes.
+    When: a round runs, and the next.
+    Then: the first keeps nothing and says the words that stop the server from sweeping; the second tells all changes.
+    """
+    for incident_id in ("1", "2", "3"):
+        remote.add(incident_id, modified="2026-03-01T11:30:00Z")
+    remote.search_limit = 2
+    before = server.memory()
+    remote.fail("POST /incidents/search", status_code=502, times=3, skip=skip)
+
+    assert "skip update" in server.fails("get-modified-remote-data", lastUpdate=LAST_UPDATE)
+    assert server.memory() == before
+    assert modified(server) == ["1", "2", "3"]
+
+
+def test_a_rate_limit_is_told_in_the_server_s_words(server: Server, remote: Remote) -> None:
+    """
+    Given: a remote that accepts no more calls.
+    When: get-modified-remote-data and get-remote-data run.
+    Then: both errors hold `API rate limit`, the first also `skip update`.
+    """
+    remote.fail("", status_code=429, json=ERRORS["v8_rate_limit"], times=9)
+
+    error = server.fails("get-modified-remote-data", lastUpdate=LAST_UPDATE)
+
+    assert "API rate limit" in error
+    assert error.startswith("skip update")
+    assert "API rate limit" in server.fails("get-remote-data", id="1", lastUpdate=LAST_UPDATE)
+
+
+@pytest.mark.parametrize("answer", [{"data": None, "total": 0}, {"data": [], "total": 0}])
+def test_a_round_without_changes_tells_an_empty_list(server: Server, remote: Remote, answer: dict[str, Any]) -> None:
+    """
+    Given: a remote where nothing changed, with a null or an empty list.
+    When: a round runs.
+    Then: it tells an empty list, and keeps its place.
+    """
+    remote.fail("POST /incidents/search", json=answer)
+    assert modified(server) == []
+    kept = server.last_mirror_run
+    assert modified(server) == []
+    assert server.last_mirror_run == kept
+
+
+def test_a_platform_without_a_last_mirror_run_is_told_to_ask_for_every_incident(server: Server, remote: Remote) -> None:
+    """
+    Given: a platform below 6.6, which keeps no last mirror run.
+    When: get-modified-remote-data runs.
+    Then: NotImplementedError reaches the server, which then asks for every incident.
+    """
+    server.version = "6.5.0"
+
+    with pytest.raises(NotImplementedError, match=r"6\.6"):
+        server.run("get-modified-remote-data", {"lastUpdate": LAST_UPDATE})
+
+    assert remote.calls == []
+
+
+def test_what_a_round_could_not_bring_is_told_again(server: Server, remote: Remote, mirrored: str, clock: Any) -> None:
+    """
+    Given: a mirrored incident that changed, and a remote that fails when it is read.
+    When: rounds run, hours later and without a further change.
+    Then: each tells the incident again until it was brought, and then no more.
+    """
+    remote.change(mirrored, details="new")
+    for _ in range(2):
+        assert modified(server) == [mirrored]
+        remote.fail("GET /incident/load", times=3, status_code=502)
+        server.fails("get-remote-data", id=mirrored, lastUpdate=LAST_UPDATE)
+        clock.tick(timedelta(hours=3))
+
+    assert modified(server) == [mirrored]
+    assert server.pull(mirrored)[0]["details"] == "new"
+    assert modified(server) == []
+
+
+def test_a_new_entry_is_found_where_it_does_not_change_its_incident(
+    server: Server, remote: Remote, mirrored: str, clock: Any
+) -> None:
+    """
+    Given: a remote where a War Room entry does not move the incident's `modified`.
+    When: rounds run every minute after an entry was written.
+    Then: the incident is told within a quarter of an hour, with calls that stay few.
+    """
+    remote.entry_moves_modified = False
+    assert modified(server) == [mirrored]
+    assert server.pull(mirrored)[1] == []
+    remote.write(mirrored, "silent")
+    remote.calls.clear()
+    arrived = []
+    for _ in range(15):
+        clock.tick(timedelta(minutes=1))
+        arrived += [entry for incident_id in modified(server) for entry in server.pull(incident_id)[1]]
+
+    assert contents(arrived) == ["silent"]
+    assert len(remote.calls) <= 15 * 25
+
+
+""" IN: GET-REMOTE-DATA """
+
+
+def test_a_changed_incident_is_given_with_its_fields_and_an_unchanged_one_without(
+    server: Server, remote: Remote, mirrored: str
+) -> None:
+    """
+    Given: a mirrored incident.
+    When: it is pulled before a change, after one, and again.
+    Then: only the pull after the change has fields, custom ones also under their names at the top; the ID is always there.
+    """
+    assert server.pull(mirrored) == ({"id": mirrored}, [])
+    remote.change(mirrored, severity=3, CustomFields={"customerticket": "T-1"})
+
+    changed, entries = server.pull(mirrored)
+
+    assert (changed["severity"], changed["customerticket"], changed["CustomFields"]) == (3, "T-1", {"customerticket": "T-1"})
+    assert (changed["id"], changed["dbotMirrorId"], changed["dbotMirrorInstance"]) == (mirrored, mirrored, "headquarters")
+    assert changed["in_mirror_error"] == ""
+    assert entries == []
+    assert server.pull(mirrored) == ({"id": mirrored}, [])
+
+
+def test_two_changes_within_a_second_both_come_in(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: a change that is pulled, and another a few milliseconds later.
+    When: the incident is pulled again.
+    Then: the second change comes in as well.
+    """
+    remote.change(mirrored, details="one")
+    assert server.pull(mirrored)[0]["details"] == "one"
+    remote.change(mirrored, details="two")
+
+    assert server.pull(mirrored)[0]["details"] == "two"
+
+
+def test_an_incident_the_mirror_knows_nothing_of_starts_at_last_update(server: Server, remote: Remote) -> None:
+    """
+    Given: an incident that was never mirrored by this instance, with an entry before and one after lastUpdate.
+    When: it is pulled twice.
+    Then: the first pull gives the fields and the later entry, the second neither.
+    """
+    remote.add("1", modified="2026-03-01T10:00:00Z")
+    remote.write("1", "early", created="2026-03-01T10:59:00Z", modified="2026-03-01T10:59:00Z")
+    remote.write("1", "late", created="2026-03-01T11:01:00Z", modified="2026-03-01T11:01:00Z")
+
+    first, entries = server.pull("1")
+
+    assert first["name"] == "incident 1"
+    assert contents(entries) == ["late"]
+    assert server.pull("1") == ({"id": "1"}, [])
+
+
+def test_an_update_out_does_not_bring_old_entries_in_when_the_cache_was_reset(
+    server: Server, remote: Remote, mirrored: str, clock: Any
+) -> None:
+    """
+    Given: a mirrored incident whose entry came in long ago, and an instance whose integration cache was reset since.
+    When: a local change goes out before the next round.
+    Then: the round, which starts at lastUpdate, does not bring the old entry again.
+    """
+    remote.write(mirrored, "old")
+    assert contents(server.pull(mirrored)[1]) == ["old"]
+    clock.tick(timedelta(hours=1))
+    server.context = "{}"
+
+    pushed(server, mirrored, delta={"details": "new"}, status=1)
+
+    assert server.ok("get-remote-data", id=mirrored, lastUpdate="2026-03-01T13:00:00Z")[1:] == []
+
+
+@pytest.mark.parametrize("args", [{}, {"lastUpdate": ""}, {"lastUpdate": None}], ids=["missing", "blank", "null"])
+def test_without_last_update_a_person_looks_and_nothing_is_remembered(
+    server: Server, remote: Remote, mirrored: str, args: dict[str, Any]
+) -> None:
+    """
+    Given: a mirrored incident with a new entry and changed fields.
+    When: a person runs get-remote-data, without lastUpdate, twice.
+    Then: both times all of it is shown, and the next round still brings it.
+    """
+    remote.write(mirrored, "hello")
+    before = server.memory()
+
+    for _ in range(2):
+        first, *entries = server.ok("get-remote-data", id=mirrored, **args)
+        assert first["name"] == f"incident {mirrored}"
+        assert contents(entries) == ["hello"]
+    assert server.memory() == before
+    assert contents(server.pull(mirrored)[1]) == ["hello"]
+
+
+def test_only_entries_with_an_incoming_tag_are_asked_for(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: two incoming tags, and entries with one, the other, both, none and a third tag.
+    When: the incident is pulled.
+    Then: the remote is asked for any of the two, and the three tagged entries come, in their order, once.
+    """
+    server.params["tags"] = "share, branch"
+    for text, tags in (
+        ("a", ["share"]),
+        ("b", ["branch"]),
+        ("c", ["x", "branch", "share"]),
+        ("d", None),
+        ("e", []),
+        ("f", ["x"]),
+    ):
+        remote.write(mirrored, text, tags=tags)
+
+    _, entries = server.pull(mirrored)
+
+    assert contents(entries) == ["a", "b", "c"]
+    assert remote.bodies("POST /investigation") == [
+        {
+            "categories": ["notes", "chats", "attachments"],
+            "tags": ["share", "branch"],
+            "tagsAndOperator": False,
+            "pageSize": 1000,
+        }
+    ]
+    assert server.pull(mirrored)[1] == []
+
+
+@pytest.mark.parametrize(
+    "changes", [{"tags": ""}, {"tags": None}, {"categories": []}, {"categories": None}], ids=lambda changes: str(changes)
+)
+def test_without_tags_or_categories_no_entry_comes_in(
+    server: Server, remote: Remote, mirrored: str, changes: dict[str, Any]
+) -> None:
+    """
+    Given: no incoming tag, or no category.
+    When: an incident with entries is pulled.
+    Then: its fields come, no entry does, and none is asked for.
+    """
+    server.params |= changes
+    remote.write(mirrored, "hello")
+
+    first, entries = server.pull(mirrored)
+
+    assert (first["name"], entries) == (f"incident {mirrored}", [])
+    assert remote.asked("POST /investigation") == []
+
+
+@pytest.mark.parametrize(
+    ("categories", "expected"),
+    [
+        (["notes"], ["note", "result"]),
+        (["chats"], ["chat", "result"]),
+        (["attachments"], ["file", "result"]),
+        ("chats,notes", ["note", "chat", "result"]),
+    ],
+)
+def test_only_entries_of_the_chosen_categories_come_in(
+    server: Server, remote: Remote, mirrored: str, categories: Any, expected: list[str]
+) -> None:
+    """
+    Given: a note, a chat, a file and a command's result at a remote whose filter by category lets more through.
+    When: the incident is pulled with some of the categories.
+    Then: those of another category stay out; where only the remote can tell, it is believed.
+    """
+    server.params["categories"] = categories
+    remote.write(mirrored, "note", note=True, category="note")
+    remote.write(mirrored, "chat")
+    remote.write_file(mirrored, "file", b"file")
+    remote.write(mirrored, "result", category="")
+    everything = remote.entries[mirrored]
+    remote.fail(f"POST /investigation/{mirrored}", json={"id": mirrored, "entries": everything})
+
+    _, entries = server.pull(mirrored)
+
+    assert [entry.get("File") or contents([entry])[0] for entry in entries] == expected
+
+
+def test_a_pending_incident_has_no_entries_yet(server: Server, remote: Remote) -> None:
+    """
+    Given: a pending incident, which has no War Room.
+    When: it is pulled.
+    Then: its fields come, and no War Room with an empty ID is asked for.
+    """
+    remote.add("1", investigationId="", status=0)
+
+    assert server.pull("1")[0]["name"] == "incident 1"
+    assert remote.asked("POST /investigation") == []
+
+
+@pytest.mark.parametrize("keeps", ["newest", "oldest"])
+@pytest.mark.parametrize(("entry_limit", "count"), [(1000, 1250), (1000, 1000), (50, 175)])
+def test_entries_beyond_a_page_all_come_in_order(
+    server: Server, remote: Remote, mirrored: str, keeps: str, entry_limit: int, count: int
+) -> None:
+    """
+    Given: more new entries than a page holds, at a remote whose page keeps the newest, or the oldest.
+    When: the incident is pulled.
+    Then: all come, the oldest first, each once.
+    """
+    remote.page_keeps, remote.entry_limit = keeps, entry_limit
+    for number in range(count):
+        # Hundreds at one instant: then their numbers tell the order, and not as texts.
+        remote.write(mirrored, str(number), created=f"2026-03-01T12:02:{number // 300:02d}Z")
+
+    _, entries = server.pull(mirrored)
+
+    assert contents(entries) == [str(number) for number in range(count)]
+    assert server.pull(mirrored)[1] == []
+
+
+def test_few_entries_cost_one_call(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: an incident with a few new entries.
+    When: it is pulled.
+    Then: that takes one call for the incident and one for its entries.
+    """
+    for number in range(10):
+        remote.write(mirrored, str(number))
+
+    server.pull(mirrored)
+
+    assert [call.route for call in remote.calls] == [f"GET /incident/load/{mirrored}", f"POST /investigation/{mirrored}"]
+
+
+def test_an_old_entry_that_is_tagged_late_comes_in(server: Server, remote: Remote, mirrored: str, clock: Any) -> None:
+    """
+    Given: an entry without a tag, and a later one that came in.
+    When: hours later the first is tagged, and so is one from before the fetch.
+    Then: the next round brings both.
+    """
+    old = remote.write(
+        mirrored, "from before the fetch", tags=None, created="2026-03-01T11:30:01Z", modified="2026-03-01T11:30:01Z"
+    )
+    first = remote.write(mirrored, "first", tags=None)
+    remote.write(mirrored, "second")
+    assert contents(server.pull(mirrored)[1]) == ["second"]
+    clock.tick(timedelta(hours=5))
+    remote.tag(first, "share")
+    remote.tag(old, "x", "share")
+
+    assert contents(server.pull(mirrored)[1]) == ["from before the fetch", "first"]
+    assert server.pull(mirrored)[1] == []
+
+
+def test_clocks_that_differ_lose_and_double_nothing(server: Server, remote: Remote, clock: Any) -> None:
+    """
+    Given: a remote whose clock is an hour behind ours.
+    When: an incident is fetched and an entry written, by the remote's clock before our fetch.
+    Then: it comes in, once.
+    """
+    clock.tick(timedelta(hours=-1))
+    remote.add("1")
+    server.fetch()
+    remote.write("1", "hello")
+    clock.tick(timedelta(hours=1))
+
+    assert contents(server.ok("get-remote-data", id="1", lastUpdate=NOW)[1:]) == ["hello"]
+    assert server.pull("1")[1] == []
+
+
+def test_formats_keep_their_looks_and_get_a_line_with_author_and_time(server: Server, remote: Remote) -> None:
+    """
+    Given: entries of each format. A key cannot write in another person's name, so the text must tell.
+    When: they are pulled.
+    Then: text, Markdown and HTML keep their format under a line with author and time, and names cannot break it; data becomes
+        Markdown, fenced so that nothing in it ends the fence.
+    """
+    remote.add("4")
+    remote.entries["4"] = list(ENTRIES.values())
+    remote.files["58@4"] = b"From: eve"
+
+    _, entries = server.pull("4")
+
+    assert [(entry.get("ContentsFormat"), entry["Contents"]) for entry in entries] == [
+        ("text", "admin, 2026-03-01 11:38:21 UTC:\ndone"),
+        ("markdown", "**eve\\_\\<admin\\>, 2026-03-01 11:39:00 UTC:**\n\nThe sender is **blocked**."),
+        ("html", "<p><b>Tom &amp; Co, 2026-03-01 11:40:00 UTC:</b></p>\n<ul><li>mailbox</li></ul>"),
+        ("markdown", '**DBot, 2026-03-01 11:41:00 UTC:**\n\n```\n{\n  "verdict": "malicious",\n  "score": 3\n}\n```'),
+        ("markdown", '**DBot, 2026-03-01 11:42:00 UTC:**\n\n````\n[{"host": "a```b"}]\n````'),
+        ("text", "admin, 2026-03-01 11:43:00 UTC:\n"),
+        ("text", "admin, 2026-03-01 11:44:00 UTC"),
+        ("text", "admin, 2026-03-01 11:47:00 UTC:\npong"),
+    ]
+    assert [entry["Note"] for entry in entries] == [False, True, True, True, True, True, False, False]
+    assert {json.dumps(entry["Tags"]) for entry in entries} == {'["share"]'}
+    assert {entry["Type"] for entry in entries if not entry.get("File")} == {1}
+    assert entries[0]["Category"] == "chat"
+
+
+@pytest.mark.parametrize("created", [None, "", "garbage", "0001-01-01T00:00:00Z"])
+def test_an_entry_without_a_readable_time_still_names_its_author(server: Server, remote: Remote, created: Any) -> None:
+    """
+    Given: an entry whose creation time is missing or the zero time.
+    When: it is pulled with the history.
+    Then: it comes in, with its author alone above it.
+    """
+    server.params["fetch_incident_history"] = True
+    remote.add("1")
+    server.fetch()
+    entry = {**ENTRIES["chat"], "id": "1@1", "created": created, "modified": NOW, "contents": "hello"}
+    remote.fail("POST /investigation/1", json={"id": "1", "entries": [entry]})
+
+    assert [entry["Contents"] for entry in server.pull("1")[1]] == ["admin:\nhello"]
+
+
+def test_a_file_comes_in_with_its_bytes_and_as_the_note_it_is(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: tagged files in the War Room, one of them a note, one with a hostile name, one an image.
+    When: the incident is pulled.
+    Then: each comes as a file with its bytes and a plain name, once.
+    """
+    remote.write_file(mirrored, "a.bin", bytes(range(256)), note=True)
+    remote.write_file(mirrored, "../../b.txt", b"b")
+    remote.write_file(mirrored, "c.png", b"c", type=9)
+
+    _, entries = server.pull(mirrored)
+
+    assert [(entry["File"], server.content(entry["FileID"]), entry["Note"], entry["Type"]) for entry in entries] == [
+        ("a.bin", bytes(range(256)), True, 3),
+        ("b.txt", b"b", False, 3),
+        ("c.png", b"c", False, 3),
+    ]
+    assert {json.dumps(entry["Tags"]) for entry in entries} == {'["share"]'}
+    assert server.pull(mirrored)[1] == []
+
+
+def test_what_comes_in_carries_no_tag_that_would_send_it_out(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: an entry and a file with an incoming and an outgoing tag.
+    When: they are pulled.
+    Then: they come without the outgoing tag.
+    """
+    remote.write(mirrored, "hello", tags=["send", "share", "x"])
+    remote.write_file(mirrored, "a.txt", b"a", tags=["share", "send"])
+
+    assert [entry["Tags"] for entry in server.pull(mirrored)[1]] == [["share", "x"], ["share"]]
+
+
+def test_a_failed_pull_leaves_everything_to_the_next(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: a changed incident with an entry and a file, and a remote that goes away at the file.
+    When: the incident is pulled, and again.
+    Then: the first pull keeps nothing, and the second brings the fields, the entry and the file.
+    """
+    remote.change(mirrored, details="new")
+    remote.write(mirrored, "hello")
+    remote.write_file(mirrored, "a.txt", b"a")
+    modified(server)
+    before = server.memory()
+    remote.fail("", status_code=502, times=99, skip=2)
+    server.fails("get-remote-data", id=mirrored, lastUpdate=LAST_UPDATE)
+    remote.faults.clear()
+    assert server.memory() == before
+
+    first, entries = server.pull(mirrored)
+
+    assert first["details"] == "new"
+    assert [entry.get("File") or contents([entry])[0] for entry in entries] == ["hello", "a.txt"]
+
+
+def test_a_file_that_is_gone_does_not_hold_up_the_rest(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: a changed incident with two entries and, between them, a file that the remote no longer has.
+    When: the incident is pulled.
+    Then: the fields and the entries come in, and the log names the incident: one lost file does not stop the mirror for ever.
+    """
+    remote.change(mirrored, details="new")
+    remote.write(mirrored, "one")
+    entry = remote.write_file(mirrored, "gone.txt", b"x")
+    del remote.files[entry["id"]]
+    remote.write(mirrored, "two")
+
+    first, entries = server.pull(mirrored)
+
+    assert first["details"] == "new"
+    assert [text for text in contents(entries) if text in ("one", "two")] == ["one", "two"]
+    assert [line for line in server.lines("info") if entry["id"] in line]
+
+
+@pytest.mark.parametrize("answer", [error_body(404, "not_found"), {"text": ""}, {"json": {}}], ids=["404", "empty", "no id"])
+def test_an_incident_that_is_gone_is_said(server: Server, remote: Remote, answer: dict[str, Any]) -> None:
+    """
+    Given: a remote incident that was deleted.
+    When: it is pulled.
+    Then: the field that a mapper can show says that the remote has it not, and the log does too; nothing else of it changes.
+    """
+    remote.fail("GET /incident/load/5", **answer)
+
+    fields, entries = server.pull("5")
+
+    assert "The remote tenant has no" in fields["in_mirror_error"]
+    assert {key for key in fields if not key.startswith("dbotMirror")} == {"id", "in_mirror_error"}
+    assert entries == []
+    assert [line for line in server.lines("info") if "incident 5" in line]
+
+
+def test_an_incident_that_could_not_be_read_is_tried_again_later(
+    server: Server, remote: Remote, mirrored: str, clock: Any
+) -> None:
+    """
+    Given: a mirrored incident that the key may not read for a while.
+    When: rounds run every quarter of an hour.
+    Then: it is told of again after an hour, its fields come in whole, and the error is cleared.
+    """
+    remote.change(mirrored, details="new")
+    assert modified(server) == [mirrored]
+    remote.fail("GET /incident/load", status_code=404, json=ERRORS["not_found"])
+    assert server.pull(mirrored)[0]["in_mirror_error"]
+    told = []
+    for _ in range(5):
+        told.append(modified(server))
+        clock.tick(timedelta(minutes=15))
+
+    assert told == [[], [], [], [], [mirrored]]
+    fields, _ = server.pull(mirrored)
+    assert (fields["details"], fields["in_mirror_error"]) == ("new", "")
+    assert modified(server) == []
+
+
+def test_an_id_goes_into_the_address_whole(server: Server, remote: Remote) -> None:
+    """
+    Given: an ID with characters that mean something in an address.
+    When: it is pulled.
+    Then: they are sent as part of the ID.
+    """
+    server.pull("../user?x#1")
+
+    assert remote.calls[0].url == f"{HOST_8}/xsoar/incident/load/..%2Fuser%3Fx%231"
+
+
+CLOSING = {"dbotIncidentClose": True, "closeReason": "Resolved", "closeNotes": "Nothing left to do."}
+REOPENING = {"dbotIncidentReopen": True}
+
+
+def test_closing_and_reopening_come_in_once_each(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: a mirrored incident.
+    When: the remote closes it, changes it, reopens it, changes it and closes it again.
+    Then: each closing and reopening comes in once, with reason and notes, and not with the other changes.
+    """
+    given = []
+    for fields in (
+        {"status": 2, "closeReason": "Resolved", "closeNotes": "Nothing left to do."},
+        {"details": "still closed"},
+        {"status": 1},
+        {"details": "still open"},
+        {"status": 2, "closeReason": "Duplicate", "closeNotes": "See 3."},
+    ):
+        remote.change(mirrored, **fields)
+        entries = server.pull(mirrored)[1]
+        assert {entry["ContentsFormat"] for entry in entries} <= {"json"}
+        given.append(contents(entries))
+        assert server.pull(mirrored)[1] == []
+
+    assert given == [
+        [CLOSING],
+        [],
+        [REOPENING],
+        [],
+        [{"dbotIncidentClose": True, "closeReason": "Duplicate", "closeNotes": "See 3."}],
+    ]
+
+
+def test_a_closing_without_reason_and_notes_comes_in_with_some(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: a remote incident that is closed without a reason or notes.
+    When: it is pulled.
+    Then: the local one is closed with some, as its form may require them.
+    """
+    remote.close(mirrored, "", "")
+
+    (closing,) = contents(server.pull(mirrored)[1])
+
+    assert closing["closeReason"] == "Other"
+    assert closing["closeNotes"]
+
+
+def test_a_reopening_comes_before_the_entries(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: a closed incident that is reopened and gets an entry. XSOAR: entries are mirrored for active incidents only.
+    When: it is pulled.
+    Then: the reopening comes before the entry.
+    """
+    remote.close(mirrored)
+    server.pull(mirrored)
+    remote.change(mirrored, status=1)
+    remote.write(mirrored, "there is more")
+
+    assert contents(server.pull(mirrored)[1]) == [REOPENING, "there is more"]
+
+
+def test_a_pending_incident_that_is_opened_is_not_reopened(server: Server, remote: Remote) -> None:
+    """
+    Given: a pending incident that becomes active.
+    When: it is pulled.
+    Then: no reopening comes of it.
+    """
+    remote.add("1", status=0, investigationId="")
+    server.fetch()
+    remote.change("1", status=1, investigationId="1")
+
+    assert server.pull("1")[1] == []
+
+
+@pytest.mark.parametrize("status", [2, 3])
+def test_an_archived_incident_is_neither_closed_again_nor_reopened(
+    server: Server, remote: Remote, mirrored: str, status: int
+) -> None:
+    """
+    Given: an incident that was closed, here too.
+    When: the remote archives it, or changes it otherwise.
+    Then: the local one stays as it is.
+    """
+    remote.close(mirrored)
+    assert len(server.pull(mirrored)[1]) == 1
+    remote.change(mirrored, status=status, details="x")
+
+    assert server.pull(mirrored)[1] == []
+
+
+def test_with_the_switch_off_neither_closing_nor_reopening_comes_in(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: the switch Close Mirrored XSOAR Incident, off.
+    When: the remote closes and reopens the incident.
+    Then: the fields come in, the transitions do not.
+    """
+    server.params["close_incident"] = False
+    remote.close(mirrored)
+    first, entries = server.pull(mirrored)
+    assert (first["status"], entries) == (2, [])
+    remote.change(mirrored, status=1)
+
+    assert server.pull(mirrored)[1] == []
+
+
+def test_closing_comes_behind_the_entries(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: an entry and then the closing. XSOAR: entries are mirrored for active incidents only.
+    When: the incident is pulled.
+    Then: the entry comes before the closing.
+    """
+    remote.write(mirrored, "last words")
+    remote.close(mirrored)
+
+    entries = server.pull(mirrored)[1]
+
+    assert contents(entries) == ["last words", CLOSING]
+
+
+def test_a_closing_that_failed_to_come_in_comes_with_the_next_pull(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: a closed remote incident whose entries cannot be read at first.
+    When: it is pulled twice.
+    Then: the second pull closes the local one.
+    """
+    remote.close(mirrored)
+    remote.fail("POST /investigation", status_code=502, times=3)
+    server.fails("get-remote-data", id=mirrored, lastUpdate=LAST_UPDATE)
+
+    assert [entry["Contents"] for entry in server.pull(mirrored)[1]] == [CLOSING]
+
+
+""" OUT: FIELDS """
+
+
+def saved(remote: Remote) -> list[Any]:
+    """Return the bodies of the incidents that were written."""
+    return [call.body for call in remote.asked("POST /incident") if call.route == "POST /incident"]
+
+
+def test_a_change_goes_into_the_whole_incident_as_it_is_now(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: local changes of a field, of custom fields under their names and nested, and of one the incident lacks yet.
+    When: they are sent.
+    Then: the remote gets its whole incident with exactly these changed, each in its place, at the version it has; XSOAR REST
+        API: what is left out is wiped.
+    """
+    before = copy.deepcopy(remote.incidents[mirrored])
+    delta = {"details": "new", "isactive": "false", "customerticket": "T-1", "CustomFields": {"mailfrom": "eve@example.com"}}
+
+    assert pushed(server, mirrored, delta=delta) == mirrored
+
+    custom = {**before["CustomFields"], "isactive": "false", "customerticket": "T-1", "mailfrom": "eve@example.com"}
+    assert saved(remote) == [{**before, "details": "new", "CustomFields": custom}]
+
+
+def test_the_schema_of_the_remote_is_read_only_for_fields_the_incident_lacks(
+    server: Server, remote: Remote, mirrored: str
+) -> None:
+    """
+    Given: changes of fields that the remote incident has, and then of two that it lacks, with a conflict.
+    When: they are sent.
+    Then: the first take one call to read and one to write, the second read the schema once.
+    """
+    pushed(server, mirrored, delta={"details": "new", "isactive": "false"})
+    assert [call.route for call in remote.calls] == [f"GET /incident/load/{mirrored}", "POST /incident"]
+    remote.fail("POST /incident", **error_body(400, "optimistic_lock"))
+
+    pushed(server, mirrored, delta={"customerticket": "T-1", "mailfrom": "eve@example.com"})
+
+    assert len(remote.asked("GET /incidentfields")) == 1
+    assert remote.incidents[mirrored]["CustomFields"].items() >= {"customerticket": "T-1", "mailfrom": "eve@example.com"}.items()
+
+
+SERVER_OWNED = {
+    "id": "99",
+    "version": -1,
+    "modified": NOW,
+    "created": NOW,
+    "autime": 1,
+    "sequenceNumber": 5,
+    "primaryTerm": 6,
+    "status": 2,
+    "runStatus": "completed",
+    "roles": ["r"],
+    "previousRoles": ["r"],
+    "playbookId": "p",
+    "labels": [{"type": "x", "value": "x"}],
+    "hasRole": True,
+    "xsoarReadOnlyRoles": ["r"],
+    "sla": 5,
+    "investigationId": "99",
+    "sourceBrand": "x",
+    "sourceInstance": "x",
+    "rawJSON": "{}",
+    "rawName": "x",
+    "rawType": "x",
+    "openDuration": 7,
+    "closingUserId": "lea",
+    "dbotMirrorId": "99",
+    "dbotMirrorDirection": "In",
+    "dbotDirtyFields": ["x"],
+    "dbotCurrentDirtyFields": ["x"],
+    "attachment": [{"name": "x", "path": "x"}],
+    "linkedIncidents": ["x"],
+}
+
+
+def test_what_the_remote_server_owns_never_goes(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: a delta with one change of a person and all the keys that a server keeps for itself.
+    When: it is sent.
+    Then: only the person's change is written.
+    """
+    before = copy.deepcopy(remote.incidents[mirrored])
+
+    pushed(server, mirrored, delta={**SERVER_OWNED, "details": "new"})
+
+    assert saved(remote) == [{**before, "details": "new"}]
+
+
+@pytest.mark.parametrize(
+    "delta",
+    [
+        pytest.param(SERVER_OWNED, id="owned by the server"),
+        pytest.param({"nowhere": "x"}, id="unknown to the remote"),
+        pytest.param({"containmentsla": {"runStatus": "running", "accumulatedPause": 5, "sla": 30}}, id="a timer"),
+        pytest.param({"CustomFields": {"triagesla": {"runStatus": "running", "accumulatedPause": 5}}}, id="a nested timer"),
+        pytest.param({"details": TEMPLATE["details"], "isactive": "true"}, id="equal already"),
+        pytest.param({"CustomFields": None}, id="null custom fields"),
+        pytest.param({}, id="empty"),
+        pytest.param(None, id="null"),
+    ],
+)
+def test_what_changes_nothing_there_is_not_written(
+    server: Server, remote: Remote, mirrored: str, delta: dict[str, Any] | None
+) -> None:
+    """
+    Given: a delta of which nothing is to go, or that the remote has already.
+    When: it is sent.
+    Then: nothing is written, and the server is told the remote ID.
+    """
+    assert pushed(server, mirrored, delta=delta) == mirrored
+
+    assert remote.writes() == []
+
+
+def test_a_custom_field_may_be_named_like_what_the_server_owns(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: custom fields of the remote whose names begin like keys of the server.
+    When: changes of them are sent.
+    Then: they are written: they are the customer's, and nothing of his is lost.
+    """
+    remote.incidents[mirrored]["CustomFields"] |= {"xsoarcustomer": "a", "haintegrationpartner": "b"}
+
+    pushed(server, mirrored, delta={"xsoarcustomer": "new", "CustomFields": {"haintegrationpartner": "new"}})
+
+    custom = remote.incidents[mirrored]["CustomFields"]
+    assert (custom["xsoarcustomer"], custom["haintegrationpartner"]) == ("new", "new")
+
+
+def test_an_incident_that_did_not_change_is_not_written(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: an update with a delta although the server says that the incident did not change.
+    When: it is sent.
+    Then: nothing is written.
+    """
+    pushed(server, mirrored, delta={"details": "new"}, incidentChanged=False)
+
+    assert remote.writes() == []
+
+
+def rival(remote: Remote, incident_id: str, times: int) -> Callable[[Any], None]:
+    """Return a matcher for requests-mock that lets somebody else change the incident before the next writes."""
+    left = iter(range(times))
+
+    def change(request: Any) -> None:
+        if request.method == "POST" and str(request.url).endswith("/incident") and next(left, None) is not None:
+            remote.change(incident_id, owner=f"rival of version {remote.incidents[incident_id]['version']}", phase="theirs")
+
+    return change
+
+
+def test_a_change_of_somebody_else_meanwhile_is_kept(
+    server: Server, remote: Remote, mirrored: str, requests_mock: Any, naps: list[float]
+) -> None:
+    """
+    Given: somebody else who changes the remote incident before each of our first two writes.
+    When: a local change is sent.
+    Then: it is applied to what they made of it: both are there, and the pauses between the tries grow.
+    """
+    requests_mock.add_matcher(rival(remote, mirrored, 2))
+
+    pushed(server, mirrored, delta={"details": "ours"})
+
+    incident = remote.incidents[mirrored]
+    assert (incident["details"], incident["phase"], incident["owner"]) == ("ours", "theirs", "rival of version 2")
+    assert [body["version"] for body in saved(remote)] == [1, 2, 3]
+    assert 0 < naps[0] < naps[1]
+
+
+@pytest.mark.parametrize("body", ["optimistic_lock", "elastic_conflict"])
+def test_a_conflict_without_end_is_an_error(server: Server, remote: Remote, mirrored: str, body: str) -> None:
+    """
+    Given: a remote where somebody else is always first.
+    When: a local change is sent.
+    Then: after some tries it is an error that says so, and no version is forced.
+    """
+    remote.fail("POST /incident", times=99, **error_body(400, body))
+
+    error = push(server, mirrored, delta={"details": "ours"}).error
+
+    assert "changed by somebody else" in error
+    assert f"Incident {mirrored}" in error
+    assert 2 <= len(saved(remote)) <= 10
+    assert {body["version"] for body in saved(remote)} == {1}
+
+
+def test_our_own_change_does_not_come_back_in(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: a local change that was sent, which moves the remote's `modified`.
+    When: a round tells the incident, and it is pulled.
+    Then: no fields come back.
+    """
+    assert server.pull(mirrored)[0] == {"id": mirrored}
+
+    pushed(server, mirrored, delta={"details": "ours"})
+
+    assert modified(server) == [mirrored]
+    assert server.pull(mirrored) == ({"id": mirrored}, [])
+
+
+def test_a_remote_change_just_before_ours_still_comes_in(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: a remote change that no round has brought yet, and then a local change that is sent.
+    When: the incident is pulled.
+    Then: the remote change comes in.
+    """
+    remote.change(mirrored, phase="theirs")
+    pushed(server, mirrored, delta={"details": "ours"})
+
+    assert server.pull(mirrored)[0]["phase"] == "theirs"
+
+
+def test_an_answer_without_the_incident_counts_as_written(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: a remote that answers a write with an empty body.
+    When: a local change is sent.
+    Then: that is no error.
+    """
+    remote.fail("POST /incident", text="", after=True)
+
+    pushed(server, mirrored, delta={"details": "ours"})
+
+    assert remote.incidents[mirrored]["details"] == "ours"
+
+
+""" OUT: CREATING """
+
+LOCAL = {
+    **SERVER_OWNED,
+    "name": "from here",
+    "type": "Phishing",
+    "severity": 2,
+    "customerticket": "T-1",
+    "CustomFields": {"mailfrom": "eve@example.com", "containmentsla": {"runStatus": "idle", "accumulatedPause": 0}},
+}
+
+
+def test_an_incident_is_created_with_its_custom_fields_and_a_war_room(server: Server, remote: Remote) -> None:
+    """
+    Given: a local incident that the remote does not have.
+    When: update-remote-system runs without a remote ID.
+    Then: it is created with its fields, the custom ones in their place, without what a server owns; its new ID is given.
+    """
+    new_id = pushed(server, "", data=LOCAL, delta={"severity": 2})
+
+    assert new_id == "1"
+    (body,) = saved(remote)
+    assert body["createInvestigation"] is True
+    assert (body["name"], body["type"], body["severity"]) == ("from here", "Phishing", 2)
+    assert body["CustomFields"].items() >= {"mailfrom": "eve@example.com", "customerticket": "T-1"}.items()
+    assert "containmentsla" not in body["CustomFields"]
+    assert "customerticket" not in body
+    owned = {key: value for key, value in SERVER_OWNED.items() if key not in ("sourceBrand", "dbotMirrorId")}
+    assert not [key for key in owned if key in body and body[key] == owned[key]]
+
+
+@pytest.mark.parametrize("data", [{}, {"name": ""}, {"name": None}, None], ids=["none", "blank", "null", "no data"])
+def test_an_incident_without_a_name_is_created_with_one(server: Server, remote: Remote, data: dict[str, Any] | None) -> None:
+    """
+    Given: a local incident whose name the mapper does not send. XSOAR REST API: 8.x needs one.
+    When: it is created.
+    Then: it has a name.
+    """
+    pushed(server, "", data=data)
+
+    assert saved(remote)[0]["name"]
+
+
+def test_entries_and_changes_follow_to_the_created_incident(server: Server, remote: Remote) -> None:
+    """
+    Given: a local incident with an entry, without a remote one.
+    When: it is created, and updated again.
+    Then: the entry is there once, and neither it nor the fields come back in.
+    """
+    new_id = pushed(server, "", data=LOCAL, entries=[local_entry(1, "hello")])
+    pushed(server, new_id, data=LOCAL, entries=[local_entry(1, "hello")])
+
+    (entry,) = remote.entries[new_id]
+    assert entry["contents"].endswith("hello")
+    remote.tag(entry, "share")
+    assert server.pull(new_id)[1] == []
+
+
+def test_an_incident_that_the_remote_drops_is_an_error(server: Server, remote: Remote) -> None:
+    """
+    Given: a pre-processing rule of the remote that drops the new incident: it answers 200 with an empty body.
+    When: it is created.
+    Then: the server sees an error that says what to do, and no ID.
+    """
+    remote.drops_new_incidents = True
+
+    error = push(server, "", data=LOCAL).error
+
+    assert "dropped" in error
+    assert "pre-processing rules" in error
+
+
+def test_creating_is_not_doubled_by_a_lost_answer(server: Server, remote: Remote) -> None:
+    """
+    Given: a remote that creates the incident and whose answer is lost.
+    When: the server sends the update again.
+    Then: there is one incident, and the server gets its ID.
+    """
+    remote.fail("POST /incident", requests.exceptions.ConnectionError("reset"), after=True, skip=1)
+    args = {"data": {**LOCAL, "id": "4711"}, "status": 1}
+    assert push(server, "", **args).error
+
+    new_id = pushed(server, "", **args)
+
+    assert [new_id] == list(remote.incidents)
+
+
+def test_an_incident_we_created_there_is_not_fetched_back(server: Server, remote: Remote) -> None:
+    """
+    Given: an incident that this instance created in the remote tenant, which calls it `Manual` unless told otherwise.
+    When: a fetch runs.
+    Then: it does not come back as a new incident.
+    """
+    pushed(server, "", data=LOCAL)
+
+    assert server.fetch() == []
+
+
+""" OUT: ENTRIES """
+
+
+def arrived(remote: Remote, incident_id: str) -> list[tuple[str, str, bool]]:
+    """Return the entries of a remote War Room: the text under the line with author and time, the format, whether it is a note."""
+    return [
+        (re.sub(r"\A[^\n]*\n+", "", entry["contents"]), entry["format"], entry["note"]) for entry in remote.entries[incident_id]
+    ]
+
+
+def test_tagged_entries_go_once_each_in_their_order(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: entries with the outgoing tag, another tag, no tags and null tags, in no order, and one sent before.
+    When: they are sent, and all of them again with one more.
+    Then: the tagged ones arrive once each, the oldest first, with author and time above them.
+    """
+    first = [
+        local_entry(3, "three"),
+        local_entry(1, "one", tags=["x", "send"]),
+        local_entry(4, "other tag", tags=["share"]),
+        local_entry(5, "no tags", tags=[]),
+        local_entry(6, "null tags", tags=None),
+    ]
+    pushed(server, mirrored, entries=first)
+    pushed(server, mirrored, entries=[*first, local_entry(7, "seven")])
+
+    assert [text for text, _, _ in arrived(remote, mirrored)] == ["one", "three", "seven"]
+    assert remote.entries[mirrored][0]["contents"] == "lea, 2026-03-01 11:50:01 UTC:\none"
+
+
+@pytest.mark.parametrize("entries", [None, [], [local_entry(1, "x", tags=None)]], ids=["null", "none", "untagged"])
+def test_without_entries_to_send_nothing_is_called(
+    server: Server, remote: Remote, mirrored: str, entries: list[dict[str, Any]] | None
+) -> None:
+    """
+    Given: no entries, or none with the outgoing tag.
+    When: an update runs.
+    Then: the remote is asked nothing.
+    """
+    assert pushed(server, mirrored, entries=entries) == mirrored
+
+    assert remote.calls == []
+
+
+def test_without_an_outgoing_tag_no_entry_goes(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: no outgoing tag in the settings.
+    When: entries with tags are to be sent.
+    Then: none goes.
+    """
+    server.params["mirror_tag"] = ""
+
+    pushed(server, mirrored, entries=[local_entry(1, "x")])
+
+    assert remote.calls == []
+
+
+NOTE_BODY = {"id": "", "version": 0, "investigationId": "1"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected", "calls"),
+    [
+        pytest.param({"contents": "a <b>"}, ("a <b>", "text", False), ["formatted"], id="chat"),
+        pytest.param({"contents": "a <b>", "note": True}, ("a <b>", "text", True), ["note"], id="note"),
+        pytest.param(
+            {"contents": "**a**", "format": "markdown", "note": True}, ("**a**", "markdown", True), ["note"], id="Markdown note"
+        ),
+        pytest.param({"contents": "**a**", "format": "markdown"}, ("**a**", "markdown", False), ["formatted"], id="Markdown"),
+        pytest.param({"contents": "<i>a</i>", "format": "html"}, ("<i>a</i>", "html", False), ["formatted"], id="HTML"),
+        pytest.param(
+            {"contents": "<i>a</i>", "format": "html", "note": True},
+            ("<i>a</i>", "html", True),
+            ["formatted", "note"],
+            id="HTML note",
+        ),
+        pytest.param(
+            {"contents": {"a": ["ü"]}, "format": "json"},
+            ('```\n{\n  "a": [\n    "ü"\n  ]\n}\n```', "markdown", False),
+            ["formatted"],
+            id="an object",
+        ),
+        pytest.param(
+            {"contents": '[{"a": 1}]', "format": "table"}, ('```\n[{"a": 1}]\n```', "markdown", False), ["formatted"], id="table"
+        ),
+        pytest.param({"contents": None, "note": True}, ("", "text", True), ["note"], id="null"),
+        pytest.param({"contents": None}, ("", "text", False), ["formatted"], id="null chat"),
+        pytest.param({"contents": 5}, ("```\n5\n```", "markdown", False), ["formatted"], id="a number"),
+        pytest.param({"contents": "a", "format": ""}, ("a", "text", False), ["formatted"], id="no format"),
+        pytest.param({"contents": "a", "format": None, "note": None}, ("a", "text", False), ["formatted"], id="nulls"),
+    ],
+)
+def test_an_entry_arrives_as_what_it_is(
+    server: Server, remote: Remote, mirrored: str, fields: dict[str, Any], expected: tuple[str, str, bool], calls: list[str]
+) -> None:
+    """
+    Given: a local entry: chat or note, of one of the formats, or with contents that are no text.
+    When: it is sent.
+    Then: it arrives with its text, its format and as the note it is, and never as the word False or None.
+    """
+    pushed(server, mirrored, entries=[local_entry(1, text=fields["contents"], **drop(fields, "contents"))])
+
+    assert arrived(remote, mirrored) == [expected]
+    assert [call.route for call in remote.asked("POST /entry")] == [f"POST /entry/{route}" for route in calls]
+
+
+@pytest.mark.parametrize("text", ["!DeleteEverything id=1", "/close", "!", "/", "\n!x", "@admin look"])
+@pytest.mark.parametrize("note", [True, False], ids=["note", "chat"])
+def test_a_text_that_looks_like_a_command_is_not_run(
+    server: Server, remote: Remote, mirrored: str, text: str, note: bool
+) -> None:
+    """
+    Given: a text that a War Room would run as a command. XSOAR REST API: the route /entry does, /entry/note and
+        /entry/formatted do not.
+    When: it is sent.
+    Then: it arrives as a text, by a route that runs nothing.
+    """
+    pushed(server, mirrored, entries=[local_entry(1, text, note=note)])
+
+    assert [entry["contents"] for entry in remote.entries[mirrored]] == [f"lea, 2026-03-01 11:50:01 UTC:\n{text}"]
+    assert {call.route for call in remote.asked("POST /entry")} <= {"POST /entry/note", "POST /entry/formatted"}
+
+
+def local_file(server: Server, folder: Path, number: int, content: bytes, **fields: Any) -> dict[str, Any]:
+    """Return a local entry with a file that the server keeps."""
+    path = folder / f"stored-{number}"
+    path.write_bytes(content)
+    server.files[f"{number}@77"] = {"id": f"{number}@77", "path": str(path), "name": fields.get("file", "a.bin")}
+    return local_entry(
+        number, "the comment", **{"type": 3, "file": "a.bin", "fileID": f"stored-{number}", "category": "", **fields}
+    )
+
+
+@pytest.mark.parametrize("note", [True, False], ids=["note", "no note"])
+def test_a_file_goes_as_a_file_with_its_bytes_and_nothing_else(
+    server: Server, remote: Remote, mirrored: str, tmp_path: Path, note: bool
+) -> None:
+    """
+    Given: a local file.
+    When: it is sent, and again.
+    Then: it is uploaded once as multipart with a boundary, its bytes and name unchanged, and no text is posted beside it.
+    """
+    content = bytes(range(256)) * 3000
+    entry = local_file(server, tmp_path, 1, content, file="Überblick 2026.bin", note=note)
+
+    pushed(server, mirrored, entries=[entry])
+    pushed(server, mirrored, entries=[entry])
+
+    (call,) = remote.asked("POST /entry")
+    assert call.route == f"POST /entry/upload/{mirrored}"
+    assert re.fullmatch(r"multipart/form-data; boundary=\S+", call.headers["Content-Type"])
+    assert call.form["file"] == ("Überblick 2026.bin", content)
+    assert call.form["isNoteEntry"][1] == (b"true" if note else b"false")
+    assert call.form["fileComment"][1].startswith(b"lea, 2026-03-01 11:50:01 UTC")
+    (written,) = remote.entries[mirrored]
+    assert written["note"] is note
+
+
+def test_a_file_whose_upload_answers_with_one_entry_is_known_too(
+    server: Server, remote: Remote, mirrored: str, tmp_path: Path
+) -> None:
+    """
+    Given: a remote that answers an upload with one entry instead of a list of them.
+    When: a file is sent, and then gets the incoming tag there.
+    Then: it does not come back in.
+    """
+    entry = remote.write_file(mirrored, "a.bin", b"a")
+    remote.fail("POST /entry/upload", json={"entries": {"id": entry["id"]}})
+
+    pushed(server, mirrored, entries=[local_file(server, tmp_path, 1, b"a")])
+
+    assert server.pull(mirrored)[1] == []
+
+
+def test_a_file_name_that_points_elsewhere_goes_as_a_plain_name(
+    server: Server, remote: Remote, mirrored: str, tmp_path: Path
+) -> None:
+    """
+    Given: a local file with a name that holds folders, quotes and line breaks.
+    When: it is sent.
+    Then: the remote gets a plain name.
+    """
+    pushed(server, mirrored, entries=[local_file(server, tmp_path, 1, b"a", file='../x/a\r\n"b.txt')])
+
+    assert [entry["file"].replace("%22", '"') for entry in remote.entries[mirrored]] == ['a"b.txt']
+
+
+def test_a_large_file_that_goes_out_is_never_in_memory_whole(
+    server: Server, remote: Remote, mirrored: str, tmp_path: Path, requests_mock: Any
+) -> None:
+    """
+    Given: a local file of 48 MiB.
+    When: it is sent.
+    Then: all of it goes, and it took a fraction of that in memory.
+    """
+    entry = local_file(server, tmp_path, 1, b"")
+    with Path(server.files[entry["id"]]["path"]).open("wb") as content:
+        content.truncate(LARGE)
+    lengths: list[int] = []
+
+    def swallow(request: Any) -> requests.Response | None:
+        if "/entry/upload/" not in str(request.url):
+            return None
+        lengths.append(length_of(request.body))
+        return create_response(request, json={"entries": [{"id": "1@1"}]})
+
+    requests_mock.add_matcher(swallow)
+
+    peak = peak_memory(lambda: pushed(server, mirrored, entries=[entry]))
+
+    assert LARGE < lengths[0] < LARGE + 10_000
+    assert peak < LARGE / 4
+
+
+def length_of(body: Any) -> int:
+    """Return how long the body of a request is, reading it piece by piece where it comes so."""
+    if isinstance(body, bytes):
+        return len(body)
+    if hasattr(body, "read"):
+        return sum(len(piece) for piece in iter(lambda: body.read(1 << 16), b""))
+    return sum(len(piece) for piece in body)
+
+
+def test_what_went_out_does_not_come_back_in(server: Server, remote: Remote, mirrored: str, tmp_path: Path) -> None:
+    """
+    Given: a chat, a note and a file that were sent.
+    When: somebody there gives them the incoming tag, and the incident is pulled.
+    Then: none comes back.
+    """
+    pushed(
+        server,
+        mirrored,
+        entries=[local_entry(1, "chat"), local_entry(2, "note", note=True), local_file(server, tmp_path, 3, b"file")],
+    )
+    for entry in remote.entries[mirrored]:
+        remote.tag(entry, "share")
+
+    assert len(remote.entries[mirrored]) == 3
+    assert server.pull(mirrored)[1] == []
+
+
+@pytest.mark.parametrize(
+    "fault", [{"status_code": 502}, {"answer": requests.exceptions.ConnectTimeout("x")}, error_body(403, "v8_no_permission")]
+)
+def test_each_entry_goes_once_after_a_failure_in_the_middle(
+    server: Server, remote: Remote, mirrored: str, fault: dict[str, Any]
+) -> None:
+    """
+    Given: three entries and a remote that fails at the second.
+    When: they are sent, and the server sends all of them again.
+    Then: the server sees the failure, and in the end each is there once.
+    """
+    entries = [local_entry(number, str(number), note=True) for number in (1, 2, 3)]
+    remote.fail("POST /entry/note", skip=1, **fault)
+
+    assert push(server, mirrored, entries=entries).error
+    pushed(server, mirrored, entries=entries)
+
+    assert sorted(text for text, _, _ in arrived(remote, mirrored)) == ["1", "2", "3"]
+
+
+def test_an_entry_that_never_goes_does_not_hold_up_the_others(
+    server: Server, remote: Remote, mirrored: str, tmp_path: Path
+) -> None:
+    """
+    Given: a file that is too large for the remote, one that is no longer here, and a note behind them.
+    When: they are sent, again and again.
+    Then: the note arrives, once; the server sees an error that names the incident each time.
+    """
+    entries = [
+        local_file(server, tmp_path, 1, b"huge"),
+        local_entry(2, "", type=3, file="gone.txt", fileID="gone"),
+        local_entry(3, "behind", note=True),
+    ]
+    remote.fail("POST /entry/upload", times=9, **error_body(413, "too_large"))
+
+    errors = [push(server, mirrored, entries=entries).error for _ in range(2)]
+
+    assert arrived(remote, mirrored) == [("behind", "text", True)]
+    assert all(f"Incident {mirrored}" in error for error in errors)
+
+
+def test_a_local_file_that_is_gone_is_said(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: an entry whose file the server no longer has.
+    When: it is sent.
+    Then: the error names the incident and the entry.
+    """
+    error = push(server, mirrored, entries=[local_entry(2, "", type=3, file="gone.txt", fileID="gone")]).error
+
+    assert f"Incident {mirrored}" in error
+    assert "2@77" in error
+
+
+def test_an_entry_that_could_not_be_made_a_note_is_not_written_twice(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: an HTML note, which takes two calls, and a remote that fails at the second.
+    When: it is sent, and the server sends it again.
+    Then: it is there once.
+    """
+    entries = [local_entry(1, "<i>a</i>", format="html", note=True)]
+    remote.fail("POST /entry/note", status_code=502)
+
+    push(server, mirrored, entries=entries)
+    pushed(server, mirrored, entries=entries)
+
+    assert [text for text, _, _ in arrived(remote, mirrored)] == ["<i>a</i>"]
+
+
+@pytest.mark.parametrize("note", [True, False], ids=["note", "chat"])
+def test_an_entry_whose_answer_was_lost_is_not_doubled(server: Server, remote: Remote, mirrored: str, note: bool) -> None:
+    """
+    Given: a remote that writes an entry and whose answer is lost.
+    When: the server sends it again, with a later one.
+    Then: each is there once, and does not come back in.
+    """
+    remote.fail("POST /entry", requests.exceptions.ConnectionError("reset"), after=True)
+    first = local_entry(1, "once", note=note)
+    assert push(server, mirrored, entries=[first]).error
+
+    pushed(server, mirrored, entries=[first, local_entry(2, "later")])
+
+    assert [text for text, _, _ in arrived(remote, mirrored)] == ["once", "later"]
+    for entry in remote.entries[mirrored]:
+        remote.tag(entry, "share")
+    assert server.pull(mirrored)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"investigationId": "", "status": 0}, "no War Room yet"),
+        ({"status": 2}, "reopen it first"),
+    ],
+    ids=["pending", "closed"],
+)
+def test_entries_to_a_war_room_that_takes_none_are_an_error_and_go_later(
+    server: Server, remote: Remote, fields: dict[str, Any], words: str
+) -> None:
+    """
+    Given: a remote incident that is pending, without a War Room, or closed.
+    When: an entry is sent, and again after it was opened.
+    Then: the error says what to do, and the entry arrives then.
+    """
+    remote.add("1", **fields)
+    error = push(server, "1", entries=[local_entry(1, "hello")]).error
+    assert words in error
+    remote.change("1", investigationId="1", status=1)
+
+    pushed(server, "1", entries=[local_entry(1, "hello")])
+
+    assert arrived(remote, "1") == [("hello", "text", False)]
+
+
+""" OUT: CLOSING """
+
+
+def closings(remote: Remote) -> list[Any]:
+    """Return the bodies of the closings that the remote got."""
+    return remote.bodies("POST /incident/close")
+
+
+def test_closing_goes_with_reason_and_notes_once(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: a local incident that is closed.
+    When: that is sent, and later changes of the closed incident.
+    Then: the remote is closed once, with reason and notes; the later change goes as a change.
+    """
+    data = {"closeReason": "False Positive", "closeNotes": "A test."}
+    assert pushed(server, mirrored, status=2, data=data, delta={**data, "closingUserId": "lea"}) == mirrored
+    pushed(server, mirrored, status=2, data=data, delta={"details": "afterwards"})
+
+    assert closings(remote) == [
+        {"id": mirrored, "version": 1, "closeReason": "False Positive", "closeNotes": "A test.", "CustomFields": {}}
+    ]
+    incident = remote.incidents[mirrored]
+    assert (incident["status"], incident["closeReason"], incident["details"]) == (2, "False Positive", "afterwards")
+    assert server.pull(mirrored)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("data", "delta", "reason", "notes"),
+    [
+        ({"closeReason": "A", "closeNotes": "a"}, {"closeNotes": "b"}, "A", "b"),
+        ({"closeReason": "A", "closeNotes": "a"}, {}, "A", "a"),
+        ({"closeReason": "A", "closeNotes": "a"}, None, "A", "a"),
+        ({}, {"closeReason": "B", "closeNotes": "b"}, "B", "b"),
+    ],
+    ids=["both", "data alone", "no delta", "delta alone"],
+)
+def test_the_reason_comes_from_the_change_or_from_the_incident(
+    server: Server, remote: Remote, mirrored: str, data: Any, delta: Any, reason: str, notes: str
+) -> None:
+    """
+    Given: reason and notes in the delta, in the whole incident, or in both.
+    When: the closing is sent.
+    Then: they arrive, the delta's first.
+    """
+    pushed(server, mirrored, status=2, data=data, delta=delta)
+
+    assert [(body["closeReason"], body["closeNotes"]) for body in closings(remote)] == [(reason, notes)]
+
+
+def test_a_closing_without_reason_and_notes_still_goes(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: a local incident that was closed without a reason or notes.
+    When: that is sent.
+    Then: the remote is closed with some, as its form may require them.
+    """
+    pushed(server, mirrored, status=2, data=None, delta=None)
+
+    (body,) = closings(remote)
+    assert body["closeReason"] == "Other"
+    assert body["closeNotes"]
+
+
+def test_the_last_changes_and_entries_go_before_the_closing(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: an update with a field, an entry and the closing. XSOAR REST API: a closed War Room takes no entries.
+    When: it is sent.
+    Then: the remote gets the field and the entry, and is closed then.
+    """
+    pushed(server, mirrored, status=2, delta={"details": "new"}, entries=[local_entry(1, "last words")])
+
+    assert remote.writes() == ["POST /incident", "POST /entry/formatted", "POST /incident/close"]
+    assert closings(remote)[0]["version"] == 2
+
+
+def test_with_the_switch_off_the_remote_stays_open(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: the switch Close Remote Incident, off.
+    When: the local incident is closed.
+    Then: other changes go, the closing does not.
+    """
+    server.params["close_out"] = False
+
+    pushed(server, mirrored, status=2, delta={"details": "new"})
+
+    assert closings(remote) == []
+    assert (remote.incidents[mirrored]["status"], remote.incidents[mirrored]["details"]) == (1, "new")
+
+
+def test_a_remote_that_is_closed_already_is_not_closed_again(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: an incident that the remote closed, which closed the local one.
+    When: the server tells us of the local closing.
+    Then: nothing is written: reason and notes of the remote stay.
+    """
+    remote.close(mirrored)
+    assert [entry["Contents"] for entry in server.pull(mirrored)[1]] == [CLOSING]
+    remote.calls.clear()
+
+    pushed(server, mirrored, status=2, data=CLOSING, delta={"closeReason": "Resolved", "closeNotes": "other words"})
+
+    assert remote.writes() == []
+
+
+def test_a_closing_that_failed_goes_with_the_next_update(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: a remote that refuses the closing at first.
+    When: it is sent, and the server sends the update again, now without a delta.
+    Then: the first is an error, and the second closes it, with the reason.
+    """
+    remote.fail("POST /incident/close", **error_body(400, "bad_request"))
+    data = {"closeReason": "Duplicate", "closeNotes": "See 3."}
+
+    assert push(server, mirrored, status=2, data=data, delta=data).error
+    pushed(server, mirrored, status=2, data=data)
+
+    assert (remote.incidents[mirrored]["status"], remote.incidents[mirrored]["closeReason"]) == (2, "Duplicate")
+
+
+def test_an_incident_that_the_remote_reopened_is_closed_there_again(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: an incident that was closed here and so there, and that the remote reopened, which reopened it here.
+    When: it is closed here again.
+    Then: the remote is closed again.
+    """
+    pushed(server, mirrored, status=2, data=CLOSING)
+    assert server.pull(mirrored)[1] == []
+    remote.change(mirrored, status=1)
+    assert [entry["Contents"] for entry in server.pull(mirrored)[1]] == [REOPENING]
+
+    pushed(server, mirrored, status=2, data=CLOSING)
+
+    assert remote.incidents[mirrored]["status"] == 2
+    assert len(closings(remote)) == 2
+
+
+def test_an_incident_reopened_here_is_not_closed_from_there_again(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: an incident that the remote closed, and that was reopened here.
+    When: rounds run, and it is closed here again.
+    Then: the remote's old closing does not close it; the new closing finds the remote closed and writes nothing.
+    """
+    remote.close(mirrored)
+    assert [entry["Contents"] for entry in server.pull(mirrored)[1]] == [CLOSING]
+    pushed(server, mirrored, status=2)
+    pushed(server, mirrored, status=1)
+    remote.change(mirrored, details="x")
+
+    assert server.pull(mirrored)[1] == []
+    pushed(server, mirrored, status=2)
+    assert closings(remote) == []
+
+
+@pytest.mark.parametrize("closed_first", ["here", "there"])
+def test_both_closed_in_one_round_disturb_nothing(server: Server, remote: Remote, mirrored: str, closed_first: str) -> None:
+    """
+    Given: an incident that is closed on both sides before a round runs.
+    When: the round brings one closing in or finds the other out.
+    Then: the remote was written at most once, and the next rounds bring nothing.
+    """
+    if closed_first == "there":
+        remote.close(mirrored)
+    pushed(server, mirrored, status=2, data=CLOSING)
+    if closed_first == "there":
+        assert closings(remote) == []
+
+    server.pull(mirrored)
+
+    assert server.pull(mirrored)[1] == []
+    assert remote.incidents[mirrored]["status"] == 2
+    assert len(closings(remote)) <= 1
+
+
+def test_a_failing_part_leaves_the_others_their_chance(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: an update with a field and an entry, and a remote that refuses the field.
+    When: it is sent, and the server sends it again.
+    Then: the entry arrived the first time, the failure is seen, and in the end both are there once.
+    """
+    remote.fail("POST /incident", **error_body(400, "bad_request"))
+    update = {"delta": {"details": "new"}, "entries": [local_entry(1, "hello")]}
+
+    error = push(server, mirrored, **update).error
+
+    assert f"Incident {mirrored}" in error
+    assert "bad_request" in error
+    assert arrived(remote, mirrored) == [("hello", "text", False)]
+    pushed(server, mirrored, **update)
+    assert len(remote.entries[mirrored]) == 1
+    assert remote.incidents[mirrored]["details"] == "new"
+
+
+def test_failing_entries_leave_the_fields_their_chance_and_the_incident_open(
+    server: Server, remote: Remote, mirrored: str
+) -> None:
+    """
+    Given: an update with a field, an entry and the closing, and a remote that refuses the entry.
+    When: it is sent, and the server sends it again.
+    Then: the field arrived the first time; the incident is closed only when the entry is there, as a closed War Room takes none.
+    """
+    remote.fail("POST /entry", **error_body(400, "bad_request"))
+    update = {"delta": {"details": "new"}, "entries": [local_entry(1, "hello")], "status": 2, "data": CLOSING}
+
+    assert push(server, mirrored, **update).error
+
+    assert (remote.incidents[mirrored]["details"], remote.incidents[mirrored]["status"]) == ("new", 1)
+    pushed(server, mirrored, **update)
+    assert arrived(remote, mirrored) == [("hello", "text", False)]
+    assert remote.incidents[mirrored]["status"] == 2
+
+
+def test_a_remote_that_is_away_fails_the_update(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: a remote that cannot be reached.
+    When: an update with everything is sent.
+    Then: the server sees an error that names the incident and the remote.
+    """
+    remote.fail("", requests.exceptions.ConnectionError("gone"), times=99)
+
+    error = push(server, mirrored, delta={"details": "x"}, entries=[local_entry(1, "x")], status=2).error
+
+    assert f"Incident {mirrored}: api-remote.example.com cannot be reached" in error
+
+
+""" SCHEMA """
+
+
+def test_mapping_fields_are_given_per_incident_type(server: Server, remote: Remote) -> None:
+    """
+    Given: a remote with fields for all types, for some, for none in particular, a field that a pack brought, nulls, and
+        fields of indicators.
+    When: get-mapping-fields runs.
+    Then: each type has its fields, custom ones under CustomFields; Default Mapping has all; indicator fields are nowhere.
+    """
+    top = {
+        "name": "Name - shortText",
+        "severity": "Severity - number",
+        "details": "Details - longText",
+    }
+    custom = {
+        "customerticket": "Customer Ticket - shortText",
+        "isactive": "Is Active - boolean",
+        "containmentsla": "Containment SLA - timer",
+        "sourceip": "Source IP - shortText",
+    }
+    phishing = {"mailfrom": "Mail From - shortText"}
+    access = {"nameless": "nameless - shortText"}
+
+    assert server.ok("get-mapping-fields") == {
+        "Default Mapping": {**top, "CustomFields": {**custom, **phishing, **access}},
+        "Phishing": {**top, "CustomFields": {**custom, **phishing}},
+        "Access": {**top, "CustomFields": {**custom, **access}},
+    }
+
+
+@pytest.mark.parametrize("answer", [{"text": ""}, {"json": []}, {"text": "null"}], ids=["empty", "list", "null"])
+def test_a_remote_without_fields_and_types_gives_a_default_mapping(
+    server: Server, remote: Remote, answer: dict[str, Any]
+) -> None:
+    """
+    Given: a remote that names no fields and no types.
+    When: get-mapping-fields runs.
+    Then: there is still a Default Mapping.
+    """
+    remote.fail("GET /incidenttype", **answer)
+    remote.fail("GET /incidentfields", **answer)
+
+    assert server.ok("get-mapping-fields") == {"Default Mapping": {"CustomFields": {}}}
+
+
+""" WAR ROOM COMMANDS """
+
+OUTPUT_KEY = "XSOAR.Incident(val.id && val.id == obj.id)"
+
+
+def test_search_gives_a_table_and_the_incidents_under_their_ids(server: Server, remote_6: Remote, requests_mock: Any) -> None:
+    """
+    Given: a tenant with the captured incident 4.
+    When: a person searches without arguments.
+    Then: it asks for open incidents of three days, the newest first, and gives them as a table and under XSOAR.Incident.
+    """
+    captured = load("incident_search")
+    requests_mock.post(f"{HOST_6}/incidents/search", json={"data": [captured], "total": 1})
+
+    result = server.ok("xsoar-search-incidents")
+
+    assert requests_mock.last_request.json() == {
+        "filter": {
+            "query": "-status:closed -category:job",
+            "size": 10,
+            "page": 0,
+            "sort": [{"field": "created", "asc": False}, {"field": "id", "asc": False}],
+            "fromDate": "2026-02-26T12:00:00.000Z",
+        }
+    }
+    assert result["EntryContext"] == {OUTPUT_KEY: [captured]}
+    assert result["HumanReadable"] == (
+        "### Search Results:\n"
+        "|id|name|type|status|severity|owner|occurred|\n"
+        "|---|---|---|---|---|---|---|\n"
+        "| 4 | testing | Unclassified | 1 | 0 | admin | 2023-03-05T10:06:48.446441435Z |\n"
+    )
+
+
+def test_search_takes_its_arguments_as_they_are(server: Server, remote: Remote) -> None:
+    """
+    Given: a query that holds an `or`, a start, a number and columns.
+    When: a person searches.
+    Then: the remote gets the query unchanged, and the table has those columns in that order.
+    """
+    remote.add("1", severity=3)
+
+    result = server.ok(
+        "xsoar-search-incidents",
+        query='name:"a b" or id:1',
+        start_time="2026-03-01T10:00:00Z",
+        max_results="3",
+        columns="severity, name,id",
+    )
+
+    assert (
+        remote.bodies("POST /incidents/search")[0]["filter"].items()
+        >= {
+            "query": 'name:"a b" or id:1',
+            "size": 3,
+            "fromDate": "2026-03-01T10:00:00.000Z",
+        }.items()
+    )
+    assert result["HumanReadable"].splitlines()[1:] == ["|severity|name|id|", "|---|---|---|", "| 3 | incident 1 | 1 |"]
+
+
+def test_search_shows_every_column_of_all(server: Server, remote: Remote) -> None:
+    """
+    Given: an incident.
+    When: a person searches with columns=all.
+    Then: the table has every key of it.
+    """
+    remote.add("1")
+
+    header = server.ok("xsoar-search-incidents", columns="all")["HumanReadable"].splitlines()[1]
+
+    assert set(header.strip("|").split("|")) == {*TEMPLATE, "changeStatus", "insights", "sortValues"}
+
+
+@pytest.mark.parametrize("search_limit", [1000, 300], ids=["pages as asked for", "smaller pages"])
+@pytest.mark.parametrize(("wanted", "expected"), [("1", 1), ("499", 499), ("1000", 1000), ("5000", 1200)])
+def test_search_gives_any_number_of_results(
+    server: Server, remote: Remote, search_limit: int, wanted: str, expected: int
+) -> None:
+    """
+    Given: 1,200 incidents, at a remote that may give smaller pages than asked for.
+    When: a person searches for some number of them.
+    Then: there are that many, or all, the newest first, each once.
+    """
+    remote.search_limit = search_limit
+    remote.add_many(1200)
+
+    result = server.ok("xsoar-search-incidents", max_results=wanted)
+
+    assert [incident["id"] for incident in result["EntryContext"][OUTPUT_KEY]] == [str(1200 - n) for n in range(expected)]
+
+
+def test_search_gives_the_number_asked_for_while_incidents_arrive(server: Server, remote: Remote, requests_mock: Any) -> None:
+    """
+    Given: a new incident that arrives after the first page, so that all others move on by one place.
+    When: a person searches for 1,000.
+    Then: there are 1,000, each once.
+    """
+    remote.add_many(1200)
+
+    def arrive(request: Any) -> None:
+        if len(remote.calls) == 1:
+            remote.add()
+
+    requests_mock.add_matcher(arrive)
+
+    result = server.ok("xsoar-search-incidents", max_results="1000")
+
+    assert len({incident["id"] for incident in result["EntryContext"][OUTPUT_KEY]}) == 1000
+
+
+def test_search_says_when_there_is_nothing(server: Server, remote: Remote) -> None:
+    """
+    Given: no incidents, which the remote says with null.
+    When: a person searches.
+    Then: the table says so, and nothing goes into the context.
+    """
+    result = server.ok("xsoar-search-incidents")
+
+    assert "No entries" in result["HumanReadable"]
+    assert result["EntryContext"] == {}
+
+
+@pytest.mark.parametrize("command", ["xsoar-search-incidents", "xsoar-get-incident"])
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        *(({"max_results": value}, "max_results is") for value in ("0", "-1", "ten", "1.5", " ")),
+        *(({name: "soonish"}, f"{name} is 'soonish'") for name in ("start_time", "from_date")),
+        *(({name: "3"}, f"{name} is '3'") for name in ("start_time", "from_date")),
+        ({"categories": "notes,comments"}, "categories holds 'comments'"),
+        ({"id": ""}, "id is missing"),
+        ({"id": "  "}, "id is missing"),
+        ({"id": None}, "id is missing"),
+    ],
+    ids=str,
+)
+def test_a_wrong_argument_is_said_before_anything_is_asked(
+    server: Server, remote: Remote, command: str, args: dict[str, Any], words: str
+) -> None:
+    """
+    Given: an argument that is wrong.
+    When: a person runs a command that takes it.
+    Then: a sentence names it, and the remote is asked nothing.
+    """
+    takes = {
+        "xsoar-search-incidents": {"start_time", "max_results"},
+        "xsoar-get-incident": {"id", "from_date", "categories", "max_results"},
+    }
+    if set(args) <= takes[command]:
+        assert words in server.fails(command, **{"id": "1", **args} if command == "xsoar-get-incident" else args)
+        assert remote.calls == []
+    else:
+        # The other command does not have that argument, so it is of no matter there.
+        remote.add("1")
+        server.ok(command, id="1", **drop(args, "id"))
+
+
+def test_a_query_that_the_remote_refuses_is_named(server: Server, remote: Remote) -> None:
+    """
+    Given: a query that the remote cannot read.
+    When: a person searches.
+    Then: the error names the query and what the remote says of it.
+    """
+    remote.fail("POST /incidents/search", **error_body(400, "bad_query"))
+
+    error = server.fails("xsoar-search-incidents", query="status:(")
+
+    for word in ("'status:('", "unexpected token at position 7", "Correct the query"):
+        assert word in error
+
+
+def test_get_incident_gives_the_incident_and_its_newest_entries(server: Server, remote_6: Remote, requests_mock: Any) -> None:
+    """
+    Given: a tenant with the captured incident 4 and its entry.
+    When: a person gets it.
+    Then: it asks for the chats and notes of three days, and gives both as tables and the incident under XSOAR.Incident.
+    """
+    captured = load("incident_load")
+    requests_mock.get(f"{HOST_6}/incident/load/4", json=captured)
+    requests_mock.post(f"{HOST_6}/investigation/4", json={"id": "4", "entries": [ENTRIES["chat"]]})
+
+    result = server.ok("xsoar-get-incident", id="4")
+
+    assert requests_mock.last_request.json() == {
+        "fromTime": "2026-02-26T12:00:00.000Z",
+        "categories": ["chats", "notes"],
+        "pageSize": 1000,
+    }
+    assert result["EntryContext"] == {OUTPUT_KEY: captured}
+    assert result["Contents"] == {"incident": captured, "entries": [ENTRIES["chat"]]}
+    assert "### Incident testing\n" in result["HumanReadable"]
+    assert "### Last entries since 2026-02-26T12:00:00.000Z\n" in result["HumanReadable"]
+    assert "| done |" in result["HumanReadable"]
+
+
+def test_get_incident_takes_its_arguments(server: Server, remote: Remote) -> None:
+    """
+    Given: an incident with entries of all kinds.
+    When: a person gets it with categories, tags, a start and a number.
+    Then: the newest of those that match are shown, the oldest first.
+    """
+    remote.add("1")
+    for number in range(7):
+        remote.write("1", f"chat {number}", tags=[("a", "b", "c")[number % 3]])
+    remote.write("1", "a note", note=True, tags=["a"])
+    remote.write("1", "too early", tags=["a"], created="2026-03-01T09:00:00Z")
+
+    result = server.ok(
+        "xsoar-get-incident", id="1", categories="chats", tags="a, b", from_date="2026-03-01T10:00:00Z", max_results="3"
+    )
+
+    assert [entry["contents"] for entry in result["Contents"]["entries"]] == ["chat 3", "chat 4", "chat 6"]
+    assert remote.bodies("POST /investigation")[0].items() >= {"tags": ["a", "b"], "tagsAndOperator": False}.items()
+
+
+def test_get_incident_shows_entries_beyond_a_page(server: Server, remote: Remote) -> None:
+    """
+    Given: an incident with 120 entries at a remote that gives the 50 oldest first.
+    When: a person gets 110 of them.
+    Then: the newest 110 are shown.
+    """
+    remote.add("1")
+    remote.entry_limit, remote.page_keeps = 50, "oldest"
+    for number in range(120):
+        remote.write("1", str(number))
+
+    result = server.ok("xsoar-get-incident", id="1", max_results="110")
+
+    assert [entry["contents"] for entry in result["Contents"]["entries"]] == [str(number) for number in range(10, 120)]
+
+
+def test_get_incident_of_a_pending_one_has_no_entries(server: Server, remote: Remote) -> None:
+    """
+    Given: a pending incident, without a War Room or a name.
+    When: a person gets it.
+    Then: it is shown, with no entries.
+    """
+    remote.add("1", investigationId="", status=0, name="")
+
+    result = server.ok("xsoar-get-incident", id=" 1 ")
+
+    assert "### Incident 1\n" in result["HumanReadable"]
+    assert result["HumanReadable"].endswith("**No entries.**\n")
+
+
+""" TEST """
+
+
+@pytest.mark.parametrize("key_id", ["", "7"], ids=["6.x", "8.x"])
+def test_the_test_button_only_reads(server: Server, remote: Remote, key_id: str, tmp_path: Path) -> None:
+    """
+    Given: an instance that would work, and a remote with incidents and attachments.
+    When: Test runs.
+    Then: it is ok; nothing was downloaded, written or kept, here or there.
+    """
+    server.params |= {"fetch_incident_history": True}
+    if not key_id:
+        server.params |= V6
+        remote.key_id, remote.root = "", HOST_6
+    attach(remote, remote.add()["id"], "a.txt", b"a")
+
+    assert server.ok("test-module") == "ok"
+
+    assert [call.route for call in remote.calls] == ["GET /about", "POST /incidents/search"]
+    assert server.memory() == ({}, {}, "{}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_test_button_tries_the_query(server: Server, remote: Remote) -> None:
+    """
+    Given: a query that the remote cannot read.
+    When: Test runs.
+    Then: it fails and names the parameter; without a query of the user it does not blame it.
+    """
+    remote.fail("POST /incidents/search", times=2, **error_body(400, "bad_query"))
+    server.params["query"] = "status:("
+
+    error = server.fails("test-module")
+
+    assert "status:(" in error
+    assert "Fetch only incidents that match the query" in error
+    server.params["query"] = ""
+    assert "Fetch only incidents that match the query" not in server.fails("test-module")
+
+
+@pytest.mark.parametrize("advanced", [True, False], ids=["advanced configured", "standard configured"])
+def test_the_test_button_tells_a_key_of_the_other_kind(server: Server, remote: Remote, advanced: bool) -> None:
+    """
+    Given: a right key of XSOAR 8 whose kind, standard or advanced, is set wrongly.
+    When: Test runs.
+    Then: it says which checkbox to change.
+    """
+    server.params["advanced_api_key"] = advanced
+    remote.advanced_key = not advanced
+
+    error = server.fails("test-module")
+
+    assert "The API key is right" in error
+    assert ("standard key: clear" if advanced else "advanced key: select") in error
+    assert "The API key is an advanced key" in error
+
+
+@pytest.mark.parametrize("advanced", [True, False], ids=["advanced configured", "standard configured"])
+def test_the_test_button_does_not_blame_the_kind_of_a_wrong_key(server: Server, remote: Remote, advanced: bool) -> None:
+    """
+    Given: a wrong key.
+    When: Test runs.
+    Then: it says that the key is refused, not that it is right.
+    """
+    server.params |= {"advanced_api_key": advanced, "credentials_api_key": {"identifier": "7", "password": "wrong"}}
+
+    error = server.fails("test-module")
+
+    assert "refused the API key (401)" in error
+    assert "is right" not in error
+
+
+def test_the_test_button_says_that_the_role_of_the_key_does_not_suffice(server: Server, remote: Remote) -> None:
+    """
+    Given: a key whose role may not search incidents.
+    When: Test runs.
+    Then: it says so, and not that the kind of the key is wrong.
+    """
+    remote.fail("POST /incidents/search", times=9, **error_body(403, "v8_no_permission"))
+
+    error = server.fails("test-module")
+
+    assert "permission" in error
+    assert "is right" not in error
+
+
+""" MAIN """
+
+
+def test_an_unknown_command_is_refused(server: Server, remote: Remote) -> None:
+    """
+    Given: a command that the integration does not have.
+    When: it runs.
+    Then: it is refused by its name, and nothing is asked.
+    """
+    with pytest.raises(NotImplementedError, match="xsoar-unknown"):
+        server.run("xsoar-unknown")
+
+    assert remote.calls == []
+
+
+@pytest.mark.parametrize(
+    ("command", "args"),
+    [
+        ("fetch-incidents", {}),
+        ("get-modified-remote-data", {"lastUpdate": LAST_UPDATE}),
+        ("get-remote-data", {"id": "1", "lastUpdate": LAST_UPDATE}),
+        ("update-remote-system", {"remoteId": "1", "delta": {"details": "x"}, "incidentChanged": True}),
+        ("get-mapping-fields", {}),
+        ("xsoar-search-incidents", {}),
+        ("xsoar-get-incident", {"id": "1"}),
+    ],
+)
+@pytest.mark.parametrize("problem", ["settings", "remote"])
+def test_every_command_fails_with_a_sentence(
+    server: Server, remote: Remote, command: str, args: dict[str, Any], problem: str
+) -> None:
+    """
+    Given: a missing key, or a remote that refuses it.
+    When: any command runs.
+    Then: it fails with one sentence about the key and keeps nothing; only a round tells the server to skip the update.
+    """
+    server.params["credentials_api_key"] = {"identifier": "7", "password": "" if problem == "settings" else "wrong"}
+
+    error = server.fails(command, **args)
+
+    assert "API Key is missing" in error or "refused the API key (401)" in error
+    assert ("skip update" in error) is (command == "get-modified-remote-data")
+    assert server.memory() == ({}, {}, "{}")
+
+
+@pytest.mark.parametrize(("debug", "level"), [(True, "info"), (False, "debug")])
+def test_debug_mode_writes_our_lines_at_info_level(server: Server, remote: Remote, debug: bool, level: str) -> None:
+    """
+    Given: the switch Debug mode, on or off.
+    When: a fetch runs.
+    Then: the line that counts the incidents is at info level only when it is on.
+    """
+    server.params["debug_mode"] = debug
+    remote.add()
+
+    server.fetch()
+
+    assert [line for line in server.lines(level) if "1 new incidents" in line]
+    assert not [line for line in server.lines("debug" if debug else "info") if "1 new incidents" in line]
+
+
+@pytest.mark.parametrize("debug", [True, False], ids=["debug mode", "no debug mode"])
+def test_no_log_line_holds_a_text_or_the_key(server: Server, remote: Remote, clock: Any, tmp_path: Path, debug: bool) -> None:
+    """
+    Given: an incident, entries and files with words of people in every place, in and out.
+    When: every command runs, also with failures.
+    Then: no log line holds one of those words, or the key.
+    """
+    server.params["debug_mode"] = debug
+    remote.add("1", name="the-name", details="the-details", CustomFields={"customerticket": "the-ticket"})
+    attach(remote, "1", "the-attachment.txt", b"the-attached-text")
+    attach(remote, "1", "the-lost-attachment.txt", b"x")
+    del remote.files["2@1"]
+    server.fetch()
+    clock.tick(timedelta(minutes=1))
+    remote.write("1", "the-chat", user="the-author")
+    remote.write_file("1", "the-file.txt", b"the-file-text")
+    remote.close("1", "the-reason", "the-closing")
+    modified(server)
+    server.pull("1")
+    remote.change("1", status=1)
+    update = {
+        "data": {"closeReason": "the-local-reason", "closeNotes": "the-local-closing"},
+        "delta": {"details": "the-new-details", "unknown": "the-dropped-value", "dbotX": "the-owned-value"},
+        "entries": [
+            local_entry(1, "the-outgoing-chat"),
+            local_file(server, tmp_path, 2, b"the-bytes", file="the-local-file.txt"),
+        ],
+    }
+    remote.fail("POST /entry/upload", status_code=502)
+    assert push(server, "1", **update).error
+    pushed(server, "1", **update)
+    pushed(server, "1", **update, status=2)
+    pushed(server, "1", **update, status=1)
+    server.ok("get-mapping-fields")
+    server.ok("xsoar-search-incidents")
+    server.ok("xsoar-get-incident", id="1", categories="chats,notes,attachments")
+    remote.fail("", times=99, status_code=502)
+    for command, args in (("fetch-incidents", {}), ("get-remote-data", {"id": "1", "lastUpdate": LAST_UPDATE})):
+        server.fails(command, **args)
+
+    assert server.log
+    assert not [line for _, line in server.log if "the-" in line or KEY in line]
+
+
+def test_a_key_that_cannot_be_sent_is_not_logged(server: Server, remote: Remote) -> None:
+    """
+    Given: a key with a line break inside, which no request can carry.
+    When: a fetch runs.
+    Then: the error is about the key, and neither it nor the log shows it.
+    """
+    server.params["credentials_api_key"]["password"] = "first-half\nsecond-half"
+
+    error = server.fails("fetch-incidents")
+
+    assert "API Key" in error
+    assert "half" not in error
+    assert not [line for _, line in server.log if "half" in line]
