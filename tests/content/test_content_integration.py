@@ -63,7 +63,7 @@ COMMANDS: dict[str, dict[str, str | None]] = {
 # Top-level fields of an incident that a mapper may read or write, by the names they have in the incident itself.
 SYSTEM_FIELDS = {
     *("name", "details", "type", "severity", "owner", "phase", "occurred", "dueDate", "closeReason", "closeNotes", "labels"),
-    *("CustomFields", "dbotMirrorId", "dbotMirrorInstance", "dbotMirrorDirection", "dbotMirrorTags"),
+    *("id", "CustomFields", "dbotMirrorId", "dbotMirrorInstance", "dbotMirrorDirection", "dbotMirrorTags"),
 }
 
 
@@ -247,8 +247,9 @@ def test_outgoing_mapper_keeps_what_is_the_remote_servers() -> None:
     """
     Given the outgoing mapper
     When its targets are read
-    Then closing goes along, and nothing does that the remote server owns.
+    Then closing goes along, and nothing does that the remote server owns; the local id does, for the script to tell an
+    incident that it has created from others.
     """
     mapping = mapping_of(MAPPERS["XSOAR Mirroring - Outgoing Mapper"])
-    assert {"name", "severity", "closeReason", "closeNotes", "CustomFields"} <= mapping.keys()
-    assert [target for target in mapping if target.startswith("dbot") or target in ("id", "version", "created", "occurred")] == []
+    assert {"id", "name", "severity", "closeReason", "closeNotes", "CustomFields"} <= mapping.keys()
+    assert [target for target in mapping if target.startswith("dbot") or target in ("version", "created", "occurred")] == []

@@ -44,7 +44,8 @@ SAVE_PAUSES = (0.2, 0.4, 0.8, 1.6)  # Seconds before the next try of a save that
 CONTEXT_TRIES = 5
 SWEEP = 20  # Incidents a round looks into, where a new entry does not show in its incident. It bounds the calls of a round.
 SWEEP_TRUSTED = 2  # The same where it does show, as far as is known.
-HOUR_MS = 3_600_000  # After this an incident that cannot be read is tried again.
+HOUR_MS = 3_600_000  # After this an incident that cannot be read is tried again; then after twice as long, and so on.
+MOST_MISSES = 10  # After so many tries, in six weeks, it is forgotten.
 KEPT_CLOSED_MS = 30 * 24 * HOUR_MS  # A closed incident that has not changed for so long is forgotten.
 KEPT_RECORDS = 20_000
 MODIFIED_OVERLAP_MS = 120_000  # How late a change may appear in the remote's search index and still be found.
@@ -228,6 +229,8 @@ def api_root(url: Any, key_id: str) -> str:
         parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"XSOAR Server URL is {text!r}: enter an address that begins with https://.")
+    if "@" in parts.netloc:
+        raise ValueError("XSOAR Server URL holds a user name: enter the address alone, and the key as API Key.")
     path, account = parts.path.rstrip("/"), ""
     known_end = re.compile(r"/(acc_[^/]+|xsoar|xsoar/public/v1)$")
     while match := known_end.search(path):
@@ -377,11 +380,12 @@ class Client(BaseClient):
 
     def upload(self, investigation_id: str, path: Path, name: str, comment: str, note: bool) -> list[dict[str, Any]]:
         """Add a file to a War Room and return the entries that came of it."""
-        fields = {"fileComment": comment, "isNoteEntry": "true" if note else "false"}
-        with path.open("rb") as content:
-            body = MultipartFile(fields, name, content, path.stat().st_size)
-            route = f"/entry/upload/{quote(investigation_id, safe='')}"
+        body = MultipartFile({"fileComment": comment, "isNoteEntry": "true" if note else "false"}, name, path)
+        route = f"/entry/upload/{quote(investigation_id, safe='')}"
+        try:
             answer = self._json("POST", route, data=body, content_type=body.content_type)
+        finally:
+            body.close()
         entries = (answer or {}).get("entries") or []
         return entries if isinstance(entries, list) else [entries]
 
@@ -427,6 +431,8 @@ class Client(BaseClient):
         **request: Any,
     ) -> Any:
         headers = {**signed_headers(self._settings), "Content-Type": content_type}
+        if isinstance(request.get("data"), MultipartFile):
+            request["data"].rewind()
         try:
             response = self._http_request(
                 method,
@@ -463,7 +469,7 @@ class MultipartFile:
     requests would build such a body in memory. An object with a length and `read` is streamed.
     """
 
-    def __init__(self, fields: dict[str, str], name: str, content: BinaryIO, size: int) -> None:
+    def __init__(self, fields: dict[str, str], name: str, path: Path) -> None:
         boundary = secrets.token_hex(16)
         self.content_type = f"multipart/form-data; boundary={boundary}"
         parts = [
@@ -474,22 +480,32 @@ class MultipartFile:
             f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{file_name}"\r\n'
             "Content-Type: application/octet-stream\r\n\r\n"
         )
-        head, tail = "".join(parts).encode(), f"\r\n--{boundary}--\r\n".encode()
-        self._pieces: list[BinaryIO] = [io.BytesIO(head), content, io.BytesIO(tail)]
-        self._size = len(head) + size + len(tail)
+        self._pieces: tuple[BinaryIO, ...] = (
+            io.BytesIO("".join(parts).encode()),
+            path.open("rb"),
+            io.BytesIO(f"\r\n--{boundary}--\r\n".encode()),
+        )
+        self._size = sum(piece.seek(0, io.SEEK_END) for piece in self._pieces)
+        self.rewind()
 
     def __len__(self) -> int:
         return self._size
 
+    def rewind(self) -> None:
+        """Begin anew, for another try."""
+        for piece in self._pieces:
+            piece.seek(0)
+
     def read(self, size: int = -1) -> bytes:
         """Return the next bytes of the body, all that are left without a size; none at its end."""
-        read = b""
-        while self._pieces and (size < 0 or not read):
-            piece = self._pieces[0].read(size)
-            read += piece
-            if not piece:
-                self._pieces.pop(0)
-        return read
+        if size < 0:
+            return b"".join(piece.read() for piece in self._pieces)
+        return next((read for piece in self._pieces if (read := piece.read(size))), b"")
+
+    def close(self) -> None:
+        """Close the file."""
+        for piece in self._pieces:
+            piece.close()
 
 
 def signed_headers(settings: Settings) -> dict[str, str]:
@@ -799,6 +815,7 @@ def fetch_new(client: Client, settings: Settings, bookmark: Bookmark, ours: froz
     """Return the remote incidents to create, the oldest first, at most `max_fetch`; those in `ours` are left out."""
     query = combined_query(settings.query, settings.skip_own)
     size = min(SEARCH_PAGE_LIMIT, len(bookmark.known) + settings.max_fetch)
+    known = ours.union(bookmark.known)
     new: list[dict[str, Any]] = []
     portions = search_everything(
         lambda since_ms, page: client.search(query, size=size, page=page, from_ms=since_ms),
@@ -806,7 +823,7 @@ def fetch_new(client: Client, settings: Settings, bookmark: Bookmark, ours: froz
         bookmark.start(settings.look_back_ms),
     )
     for portion in portions:
-        new.extend(incident for incident in portion if str(incident.get("id")) not in ours.union(bookmark.known))
+        new.extend(incident for incident in portion if str(incident.get("id")) not in known)
         if len(new) >= settings.max_fetch:
             break
     return sorted(new, key=lambda incident: created_order(incident, bookmark.time_ms))[: settings.max_fetch]
@@ -972,6 +989,7 @@ class Record:
     attempted: local entries that were about to be sent; the remote may have them all the same.
     due_ms: from when on (local clock) the server is told of the incident until a get-remote-data succeeds; 0: it is not due.
     ours: the incident was created there by this instance.
+    misses: how often in a row the incident could not be read.
     """
 
     modified: str = ""
@@ -983,6 +1001,7 @@ class Record:
     attempted: frozenset[str] = frozenset()
     due_ms: int = 0
     ours: bool = False
+    misses: int = 0
 
 
 @dataclass(frozen=True)
@@ -991,10 +1010,12 @@ class Memory:
 
     records: what is known of each mirrored incident, by remote id.
     entries_move: whether a new entry moves its incident's `modified` in the remote; None: not known yet.
+    creating: the origins of incidents that were about to be created; the remote may have them all the same.
     """
 
     records: dict[str, Record] = field(default_factory=dict)
     entries_move: bool | None = None
+    creating: frozenset[str] = frozenset()
 
 
 def pack_record(record: Record) -> dict[str, Any]:
@@ -1009,6 +1030,7 @@ def pack_record(record: Record) -> dict[str, Any]:
         "a": sorted(record.attempted, key=entry_number),
         "d": record.due_ms,
         "c": int(record.ours),
+        "n": record.misses,
     }
     return {key: value for key, value in packed.items() if value or (key in "slb" and value is not None)}
 
@@ -1033,6 +1055,7 @@ def unpack_record(packed: Any) -> Record:
         attempted=ids("a"),
         due_ms=number("d") or 0,
         ours=bool(values.get("c")),
+        misses=number("n") or 0,
     )
 
 
@@ -1043,12 +1066,21 @@ def read_memory() -> Memory:
 
 def unpack_memory(context: dict[str, Any]) -> Memory:
     """Return what the mirror remembers from the integration context; what is damaged or missing there is as if it were new."""
+    packed, creating = read_json(context.get("incidents"), dict), read_json(context.get("creating"), list)
+    return Memory(
+        records={key: unpack_record(value) for key, value in packed.items()},
+        entries_move={"true": True, "false": False}.get(str(context.get("entries_move"))),
+        creating=frozenset(str(origin) for origin in creating),
+    )
+
+
+def read_json(text: Any, kind: type) -> Any:
+    """Return what a JSON text holds if it is of a kind, else an empty one of that kind."""
     try:
-        packed = json.loads(context.get("incidents") or "{}")
+        value = json.loads(text)
     except (TypeError, ValueError):
-        packed = {}
-    records = {key: unpack_record(value) for key, value in packed.items()} if isinstance(packed, dict) else {}
-    return Memory(records, {"true": True, "false": False}.get(str(context.get("entries_move"))))
+        return kind()
+    return value if isinstance(value, kind) else kind()
 
 
 def pack_memory(memory: Memory) -> dict[str, str]:
@@ -1057,6 +1089,7 @@ def pack_memory(memory: Memory) -> dict[str, str]:
     return {
         "incidents": json.dumps(records, separators=(",", ":")),
         "entries_move": "" if memory.entries_move is None else str(memory.entries_move).lower(),
+        "creating": json.dumps(sorted(memory.creating)),
     }
 
 
@@ -1086,11 +1119,12 @@ def change_records(change: Callable[[dict[str, Record]], dict[str, Record]]) -> 
 
 
 def pruned(records: dict[str, Record], now_ms: int) -> dict[str, Record]:
-    """Return the records without those of incidents that have been closed and still for long, and without too many."""
+    """Return the records without those of incidents that are long closed or long gone, and without too many."""
     recent = {
         key: record
         for key, record in records.items()
-        if record.status != IncidentStatus.DONE or parse_ms(record.modified, now_ms) > now_ms - KEPT_CLOSED_MS
+        if record.misses < MOST_MISSES
+        and (record.status != IncidentStatus.DONE or parse_ms(record.modified, now_ms) > now_ms - KEPT_CLOSED_MS)
     }
     oldest_first = sorted(recent, key=lambda key: (recent[key].status != IncidentStatus.DONE, parse_ms(recent[key].modified, 0)))
     return {key: recent[key] for key in oldest_first[-KEPT_RECORDS:]} if len(recent) > KEPT_RECORDS else recent
@@ -1136,7 +1170,11 @@ def get_modified_remote_data_command(client: Client, settings: Settings, args: d
         last_update_ms = parse_last_update(args["lastUpdate"]) if args.get("lastUpdate") else local_now_ms()
         return max(0, last_update_ms - MODIFIED_OVERLAP_MS)
 
-    bookmark = read_bookmark(last_mirror_run, first_ms)
+    try:
+        bookmark = read_bookmark(last_mirror_run, first_ms)
+    except ValueError:
+        # Beginning anew costs a few calls: what a record says was delivered is not delivered again.
+        bookmark = read_bookmark(None, first_ms)
     changed = modified_since(client, bookmark)
     memory = read_memory()
     ids = list(dict.fromkeys([*(incident_id for incident_id, _ in changed.values()), *due_ids(memory.records, local_now_ms())]))
@@ -1243,6 +1281,11 @@ def signature(entry: dict[str, Any]) -> str:
     return f"{author}, {iso(created)[:19].replace('T', ' ')} UTC" if created > 0 else str(author)
 
 
+def signed_comment(entry: dict[str, Any]) -> str:
+    """Return the comment of a file: who added it, when, and what that person wrote with it."""
+    return ": ".join(text for text in (signature(entry), str(entry.get("contents") or "").strip()) if text)
+
+
 def signed_text(entry: dict[str, Any]) -> tuple[str, str]:
     """Return the text of an entry with its author above it, and its format.
 
@@ -1273,7 +1316,7 @@ def local_entry(entry: dict[str, Any], settings: Settings, file_result: dict[str
     tags = [tag for tag in entry.get("tags") or [] if tag not in settings.mirror_tags]
     common = {"Tags": tags, "Note": bool(entry.get("note"))}
     if file_result:
-        return {**file_result, "Contents": signature(entry), **common}
+        return {**file_result, "Contents": signed_comment(entry), **common}
     text, entry_format = signed_text(entry)
     return {
         "Type": EntryType.NOTE,
@@ -1284,10 +1327,12 @@ def local_entry(entry: dict[str, Any], settings: Settings, file_result: dict[str
     }
 
 
-def status_entry(before: int | None, remote: dict[str, Any]) -> dict[str, Any] | None:
+def status_entry(record: Record, remote: dict[str, Any]) -> dict[str, Any] | None:
     """Return the entry that closes or reopens the local incident when the remote one just was; None otherwise."""
-    now = remote.get("status")
+    before, now = record.status, remote.get("status")
     if now == IncidentStatus.DONE and before != IncidentStatus.DONE:
+        if record.local_status == IncidentStatus.DONE:
+            return None
         contents = {
             "dbotIncidentClose": True,
             "closeReason": remote.get("closeReason") or "Other",
@@ -1313,7 +1358,7 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
     except RemoteError as error:
         if error.kind not in (NOT_FOUND, REJECTED):
             raise
-        report_unreadable(settings, incident_id, error)
+        report_unreadable(settings, incident_id, error, remembered=bool(remote_args.last_update))
         return
     tagged = all_tagged_entries(client, settings, str(remote.get("investigationId") or ""))
     moves = memory.entries_move
@@ -1328,7 +1373,7 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
         if arrived:
             entries.append(arrived)
             delivered.append(str(entry["id"]))
-    transition = status_entry(record.status, remote) if settings.close_in else None
+    transition = status_entry(record, remote) if settings.close_in else None
     if transition:
         # The server takes entries only into an active incident: it is reopened before they come, and closed behind them.
         entries.insert(len(entries) if remote.get("status") == IncidentStatus.DONE else 0, transition)
@@ -1351,19 +1396,27 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
             baseline_ms=record.baseline_ms,
             known_entries=before.known_entries.union(delivered),
             due_ms=0,
+            misses=0,
         )
-        return Memory({**now.records, incident_id: after}, moves)
+        return replace(now, records={**now.records, incident_id: after}, entries_move=moves)
 
     # Last, so that a run that fails before it brings all of it again.
     change_memory(remember)
 
 
-def report_unreadable(settings: Settings, incident_id: str, error: RemoteError) -> None:
+def report_unreadable(settings: Settings, incident_id: str, error: RemoteError, remembered: bool) -> None:
     """Tell the server that an incident cannot be read, in the field that a mapper can show, and try again later."""
     demisto.info(f"{BRAND}: get-remote-data: incident {incident_id}: {error}")
     fields = {"dbotMirrorId": incident_id, "dbotMirrorInstance": settings.instance, "in_mirror_error": str(error)}
     return_results(GetRemoteDataResponse({"id": incident_id, **fields}, []))
-    change_record(incident_id, lambda record: replace(record, modified="", due_ms=local_now_ms() + HOUR_MS))
+    if remembered:
+        change_record(incident_id, missed)
+
+
+def missed(record: Record) -> Record:
+    """Return the record of an incident that could not be read: it is tried again, after longer and longer pauses."""
+    pause_ms = HOUR_MS * 2 ** min(record.misses, MOST_MISSES)
+    return replace(record, modified="", due_ms=local_now_ms() + pause_ms, misses=record.misses + 1)
 
 
 def arriving_entry(client: Client, settings: Settings, entry: dict[str, Any]) -> dict[str, Any] | None:
@@ -1532,7 +1585,7 @@ def outgoing(entry: dict[str, Any]) -> Outgoing:
             REJECTED, f"The file of the local entry {entry_id} is no longer on this server: remove the entry's tag."
         )
     name = safe_file_name(local.get("name") or entry.get("file"))
-    return Outgoing(entry_id, note, text=signature(entry), name=name, path=path)
+    return Outgoing(entry_id, note, text=signed_comment(entry), name=name, path=path)
 
 
 def stands_there(item: Outgoing, remote_entry: dict[str, Any]) -> bool:
@@ -1586,7 +1639,8 @@ def update_remote_system_command(client: Client, settings: Settings, args: dict[
     record = read_memory().records.get(incident_id, Record())
     closed_here = update.inc_status == IncidentStatus.DONE
     closing = settings.close_out and closed_here and record.local_status != IncidentStatus.DONE
-    reopening = settings.close_out and not closed_here and record.local_status == IncidentStatus.DONE
+    open_here = update.inc_status in (IncidentStatus.PENDING, IncidentStatus.ACTIVE)
+    reopening = settings.close_out and open_here and record.local_status == IncidentStatus.DONE
     # What belongs to a closing goes with it, or not at all.
     fields = {key: value for key, value in delta.items() if not closed_here or key not in ("closeReason", "closeNotes")}
     wanted = outgoing_entries(update.entries, settings, record)
@@ -1617,20 +1671,31 @@ def update_remote_system_command(client: Client, settings: Settings, args: dict[
 def create_remote(client: Client, settings: Settings, data: dict[str, Any]) -> str:
     """Create the remote incident for a local one and return its id, or that of the one which an earlier try has created.
 
-    The answer of that try may have been lost. So a created incident says where it came from, and is looked for first.
+    The answer of that try may have been lost, so a created incident says where it came from. It is looked for by the local id;
+    without one, which a mapper may leave out, by its data, and only after a try whose end is not known: two local incidents
+    may look alike.
     """
-    origin = f"{data.get('id') or digest_of(data)}@{host_of(str(demisto.demistoUrls().get('server'))) or settings.instance}"
-    found, _ = client.search(f"dbotMirrorId:{quoted(origin)}", size=2)
-    created = next((incident for incident in found if incident.get("dbotMirrorId") == origin), None)
+    local_id = str(data.get("id") or "")
+    origin = f"{local_id or digest_of(data)}@{host_of(str(demisto.demistoUrls().get('server'))) or settings.instance}"
+    memory = read_memory()
+    created = None
+    if local_id or origin in memory.creating:
+        found, _ = client.search(f"dbotMirrorId:{quoted(origin)}", size=SEARCH_PAGE)
+        ours = [incident for incident in found if incident.get("dbotMirrorId") == origin]
+        created = next((incident for incident in ours if local_id or str(incident["id"]) not in memory.records), None)
     if created is None:
-        created = client.create(new_remote_incident(data, custom_field_names(client.incident_fields()), origin))
+        change_memory(lambda memory: replace(memory, creating=memory.creating | {origin}))
+        try:
+            created = client.create(new_remote_incident(data, custom_field_names(client.incident_fields()), origin))
+        except RemoteError as error:
+            if error.kind == REJECTED:
+                change_memory(lambda memory: replace(memory, creating=memory.creating - {origin}))
+            raise
     incident_id = str(created["id"])
     log(settings, f"update-remote-system: incident {incident_id}: created.")
-    change_record(
-        incident_id,
-        lambda record: replace(
-            record, modified=str(created.get("modified") or ""), status=created.get("status"), baseline_ms=0, ours=True
-        ),
+    record = Record(modified=str(created.get("modified") or ""), status=created.get("status"), baseline_ms=0, ours=True)
+    change_memory(
+        lambda memory: replace(memory, records={**memory.records, incident_id: record}, creating=memory.creating - {origin})
     )
     return incident_id
 
@@ -1696,8 +1761,11 @@ def send_entries(client: Client, settings: Settings, incident_id: str, entries: 
             written = send_entry(client, investigation_id, outgoing(entry), there)
         except RemoteError as error:
             failures.append(error)
-            if error.kind != REJECTED:
+            first_try = str(entry["id"]) not in record.attempted
+            if error.kind == CLOSED or (error.kind in (BUSY, UNREACHABLE) and first_try):
+                # It may pass, and then the entries arrive in their order. One that fails again is passed over.
                 break
+            ensure_remote_is_well(client, error)
             continue
         remember_sent(incident_id, str(entry["id"]), written)
     log(settings, f"update-remote-system: incident {incident_id}: {len(entries) - len(failures)} entries.")
@@ -1728,10 +1796,13 @@ def close_remote(client: Client, settings: Settings, incident_id: str, local: di
             str(local.get("closeReason") or "Other"),
             str(local.get("closeNotes") or "Closed in the mirrored incident."),
         )
-        # XSOAR REST API: the answer may come before the incident is closed.
-        shown = "closed" if client.load(incident_id).get("status") == IncidentStatus.DONE else "being closed"
-        log(settings, f"update-remote-system: incident {incident_id}: {shown}.")
-    change_record(incident_id, lambda record: replace(record, status=IncidentStatus.DONE))
+        remote = client.load(incident_id)
+    if remote.get("status") == IncidentStatus.DONE:
+        log(settings, f"update-remote-system: incident {incident_id}: closed.")
+        change_record(incident_id, lambda record: replace(record, status=IncidentStatus.DONE))
+    else:
+        # XSOAR REST API: the answer may come before the incident is closed. Until it shows, it is open to us.
+        log(settings, f"update-remote-system: incident {incident_id}: being closed.")
 
 
 def reopen_remote(client: Client, settings: Settings, incident_id: str) -> None:
