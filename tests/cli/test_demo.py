@@ -32,7 +32,12 @@ def test_the_demo() -> None:
 
 def test_keeping_it_running() -> None:
     """Given --keep; When Ctrl-C is pressed at the end; Then it said how to look around, and ends in order."""
-    process = subprocess.Popen(command("--keep", "--incidents", "6"), cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    # A shell that runs tests in the background has Ctrl-C ignored, and a child would inherit that.
+    listening = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from local_xsoar.cli.demo import main; "
+    )
+    code = f"{listening}sys.exit(main(['--keep', '--incidents', '6']))"
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     lines = []
     for line in process.stdout:

@@ -134,6 +134,11 @@ class Mirror:
         assert created is not None
         return str(created["id"])
 
+    def local_id(self, remote_id: str) -> str:
+        """Return the id of the one local incident that mirrors a remote one."""
+        (found,), _ = self.here.search({"query": f'dbotMirrorId:"{remote_id}"', "size": 9})
+        return str(found["id"])
+
     def mirrored_ids(self) -> list[str]:
         """Return the remote ids of all incidents of the local tenant, each as often as it is there."""
         found, total = self.here.search({"query": "", "size": 1000, "sort": [{"field": "id", "asc": True}]})

@@ -25,7 +25,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
     started: list[subprocess.Popen[str]] = []
 
     def run(*arguments: str) -> tuple[subprocess.Popen[str], str]:
-        command = [sys.executable, "-c", "import sys; from local_xsoar.cli.serve import main; sys.exit(main(sys.argv[1:]))"]
+        # A shell that runs tests in the background has Ctrl-C ignored, and a child would inherit that.
+        listening = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)"
+        command = [sys.executable, "-c", f"{listening}; from local_xsoar.cli.serve import main; sys.exit(main(sys.argv[1:]))"]
         process = subprocess.Popen(
             [*command, "--folder", str(tmp_path / "data"), *arguments],
             cwd=ROOT,
