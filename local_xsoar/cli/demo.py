@@ -5,13 +5,15 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from starlette.requests import Request
+from starlette.responses import Response
 
 from local_xsoar.cli.arguments import OneSentenceParser
 from local_xsoar.comparison import Finding, compare_incidents
@@ -30,12 +32,24 @@ class DemoError(Exception):
     """Something in the demo did not go as it must; the message is one sentence."""
 
 
+@dataclass
+class Line:
+    """The line to the customer: `meanwhile` happens before a request arrives, and an answer it gives is the customer's."""
+
+    meanwhile: Callable[[Request], Response | None] | None = None
+
+    async def __call__(self, request: Request) -> Response | None:
+        """Let a request pass, or answer it."""
+        return self.meanwhile(request) if self.meanwhile else None
+
+
 @dataclass(frozen=True)
 class Stage:
-    """The two tenants, where they answer, and the host that runs the pack at headquarters."""
+    """The two tenants, where they answer, the line to the customer, and the host that runs the pack at headquarters."""
 
     headquarters: Tenant
     customer: Tenant
+    line: Line
     headquarters_url: str
     customer_url: str
     host: Host
@@ -87,10 +101,11 @@ def stage(console: Console) -> Iterator[Stage]:
         exits.callback(headquarters.close)
         customer = Tenant(TenantSettings("customer", folder / "customer", version="6.12.0", api_key=secrets.token_hex(16)))
         exits.callback(customer.close)
+        line = Line()
         headquarters_url = exits.enter_context(serving(headquarters))
-        customer_url = exits.enter_context(serving(customer))
+        customer_url = exits.enter_context(serving(customer, hook=line))
         host = exits.enter_context(Host(headquarters, folder / "host"))
-        yield Stage(headquarters, customer, headquarters_url, customer_url, host, console)
+        yield Stage(headquarters, customer, line, headquarters_url, customer_url, host, console)
 
 
 def run(set_up: Stage, incidents: int, keep: bool) -> int:
@@ -107,6 +122,8 @@ def run(set_up: Stage, incidents: int, keep: bool) -> int:
     customer_works(set_up, remote_ids)
     headquarters_works(set_up, remote_ids)
     mirror(set_up, "The next rounds carry the work of both sides across")
+    conflict(set_up, remote_ids[5])
+    outage(set_up, remote_ids[1])
     close_and_reopen(set_up, remote_ids)
 
     findings = {remote_id: compare(set_up, remote_id) for remote_id in remote_ids}
@@ -204,6 +221,39 @@ def headquarters_works(set_up: Stage, remote_ids: list[str]) -> None:
     set_up.say(
         "The analysts at headquarters changed fields, wrote a chat that looks like a command and a note, and added a file."
     )
+
+
+def conflict(set_up: Stage, remote_id: str) -> None:
+    """Let the customer change an incident at the very moment when a change of headquarters is being written into it."""
+    local_id, rivals = set_up.local_id(remote_id), ["carla"]
+
+    def be_faster(request: Request) -> None:
+        if rivals and request.method == "POST" and request.url.path.endswith("/incident"):
+            set_up.customer.change_incident(remote_id, {"details": "Changed at the same moment."}, user=rivals.pop())
+
+    set_up.headquarters.change_incident(local_id, {"CustomFields": {"ticket": "HQ-1043"}}, user="hanna")
+    set_up.line.meanwhile = be_faster
+    set_up.say(f"\nHeadquarters and the customer change incident {remote_id} at the same moment.")
+    mirror(set_up, "The write is refused, tried again on what is there now, and both changes survive")
+    set_up.line.meanwhile = None
+    if rivals:
+        raise DemoError("The customer's change did not meet that of headquarters.")
+
+
+def outage(set_up: Stage, remote_id: str) -> None:
+    """Let the customer's server be away for two rounds while both sides work."""
+    local_id = set_up.local_id(remote_id)
+    set_up.customer.add_entry(remote_id, contents="Written during the outage.", user="carl", category="chat", tags=[IN_TAG])
+    set_up.headquarters.add_entry(local_id, contents="Are you there?", user="hugo", category="chat", tags=[OUT_TAG])
+    set_up.say("\nThe customer's server is under maintenance:")
+    set_up.line.meanwhile = lambda _request: Response("<html>Under maintenance</html>", status_code=503, media_type="text/html")
+    for number in (1, 2):
+        errors = set_up.host.mirror(INSTANCE).errors
+        if not errors:
+            raise DemoError("A round with an unreachable remote did not say so.")
+        set_up.say(f"  round {number}: {errors[0]}")
+    set_up.line.meanwhile = None
+    mirror(set_up, "It is back, and what was written meanwhile crosses once")
 
 
 def close_and_reopen(set_up: Stage, remote_ids: list[str]) -> None:

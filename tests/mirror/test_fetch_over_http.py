@@ -79,6 +79,19 @@ def test_an_incident_that_is_indexed_late(remote: Mirror) -> None:
     assert remote.mirrored_ids() == sorted([newest, late], key=int)
 
 
+def test_an_incident_that_comes_to_match_the_query(remote: Mirror) -> None:
+    """Given an incident that does not match and a newer one that does; When that changes soon; Then it comes."""
+    remote.configure(query="severity:4")
+    later = remote.remote_incident(severity=1)
+    newer = remote.remote_incident(severity=4)
+    assert len(remote.fetch_all()) == 1
+    remote.there.change_incident(later, {"severity": 4})
+
+    remote.fetch_all()
+
+    assert remote.mirrored_ids() == [later, newer]
+
+
 def test_a_look_back_that_is_enlarged(remote: Mirror) -> None:
     """Given incidents fetched with a short look-back; When it is enlarged; Then none comes a second time."""
     remote.configure(look_back="0")
@@ -174,6 +187,7 @@ def test_a_remote_that_recovers_within_a_call(remote: Mirror) -> None:
 def test_attachments(remote: Mirror) -> None:
     """Given attachments of one name, an empty one and one with a path for a name; When fetching; Then all come whole."""
     contents = [("report.txt", b"first"), ("report.txt", b"second"), ("../../etc/passwd", b"third"), ("empty.bin", b"")]
+    contents += [(f"more {number}.txt", b"more") for number in range(10)]
     remote.there.create_incident({"name": "with files"}, attachments=contents)
 
     local_id = remote.fetched_once()
@@ -181,7 +195,8 @@ def test_attachments(remote: Mirror) -> None:
     files = [entry for entry in remote.here.entries(local_id) if entry.get("file")]
     stored = sorted(remote.here.entry_file(entry["id"])[1].read_bytes() for entry in files)
     assert stored == sorted(content for _, content in contents)
-    assert sorted(entry["file"] for entry in files) == ["empty.bin", "passwd", "report.txt", "report.txt"]
+    more = [f"more {number}.txt" for number in range(10)]
+    assert sorted(entry["file"] for entry in files) == ["empty.bin", *more, "passwd", "report.txt", "report.txt"]
 
 
 def test_an_attachment_that_cannot_be_had(remote: Mirror) -> None:

@@ -1377,7 +1377,8 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
     if transition:
         # The server takes entries only into an active incident: it is reopened before they come, and closed behind them.
         entries.insert(len(entries) if remote.get("status") == IncidentStatus.DONE else 0, transition)
-    changed = str(remote.get("modified") or "") != record.modified
+    # An incident that does not say when it changed may have changed.
+    changed = not remote.get("modified") or str(remote["modified"]) != record.modified
     mirrored = mirrored_fields(remote, settings) if changed else {"id": incident_id}
     log(settings, f"get-remote-data: incident {incident_id}: {'fields, ' if changed else ''}{len(entries)} entries.")
     return_results(GetRemoteDataResponse(mirrored, entries))

@@ -2996,6 +2996,42 @@ def test_an_incident_that_stays_gone_is_forgotten(server: Server, remote: Remote
     assert set(json.loads(json.loads(server.context)["incidents"])) == {"9"}
 
 
+def test_an_incident_without_a_time_of_change_is_brought_each_time(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: a remote incident that does not say when it changed.
+    When: it is pulled, changed and pulled again.
+    Then: its fields come in both times.
+    """
+    remote.incidents[mirrored]["modified"] = None
+    remote.incidents[mirrored]["details"] = "one"
+    assert server.pull(mirrored)[0]["details"] == "one"
+    remote.incidents[mirrored]["details"] = "two"
+    assert server.pull(mirrored)[0]["details"] == "two"
+
+
+def test_what_is_remembered_stays_bounded() -> None:
+    """
+    Given: records of an open incident, of one that was closed long ago and of one closed yesterday, and very many of others.
+    When: they are pruned.
+    Then: the one closed long ago is forgotten, and of too many the oldest closed ones; open ones are kept.
+    """
+    now_ms = script.parse_ms(NOW, 0)
+    old, recent = "2025-01-01T00:00:00Z", "2026-02-28T00:00:00Z"
+    records = {
+        "open": script.Record(modified=old, status=1),
+        "closed": script.Record(modified=old, status=2),
+        "yesterday": script.Record(modified=recent, status=2),
+    }
+
+    assert set(script.pruned(records, now_ms)) == {"open", "yesterday"}
+
+    many = {str(number): script.Record(modified=NOW, status=1) for number in range(script.KEPT_RECORDS - 1)}
+    kept = script.pruned({**records, **many}, now_ms)
+    assert len(kept) == script.KEPT_RECORDS
+    assert "open" in kept
+    assert "yesterday" not in kept
+
+
 def test_an_id_goes_into_the_address_whole(server: Server, remote: Remote) -> None:
     """
     Given: an ID with characters that mean something in an address.
