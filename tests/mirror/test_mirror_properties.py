@@ -35,7 +35,7 @@ FAULTS: dict[str, Callable[[], Response]] = {
     "dropped": LostAnswer,
 }
 # A worker that dies between its last write into the context and its end has told the server nothing, and remembers that it
-# did: nobody can tell that from an ordinary end, so it is left out here. See docs/decisions.md.
+# did: nobody can tell that from an ordinary end, so it is left out here. See docs/exactness.md.
 KILLED_AT = (
     "start",
     "getIntegrationContextVersioned",
