@@ -1011,11 +1011,13 @@ class Memory:
     records: what is known of each mirrored incident, by remote id.
     entries_move: whether a new entry moves its incident's `modified` in the remote; None: not known yet.
     creating: the origins of incidents that were about to be created; the remote may have them all the same.
+    custom_fields: the CLI names of the remote's custom fields, when they were read last.
     """
 
     records: dict[str, Record] = field(default_factory=dict)
     entries_move: bool | None = None
     creating: frozenset[str] = frozenset()
+    custom_fields: frozenset[str] = frozenset()
 
 
 def pack_record(record: Record) -> dict[str, Any]:
@@ -1066,11 +1068,12 @@ def read_memory() -> Memory:
 
 def unpack_memory(context: dict[str, Any]) -> Memory:
     """Return what the mirror remembers from the integration context; what is damaged or missing there is as if it were new."""
-    packed, creating = read_json(context.get("incidents"), dict), read_json(context.get("creating"), list)
+    packed = read_json(context.get("incidents"), dict)
     return Memory(
         records={key: unpack_record(value) for key, value in packed.items()},
         entries_move={"true": True, "false": False}.get(str(context.get("entries_move"))),
-        creating=frozenset(str(origin) for origin in creating),
+        creating=frozenset(map(str, read_json(context.get("creating"), list))),
+        custom_fields=frozenset(map(str, read_json(context.get("custom_fields"), list))),
     )
 
 
@@ -1090,6 +1093,7 @@ def pack_memory(memory: Memory) -> dict[str, str]:
         "incidents": json.dumps(records, separators=(",", ":")),
         "entries_move": "" if memory.entries_move is None else str(memory.entries_move).lower(),
         "creating": json.dumps(sorted(memory.creating)),
+        "custom_fields": json.dumps(sorted(memory.custom_fields)),
     }
 
 
@@ -1473,15 +1477,13 @@ def is_timer(value: Any) -> bool:
     return isinstance(value, dict) and {"runStatus", "accumulatedPause"} <= set(value)
 
 
-def split_delta(
-    delta: dict[str, Any], remote: dict[str, Any], custom_names: Callable[[], set[str]]
-) -> tuple[dict, dict, list[str]]:
+def split_delta(delta: dict[str, Any], remote: dict[str, Any], is_custom: Callable[[str], bool]) -> tuple[dict, dict, list[str]]:
     """Return the changes that go to the top of an incident, those to its custom fields, and the keys that do not go.
 
     Args:
         delta: the local changes, in remote names; it may hold `CustomFields` itself.
         remote: the remote incident: a key that it has at the top, or among its custom fields, goes there.
-        custom_names: gives the names of all custom fields of the remote; asked only for a key that the incident lacks.
+        is_custom: tells whether the remote has a custom field of that name; asked only for a key that the incident lacks.
     """
     flat = {key: value for key, value in delta.items() if key != "CustomFields"}
     nested = delta.get("CustomFields") or {}
@@ -1498,7 +1500,7 @@ def split_delta(
             dropped.append(key)
         elif key in remote:
             top[key] = value
-        elif key in custom_names():
+        elif is_custom(key):
             custom[key] = value
         else:
             dropped.append(key)
@@ -1518,24 +1520,31 @@ def apply_delta(remote: dict[str, Any], top: dict[str, Any], custom: dict[str, A
     return changed
 
 
+def known_custom_fields(client: Client) -> Callable[[str], bool]:
+    """Return what tells whether the remote has a custom field: the names kept, read anew once when one is not among them."""
+    names, is_fresh = set(read_memory().custom_fields), False
+
+    def is_custom(key: str) -> bool:
+        nonlocal names, is_fresh
+        if key not in names and not is_fresh:
+            names, is_fresh = custom_field_names(client.incident_fields()), True
+            change_memory(lambda memory: replace(memory, custom_fields=frozenset(names)))
+        return key in names
+
+    return is_custom
+
+
 def save_delta(
-    client: Client, incident_id: str, delta: dict[str, Any], pause: Callable[[float], None]
+    client: Client, incident_id: str, delta: dict[str, Any], is_custom: Callable[[str], bool], pause: Callable[[float], None]
 ) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
     """Write local changes into the remote incident and keep everything else of it.
 
     Returns:
         The incident as it was loaded, as it is now, and the keys of the delta that did not go.
     """
-    names: list[set[str]] = []
-
-    def custom_names() -> set[str]:
-        if not names:
-            names.append(custom_field_names(client.incident_fields()))
-        return names[0]
-
     for seconds in (*SAVE_PAUSES, None):
         loaded = client.load(incident_id)
-        top, custom, dropped = split_delta(delta, loaded, custom_names)
+        top, custom, dropped = split_delta(delta, loaded, is_custom)
         changed = apply_delta(loaded, top, custom)
         if changed == loaded:
             return loaded, loaded, dropped
@@ -1726,7 +1735,7 @@ def new_remote_incident(data: dict[str, Any], custom_names: set[str], origin: st
 
 def send_fields(client: Client, settings: Settings, incident_id: str, delta: dict[str, Any]) -> None:
     """Write local changes into the remote incident and remember what it looks like now."""
-    loaded, saved, dropped = save_delta(client, incident_id, delta, time.sleep)
+    loaded, saved, dropped = save_delta(client, incident_id, delta, known_custom_fields(client), time.sleep)
     log(settings, f"update-remote-system: incident {incident_id}: {len(delta) - len(dropped)} fields.")
     if dropped:
         keys = ", ".join(dropped)

@@ -3217,6 +3217,26 @@ def test_the_schema_of_the_remote_is_read_only_for_fields_the_incident_lacks(
     assert remote.incidents[mirrored]["CustomFields"].items() >= {"customerticket": "T-1", "mailfrom": "eve@example.com"}.items()
 
 
+def test_the_schema_of_the_remote_is_kept_and_read_anew_for_an_unknown_field(
+    server: Server, remote: Remote, mirrored: str
+) -> None:
+    """
+    Given: a schema that was read once, and a custom field that the remote gets later.
+    When: fields of the kept schema are sent for an incident that lacks them, then the later one.
+    Then: only the later one costs a second reading, and it arrives.
+    """
+    pushed(server, mirrored, delta={"customerticket": "T-1"})
+    pushed(server, mirrored, delta={"mailfrom": "eve@example.com"})
+    assert len(remote.asked("GET /incidentfields")) == 1
+    added = {**remote.incident_fields[-1], "id": "incident_later", "cliName": "later", "system": False, "group": 0}
+    remote.incident_fields = [*remote.incident_fields, added]
+
+    pushed(server, mirrored, delta={"later": "x"})
+
+    assert len(remote.asked("GET /incidentfields")) == 2
+    assert remote.incidents[mirrored]["CustomFields"]["later"] == "x"
+
+
 SERVER_OWNED = {
     "id": "99",
     "version": -1,
