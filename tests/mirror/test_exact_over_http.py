@@ -75,7 +75,7 @@ def test_which_kind_of_remote_it_is_is_learned(site: Site) -> None:
         quiet_calls[moves] = len(made.interference.paths)
         site = Site(site.folder / "second", site.exits, site.workers)
 
-    assert quiet_calls[True] <= 3
+    assert quiet_calls[True] == 4  # One search, and three War Rooms in case it was a coincidence.
     assert 20 <= quiet_calls[False] <= 25
 
 

@@ -43,7 +43,8 @@ RETRY_AFTER_LIMIT = 10.0  # Seconds. A remote that asks for a longer pause is le
 SAVE_PAUSES = (0.2, 0.4, 0.8, 1.6)  # Seconds before the next try of a save that met another's change.
 CONTEXT_TRIES = 5
 SWEEP = 20  # Incidents a round looks into, where a new entry does not show in its incident. It bounds the calls of a round.
-SWEEP_TRUSTED = 2  # The same where it does show, as far as is known.
+SWEEP_TRUSTED = 3  # The same where it does show, as far as is known.
+MOVED_WITHIN_MS = 100  # An incident that changed so soon after its newest entry is taken to have changed with it.
 HOUR_MS = 3_600_000  # After this an incident that cannot be read is tried again; then after twice as long, and so on.
 MOST_MISSES = 10  # After so many tries, in six weeks, it is forgotten.
 KEPT_CLOSED_MS = 30 * 24 * HOUR_MS  # A closed incident that has not changed for so long is forgotten.
@@ -64,6 +65,8 @@ SERVER_OWNED_FIELDS = frozenset(
     "retained roles labels runStatus sla sortValues sourceBrand sourceInstance status allRead allReadWrite todoTaskIds "
     "in_mirror_error out_mirror_error".lower().split()
 )
+# What a delta holds when the status was changed here.
+STATUS_KEYS = frozenset({"status", "closed", "closingUserId", "runStatus", "closeReason", "closeNotes"})
 SERVER_OWNED_PREFIXES = ("dbot", "xsoar", "haintegration", "haoriginal")
 
 # What a remote error means, as far as the code must know it. The message tells a person.
@@ -912,12 +915,13 @@ def fetch_incidents_command(client: Client, settings: Settings) -> None:
             status=None if closed else remote.get("status"),
             baseline_ms=baseline_ms,
             known_entries=frozenset(entry_ids),
-            due_ms=1 if settings.history or closed else 0,
+            # What changes there before this record is kept would be listed too early, and not again.
+            due_ms=1,
         )
     delivered = {str(remote["id"]): parse_ms(remote.get("created"), bookmark.time_ms) for remote in new}
     log(settings, f"fetch-incidents: {len(new)} new incidents: {', '.join(delivered) or 'none'}.")
     if settings.direction and records:
-        change_records(lambda known: pruned({**known, **records}, local_now_ms()))
+        change_records(lambda known: {**known, **records})
     demisto.setLastRun(bookmark.advance(delivered, settings.look_back_ms).to_run())
     demisto.incidents(incidents)
 
@@ -989,7 +993,8 @@ class Record:
     attempted: local entries that were about to be sent; the remote may have them all the same.
     due_ms: from when on (local clock) the server is told of the incident until a get-remote-data succeeds; 0: it is not due.
     ours: the incident was created there by this instance.
-    misses: how often in a row the incident could not be read.
+    misses: how often in a row something of the incident could not be read.
+    announced: `local_status` is what the server was asked to make of the local incident, and may not be done yet.
     """
 
     modified: str = ""
@@ -1002,6 +1007,7 @@ class Record:
     due_ms: int = 0
     ours: bool = False
     misses: int = 0
+    announced: bool = False
 
 
 @dataclass(frozen=True)
@@ -1010,13 +1016,14 @@ class Memory:
 
     records: what is known of each mirrored incident, by remote id.
     entries_move: whether a new entry moves its incident's `modified` in the remote; None: not known yet.
-    creating: the origins of incidents that were about to be created; the remote may have them all the same.
+    creating: the incidents that are being created there, by origin: their remote id, empty while it is not known. The server
+        learns the id only when all of the update went well, and until then asks for the creation again.
     custom_fields: the CLI names of the remote's custom fields, when they were read last.
     """
 
     records: dict[str, Record] = field(default_factory=dict)
     entries_move: bool | None = None
-    creating: frozenset[str] = frozenset()
+    creating: dict[str, str] = field(default_factory=dict)
     custom_fields: frozenset[str] = frozenset()
 
 
@@ -1033,6 +1040,7 @@ def pack_record(record: Record) -> dict[str, Any]:
         "d": record.due_ms,
         "c": int(record.ours),
         "n": record.misses,
+        "w": int(record.announced),
     }
     return {key: value for key, value in packed.items() if value or (key in "slb" and value is not None)}
 
@@ -1058,21 +1066,23 @@ def unpack_record(packed: Any) -> Record:
         due_ms=number("d") or 0,
         ours=bool(values.get("c")),
         misses=number("n") or 0,
+        announced=bool(values.get("w")),
     )
 
 
 def read_memory() -> Memory:
     """Return what the mirror remembers."""
-    return unpack_memory(get_integration_context() or {})
+    return unpack_memory(get_integration_context())
 
 
-def unpack_memory(context: dict[str, Any]) -> Memory:
+def unpack_memory(context: Any) -> Memory:
     """Return what the mirror remembers from the integration context; what is damaged or missing there is as if it were new."""
+    context = context if isinstance(context, dict) else {}
     packed = read_json(context.get("incidents"), dict)
     return Memory(
         records={key: unpack_record(value) for key, value in packed.items()},
         entries_move={"true": True, "false": False}.get(str(context.get("entries_move"))),
-        creating=frozenset(map(str, read_json(context.get("creating"), list))),
+        creating={key: str(value) for key, value in read_json(context.get("creating"), dict).items()},
         custom_fields=frozenset(map(str, read_json(context.get("custom_fields"), list))),
     )
 
@@ -1092,7 +1102,7 @@ def pack_memory(memory: Memory) -> dict[str, str]:
     return {
         "incidents": json.dumps(records, separators=(",", ":")),
         "entries_move": "" if memory.entries_move is None else str(memory.entries_move).lower(),
-        "creating": json.dumps(sorted(memory.creating)),
+        "creating": json.dumps(memory.creating),
         "custom_fields": json.dumps(sorted(memory.custom_fields)),
     }
 
@@ -1105,12 +1115,13 @@ def change_memory(change: Callable[[Memory], Memory]) -> None:
     """
     for _ in range(CONTEXT_TRIES):
         context, version = get_integration_context_with_version()
-        before = unpack_memory(context or {})
+        context = context if isinstance(context, dict) else {}
+        before = unpack_memory(context)
         after = change(before)
         if after == before:
             return
         try:
-            set_integration_context({**(context or {}), **pack_memory(after)}, version=version)
+            set_integration_context({**context, **pack_memory(after)}, version=version)
             return
         except ValueError:  # The platform's word for: the version is old.
             continue
@@ -1128,7 +1139,12 @@ def pruned(records: dict[str, Record], now_ms: int) -> dict[str, Record]:
         key: record
         for key, record in records.items()
         if record.misses < MOST_MISSES
-        and (record.status != IncidentStatus.DONE or parse_ms(record.modified, now_ms) > now_ms - KEPT_CLOSED_MS)
+        and (
+            # One that was reopened here would be shut again, were it forgotten that the remote is closed.
+            record.status != IncidentStatus.DONE
+            or record.local_status in (IncidentStatus.PENDING, IncidentStatus.ACTIVE)
+            or parse_ms(record.modified, now_ms) > now_ms - KEPT_CLOSED_MS
+        )
     }
     oldest_first = sorted(recent, key=lambda key: (recent[key].status != IncidentStatus.DONE, parse_ms(recent[key].modified, 0)))
     return {key: recent[key] for key in oldest_first[-KEPT_RECORDS:]} if len(recent) > KEPT_RECORDS else recent
@@ -1182,11 +1198,16 @@ def get_modified_remote_data_command(client: Client, settings: Settings, args: d
     changed = modified_since(client, bookmark)
     memory = read_memory()
     ids = list(dict.fromkeys([*(incident_id for incident_id, _ in changed.values()), *due_ids(memory.records, local_now_ms())]))
-    quiet_ids = [key for key in memory.records if key not in ids]
+    quiet_ids = [key for key, record in memory.records.items() if not record.due_ms and key not in ids]
     silent_ids, swept = sweep(client, settings, memory, quiet_ids, str(last_mirror_run.get("swept") or ""))
     ids += silent_ids
     listed_ids = frozenset(ids)
-    change_records(lambda known: {key: replace(item, due_ms=1) if key in listed_ids else item for key, item in known.items()})
+
+    def remember(known: dict[str, Record]) -> dict[str, Record]:
+        listed = {key: replace(record, due_ms=1) if key in listed_ids else record for key, record in known.items()}
+        return pruned(listed, local_now_ms())
+
+    change_records(remember)
     delivered = {key: moment for key, (_, moment) in changed.items()}
     set_last_mirror_run({**bookmark.advance(delivered, MODIFIED_OVERLAP_MS).to_run(), "swept": swept})
     log(settings, f"get-modified-remote-data: {len(ids)} incidents: {', '.join(ids) or 'none'}.")
@@ -1211,15 +1232,15 @@ def sweep(client: Client, settings: Settings, memory: Memory, candidates: list[s
     behind = [key for key in turn if entry_number(key) > entry_number(swept_last)]
     found: list[str] = []
     for incident_id in (behind + turn)[: min(len(turn), SWEEP_TRUSTED if memory.entries_move else SWEEP)]:
+        swept_last = incident_id  # Also past one that cannot be read: it must not hold up the others.
         try:
             # XSOAR REST API: an investigation has the id of its incident.
             entries = all_tagged_entries(client, settings, incident_id)
         except RemoteError as error:
-            if error.kind in (NOT_FOUND, REJECTED):
-                swept_last = incident_id
-                continue
-            break
-        swept_last = incident_id
+            log(settings, f"get-modified-remote-data: the War Room of incident {incident_id} cannot be read: {error.kind}.")
+            if error.kind in (RATE_LIMIT, UNREACHABLE):
+                break
+            continue
         if incoming_entries(entries, settings, memory.records[incident_id]):
             found.append(incident_id)
     return found, swept_last
@@ -1311,7 +1332,7 @@ def signed_text(entry: dict[str, Any]) -> tuple[str, str]:
             return f"<p><b>{escaped}:</b></p>\n{contents}", EntryFormat.HTML
     else:
         contents = json.dumps(contents, indent=2, ensure_ascii=False)
-    fence = "`" * max(3, *(len(ticks) + 1 for ticks in re.findall("`+", contents)), 3)
+    fence = "`" * max([3, *(len(ticks) + 1 for ticks in re.findall("`+", contents))])
     return f"{markdown_line}\n\n{fence}\n{contents}\n{fence}", EntryFormat.MARKDOWN
 
 
@@ -1372,7 +1393,8 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
             # An entry may have come between the two calls. Only one that is newer than the incident is now proves it.
             moves = entries_move_modified(client.load(incident_id), tagged, memory.entries_move)
     entries, delivered = [], []
-    for entry in incoming_entries(tagged, settings, record):
+    arriving = incoming_entries(tagged, settings, record)
+    for entry in arriving:
         arrived = arriving_entry(client, settings, entry)
         if arrived:
             entries.append(arrived)
@@ -1392,16 +1414,18 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
 
     def remember(now: Memory) -> Memory:
         before = now.records.get(incident_id, record)
+        due_ms, misses = when_due(before, is_whole=len(delivered) == len(arriving))
         after = replace(
             before,
             modified=str(remote.get("modified") or ""),
             status=remote.get("status"),
             # What the server is about to do here is no change to tell the remote of.
             local_status=remote.get("status") if transition else before.local_status,
+            announced=before.announced or transition is not None,
             baseline_ms=record.baseline_ms,
             known_entries=before.known_entries.union(delivered),
-            due_ms=0,
-            misses=0,
+            due_ms=due_ms,
+            misses=misses,
         )
         return replace(now, records={**now.records, incident_id: after}, entries_move=moves)
 
@@ -1411,11 +1435,18 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
 
 def report_unreadable(settings: Settings, incident_id: str, error: RemoteError, remembered: bool) -> None:
     """Tell the server that an incident cannot be read, in the field that a mapper can show, and try again later."""
-    demisto.info(f"{BRAND}: get-remote-data: incident {incident_id}: {error}")
+    demisto.info(f"{BRAND}: get-remote-data: incident {incident_id} cannot be read: {error.kind}.")
     fields = {"dbotMirrorId": incident_id, "dbotMirrorInstance": settings.instance, "in_mirror_error": str(error)}
     return_results(GetRemoteDataResponse({"id": incident_id, **fields}, []))
     if remembered:
         change_record(incident_id, missed)
+
+
+def when_due(record: Record, is_whole: bool) -> tuple[int, int]:
+    """Return when an incident that was read is due again, and its misses: soon when a file could not be had, then each hour."""
+    if is_whole:
+        return 0, 0
+    return (local_now_ms() + HOUR_MS if record.misses else 1), 1
 
 
 def missed(record: Record) -> Record:
@@ -1432,7 +1463,7 @@ def arriving_entry(client: Client, settings: Settings, entry: dict[str, Any]) ->
         return local_entry(entry, settings, download_file(client, str(entry["id"]), str(entry.get("file") or "")))
     except RemoteError as error:
         ensure_remote_is_well(client, error)
-        demisto.info(f"{BRAND}: get-remote-data: the file of the entry {entry['id']} is left out for now: {error}")
+        demisto.info(f"{BRAND}: get-remote-data: the file of the entry {entry['id']} is left out for now: {error.kind}.")
         return None
 
 
@@ -1456,7 +1487,7 @@ def entries_move_modified(remote: dict[str, Any], entries: list[dict[str, Any]],
     modified_ms = parse_ms(remote.get("modified"), 0)
     if newest_ms > modified_ms:
         return False
-    return True if newest_ms and modified_ms - newest_ms < 1000 else otherwise
+    return True if newest_ms and modified_ms - newest_ms < MOVED_WITHIN_MS else otherwise
 
 
 def last_touched_ms(entry: dict[str, Any]) -> int:
@@ -1492,7 +1523,7 @@ def split_delta(delta: dict[str, Any], remote: dict[str, Any], is_custom: Callab
     custom: dict[str, Any] = {}
     dropped: list[str] = []
     for key, value in [*flat.items(), *nested.items()]:
-        if is_timer(value):
+        if is_timer(value) or key.lower().startswith("dbot"):
             dropped.append(key)
         elif key in known_custom or key in nested:
             custom[key] = value
@@ -1602,8 +1633,13 @@ def stands_there(item: Outgoing, remote_entry: dict[str, Any]) -> bool:
     """Return whether a remote entry is what sending a local one leaves behind."""
     if item.path is None:
         return not has_file(remote_entry) and remote_entry.get("contents") == item.text
-    size = (remote_entry.get("fileMetadata") or {}).get("size")
-    return remote_entry.get("file") == item.name and size in (None, item.path.stat().st_size)
+    metadata = remote_entry.get("fileMetadata") or {}
+    if remote_entry.get("file") != item.name or metadata.get("size") not in (None, item.path.stat().st_size):
+        return False
+    if not metadata.get("sha256"):
+        return metadata.get("size") is not None or remote_entry.get("contents") == item.text
+    with item.path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest() == metadata["sha256"]
 
 
 def write_entry(client: Client, investigation_id: str, item: Outgoing) -> list[dict[str, Any]]:
@@ -1627,9 +1663,11 @@ def send_entry(client: Client, investigation_id: str, item: Outgoing, there: lis
         written = [found]
     else:
         written = write_entry(client, investigation_id, item)
+    if not all(remote_entry.get("id") for remote_entry in written) or not written:
+        raise RemoteError(BUSY, "The remote tenant did not say which entry it has written; it is looked for in the next round.")
     if item.note and not item.path and not written[0].get("note"):
         client.mark_as_note(written[0], investigation_id)
-    return [str(remote_entry["id"]) for remote_entry in written if remote_entry.get("id")]
+    return [str(remote_entry["id"]) for remote_entry in written]
 
 
 def update_remote_system_command(client: Client, settings: Settings, args: dict[str, Any]) -> str:
@@ -1643,14 +1681,18 @@ def update_remote_system_command(client: Client, settings: Settings, args: dict[
     update = UpdateRemoteSystemArgs(args)
     data, delta = update.data or {}, update.delta or {}
     incident_id = str(update.remote_incident_id or "")
-    if not incident_id:
-        incident_id = create_remote(client, settings, data)
+    origin = "" if incident_id else origin_of(data, settings)
+    if origin:
+        incident_id = create_remote(client, settings, data, origin)
         delta = {}
     record = read_memory().records.get(incident_id, Record())
     closed_here = update.inc_status == IncidentStatus.DONE
-    closing = settings.close_out and closed_here and record.local_status != IncidentStatus.DONE
     open_here = update.inc_status in (IncidentStatus.PENDING, IncidentStatus.ACTIVE)
-    reopening = settings.close_out and open_here and record.local_status == IncidentStatus.DONE
+    closing = settings.close_out and closed_here and record.local_status != IncidentStatus.DONE
+    open_although_closed = open_here and record.local_status == IncidentStatus.DONE
+    # The server was asked to close it here and has not done it yet: then nobody has reopened it, unless the delta says so.
+    not_closed_yet = open_although_closed and record.announced and STATUS_KEYS.isdisjoint(delta)
+    reopening = settings.close_out and open_although_closed and not not_closed_yet
     # What belongs to a closing goes with it, or not at all.
     fields = {key: value for key, value in delta.items() if not closed_here or key not in ("closeReason", "closeNotes")}
     wanted = outgoing_entries(update.entries, settings, record)
@@ -1669,16 +1711,20 @@ def update_remote_system_command(client: Client, settings: Settings, args: dict[
         attempt(lambda: send_fields(client, settings, incident_id, fields))
     if wanted:
         attempt(lambda: send_entries(client, settings, incident_id, wanted, record))
-    if closing and not failures:
+    tried_before = all(str(entry["id"]) in record.attempted for entry in wanted)
+    if closing and (not failures or (tried_before and all(error.kind in (REJECTED, NOT_FOUND) for error in failures))):
+        # What may go later goes first, since a closed War Room takes nothing; what is refused again keeps nothing open.
         attempt(lambda: close_remote(client, settings, incident_id, {**data, **delta}))
     if failures:
         raise RemoteError(failures[0].kind, f"Incident {incident_id}: {failures[0]}")
-    if update.inc_status is not None:
-        change_record(incident_id, lambda now: replace(now, local_status=update.inc_status))
+    if update.inc_status is not None and not not_closed_yet:
+        change_record(incident_id, lambda now: replace(now, local_status=update.inc_status, announced=False))
+    if origin:
+        forget_creation(origin)
     return incident_id
 
 
-def create_remote(client: Client, settings: Settings, data: dict[str, Any]) -> str:
+def create_remote(client: Client, settings: Settings, data: dict[str, Any], origin: str) -> str:
     """Create the remote incident for a local one and return its id, or that of the one which an earlier try has created.
 
     The answer of that try may have been lost, so a created incident says where it came from. It is looked for by the local id;
@@ -1686,28 +1732,44 @@ def create_remote(client: Client, settings: Settings, data: dict[str, Any]) -> s
     may look alike.
     """
     local_id = str(data.get("id") or "")
-    origin = f"{local_id or digest_of(data)}@{host_of(str(demisto.demistoUrls().get('server'))) or settings.instance}"
     memory = read_memory()
+    if memory.creating.get(origin):
+        return memory.creating[origin]
     created = None
     if local_id or origin in memory.creating:
         found, _ = client.search(f"dbotMirrorId:{quoted(origin)}", size=SEARCH_PAGE)
         ours = [incident for incident in found if incident.get("dbotMirrorId") == origin]
         created = next((incident for incident in ours if local_id or str(incident["id"]) not in memory.records), None)
     if created is None:
-        change_memory(lambda memory: replace(memory, creating=memory.creating | {origin}))
+        change_memory(lambda memory: replace(memory, creating={**memory.creating, origin: ""}))
         try:
             created = client.create(new_remote_incident(data, custom_field_names(client.incident_fields()), origin))
         except RemoteError as error:
             if error.kind == REJECTED:
-                change_memory(lambda memory: replace(memory, creating=memory.creating - {origin}))
+                forget_creation(origin)
             raise
     incident_id = str(created["id"])
     log(settings, f"update-remote-system: incident {incident_id}: created.")
     record = Record(modified=str(created.get("modified") or ""), status=created.get("status"), baseline_ms=0, ours=True)
     change_memory(
-        lambda memory: replace(memory, records={**memory.records, incident_id: record}, creating=memory.creating - {origin})
+        lambda memory: replace(
+            memory, records={incident_id: record, **memory.records}, creating={**memory.creating, origin: incident_id}
+        )
     )
     return incident_id
+
+
+def origin_of(data: dict[str, Any], settings: Settings) -> str:
+    """Return what a remote incident that we create carries as its dbotMirrorId: the local incident and this tenant."""
+    here = host_of(str(demisto.demistoUrls().get("server"))) or settings.instance
+    return f"{data.get('id') or digest_of(data)}@{here}"
+
+
+def forget_creation(origin: str) -> None:
+    """Forget a creation that came to its end."""
+    change_memory(
+        lambda memory: replace(memory, creating={key: value for key, value in memory.creating.items() if key != origin})
+    )
 
 
 def digest_of(data: dict[str, Any]) -> str:
@@ -1764,10 +1826,10 @@ def send_entries(client: Client, settings: Settings, incident_id: str, entries: 
     # What an earlier try may have left there is looked for by what it is, before it is written a second time.
     there = read_entries(client, investigation_id, {}) if ids & record.attempted else []
     there = [remote_entry for remote_entry in there if str(remote_entry.get("id")) not in record.known_entries]
-    change_record(incident_id, lambda now: replace(now, attempted=now.attempted | ids))
     failures: list[RemoteError] = []
     for entry in entries:
         try:
+            note_attempt(incident_id, str(entry["id"]))
             written = send_entry(client, investigation_id, outgoing(entry), there)
         except RemoteError as error:
             failures.append(error)
@@ -1781,6 +1843,11 @@ def send_entries(client: Client, settings: Settings, incident_id: str, entries: 
     log(settings, f"update-remote-system: incident {incident_id}: {len(entries) - len(failures)} entries.")
     if failures:
         raise failures[0]
+
+
+def note_attempt(incident_id: str, entry_id: str) -> None:
+    """Note that a local entry is about to go out, so that a try whose end is not known is not simply repeated."""
+    change_record(incident_id, lambda record: replace(record, attempted=record.attempted | {entry_id}))
 
 
 def remember_sent(incident_id: str, entry_id: str, written: list[str]) -> None:
@@ -1806,13 +1873,20 @@ def close_remote(client: Client, settings: Settings, incident_id: str, local: di
             str(local.get("closeReason") or "Other"),
             str(local.get("closeNotes") or "Closed in the mirrored incident."),
         )
-        remote = client.load(incident_id)
-    if remote.get("status") == IncidentStatus.DONE:
-        log(settings, f"update-remote-system: incident {incident_id}: closed.")
-        change_record(incident_id, lambda record: replace(record, status=IncidentStatus.DONE))
+    # XSOAR REST API: the answer may come before the incident is closed.
+    for seconds in SAVE_PAUSES:
+        if client.load(incident_id).get("status") == IncidentStatus.DONE:
+            break
+        time.sleep(seconds)
     else:
-        # XSOAR REST API: the answer may come before the incident is closed. Until it shows, it is open to us.
-        log(settings, f"update-remote-system: incident {incident_id}: being closed.")
+        raise RemoteError(
+            BUSY,
+            "The remote tenant has not closed the incident yet; it is tried again. If it stays open, close it there: its closing "
+            "form may ask for more.",
+        )
+    log(settings, f"update-remote-system: incident {incident_id}: closed.")
+    done = IncidentStatus.DONE
+    change_record(incident_id, lambda record: replace(record, status=done, local_status=done, announced=False))
 
 
 def reopen_remote(client: Client, settings: Settings, incident_id: str) -> None:
@@ -1823,8 +1897,11 @@ def reopen_remote(client: Client, settings: Settings, incident_id: str) -> None:
     """
     if client.load(incident_id).get("status") != IncidentStatus.DONE:
         return
-    open_incidents, _ = client.search("status:active", size=1)
-    investigation_id = str(open_incidents[0].get("investigationId") or "") if open_incidents else ""
+    # Rather in one that is mirrored, where people expect to see us. XSOAR REST API: an investigation has the id of its incident.
+    records = read_memory().records
+    mirrored = [key for key, record in records.items() if record.status == IncidentStatus.ACTIVE and key != incident_id]
+    open_incidents, _ = client.search("status:active", size=1, ascending=False) if not mirrored else ([], 0)
+    investigation_id = mirrored[-1] if mirrored else str((open_incidents or [{}])[0].get("investigationId") or "")
     # The id becomes a part of a command.
     if investigation_id and re.fullmatch(r"[\w-]+", incident_id):
         try:
@@ -1832,7 +1909,7 @@ def reopen_remote(client: Client, settings: Settings, incident_id: str) -> None:
         except RemoteError as error:
             if error.kind not in (CLOSED, NOT_FOUND, REJECTED, REFUSED_KEY):
                 raise
-            demisto.info(f"{BRAND}: update-remote-system: incident {incident_id}: {error}")
+            demisto.info(f"{BRAND}: update-remote-system: incident {incident_id}: not reopened: {error.kind}.")
     if client.load(incident_id).get("status") == IncidentStatus.DONE:
         demisto.info(f"{BRAND}: incident {incident_id} was reopened here and stays closed in the remote tenant: reopen it there.")
         return
