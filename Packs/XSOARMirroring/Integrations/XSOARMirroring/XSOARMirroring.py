@@ -1714,7 +1714,7 @@ def update_remote_system_command(client: Client, settings: Settings, args: dict[
     tried_before = all(str(entry["id"]) in record.attempted for entry in wanted)
     if closing and (not failures or (tried_before and all(error.kind in (REJECTED, NOT_FOUND) for error in failures))):
         # What may go later goes first, since a closed War Room takes nothing; what is refused again keeps nothing open.
-        attempt(lambda: close_remote(client, settings, incident_id, {**data, **delta}))
+        attempt(lambda: close_remote(client, settings, incident_id, {**data, **delta}, time.sleep))
     if failures:
         raise RemoteError(failures[0].kind, f"Incident {incident_id}: {failures[0]}")
     if update.inc_status is not None and not not_closed_yet:
@@ -1863,7 +1863,9 @@ def remember_sent(incident_id: str, entry_id: str, written: list[str]) -> None:
     )
 
 
-def close_remote(client: Client, settings: Settings, incident_id: str, local: dict[str, Any]) -> None:
+def close_remote(
+    client: Client, settings: Settings, incident_id: str, local: dict[str, Any], pause: Callable[[float], None]
+) -> None:
     """Close the remote incident, unless it is closed already, and remember that it is."""
     remote = client.load(incident_id)
     if remote.get("status") != IncidentStatus.DONE:
@@ -1877,7 +1879,7 @@ def close_remote(client: Client, settings: Settings, incident_id: str, local: di
     for seconds in SAVE_PAUSES:
         if client.load(incident_id).get("status") == IncidentStatus.DONE:
             break
-        time.sleep(seconds)
+        pause(seconds)
     else:
         raise RemoteError(
             BUSY,
