@@ -470,6 +470,27 @@ class Tenant:
             save_entry(db, new, number)
             return new
 
+    def edit_entry(self, entry_id: str, contents: str, *, user: str) -> dict[str, Any]:
+        """Give an entry another text and return it; its `history` keeps the earlier one.
+
+        Raises:
+            NotFound: there is no such entry.
+        """
+        with self._store.writing() as db:
+            old = _load_entry(db, entry_id)
+            if contents == old["contents"]:
+                return old
+            now = self.settings.show_kept(self.now())
+            earlier = {"user": user, "contents": old["contents"], "contentsFormat": old["format"], "contentDate": old["modified"]}
+            history = [*(old["history"] or []), earlier]
+            size = len(contents.encode("utf-8", "replace"))
+            new = {**old, "contents": contents, "contentsSize": size, "history": history}
+            new |= {"version": old["version"] + 1, "modified": now}
+            self._move_modified(db, _load_incident(db, old["investigationId"]), now)
+            number, _ = entry_numbers(entry_id) or (0, 0)
+            save_entry(db, new, number)
+            return new
+
     def entries(self, investigation_id: str, entry_filter: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Return the entries of a War Room, oldest first.
 

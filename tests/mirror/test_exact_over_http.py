@@ -97,6 +97,26 @@ def test_two_clocks(remote: Mirror, skew: float) -> None:
     assert last_lines(remote.here, local_id) == ["entry 0", "entry 1", "entry 2"]
 
 
+def test_an_edited_entry(mirror: Mirror) -> None:
+    """Given a note that crossed each way; When both are edited; Then each edited text crosses once, marked as edited."""
+    remote_id = mirror.remote_incident()
+    local_id = mirror.fetched_once()
+    theirs = mirror.there.add_entry(remote_id, contents="block 10.0.0.1", user="carla", note=True, tags=[IN_TAG])
+    ours = mirror.here.add_entry(local_id, contents="seen twice", user="hanna", note=True, tags=[OUT_TAG])
+    mirror.until_quiet()
+
+    mirror.there.edit_entry(theirs["id"], "block 10.0.0.2", user="carla")
+    mirror.here.edit_entry(ours["id"], "seen once", user="hanna")
+    mirror.here.change_entry(ours["id"], mirrored=False)  # As a server may that takes an edited entry for a new one.
+    mirror.until_quiet()
+
+    assert last_lines(mirror.here, local_id) == ["seen once", "block 10.0.0.1", "block 10.0.0.2"]
+    assert sorted(last_lines(mirror.there, remote_id)) == ["block 10.0.0.2", "seen once", "seen twice"]
+    (edited,) = [entry for entry in mirror.here.entries(local_id) if entry["contents"].endswith("10.0.0.2")]
+    assert "edited" in edited["contents"]
+    assert edited["note"]
+
+
 @pytest.mark.parametrize("from_time_field", ["created", "modified"])
 @pytest.mark.parametrize("entries_move", [True, False])
 def test_an_entry_tagged_an_hour_later(site: Site, from_time_field: str, entries_move: bool) -> None:

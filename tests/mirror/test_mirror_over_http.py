@@ -369,6 +369,16 @@ def test_closing_goes_out(mirror: Mirror) -> None:
     assert len([path for path in mirror.interference.paths if path.endswith("/incident/close")]) == 1
 
 
+def test_a_close_reason_of_our_own(mirror: Mirror) -> None:
+    """Given a close reason that the remote does not offer; When an incident is closed here with it; Then nothing is lost."""
+    remote_id = mirror.remote_incident()
+    mirror.here.close_incident(mirror.fetched_once(), reason="Benign Positive", notes="A test.", user="hugo")
+    mirror.until_quiet()
+
+    closed = mirror.there.incident(remote_id)
+    assert (closed["status"], closed["closeReason"], closed["closeNotes"]) == (2, "Other", "Benign Positive: A test.")
+
+
 def test_closing_does_not_go_out_when_switched_off(site: Site) -> None:
     """Given close_out off; When the incident is closed here; Then the remote one stays open."""
     made = site.mirror()

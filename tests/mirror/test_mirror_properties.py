@@ -166,6 +166,16 @@ class MirrorMachine(RuleBasedStateMachine):
         if entry_id := self.pick(untagged, number):
             self.mirror.there.change_entry(entry_id, tags=[IN_TAG])
 
+    @rule(number=st.integers(0, 99))
+    def remote_edits_a_text(self, number: int) -> None:
+        if entry_id := self.pick(self.texts_of(self.mirror.there, self.remote_ids(status=1), "carla"), number):
+            self.mirror.there.edit_entry(entry_id, self.text(), user="carla")
+
+    def texts_of(self, tenant: Any, incident_ids: list[str], user: str) -> list[str]:
+        """Return the entries of some incidents that a person wrote and that are no files."""
+        entries = [entry for incident_id in incident_ids for entry in tenant.entries(incident_id)]
+        return [str(entry["id"]) for entry in entries if entry["user"] == user and not entry["file"]]
+
     @rule(number=st.integers(0, 9))
     def remote_closes(self, number: int) -> None:
         if incident_id := self.pick(self.remote_ids(status=1), number):
@@ -199,6 +209,13 @@ class MirrorMachine(RuleBasedStateMachine):
     def we_write(self, number: int, note: bool, file: bool) -> None:
         if incident_id := self.pick(self.local_ids(status=1), number):
             self.write(self.mirror.here, incident_id, "hanna", [OUT_TAG], note, file)
+
+    @rule(number=st.integers(0, 99))
+    def we_edit_a_text(self, number: int) -> None:
+        if entry_id := self.pick(self.texts_of(self.mirror.here, self.local_ids(status=1), "hanna"), number):
+            self.mirror.here.edit_entry(entry_id, self.text(), user="hanna")
+            # A server that does not give an edited entry again cannot have it mirrored.
+            self.mirror.here.change_entry(entry_id, mirrored=False)
 
     @rule(number=st.integers(0, 9))
     def we_close(self, number: int) -> None:

@@ -20,6 +20,7 @@ import string
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -988,8 +989,8 @@ class Record:
     status: the remote's status delivered last; None: none yet.
     local_status: the local status told to the remote last; None: none yet.
     baseline_ms: entries neither written nor changed since then are not mirrored in; None: since the server's lastUpdate.
-    known_entries: the remote's entries that are not to come in: delivered ones, and those that we wrote.
-    sent_entries: local entries that the remote has.
+    known_entries: the remote's entries that are not to come in, by `entry_key`: delivered ones, and those that we wrote.
+    sent_entries: local entries that the remote has, by `entry_key`.
     attempted: local entries that were about to be sent; the remote may have them all the same.
     due_ms: from when on (local clock) the server is told of the incident until a get-remote-data succeeds; 0: it is not due.
     ours: the incident was created there by this instance.
@@ -1278,11 +1279,24 @@ def incoming_entries(entries: Iterable[dict[str, Any]], settings: Settings, reco
     return [
         entry
         for entry in entries
-        if str(entry.get("id")) not in record.known_entries
+        if entry_key(entry) not in record.known_entries
         and wanted_tags & set(entry.get("tags") or [])
         and category_of(entry) in (*settings.categories, "")
         and last_touched_ms(entry) >= (record.baseline_ms or 0)
     ]
+
+
+def entry_key(entry: dict[str, Any]) -> str:
+    """Return what an entry is known by: its id, and how often its text was edited, so that each edit is new.
+
+    XSOAR REST API: `history` holds the earlier texts. Marking an entry as a note may add one that is the same; that is no edit.
+    """
+    history = entry.get("history")
+    if not isinstance(history, list) or has_file(entry):
+        return str(entry.get("id"))
+    texts = [*(earlier.get("contents") for earlier in history if isinstance(earlier, dict)), entry.get("contents")]
+    edits = sum(before != after for before, after in pairwise(texts))
+    return f"{entry.get('id')}#{edits}" if edits else str(entry.get("id"))
 
 
 def category_of(entry: dict[str, Any]) -> str:
@@ -1303,7 +1317,8 @@ def signature(entry: dict[str, Any]) -> str:
     """Return the line that tells who wrote an entry, and when. An API key cannot write in another person's name."""
     author = entry.get("user") or entry.get("dbotCreatedBy") or "DBot"
     created = parse_ms(entry.get("created"), -1)
-    return f"{author}, {iso(created)[:19].replace('T', ' ')} UTC" if created > 0 else str(author)
+    when = f", {iso(created)[:19].replace('T', ' ')} UTC" if created > 0 else ""
+    return f"{author}{when}{', edited' if entry_key(entry) != str(entry.get('id')) else ''}"
 
 
 def signed_comment(entry: dict[str, Any]) -> str:
@@ -1398,7 +1413,7 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
         arrived = arriving_entry(client, settings, entry)
         if arrived:
             entries.append(arrived)
-            delivered.append(str(entry["id"]))
+            delivered.append(entry_key(entry))
     transition = status_entry(record, remote) if settings.close_in else None
     if transition:
         # The server takes entries only into an active incident: it is reopened before they come, and closed behind them.
@@ -1592,9 +1607,7 @@ def outgoing_entries(entries: Any, settings: Settings, record: Record) -> list[d
     """Return the local entries that are to go out: tagged for it and not sent yet, the oldest first."""
     tags = set(settings.mirror_tags)
     wanted = [
-        entry
-        for entry in entries or []
-        if tags & set(entry.get("tags") or []) and str(entry.get("id")) not in record.sent_entries
+        entry for entry in entries or [] if tags & set(entry.get("tags") or []) and entry_key(entry) not in record.sent_entries
     ]
     return sorted(wanted, key=lambda entry: created_order(entry, 0))
 
@@ -1711,7 +1724,7 @@ def update_remote_system_command(client: Client, settings: Settings, args: dict[
         attempt(lambda: send_fields(client, settings, incident_id, fields))
     if wanted:
         attempt(lambda: send_entries(client, settings, incident_id, wanted, record))
-    tried_before = all(str(entry["id"]) in record.attempted for entry in wanted)
+    tried_before = all(entry_key(entry) in record.attempted for entry in wanted)
     if closing and (not failures or (tried_before and all(error.kind in (REJECTED, NOT_FOUND) for error in failures))):
         # What may go later goes first, since a closed War Room takes nothing; what is refused again keeps nothing open.
         attempt(lambda: close_remote(client, settings, incident_id, {**data, **delta}, time.sleep))
@@ -1822,42 +1835,42 @@ def send_entries(client: Client, settings: Settings, incident_id: str, entries: 
         raise RemoteError(
             REJECTED, "The remote incident is pending and has no War Room yet: open it there, and the entries follow."
         )
-    ids = frozenset(str(entry["id"]) for entry in entries)
+    keys = frozenset(entry_key(entry) for entry in entries)
     # What an earlier try may have left there is looked for by what it is, before it is written a second time.
-    there = read_entries(client, investigation_id, {}) if ids & record.attempted else []
-    there = [remote_entry for remote_entry in there if str(remote_entry.get("id")) not in record.known_entries]
+    there = read_entries(client, investigation_id, {}) if keys & record.attempted else []
+    there = [remote_entry for remote_entry in there if entry_key(remote_entry) not in record.known_entries]
     failures: list[RemoteError] = []
     for entry in entries:
         try:
-            note_attempt(incident_id, str(entry["id"]))
+            note_attempt(incident_id, entry_key(entry))
             written = send_entry(client, investigation_id, outgoing(entry), there)
         except RemoteError as error:
             failures.append(error)
-            first_try = str(entry["id"]) not in record.attempted
+            first_try = entry_key(entry) not in record.attempted
             if error.kind == CLOSED or (error.kind in (BUSY, UNREACHABLE) and first_try):
                 # It may pass, and then the entries arrive in their order. One that fails again is passed over.
                 break
             ensure_remote_is_well(client, error)
             continue
-        remember_sent(incident_id, str(entry["id"]), written)
+        remember_sent(incident_id, entry_key(entry), written)
     log(settings, f"update-remote-system: incident {incident_id}: {len(entries) - len(failures)} entries.")
     if failures:
         raise failures[0]
 
 
-def note_attempt(incident_id: str, entry_id: str) -> None:
+def note_attempt(incident_id: str, key: str) -> None:
     """Note that a local entry is about to go out, so that a try whose end is not known is not simply repeated."""
-    change_record(incident_id, lambda record: replace(record, attempted=record.attempted | {entry_id}))
+    change_record(incident_id, lambda record: replace(record, attempted=record.attempted | {key}))
 
 
-def remember_sent(incident_id: str, entry_id: str, written: list[str]) -> None:
+def remember_sent(incident_id: str, key: str, written: list[str]) -> None:
     """Remember that a local entry went out, and that what came of it there is not to come in."""
     change_record(
         incident_id,
         lambda record: replace(
             record,
-            sent_entries=record.sent_entries | {entry_id},
-            attempted=record.attempted - {entry_id},
+            sent_entries=record.sent_entries | {key},
+            attempted=record.attempted - {key},
             known_entries=record.known_entries.union(written),
         ),
     )
@@ -1869,12 +1882,8 @@ def close_remote(
     """Close the remote incident, unless it is closed already, and remember that it is."""
     remote = client.load(incident_id)
     if remote.get("status") != IncidentStatus.DONE:
-        client.close(
-            incident_id,
-            int(remote.get("version") or 0),
-            str(local.get("closeReason") or "Other"),
-            str(local.get("closeNotes") or "Closed in the mirrored incident."),
-        )
+        reason, notes = closing_words(local, client.incident_fields())
+        client.close(incident_id, int(remote.get("version") or 0), reason, notes)
     # XSOAR REST API: the answer may come before the incident is closed.
     for seconds in SAVE_PAUSES:
         if client.load(incident_id).get("status") == IncidentStatus.DONE:
@@ -1889,6 +1898,16 @@ def close_remote(
     log(settings, f"update-remote-system: incident {incident_id}: closed.")
     done = IncidentStatus.DONE
     change_record(incident_id, lambda record: replace(record, status=done, local_status=done, announced=False))
+
+
+def closing_words(local: dict[str, Any], remote_fields: list[dict[str, Any]]) -> tuple[str, str]:
+    """Return the close reason and notes for the remote. A reason that it does not offer becomes Other and goes with the notes."""
+    reason = str(local.get("closeReason") or "Other")
+    notes = str(local.get("closeNotes") or "Closed in the mirrored incident.")
+    offered = next((item.get("selectValues") for item in remote_fields if item.get("cliName") == "closeReason"), None)
+    if not offered or reason in offered:
+        return reason, notes
+    return "Other" if "Other" in offered else str(offered[0]), f"{reason}: {notes}"
 
 
 def reopen_remote(client: Client, settings: Settings, incident_id: str) -> None:

@@ -330,6 +330,12 @@ class Remote:
         """Set the tags of an entry."""
         entry |= {"tags": list(tags), "modified": self.now()}
 
+    def edit(self, entry: dict[str, Any], contents: str) -> None:
+        """Give an entry another text, as an analyst does."""
+        earlier = {"user": "carl", "contents": entry["contents"], "contentsFormat": "text", "contentDate": entry["modified"]}
+        entry |= {"contents": contents, "history": [*(entry.get("history") or []), earlier], "modified": self.now()}
+        self.change(entry["investigationId"])
+
     def fail(
         self, route: str, answer: Exception | None = None, *, times: int = 1, after: bool = False, skip: int = 0, **response: Any
     ) -> None:
@@ -3046,6 +3052,62 @@ def test_an_id_goes_into_the_address_whole(server: Server, remote: Remote) -> No
     assert remote.calls[0].url == f"{HOST_8}/xsoar/incident/load/..%2Fuser%3Fx%231"
 
 
+def last_line(entry: dict[str, Any]) -> str:
+    """Return the last line of an entry's text."""
+    return str(entry["Contents"]).rpartition("\n")[2]
+
+
+def test_each_edit_of_an_entry_comes_once_and_says_so(server: Server, remote: Remote, mirrored: str) -> None:
+    """Given an entry that came in; When it is edited, and edited back; Then each text comes once, marked as edited."""
+    entry = remote.write(mirrored, "blocked 10.0.0.1")
+    pulls = [server.pull(mirrored)[1]]
+    for text in ("blocked 10.0.0.2", "blocked 10.0.0.1"):
+        remote.edit(entry, text)
+        pulls += [server.pull(mirrored)[1], server.pull(mirrored)[1]]
+
+    first, second, nothing, third, nothing_again = pulls
+    assert [last_line(item) for item in (*first, *second, *third)] == [
+        "blocked 10.0.0.1",
+        "blocked 10.0.0.2",
+        "blocked 10.0.0.1",
+    ]
+    assert (nothing, nothing_again) == ([], [])
+    assert ["edited" in item["Contents"] for item in (*first, *second, *third)] == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        None,
+        [],
+        [{"user": "carl", "contents": "the text", "contentsFormat": "text"}],
+        ["damaged", None],
+        "damaged",
+    ],
+    ids=["none", "empty", "the same text", "items of another kind", "of another kind"],
+)
+def test_a_history_without_another_text_is_no_edit(server: Server, remote: Remote, mirrored: str, history: Any) -> None:
+    """Given an entry that came in; When its history holds no other text, as after marking it as a note; Then it comes once."""
+    entry = remote.write(mirrored, "the text")
+    server.pull(mirrored)
+    entry["history"] = history
+    remote.change(mirrored)
+
+    assert server.pull(mirrored)[1] == []
+
+
+def test_what_we_wrote_comes_in_when_somebody_edits_it_there(server: Server, remote: Remote, mirrored: str) -> None:
+    """Given an entry that went out and would match the incoming tags; When it is edited there; Then the edited text comes."""
+    pushed(server, mirrored, entries=[local_entry(1, "from here")])
+    (entry,) = remote.entries[mirrored]
+    remote.tag(entry, "share")
+    assert server.pull(mirrored)[1] == []
+
+    remote.edit(entry, "corrected there")
+
+    assert [last_line(item) for item in server.pull(mirrored)[1]] == ["corrected there"]
+
+
 CLOSING = {"dbotIncidentClose": True, "closeReason": "Resolved", "closeNotes": "Nothing left to do."}
 REOPENING = {"dbotIncidentReopen": True}
 
@@ -3840,6 +3902,19 @@ def test_a_local_file_that_is_gone_is_said(server: Server, remote: Remote, mirro
     assert "2@77" in error
 
 
+def test_each_edit_of_a_local_entry_goes_once_and_says_so(server: Server, remote: Remote, mirrored: str) -> None:
+    """Given an entry that went out; When the server gives it again, edited, twice; Then the edited text is written once."""
+    entry = local_entry(1, "blocked 10.0.0.1")
+    pushed(server, mirrored, entries=[entry])
+    edited = {**entry, "contents": "blocked 10.0.0.2", "history": [{"user": "lea", "contents": "blocked 10.0.0.1"}]}
+    pushed(server, mirrored, entries=[edited])
+    pushed(server, mirrored, entries=[edited])
+
+    texts = [written["contents"] for written in remote.entries[mirrored]]
+    assert [text.rpartition("\n")[2] for text in texts] == ["blocked 10.0.0.1", "blocked 10.0.0.2"]
+    assert ["edited" in text for text in texts] == [False, True]
+
+
 def test_an_entry_that_could_not_be_made_a_note_is_not_written_twice(server: Server, remote: Remote, mirrored: str) -> None:
     """
     Given: an HTML note, which takes two calls, and a remote that fails at the second.
@@ -3937,6 +4012,26 @@ def test_entries_to_a_war_room_that_takes_none_are_an_error_and_go_later(
 def closings(remote: Remote) -> list[Any]:
     """Return the bodies of the closings that the remote got."""
     return remote.bodies("POST /incident/close")
+
+
+@pytest.mark.parametrize(
+    ("offered", "reason", "notes"),
+    [
+        (["Resolved", "Other"], "Other", "Benign: A test."),
+        (["Solved", "Given up"], "Solved", "Benign: A test."),
+        (["Benign", "Other"], "Benign", "A test."),
+        (None, "Benign", "A test."),
+    ],
+    ids=["other", "no other", "offered", "anything goes"],
+)
+def test_a_close_reason_that_the_remote_does_not_offer_goes_with_the_notes(
+    server: Server, remote: Remote, mirrored: str, offered: list[str] | None, reason: str, notes: str
+) -> None:
+    """Given the remote's list of close reasons; When one of here is closed with another; Then nothing of it is lost."""
+    remote.incident_fields.append({"cliName": "closeReason", "system": True, "group": 0, "selectValues": offered})
+    pushed(server, mirrored, status=2, data={"closeReason": "Benign", "closeNotes": "A test."})
+
+    assert [(body["closeReason"], body["closeNotes"]) for body in closings(remote)] == [(reason, notes)]
 
 
 def test_closing_goes_with_reason_and_notes_once(server: Server, remote: Remote, mirrored: str) -> None:
