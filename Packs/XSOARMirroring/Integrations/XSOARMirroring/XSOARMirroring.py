@@ -13,12 +13,13 @@ Times are integers: nanoseconds since 1970 where they come from an incident or a
 are kept or asked for (`_ms`), since an XSOAR 8 tenant knows no finer time than that.
 """
 
+import contextlib
 import hashlib
 import io
 import secrets
 import string
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from itertools import pairwise
 from pathlib import Path
@@ -52,6 +53,7 @@ KEPT_CLOSED_MS = 30 * 24 * HOUR_MS  # A closed incident that has not changed for
 KEPT_RECORDS = 20_000
 MODIFIED_OVERLAP_MS = 120_000  # How late a change may appear in the remote's search index and still be found.
 MINUTE_MS = 60_000
+HEALTH_MS = 5 * MINUTE_MS  # What xsoar-mirror-status tells may be so old, where nothing else has to be written.
 MAX_NAME_BYTES = 200
 
 # What a fetched incident takes over from the remote one besides its custom fields. The rest is in rawJSON, for mappers.
@@ -68,7 +70,12 @@ SERVER_OWNED_FIELDS = frozenset(
 )
 # What a delta holds when the status was changed here.
 STATUS_KEYS = frozenset({"status", "closed", "closingUserId", "runStatus", "closeReason", "closeNotes"})
+CLOSING_KEYS = frozenset({"closeReason", "closeNotes"})
 SERVER_OWNED_PREFIXES = ("dbot", "xsoar", "haintegration", "haoriginal")
+OWN_FIELD_PREFIX = "xsoarmirroring"  # The CLI names of this pack's incident fields. They tell how one tenant's mirroring stands.
+
+# The commands that the server runs by itself, whose failure xsoar-mirror-status tells of.
+MIRRORING_COMMANDS = frozenset({"fetch-incidents", "get-modified-remote-data", "get-remote-data", "update-remote-system"})
 
 # What a remote error means, as far as the code must know it. The message tells a person.
 RATE_LIMIT, BUSY, UNREACHABLE, REFUSED_KEY, NOT_API, NOT_FOUND, CONFLICT, CLOSED, REJECTED = (
@@ -112,6 +119,11 @@ class Settings:
     mirror_playbook: bool
     history: bool
     debug: bool
+
+    @property
+    def comes_in(self) -> bool:
+        """Whether changes of the remote incident arrive here."""
+        return self.direction in ("In", "Both")
 
 
 def parse_settings(params: dict[str, Any], instance: str) -> Settings:
@@ -177,15 +189,15 @@ def parse_settings(params: dict[str, Any], instance: str) -> Settings:
     )
 
 
-def flag(params: dict[str, Any], name: str, display: str, default: bool) -> bool:
-    """Return a checkbox parameter as a bool; `default` when it was never set."""
+def flag(params: dict[str, Any], name: str, display: str, default: bool, remedy: str = "select or clear the checkbox") -> bool:
+    """Return a checkbox parameter, or an argument that is true or false, as a bool; `default` when it was never set."""
     value = params.get(name)
     if value is None or value == "":
         return default
     try:
         return argToBoolean(value)
     except ValueError:
-        raise ValueError(f"{display} is {value!r}: select or clear the checkbox.")
+        raise ValueError(f"{display} is {value!r}: {remedy}.")
 
 
 def whole_number(value: Any, name: str, lowest: int, highest: int | None = None) -> int:
@@ -242,6 +254,19 @@ def api_root(url: Any, key_id: str) -> str:
             account = match.group(0)
         path = path[: match.start()].rstrip("/")
     return urlunsplit((parts.scheme, parts.netloc, path + ("/xsoar" if key_id else "") + account, "", ""))
+
+
+def remote_link(settings: Settings, incident_id: str) -> str:
+    """Return the address of an incident's page in the remote tenant.
+
+    An XSOAR 8 answers its API under `api-` and the tenant's own name. Which page shows an incident is not documented: 6.x has
+    it under `#/Details`, and so its own links say; 8.x under `Details`.
+    """
+    parts = urlsplit(settings.api_root)
+    page = quote(incident_id, safe="")
+    if settings.key_id:
+        return urlunsplit((parts.scheme, parts.netloc.removeprefix("api-"), f"/Details/{page}", "", ""))
+    return urlunsplit((parts.scheme, parts.netloc, f"{parts.path}/", "", f"/Details/{page}"))
 
 
 def parse_when(text: Any, name: str) -> int:
@@ -303,6 +328,7 @@ class Client(BaseClient):
         self._settings = settings
         self._pause = pause
         self.remote_time_ms = 0  # The remote's clock at its last answer, in whole seconds. 0: not known yet.
+        self.calls = 0  # How many requests went out.
 
     def about(self) -> dict[str, Any]:
         """Return the version of the remote and its modes."""
@@ -437,6 +463,7 @@ class Client(BaseClient):
         headers = {**signed_headers(self._settings), "Content-Type": content_type}
         if isinstance(request.get("data"), MultipartFile):
             request["data"].rewind()
+        self.calls += 1
         try:
             response = self._http_request(
                 method,
@@ -815,11 +842,11 @@ def search_everything(
         since_ms, page = (last_ms, 0) if last_ms > since_ms else (since_ms, page + 1)
 
 
-def fetch_new(client: Client, settings: Settings, bookmark: Bookmark, ours: frozenset[str] = frozenset()) -> list[dict[str, Any]]:
-    """Return the remote incidents to create, the oldest first, at most `max_fetch`; those in `ours` are left out."""
+def fetch_new(client: Client, settings: Settings, bookmark: Bookmark, here: frozenset[str] = frozenset()) -> list[dict[str, Any]]:
+    """Return the remote incidents to create, the oldest first, at most `max_fetch`; those that are `here` are left out."""
     query = combined_query(settings.query, settings.skip_own)
     size = min(SEARCH_PAGE_LIMIT, len(bookmark.known) + settings.max_fetch)
-    known = ours.union(bookmark.known)
+    known = here.union(bookmark.known)
     new: list[dict[str, Any]] = []
     portions = search_everything(
         lambda since_ms, page: client.search(query, size=size, page=page, from_ms=since_ms),
@@ -844,7 +871,7 @@ def created_order(item: dict[str, Any], otherwise_ms: int) -> tuple[int, tuple[i
 
 def fetched_incident(remote: dict[str, Any], settings: Settings, attachments: list[dict[str, str]]) -> dict[str, Any]:
     """Return the incident that `demisto.incidents` takes. The mirror fields stand in it and in its rawJSON, for the mapper."""
-    raw = mirrored_fields(remote, settings)
+    raw = mirrored_fields(remote, settings, Record())
     if settings.direction:
         raw |= {"dbotMirrorDirection": settings.direction, "dbotMirrorTags": list(settings.mirror_tags)}
     else:
@@ -859,13 +886,13 @@ def fetched_incident(remote: dict[str, Any], settings: Settings, attachments: li
     return incident
 
 
-def mirrored_fields(remote: dict[str, Any], settings: Settings) -> dict[str, Any]:
+def mirrored_fields(remote: dict[str, Any], settings: Settings, record: "Record") -> dict[str, Any]:
     """Return a remote incident for the incoming mapper: custom fields also stand at the top, under their CLI names.
 
     SLA timers stay behind, and the playbook unless it is wanted. The remote's own mirror fields, with which it may itself
     mirror a third tenant, give way to ours: otherwise the mapper would point the local incident at that tenant.
     """
-    custom = {key: value for key, value in (remote.get("CustomFields") or {}).items() if not is_timer(value)}
+    custom = {key: value for key, value in (remote.get("CustomFields") or {}).items() if not stays(key, value)}
     own = {key: value for key, value in remote.items() if not key.lower().startswith("dbot")}
     if not settings.mirror_playbook:
         own.pop("playbookId", None)
@@ -875,7 +902,7 @@ def mirrored_fields(remote: dict[str, Any], settings: Settings) -> dict[str, Any
         "CustomFields": custom,
         "dbotMirrorId": str(remote.get("id")),
         "dbotMirrorInstance": settings.instance,
-        "in_mirror_error": "",
+        **mirror_report(settings, str(remote.get("id")), record),
     }
 
 
@@ -901,8 +928,9 @@ def attachment_entries(incident: dict[str, Any], entries: list[dict[str, Any]]) 
 def fetch_incidents_command(client: Client, settings: Settings) -> None:
     """Create the local incidents for the new remote ones, with their attachments, and move the last run behind them."""
     bookmark = read_bookmark(demisto.getLastRun(), lambda: first_fetch_ms(settings))
-    ours = frozenset(key for key, record in read_memory().records.items() if record.ours)
-    new = fetch_new(client, settings, bookmark, ours if settings.skip_own else frozenset())
+    records_before = read_memory().records
+    here = frozenset(key for key, record in records_before.items() if record.linked or (record.ours and settings.skip_own))
+    new = fetch_new(client, settings, bookmark, here)
     baseline_ms = 0 if settings.history else client.remote_time_ms or local_now_ms()
     incidents: list[dict[str, Any]] = []
     records: dict[str, Record] = {}
@@ -917,12 +945,17 @@ def fetch_incidents_command(client: Client, settings: Settings) -> None:
             baseline_ms=baseline_ms,
             known_entries=frozenset(entry_ids),
             # What changes there before this record is kept would be listed too early, and not again.
-            due_ms=1,
+            due_ms=1 if settings.comes_in else 0,
         )
     delivered = {str(remote["id"]): parse_ms(remote.get("created"), bookmark.time_ms) for remote in new}
     log(settings, f"fetch-incidents: {len(new)} new incidents: {', '.join(delivered) or 'none'}.")
-    if settings.direction and records:
-        change_records(lambda known: {**known, **records})
+
+    def remember(memory: Memory) -> Memory:
+        mirrored = {**memory.records, **records} if settings.direction else memory.records
+        health = replace(memory.health, fetch_ms=local_now_ms(), fetch_calls=client.calls)
+        return with_health(memory, replace(memory, records=mirrored), health, memory.health.fetch_ms)
+
+    change_memory(remember)
     demisto.setLastRun(bookmark.advance(delivered, settings.look_back_ms).to_run())
     demisto.incidents(incidents)
 
@@ -983,7 +1016,7 @@ def download_file(client: Client, entry_id: str, name: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Record:
-    """What an incident's next mirroring round must know. It holds ids and times, never texts.
+    """What an incident's next mirroring round must know. It holds ids and times, and of texts only our own error sentence.
 
     modified: the remote's `modified` of the fields delivered last.
     status: the remote's status delivered last; None: none yet.
@@ -996,6 +1029,10 @@ class Record:
     ours: the incident was created there by this instance.
     misses: how often in a row something of the incident could not be read.
     announced: `local_status` is what the server was asked to make of the local incident, and may not be done yet.
+    in_ms, out_ms: when something came in or went out last (local clock); 0: nothing yet.
+    linked: a local incident was made to mirror it by hand, so it is not fetched.
+    out_error: why the last update of the remote failed; empty when it did not.
+    untold: the local incident does not show `out_ms` or `out_error` yet.
     """
 
     modified: str = ""
@@ -1009,6 +1046,34 @@ class Record:
     ours: bool = False
     misses: int = 0
     announced: bool = False
+    in_ms: int = 0
+    out_ms: int = 0
+    out_error: str = ""
+    untold: bool = False
+    linked: bool = False
+
+
+@dataclass(frozen=True)
+class Health:
+    """What xsoar-mirror-status tells of the instance. Times are the local clock's, in milliseconds; 0: not yet.
+
+    cursor_ms: the newest change of the remote that was answered, in the remote's time.
+    fetch_ms, round_ms: when the last fetch, and the last question for changes, went well; about, see HEALTH_MS.
+    fetch_calls, round_calls: how many requests they made.
+    entries_in, entries_out: how many entries crossed.
+    error, error_command, error_ms: the last failure.
+    """
+
+    cursor_ms: int = 0
+    fetch_ms: int = 0
+    fetch_calls: int = 0
+    round_ms: int = 0
+    round_calls: int = 0
+    entries_in: int = 0
+    entries_out: int = 0
+    error: str = ""
+    error_command: str = ""
+    error_ms: int = 0
 
 
 @dataclass(frozen=True)
@@ -1020,12 +1085,14 @@ class Memory:
     creating: the incidents that are being created there, by origin: their remote id, empty while it is not known. The server
         learns the id only when all of the update went well, and until then asks for the creation again.
     custom_fields: the CLI names of the remote's custom fields, when they were read last.
+    health: what xsoar-mirror-status tells.
     """
 
     records: dict[str, Record] = field(default_factory=dict)
     entries_move: bool | None = None
     creating: dict[str, str] = field(default_factory=dict)
     custom_fields: frozenset[str] = frozenset()
+    health: Health = field(default_factory=Health)
 
 
 def pack_record(record: Record) -> dict[str, Any]:
@@ -1042,6 +1109,11 @@ def pack_record(record: Record) -> dict[str, Any]:
         "c": int(record.ours),
         "n": record.misses,
         "w": int(record.announced),
+        "i": record.in_ms,
+        "t": record.out_ms,
+        "x": record.out_error,
+        "u": int(record.untold),
+        "k": int(record.linked),
     }
     return {key: value for key, value in packed.items() if value or (key in "slb" and value is not None)}
 
@@ -1068,6 +1140,11 @@ def unpack_record(packed: Any) -> Record:
         ours=bool(values.get("c")),
         misses=number("n") or 0,
         announced=bool(values.get("w")),
+        in_ms=number("i") or 0,
+        out_ms=number("t") or 0,
+        out_error=str(values.get("x") or ""),
+        untold=bool(values.get("u")),
+        linked=bool(values.get("k")),
     )
 
 
@@ -1085,7 +1162,14 @@ def unpack_memory(context: Any) -> Memory:
         entries_move={"true": True, "false": False}.get(str(context.get("entries_move"))),
         creating={key: str(value) for key, value in read_json(context.get("creating"), dict).items()},
         custom_fields=frozenset(map(str, read_json(context.get("custom_fields"), list))),
+        health=unpack_health(read_json(context.get("health"), dict)),
     )
+
+
+def unpack_health(kept: dict[str, Any]) -> Health:
+    """Return what was kept of the health; what is damaged or missing is as in a new one."""
+    new = asdict(Health())
+    return Health(**{key: kept[key] if isinstance(kept.get(key), type(value)) else value for key, value in new.items()})
 
 
 def read_json(text: Any, kind: type) -> Any:
@@ -1105,6 +1189,7 @@ def pack_memory(memory: Memory) -> dict[str, str]:
         "entries_move": "" if memory.entries_move is None else str(memory.entries_move).lower(),
         "creating": json.dumps(memory.creating),
         "custom_fields": json.dumps(sorted(memory.custom_fields)),
+        "health": json.dumps({key: value for key, value in asdict(memory.health).items() if value}, separators=(",", ":")),
     }
 
 
@@ -1127,6 +1212,29 @@ def change_memory(change: Callable[[Memory], Memory]) -> None:
         except ValueError:  # The platform's word for: the version is old.
             continue
     raise DemistoException("The integration context is being changed all the time; the next round tries again.")
+
+
+def with_health(before: Memory, after: Memory, health: Health, noted_ms: int) -> Memory:
+    """Return what is to be remembered, with the health as it is now.
+
+    Args:
+        noted_ms: when this part of the health was noted last. For it alone the context is written every five minutes only.
+    """
+    if after == before and local_now_ms() - noted_ms < HEALTH_MS:
+        return before
+    return replace(after, health=health)
+
+
+def note_error(command: str, error: str) -> None:
+    """Remember why a command failed, for xsoar-mirror-status; the same failure again is noted every five minutes only."""
+
+    def note(memory: Memory) -> Memory:
+        health, now_ms = memory.health, local_now_ms()
+        if (health.error_command, health.error) == (command, error) and now_ms - health.error_ms < HEALTH_MS:
+            return memory
+        return replace(memory, health=replace(health, error_command=command, error=error, error_ms=now_ms))
+
+    change_memory(note)
 
 
 def change_records(change: Callable[[dict[str, Record]], dict[str, Record]]) -> None:
@@ -1154,6 +1262,35 @@ def pruned(records: dict[str, Record], now_ms: int) -> dict[str, Record]:
 def change_record(incident_id: str, change: Callable[[Record], Record]) -> None:
     """Change the record of one incident."""
     change_records(lambda records: {**records, incident_id: change(records.get(incident_id, Record()))})
+
+
+""" WHAT AN INCIDENT SHOWS OF ITS MIRRORING """
+
+
+def mirror_report(settings: Settings, incident_id: str, record: Record, in_error: str = "") -> dict[str, Any]:
+    """Return what the incoming mapper puts into this pack's incident fields.
+
+    An incident whose changes do not come in cannot be told of errors later on, so it shows no state.
+    """
+    report = {
+        "mirror_remote_id": incident_id,
+        "mirror_remote_link": remote_link(settings, incident_id),
+        "mirror_remote_tenant": host_of(settings.api_root).removeprefix("api-"),
+        "in_mirror_error": in_error,
+        "out_mirror_error": record.out_error,
+    }
+    if settings.comes_in:
+        report |= {"mirror_state": mirror_state(record, in_error), "mirror_last_in": iso(local_now_ms())}
+    if record.out_ms:
+        report["mirror_last_out"] = iso(record.out_ms)
+    return report
+
+
+def mirror_state(record: Record, in_error: str = "") -> str:
+    """Return how the mirroring of an incident stands: in step, behind (something is tried again), or an error."""
+    if in_error or record.out_error:
+        return "Error"
+    return "Behind" if record.misses else "In Step"
 
 
 """ IN """
@@ -1204,13 +1341,16 @@ def get_modified_remote_data_command(client: Client, settings: Settings, args: d
     ids += silent_ids
     listed_ids = frozenset(ids)
 
-    def remember(known: dict[str, Record]) -> dict[str, Record]:
-        listed = {key: replace(record, due_ms=1) if key in listed_ids else record for key, record in known.items()}
-        return pruned(listed, local_now_ms())
+    bookmark = bookmark.advance({key: moment for key, (_, moment) in changed.items()}, MODIFIED_OVERLAP_MS)
 
-    change_records(remember)
-    delivered = {key: moment for key, (_, moment) in changed.items()}
-    set_last_mirror_run({**bookmark.advance(delivered, MODIFIED_OVERLAP_MS).to_run(), "swept": swept})
+    def remember(known: Memory) -> Memory:
+        listed = {key: replace(record, due_ms=1) if key in listed_ids else record for key, record in known.records.items()}
+        after = replace(known, records=pruned(listed, local_now_ms()))
+        health = replace(known.health, round_ms=local_now_ms(), round_calls=client.calls, cursor_ms=bookmark.time_ms)
+        return with_health(known, after, health, known.health.round_ms)
+
+    change_memory(remember)
+    set_last_mirror_run({**bookmark.to_run(), "swept": swept})
     log(settings, f"get-modified-remote-data: {len(ids)} incidents: {', '.join(ids) or 'none'}.")
     return GetModifiedRemoteDataResponse(ids)
 
@@ -1420,7 +1560,14 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
         entries.insert(len(entries) if remote.get("status") == IncidentStatus.DONE else 0, transition)
     # An incident that does not say when it changed may have changed.
     changed = not remote.get("modified") or str(remote["modified"]) != record.modified
-    mirrored = mirrored_fields(remote, settings) if changed else {"id": incident_id}
+    due_ms, misses = when_due(record, is_whole=len(delivered) == len(arriving))
+    shown = replace(record, misses=misses)
+    if changed:
+        mirrored = mirrored_fields(remote, settings, shown)
+    elif entries or record.untold or misses != record.misses:
+        mirrored = {"id": incident_id, **mirror_report(settings, incident_id, shown)}
+    else:
+        mirrored = {"id": incident_id}
     log(settings, f"get-remote-data: incident {incident_id}: {'fields, ' if changed else ''}{len(entries)} entries.")
     return_results(GetRemoteDataResponse(mirrored, entries))
     if not remote_args.last_update:
@@ -1429,7 +1576,6 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
 
     def remember(now: Memory) -> Memory:
         before = now.records.get(incident_id, record)
-        due_ms, misses = when_due(before, is_whole=len(delivered) == len(arriving))
         after = replace(
             before,
             modified=str(remote.get("modified") or ""),
@@ -1441,8 +1587,11 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
             known_entries=before.known_entries.union(delivered),
             due_ms=due_ms,
             misses=misses,
+            in_ms=local_now_ms() if changed or entries else before.in_ms,
+            untold=before.untold and before.out_ms != record.out_ms,
         )
-        return replace(now, records={**now.records, incident_id: after}, entries_move=moves)
+        health = replace(now.health, entries_in=now.health.entries_in + len(delivered))
+        return replace(now, records={**now.records, incident_id: after}, entries_move=moves, health=health)
 
     # Last, so that a run that fails before it brings all of it again.
     change_memory(remember)
@@ -1451,8 +1600,10 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
 def report_unreadable(settings: Settings, incident_id: str, error: RemoteError, remembered: bool) -> None:
     """Tell the server that an incident cannot be read, in the field that a mapper can show, and try again later."""
     demisto.info(f"{BRAND}: get-remote-data: incident {incident_id} cannot be read: {error.kind}.")
-    fields = {"dbotMirrorId": incident_id, "dbotMirrorInstance": settings.instance, "in_mirror_error": str(error)}
-    return_results(GetRemoteDataResponse({"id": incident_id, **fields}, []))
+    fields = {"dbotMirrorId": incident_id, "dbotMirrorInstance": settings.instance}
+    report = mirror_report(settings, incident_id, read_memory().records.get(incident_id, Record()), in_error=str(error))
+    report.pop("mirror_last_in", None)  # Nothing came in.
+    return_results(GetRemoteDataResponse({"id": incident_id, **fields, **report}, []))
     if remembered:
         change_record(incident_id, missed)
 
@@ -1523,6 +1674,11 @@ def is_timer(value: Any) -> bool:
     return isinstance(value, dict) and {"runStatus", "accumulatedPause"} <= set(value)
 
 
+def stays(key: str, value: Any) -> bool:
+    """Return whether a custom field is of one tenant alone: how its mirroring stands, or an SLA timer."""
+    return key.lower().startswith(OWN_FIELD_PREFIX) or is_timer(value)
+
+
 def split_delta(delta: dict[str, Any], remote: dict[str, Any], is_custom: Callable[[str], bool]) -> tuple[dict, dict, list[str]]:
     """Return the changes that go to the top of an incident, those to its custom fields, and the keys that do not go.
 
@@ -1538,7 +1694,7 @@ def split_delta(delta: dict[str, Any], remote: dict[str, Any], is_custom: Callab
     custom: dict[str, Any] = {}
     dropped: list[str] = []
     for key, value in [*flat.items(), *nested.items()]:
-        if is_timer(value) or key.lower().startswith("dbot"):
+        if stays(key, value) or key.lower().startswith("dbot"):
             dropped.append(key)
         elif key in known_custom or key in nested:
             custom[key] = value
@@ -1707,13 +1863,16 @@ def update_remote_system_command(client: Client, settings: Settings, args: dict[
     not_closed_yet = open_although_closed and record.announced and STATUS_KEYS.isdisjoint(delta)
     reopening = settings.close_out and open_although_closed and not not_closed_yet
     # What belongs to a closing goes with it, or not at all.
-    fields = {key: value for key, value in delta.items() if not closed_here or key not in ("closeReason", "closeNotes")}
+    fields = without_own({key: value for key, value in delta.items() if not closed_here or key not in CLOSING_KEYS})
     wanted = outgoing_entries(update.entries, settings, record)
     failures: list[RemoteError] = []
+    went = bool(origin)
 
     def attempt(part: Callable[[], None]) -> None:
+        nonlocal went
         try:
             part()
+            went = True
         except RemoteError as error:
             failures.append(error)
 
@@ -1729,12 +1888,37 @@ def update_remote_system_command(client: Client, settings: Settings, args: dict[
         # What may go later goes first, since a closed War Room takes nothing; what is refused again keeps nothing open.
         attempt(lambda: close_remote(client, settings, incident_id, {**data, **delta}, time.sleep))
     if failures:
+        tell_of_failure(settings, incident_id, str(failures[0]))
         raise RemoteError(failures[0].kind, f"Incident {incident_id}: {failures[0]}")
-    if update.inc_status is not None and not not_closed_yet:
-        change_record(incident_id, lambda now: replace(now, local_status=update.inc_status, announced=False))
+
+    def remember(now: Record) -> Record:
+        if update.inc_status is not None and not not_closed_yet:
+            now = replace(now, local_status=update.inc_status, announced=False)
+        return replace(now, out_ms=local_now_ms(), out_error="", untold=True) if went or now.out_error else now
+
+    change_record(incident_id, remember)
     if origin:
         forget_creation(origin)
     return incident_id
+
+
+def without_own(delta: dict[str, Any]) -> dict[str, Any]:
+    """Return local changes without this pack's own incident fields, which the incoming side has just set."""
+    nested = {key: value for key, value in (delta.get("CustomFields") or {}).items() if not stays(key, value)}
+    flat = {key: value for key, value in delta.items() if key != "CustomFields" and not stays(key, value)}
+    return {**flat, "CustomFields": nested} if nested else flat
+
+
+def tell_of_failure(settings: Settings, incident_id: str, error: str) -> None:
+    """Have the local incident show why its changes did not go out, with the next round that brings it."""
+    due_ms = 1 if settings.comes_in else 0
+
+    def note(record: Record) -> Record:
+        if record.out_error == short(error):
+            return record
+        return replace(record, out_error=short(error), untold=True, due_ms=record.due_ms or due_ms)
+
+    change_record(incident_id, note)
 
 
 def create_remote(client: Client, settings: Settings, data: dict[str, Any], origin: str) -> str:
@@ -1802,7 +1986,7 @@ def new_remote_incident(data: dict[str, Any], custom_names: set[str], origin: st
     return {
         **{key: value for key, value in top.items() if not is_server_owned(key)},
         "name": data.get("name") or "Incident of another tenant",
-        "CustomFields": {key: value for key, value in custom.items() if not is_timer(value)},
+        "CustomFields": {key: value for key, value in custom.items() if not stays(key, value)},
         "dbotMirrorId": origin,
         "sourceBrand": BRAND,
     }
@@ -1865,15 +2049,19 @@ def note_attempt(incident_id: str, key: str) -> None:
 
 def remember_sent(incident_id: str, key: str, written: list[str]) -> None:
     """Remember that a local entry went out, and that what came of it there is not to come in."""
-    change_record(
-        incident_id,
-        lambda record: replace(
+
+    def remember(memory: Memory) -> Memory:
+        record = memory.records.get(incident_id, Record())
+        after = replace(
             record,
             sent_entries=record.sent_entries | {key},
             attempted=record.attempted - {key},
             known_entries=record.known_entries.union(written),
-        ),
-    )
+        )
+        health = replace(memory.health, entries_out=memory.health.entries_out + 1)
+        return replace(memory, records={**memory.records, incident_id: after}, health=health)
+
+    change_memory(remember)
 
 
 def close_remote(
@@ -2028,6 +2216,255 @@ def get_incident_command(client: Client, args: dict[str, Any]) -> CommandResults
     )
 
 
+""" WAR ROOM COMMANDS: THE MIRROR """
+
+# What the mappers of this pack let cross besides custom fields, and what does not cross although both incidents have it.
+COMPARED_FIELDS = ("name", "details", "severity", "owner", "phase", "dueDate")
+NOT_COMPARED = {
+    "type": "it is set when an incident is fetched, and a mapper would override the type chosen in the instance",
+    "occurred": "it comes in when an incident is fetched, and does not go out",
+    "closeReason": "it crosses with the closing, and a reason that the other tenant does not offer goes with the notes",
+    "closeNotes": "they cross with the closing",
+    "playbookId": "playbooks are each tenant's own",
+    "labels": "labels are each tenant's own",
+    "roles": "roles are each tenant's own; a copied one can hide the incident",
+}
+
+
+def local_incident(args: dict[str, Any]) -> dict[str, Any]:
+    """Return the local incident that a command is about: the one given as `incident`, else the one that it runs in.
+
+    Raises:
+        ValueError: the argument is no incident.
+    """
+    given = args.get("incident")
+    if given:
+        try:
+            incident = json.loads(given) if isinstance(given, str) else given
+        except ValueError:
+            incident = None
+        if isinstance(incident, list) and incident:
+            incident = incident[0]
+        if not isinstance(incident, dict):
+            raise ValueError(
+                "incident is not an incident as JSON: give ${incident} in a playbook, or leave it out in a War Room."
+            )
+        return incident
+    try:
+        incident = demisto.incident()
+    except Exception:  # Where there is none, as in the playground, versions differ in what they raise.
+        incident = None
+    return incident if isinstance(incident, dict) else {}
+
+
+def wanted_remote_id(args: dict[str, Any], local: dict[str, Any], settings: Settings) -> str:
+    """Return the remote incident that a command is about: the one given as `id`, else the one that the local incident mirrors.
+
+    Raises:
+        ValueError: neither is known, or the local incident is mirrored by another instance.
+    """
+    remote_id = str(args.get("id") or "").strip()
+    if remote_id:
+        return remote_id
+    remote_id, instance = str(local.get("dbotMirrorId") or ""), str(local.get("dbotMirrorInstance") or "")
+    if not remote_id:
+        raise ValueError("id is missing: run the command in the War Room of a mirrored incident, or give the remote ID, id=4.")
+    if instance and instance != settings.instance:
+        raise ValueError(
+            f"This incident is mirrored by the instance {instance}: add using={json.dumps(instance)} to the command."
+        )
+    return remote_id
+
+
+def plain(value: Any) -> Any:
+    """Return a field's value as fields are compared: all that is empty is alike, and so are times of one millisecond."""
+    if value in (None, "", [], {}) or str(value).startswith("0001-01-01T00:00:00"):
+        return None
+    if isinstance(value, str):
+        moment_ms = parse_ms(value, -1)
+        return iso(moment_ms) if moment_ms >= 0 else value
+    return value
+
+
+def compared(local: dict[str, Any], remote: dict[str, Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return what a local incident and its remote one hold in the fields that cross, and those that differ and never cross.
+
+    Returns:
+        The fields that cross: field, here, there, equal. Those that do not: field, reason.
+    """
+    mine, theirs = local.get("CustomFields") or {}, remote.get("CustomFields") or {}
+    custom = [name for name in sorted({*mine, *theirs}) if not stays(name, mine.get(name) or theirs.get(name))]
+    rows = [
+        *((name, local.get(name), remote.get(name)) for name in COMPARED_FIELDS),
+        ("status", status_word(local), status_word(remote)),
+        *((name, mine.get(name), theirs.get(name)) for name in custom),
+    ]
+    crossing = [{"field": name, "here": here, "there": there, "equal": plain(here) == plain(there)} for name, here, there in rows]
+    timers = [name for name in sorted({*mine, *theirs}) if is_timer(mine.get(name)) or is_timer(theirs.get(name))]
+    own = [name for name in sorted({*mine, *theirs}) if name.lower().startswith(OWN_FIELD_PREFIX)]
+    ignored = [
+        *({"field": name, "reason": reason} for name, reason in NOT_COMPARED.items() if differs(name, local, remote)),
+        *(
+            {"field": name, "reason": "SLA timers run in each tenant by themselves"}
+            for name in timers
+            if differs(name, mine, theirs)
+        ),
+        *(
+            {"field": name, "reason": "it tells how the mirroring of one tenant stands"}
+            for name in own
+            if differs(name, mine, theirs)
+        ),
+    ]
+    return crossing, ignored
+
+
+def status_word(incident: dict[str, Any]) -> str:
+    """Return whether an incident is open: whether it is pending or active is each tenant's own affair."""
+    return "closed" if incident.get("status") in (IncidentStatus.DONE, IncidentStatus.ARCHIVE) else "open"
+
+
+def differs(name: str, local: dict[str, Any], remote: dict[str, Any]) -> bool:
+    """Return whether two incidents differ in a field."""
+    return plain(local.get(name)) != plain(remote.get(name))
+
+
+def mirror_diff_command(client: Client, settings: Settings, args: dict[str, Any]) -> CommandResults:
+    """Return, field by field, what the local and the remote incident hold. It writes nothing."""
+    local = local_incident(args)
+    remote_id = wanted_remote_id(args, local, settings)
+    if not local:
+        raise ValueError("There is no local incident: run the command in its War Room, or give it as the argument incident.")
+    crossing, ignored = compared(local, client.load(remote_id))
+    different = [row["field"] for row in crossing if not row["equal"]]
+    outputs = {"id": remote_id, "equal": not different, "different": different, "fields": crossing, "ignored": ignored}
+    shown = [{**row, "equal": "yes" if row["equal"] else "no"} for row in sorted(crossing, key=lambda row: row["equal"])]
+    title = f"Here and remote incident {remote_id}: " + (f"{len(different)} fields differ" if different else "equal")
+    readable = tableToMarkdown(title, shown, headers=["field", "here", "there", "equal"])
+    if ignored:
+        readable += "\n" + tableToMarkdown("Different, and never mirrored", ignored, headers=["field", "reason"])
+    return CommandResults(
+        outputs_prefix="XSOAR.Mirror.Diff",
+        outputs_key_field="id",
+        outputs=outputs,
+        raw_response=outputs,
+        readable_output=readable,
+    )
+
+
+def mirror_resync_command(client: Client, settings: Settings, args: dict[str, Any]) -> CommandResults:
+    """Have the next round bring a remote incident anew: its fields, and all earlier entries that match and are not here yet."""
+    local = local_incident({})
+    remote_id = wanted_remote_id(args, local, settings)
+    fields, entries = (flag(args, name, name, True, "give true or false") for name in ("fields", "entries"))
+    if not fields and not entries:
+        raise ValueError("There is nothing to resync: set fields or entries to true.")
+    client.load(remote_id)
+
+    is_linked = local.get("dbotMirrorId") == remote_id
+
+    def restart(records: dict[str, Record]) -> dict[str, Record]:
+        record = records.get(remote_id, Record(linked=is_linked))
+        modified, baseline_ms = "" if fields else record.modified, 0 if entries else record.baseline_ms
+        return {**records, remote_id: replace(record, modified=modified, baseline_ms=baseline_ms, due_ms=1, misses=0)}
+
+    change_records(restart)
+    outputs = {"id": remote_id, "fields": fields, "entries": entries}
+    parts = " and ".join([*(["its fields"] if fields else []), *(["the entries that are missing here"] if entries else [])])
+    readable = f"The next mirroring round brings {parts} of the remote incident {remote_id}."
+    if not settings.comes_in:
+        readable += " The instance mirrors outgoing only, so it applies to incidents whose own direction lets changes in."
+    return CommandResults(
+        outputs_prefix="XSOAR.Mirror.Resync",
+        outputs_key_field="id",
+        outputs=outputs,
+        raw_response=outputs,
+        readable_output=readable,
+    )
+
+
+def mirror_status_command(client: Client, settings: Settings, args: dict[str, Any]) -> CommandResults:
+    """Return what the mirror knows, and how the remote tenant looks from here. It writes nothing."""
+    memory, now_ms = read_memory(), local_now_ms()
+    try:
+        version, problem = str(client.about().get("demistoVersion") or ""), ""
+    except RemoteError as error:
+        version, problem = "", str(error)
+    skew = round((client.remote_time_ms + 500 - now_ms) / 1000) if client.remote_time_ms else None
+    outputs = {
+        "Instance": settings.instance,
+        "Remote": host_of(settings.api_root),
+        "RemoteVersion": version,
+        "RemoteError": problem,
+        "ClockSkewSeconds": skew,
+        "EntriesMoveModified": memory.entries_move,
+        **memory_status(memory, now_ms),
+    }
+    shown = {key: value for key, value in outputs.items() if value not in (None, "")}
+    readable = tableToMarkdown(f"Mirroring of {settings.instance}", shown, headers=list(shown), headerTransform=pascalToSpace)
+    remote_id = str(args.get("id") or "").strip()
+    if remote_id:
+        incident = incident_status(remote_id, memory.records.get(remote_id), settings)
+        outputs["Incident"] = incident
+        readable += "\n" + tableToMarkdown(
+            f"Remote incident {remote_id}", incident, headers=list(incident), headerTransform=pascalToSpace, removeNull=True
+        )
+    return CommandResults(
+        outputs_prefix="XSOAR.Mirror.Status",
+        outputs_key_field="Instance",
+        outputs=outputs,
+        raw_response=outputs,
+        readable_output=readable,
+    )
+
+
+def memory_status(memory: Memory, now_ms: int) -> dict[str, Any]:
+    """Return what xsoar-mirror-status tells of what the mirror remembers."""
+    health, records = memory.health, memory.records.values()
+    return {
+        "Cursor": when(health.cursor_ms),
+        "CursorAgeSeconds": (now_ms - health.cursor_ms) // 1000 if health.cursor_ms else None,
+        "LastRound": when(health.round_ms),
+        "LastRoundCalls": health.round_calls,
+        "LastFetch": when(health.fetch_ms),
+        "LastFetchCalls": health.fetch_calls,
+        "IncidentsTracked": len(records),
+        "IncidentsOpen": sum(record.status != IncidentStatus.DONE for record in records),
+        "IncidentsPending": sum(0 < record.due_ms <= now_ms for record in records),
+        "IncidentsBehind": sum(record.misses > 0 for record in records),
+        "IncidentsWithError": sum(bool(record.out_error) for record in records),
+        "CreationsPending": len(memory.creating),
+        "EntriesIn": health.entries_in,
+        "EntriesOut": health.entries_out,
+        "LastError": health.error,
+        "LastErrorCommand": health.error_command,
+        "LastErrorTime": when(health.error_ms),
+    }
+
+
+def incident_status(remote_id: str, record: Record | None, settings: Settings) -> dict[str, Any]:
+    """Return what xsoar-mirror-status tells of one remote incident."""
+    if record is None:
+        return {"Id": remote_id, "State": "Not mirrored by this instance", "Link": remote_link(settings, remote_id)}
+    return {
+        "Id": remote_id,
+        "State": mirror_state(record),
+        "Link": remote_link(settings, remote_id),
+        "Pending": bool(record.due_ms),
+        "NextTry": when(record.due_ms) if record.due_ms > 1 else None,
+        "LastIn": when(record.in_ms),
+        "LastOut": when(record.out_ms),
+        "EntriesKnown": len(record.known_entries),
+        "EntriesSent": len(record.sent_entries),
+        "EntriesUncertain": len(record.attempted),
+        "ErrorOut": record.out_error or None,
+    }
+
+
+def when(time_ms: int) -> str | None:
+    """Return a time as it is shown; None for 0."""
+    return iso(time_ms) if time_ms else None
+
+
 """ TEST """
 
 
@@ -2080,6 +2517,9 @@ def run_command(command: str, args: dict[str, Any], client: Client, settings: Se
         "get-mapping-fields": lambda: get_mapping_fields_command(client),
         "xsoar-search-incidents": lambda: search_incidents_command(client, args),
         "xsoar-get-incident": lambda: get_incident_command(client, args),
+        "xsoar-mirror-status": lambda: mirror_status_command(client, settings, args),
+        "xsoar-mirror-diff": lambda: mirror_diff_command(client, settings, args),
+        "xsoar-mirror-resync": lambda: mirror_resync_command(client, settings, args),
     }
     if command not in commands:
         raise NotImplementedError(f"{BRAND} has no command {command}.")
@@ -2098,6 +2538,10 @@ def main() -> None:
         # The platform takes it as: ask for every incident instead.
         raise
     except Exception as error:
+        if command in MIRRORING_COMMANDS:
+            # The failure itself matters more than the note of it.
+            with contextlib.suppress(Exception):
+                note_error(command, short(error))
         return_error(str(error), error)
 
 

@@ -67,6 +67,11 @@ def load(name: str) -> Any:
     return json.loads((Path(__file__).parent / "test_data" / f"{name}.json").read_text(encoding="utf-8"))
 
 
+# What an incident shows of its mirroring.
+REPORT = {
+    *("mirror_remote_id", "mirror_remote_link", "mirror_remote_tenant", "mirror_state", "mirror_last_in", "mirror_last_out"),
+    *("in_mirror_error", "out_mirror_error"),
+}
 ERRORS = load("errors")
 ENTRIES = load("entries")
 TEMPLATE = load("incident_load")
@@ -95,6 +100,7 @@ class Server:
         self.context_version = 1
         self.rivals: list[Callable[[dict[str, Any]], None]] = []  # Each changes the context just before a save.
         self.files: dict[str, dict[str, str]] = {}
+        self.incident: dict[str, Any] | None = None  # The incident in whose War Room a command runs.
         self.log: list[tuple[str, str]] = []
         self._results: list[Any] = []
         self._incidents: list[list[dict[str, Any]]] = []
@@ -119,6 +125,7 @@ class Server:
             "results": lambda result: self._results.append(json.loads(json.dumps(result))),
             "incidents": lambda incidents: self._incidents.append(json.loads(json.dumps(incidents))),
             "investigation": lambda: {"id": "77"},
+            "incident": self._incident,
             "uniqueFile": self._unique_file,
             "getFilePath": self._file_path,
             **{level: self._logger(level) for level in ("debug", "info", "error", "log")},
@@ -182,8 +189,10 @@ class Server:
         return [line for its_level, line in self.log if its_level == level]
 
     def memory(self) -> tuple[Any, ...]:
-        """Return all that the server keeps from run to run, to compare."""
-        return self.last_run, self.last_mirror_run, self.context
+        """Return all that the server keeps from run to run, to compare; without what only xsoar-mirror-status tells."""
+        context = json.loads(self.context)
+        kept = {key: value for key, value in context.items() if key != "health" and value not in ("", "{}", "[]")}
+        return self.last_run, self.last_mirror_run, kept
 
     def _save_context(self, context: dict[str, Any], version: int = -1, sync: bool = False) -> None:
         if self.rivals:
@@ -193,6 +202,11 @@ class Server:
         if version not in (-1, self.context_version):
             raise ValueError("DB Version does not match")
         self.context, self.context_version = json.dumps(context), self.context_version + 1
+
+    def _incident(self) -> dict[str, Any]:
+        if self.incident is None:
+            raise IndexError("list index out of range")
+        return copy.deepcopy(self.incident)
 
     def _unique_file(self) -> str:
         self._unique += 1
@@ -760,7 +774,7 @@ def test_a_wrong_setting_fails_the_test_button_and_names_the_remedy(
     assert named in error
     assert remedy in error
     assert not [call for call in remote.calls if call.route != "GET /about"]
-    assert server.memory() == ({}, {}, "{}")
+    assert server.memory() == ({}, {}, {})
 
 
 READ_SETTINGS: list[tuple[str, str, list[tuple[Any, Any]]]] = [
@@ -1408,7 +1422,7 @@ def test_without_a_direction_an_incident_is_fetched_and_not_mirrored(server: Ser
     for fields in (incident, json.loads(incident["rawJSON"])):
         assert fields["dbotMirrorId"] == "1"
         assert not [name for name in fields if name.startswith("dbotMirror") and name != "dbotMirrorId"]
-    assert server.context == "{}"
+    assert server.memory()[2] == {}
 
 
 def test_the_remote_s_own_mirror_fields_do_not_leak(server: Server, remote: Remote) -> None:
@@ -2139,7 +2153,7 @@ def test_the_context_holds_ids_and_times_but_no_texts(server: Server, remote: Re
 
     kept = json.dumps(server.memory())
     assert "the-" not in kept
-    assert len(server.context) < 600
+    assert len(json.loads(server.context)["incidents"]) < 400
 
 
 def test_incidents_closed_long_ago_are_forgotten(server: Server, remote: Remote, clock: Any) -> None:
@@ -2943,7 +2957,8 @@ def test_an_incident_that_is_gone_is_said(server: Server, remote: Remote, answer
     fields, entries = server.pull("5")
 
     assert "The remote tenant has no" in fields["in_mirror_error"]
-    assert {key for key in fields if not key.startswith("dbotMirror")} == {"id", "in_mirror_error"}
+    assert {key for key in fields if not key.startswith("dbotMirror")} == {"id", *REPORT} - {"mirror_last_in", "mirror_last_out"}
+    assert fields["mirror_state"] == "Error"
     assert entries == []
     assert [line for line in server.lines("info") if "incident 5" in line]
 
@@ -2980,7 +2995,7 @@ def test_a_person_who_looks_at_an_incident_that_is_gone_leaves_no_trace(server: 
     outcome = server.run("get-remote-data", {"id": "999"})
 
     assert "The remote tenant has no" in outcome.error + json.dumps(outcome.result)
-    assert server.memory() == ({}, {}, "{}")
+    assert server.memory() == ({}, {}, {})
 
 
 def test_an_incident_that_stays_gone_is_forgotten(server: Server, remote: Remote, mirrored: str, clock: Any) -> None:
@@ -3457,6 +3472,8 @@ def test_our_own_change_does_not_come_back_in(server: Server, remote: Remote, mi
     pushed(server, mirrored, delta={"details": "ours"})
 
     assert modified(server) == [mirrored]
+    fields, entries = server.pull(mirrored)
+    assert (set(fields), entries) == ({"id", *REPORT}, [])
     assert server.pull(mirrored) == ({"id": mirrored}, [])
 
 
@@ -4701,6 +4718,468 @@ def test_get_incident_of_a_pending_one_has_no_entries(server: Server, remote: Re
     assert result["HumanReadable"].endswith("**No entries.**\n")
 
 
+""" WAR ROOM COMMANDS: THE MIRROR """
+
+
+def local_of(remote: Remote, remote_id: str, **fields: Any) -> dict[str, Any]:
+    """Return the local incident that mirrors a remote one, as the server hands it to a command."""
+    incident = copy.deepcopy(remote.incidents[remote_id])
+    mirroring = {"dbotMirrorId": remote_id, "dbotMirrorInstance": "headquarters", "dbotMirrorDirection": "Both"}
+    return {**incident, "id": "77", "investigationId": "77", **mirroring, **fields}
+
+
+def status(server: Server, **args: Any) -> dict[str, Any]:
+    """Run xsoar-mirror-status; return what it puts into the context."""
+    result = server.ok("xsoar-mirror-status", **args)
+    return result["EntryContext"]["XSOAR.Mirror.Status(val.Instance && val.Instance == obj.Instance)"]
+
+
+def diff(server: Server, **args: Any) -> dict[str, Any]:
+    """Run xsoar-mirror-diff; return what it puts into the context."""
+    return server.ok("xsoar-mirror-diff", **args)["EntryContext"]["XSOAR.Mirror.Diff(val.id && val.id == obj.id)"]
+
+
+def test_status_tells_how_the_mirror_stands(server: Server, remote: Remote, mirrored: str, clock: Any) -> None:
+    """
+    Given: a mirror that brought an entry in and another out.
+    When: its status is asked for two minutes later.
+    Then: it names the remote, what is tracked and what crossed, and how old the cursor is; nothing is pending and nothing failed.
+    """
+    remote.write(mirrored, "in")
+    modified(server)
+    server.pull(mirrored)
+    pushed(server, mirrored, entries=[local_entry(1, "out")])
+    clock.tick(timedelta(minutes=6))
+    modified(server)
+    server.pull(mirrored)
+    clock.tick(timedelta(minutes=2))
+
+    told = status(server)
+
+    assert {key: told[key] for key in ("Instance", "Remote", "RemoteVersion", "RemoteError")} == {
+        "Instance": "headquarters",
+        "Remote": "api-remote.example.com",
+        "RemoteVersion": "8.8.0",
+        "RemoteError": "",
+    }
+    assert {key: told[key] for key in ("IncidentsTracked", "IncidentsOpen", "IncidentsPending", "EntriesIn", "EntriesOut")} == {
+        "IncidentsTracked": 1,
+        "IncidentsOpen": 1,
+        "IncidentsPending": 0,
+        "EntriesIn": 1,
+        "EntriesOut": 1,
+    }
+    assert 480 <= told["CursorAgeSeconds"] <= 482
+    assert told["EntriesMoveModified"] is True
+    assert (told["IncidentsBehind"], told["IncidentsWithError"], told["CreationsPending"]) == (0, 0, 0)
+    assert (told["LastError"], told["LastErrorTime"]) == ("", None)
+    assert told["LastRoundCalls"] > 0
+    assert told["LastFetchCalls"] > 0
+
+
+@pytest.mark.parametrize("skew", [-3600, 0, 90])
+def test_status_tells_how_far_the_remote_clock_is_off(server: Server, remote: Remote, requests_mock: Any, skew: int) -> None:
+    """Given a remote whose clock is off; When the status is asked for; Then it says by how much, to a second."""
+    date = (datetime.now(UTC) + timedelta(seconds=skew)).strftime("%a, %d %b %Y %H:%M:%S GMT")
+    requests_mock.get(f"{remote.root}/about", json=load("about")["8"], headers={"Date": date})
+
+    assert abs(status(server)["ClockSkewSeconds"] - skew) <= 1
+
+
+def test_status_tells_the_last_error_also_while_the_remote_is_away(server: Server, remote: Remote, mirrored: str) -> None:
+    """Given a remote that went away; When a round fails and the status is asked for; Then it says so, and what it knows."""
+    remote.fail("", status_code=503, times=99)
+    server.fails("get-modified-remote-data", lastUpdate=LAST_UPDATE)
+
+    result = server.ok("xsoar-mirror-status")
+
+    told = status(server)
+    assert "is not able to answer for now (503)" in told["RemoteError"]
+    assert (told["RemoteVersion"], told["IncidentsTracked"]) == ("", 1)
+    assert "(503)" in told["LastError"]
+    assert told["LastErrorCommand"] == "get-modified-remote-data"
+    assert told["LastErrorTime"].startswith("2026-03-01T12:")
+    assert "not able to answer" in result["HumanReadable"]
+
+
+def test_the_same_failure_is_noted_every_five_minutes_only(server: Server, remote: Remote, clock: Any) -> None:
+    """Given a remote that stays away; When rounds fail each minute; Then the context is written twice in eight of them."""
+    remote.fail("", status_code=503, times=999)
+    versions = set()
+    for _ in range(8):
+        server.fails("get-modified-remote-data", lastUpdate=LAST_UPDATE)
+        versions.add(server.context_version)
+        clock.tick(timedelta(minutes=1))
+
+    assert len(versions) == 2
+
+
+def test_quiet_rounds_write_the_context_every_five_minutes_only(
+    server: Server, remote: Remote, mirrored: str, clock: Any
+) -> None:
+    """Given nothing that changes; When the server asks each minute for half an hour; Then six rounds at most are noted."""
+    modified(server)
+    before = server.context_version
+    for _ in range(30):
+        clock.tick(timedelta(minutes=1))
+        modified(server)
+
+    assert 1 <= server.context_version - before <= 6
+
+
+def test_a_failure_that_cannot_be_noted_is_told_all_the_same(
+    server: Server, remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given an integration context that cannot be written; When a round fails; Then its own error is told."""
+
+    def broken(*args: Any, **kwargs: Any) -> None:
+        raise OSError("the context is not available")
+
+    monkeypatch.setattr(demisto, "setIntegrationContextVersioned", broken, raising=False)
+    remote.fail("", status_code=503, times=99)
+
+    assert "(503)" in server.fails("get-modified-remote-data", lastUpdate=LAST_UPDATE)
+
+
+def test_status_of_one_incident(server: Server, remote: Remote, mirrored: str) -> None:
+    """Given a mirrored incident and an unknown one; When the status is narrowed to each; Then the one is told, the other said."""
+    remote.write(mirrored, "in")
+    server.pull(mirrored)
+    pushed(server, mirrored, entries=[local_entry(1, "out")])
+
+    told = status(server, id=mirrored)["Incident"]
+    unknown = status(server, id="404")["Incident"]
+
+    assert (told["State"], told["EntriesKnown"], told["EntriesSent"], told["ErrorOut"]) == ("In Step", 2, 1, None)
+    assert told["Link"] == f"https://remote.example.com/Details/{mirrored}"
+    assert told["LastIn"]
+    assert told["LastOut"]
+    assert unknown["State"] == "Not mirrored by this instance"
+
+
+def test_status_survives_a_damaged_context(server: Server, remote: Remote) -> None:
+    """Given a context whose health is damaged; When the status is asked for; Then it tells what is left."""
+    health = json.dumps({"round_ms": "yesterday", "entries_in": 7, "unknown": 1})
+    server.context = json.dumps({"health": health})
+
+    told = status(server)
+
+    assert (told["LastRound"], told["EntriesIn"], told["EntriesOut"]) == (None, 7, 0)
+
+
+def test_diff_compares_what_crosses(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: a mirrored incident that differs in a field, in a custom field, and in much that never crosses.
+    When: the diff runs in its War Room.
+    Then: the two fields are told with both values, the rest is named with the reason, and nothing is written anywhere.
+    """
+    remote.incidents[mirrored] |= {"severity": 3, "roles": ["secret"]}
+    remote.incidents[mirrored]["CustomFields"] |= {
+        "ticket": "C-1",
+        "containmentsla": {"runStatus": "idle", "accumulatedPause": 1},
+    }
+    server.incident = local_of(remote, mirrored, severity=1, roles=None, type="Other", dueDate="0001-01-01T00:00:00Z")
+    server.incident["CustomFields"] |= {"ticket": "", "xsoarmirroringstate": "In Step"}
+    server.incident["CustomFields"].pop("containmentsla")
+    remote.incidents[mirrored]["dueDate"] = ""
+    before, writes = server.context, len(remote.writes())
+
+    result = server.ok("xsoar-mirror-diff")
+    told = diff(server)
+
+    assert (told["id"], told["equal"], told["different"]) == (mirrored, False, ["severity", "ticket"])
+    (severity,) = [row for row in told["fields"] if row["field"] == "severity"]
+    assert (severity["here"], severity["there"], severity["equal"]) == (1, 3, False)
+    assert {row["field"] for row in told["ignored"]} == {"type", "roles", "containmentsla", "xsoarmirroringstate"}
+    assert all(row["reason"] for row in told["ignored"])
+    assert "2 fields differ" in result["HumanReadable"]
+    assert (server.context, len(remote.writes())) == (before, writes)
+
+
+@pytest.mark.parametrize(
+    ("here", "there"),
+    [
+        ({"details": ""}, {"details": None}),
+        ({"dueDate": "2026-03-04T05:06:07.008Z"}, {"dueDate": "2026-03-04T06:06:07.008123+01:00"}),
+        ({"dueDate": "0001-01-01T00:00:00Z"}, {"dueDate": ""}),
+        ({"status": 0}, {"status": 1}),
+        ({"CustomFields": None}, {"CustomFields": {}}),
+        ({"CustomFields": {"grid": []}}, {"CustomFields": {"grid": None}}),
+    ],
+    ids=["empty", "one instant", "no date", "pending", "no custom fields", "empty list"],
+)
+def test_diff_takes_for_equal_what_means_the_same(
+    server: Server, remote: Remote, mirrored: str, here: dict[str, Any], there: dict[str, Any]
+) -> None:
+    """Given two spellings of one value; When the diff runs; Then the incidents are equal."""
+    server.incident = local_of(remote, mirrored, **here)
+    if "CustomFields" not in there:
+        server.incident.setdefault("CustomFields", {})
+    remote.incidents[mirrored] |= there
+
+    told = diff(server)
+
+    assert (told["equal"], told["different"]) == (True, [])
+
+
+def test_diff_takes_the_incident_of_a_playbook(server: Server, remote: Remote, mirrored: str) -> None:
+    """Given a command that runs nowhere; When the incident is given as JSON, as an object or in a list; Then it is compared."""
+    local = local_of(remote, mirrored, name="another")
+    for given in (json.dumps(local), local, [local], json.dumps([local])):
+        assert diff(server, incident=given)["different"] == ["name"]
+
+
+def test_diff_of_an_incident_that_is_to_be_linked(server: Server, remote: Remote, mirrored: str) -> None:
+    """Given a local incident that mirrors nothing; When the diff is asked with a remote ID; Then they are compared."""
+    server.incident = local_of(remote, mirrored, dbotMirrorId="", dbotMirrorInstance="", name="another")
+
+    assert diff(server, id=mirrored)["different"] == ["name"]
+
+
+@pytest.mark.parametrize("command", ["xsoar-mirror-diff", "xsoar-mirror-resync"])
+@pytest.mark.parametrize(
+    ("incident", "sentence"),
+    [
+        (None, "id is missing: run the command in the War Room of a mirrored incident"),
+        ({"id": "77", "dbotMirrorId": ""}, "id is missing"),
+        ({"dbotMirrorId": "1", "dbotMirrorInstance": "another one"}, 'add using="another one" to the command'),
+    ],
+    ids=["nowhere", "not mirrored", "another instance"],
+)
+def test_a_command_that_does_not_know_its_incident_says_so(
+    server: Server, remote: Remote, command: str, incident: dict[str, Any] | None, sentence: str
+) -> None:
+    """Given no ID and no incident that this instance mirrors; When the command runs; Then it says what to give."""
+    server.incident = incident
+
+    assert sentence in server.fails(command)
+    assert remote.calls == []
+
+
+@pytest.mark.parametrize("given", ["no JSON", "[]", "7", [7]])
+def test_diff_refuses_what_is_no_incident(server: Server, remote: Remote, given: Any) -> None:
+    """Given an argument that is no incident; When the diff runs; Then it says what to give."""
+    assert "incident is not an incident as JSON" in server.fails("xsoar-mirror-diff", id="1", incident=given)
+
+
+def test_diff_without_a_local_incident_says_so(server: Server, remote: Remote, mirrored: str) -> None:
+    """Given the playground; When the diff is asked with a remote ID; Then it says where to run it."""
+    assert "There is no local incident" in server.fails("xsoar-mirror-diff", id=mirrored)
+
+
+@pytest.mark.parametrize("command", ["xsoar-mirror-diff", "xsoar-mirror-resync"])
+def test_a_remote_incident_that_does_not_exist_is_said(server: Server, remote: Remote, command: str) -> None:
+    """Given an ID that the remote does not have; When the command runs; Then it says so and remembers nothing."""
+    before = server.memory()
+
+    assert "(404)" in server.fails(command, id="404", incident={"name": "x"})
+    assert server.memory() == before
+
+
+def test_resync_brings_all_that_is_missing_once(server: Server, remote: Remote, clock: Any) -> None:
+    """
+    Given: a mirrored incident fetched without its history, with an entry that came in since.
+    When: it is resynced in its War Room.
+    Then: the next round tells of it and brings all fields and the earlier entry, and not again what came; the one after nothing.
+    """
+    remote.add("1")
+    remote.write("1", "before the fetch")
+    clock.tick(timedelta(minutes=1))
+    server.fetch()
+    clock.tick(timedelta(minutes=1))
+    remote.write("1", "after the fetch")
+    modified(server)
+    server.pull("1")
+    assert modified(server) == []
+    server.incident = local_of(remote, "1")
+
+    result = server.ok("xsoar-mirror-resync")
+
+    assert "its fields and the entries that are missing here" in result["HumanReadable"]
+    assert modified(server) == ["1"]
+    fields, entries = server.pull("1")
+    assert fields["name"] == "incident 1"
+    assert [last_line(entry) for entry in entries] == ["before the fetch"]
+    assert modified(server) == []
+    assert server.pull("1") == ({"id": "1"}, [])
+
+
+@pytest.mark.parametrize(
+    ("args", "has_fields", "texts"),
+    [
+        ({"entries": "false"}, True, []),
+        ({"fields": "false"}, False, ["before the fetch"]),
+    ],
+)
+def test_resync_of_a_part(
+    server: Server, remote: Remote, clock: Any, args: dict[str, Any], has_fields: bool, texts: list[str]
+) -> None:
+    """Given a mirrored incident; When only its fields or only its entries are resynced; Then only these come."""
+    remote.add("1")
+    remote.write("1", "before the fetch")
+    clock.tick(timedelta(minutes=1))
+    server.fetch()
+    modified(server)
+    server.pull("1")
+
+    server.ok("xsoar-mirror-resync", id="1", **args)
+
+    fields, entries = server.pull("1")
+    assert ("name" in fields) is has_fields
+    assert [last_line(entry) for entry in entries] == texts
+
+
+def test_resync_of_nothing_is_refused(server: Server, remote: Remote, mirrored: str) -> None:
+    """Given neither fields nor entries; When a resync is asked for; Then it says what to set."""
+    assert "There is nothing to resync" in server.fails("xsoar-mirror-resync", id=mirrored, fields="no", entries="no")
+    assert server.fails("xsoar-mirror-resync", id=mirrored, fields="perhaps") == "fields is 'perhaps': give true or false."
+
+
+def test_resync_where_nothing_comes_in_says_so(server: Server, remote: Remote) -> None:
+    """Given an instance that mirrors outgoing only; When a resync is asked for; Then it says what that means."""
+    server.params["mirror_direction"] = "Outgoing"
+    remote.add("1")
+    server.fetch()
+
+    assert "outgoing only" in server.ok("xsoar-mirror-resync", id="1")["HumanReadable"]
+
+
+def test_resync_begins_to_mirror_an_incident_that_was_linked(server: Server, remote: Remote, clock: Any) -> None:
+    """Given an incident that was never fetched; When it is linked and resynced; Then the next round brings it whole."""
+    remote.add("5", created="2025-01-01T00:00:00Z", modified="2025-01-01T00:00:00Z")
+    remote.write("5", "long ago", created="2025-01-01T00:00:00Z", modified="2025-01-01T00:00:00Z")
+    server.incident = local_of(remote, "5")
+
+    server.ok("xsoar-mirror-resync")
+
+    assert modified(server) == ["5"]
+    fields, entries = server.pull("5")
+    assert (fields["name"], [last_line(entry) for entry in entries]) == ("incident 5", ["long ago"])
+
+
+@pytest.mark.parametrize(("in_war_room", "fetched"), [(True, []), (False, ["1"])])
+def test_an_incident_that_was_linked_by_hand_is_not_fetched(
+    server: Server, remote: Remote, in_war_room: bool, fetched: list[str]
+) -> None:
+    """Given a remote incident not fetched yet; When it is resynced in an incident linked to it, or by its ID; Then only the
+    link keeps it from being fetched."""
+    remote.add("1")
+    server.incident = local_of(remote, "1") if in_war_room else None
+    server.ok("xsoar-mirror-resync", id="1")
+
+    assert ids(server.fetch()) == fetched
+
+
+""" WHAT AN INCIDENT SHOWS OF ITS MIRRORING """
+
+
+def shown(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return what an incident shows of its mirroring."""
+    return {key: value for key, value in fields.items() if key in REPORT}
+
+
+def test_a_fetched_incident_shows_where_it_comes_from(server: Server, remote_6: Remote) -> None:
+    """Given a new remote incident; When it is fetched; Then its rawJSON tells the remote tenant and incident, with a link."""
+    server.params["url"] = f"{HOST_6}/acc_east"
+    remote_6.root = f"{HOST_6}/acc_east"
+    remote_6.add("4")
+
+    (incident,) = server.fetch()
+
+    assert shown(json.loads(incident["rawJSON"])) == {
+        "mirror_remote_id": "4",
+        "mirror_remote_link": f"{HOST_6}/acc_east/#/Details/4",
+        "mirror_remote_tenant": "remote.example.com:8443",
+        "mirror_state": "In Step",
+        "mirror_last_in": NOW.replace("Z", ".010Z"),  # The remote lets 10 ms pass for each incident.
+        "in_mirror_error": "",
+        "out_mirror_error": "",
+    }
+
+
+@pytest.mark.parametrize("direction", ["None", "Outgoing"])
+def test_an_incident_that_nothing_comes_into_shows_no_state(server: Server, remote: Remote, direction: str) -> None:
+    """Given an instance whose incidents are not brought up to date; When one is fetched; Then it shows no state."""
+    server.params["mirror_direction"] = direction
+    remote.add("4")
+
+    (incident,) = server.fetch()
+
+    told = shown(json.loads(incident["rawJSON"]))
+    assert told["mirror_remote_link"] == "https://remote.example.com/Details/4"
+    assert "mirror_state" not in told
+    assert "mirror_last_in" not in told
+
+
+def test_a_failure_to_send_is_shown_and_cleared(server: Server, remote: Remote, mirrored: str, clock: Any) -> None:
+    """
+    Given: a local change that the remote refuses.
+    When: rounds run, before and after it could be sent.
+    Then: the incident shows the error once, then that it is in step, and when something went out.
+    """
+    remote.fail("POST /incident$", status_code=403, json={"detail": "forbidden"})
+    assert push(server, mirrored, delta={"details": "x"}).error
+    assert modified(server) == [mirrored]
+    first = shown(server.pull(mirrored)[0])
+    assert (first["mirror_state"], "may not do this" in first["out_mirror_error"]) == ("Error", True)
+    assert server.pull(mirrored) == ({"id": mirrored}, [])
+    clock.tick(timedelta(minutes=1))
+
+    pushed(server, mirrored, delta={"details": "x"})
+
+    assert modified(server) == [mirrored]
+    second = shown(server.pull(mirrored)[0])
+    assert (second["mirror_state"], second["out_mirror_error"]) == ("In Step", "")
+    assert second["mirror_last_out"] > first["mirror_last_in"]
+
+
+def test_a_file_that_cannot_be_had_shows_that_the_incident_is_behind(server: Server, remote: Remote, mirrored: str) -> None:
+    """Given a file whose download fails; When it is tried and then had; Then the incident is behind, and then in step."""
+    remote.write_file(mirrored, "log.txt", b"x")
+    remote.fail("GET /entry/download", status_code=404, json=ERRORS["not_found"])
+    assert shown(server.pull(mirrored)[0])["mirror_state"] == "Behind"
+
+    fields, entries = server.pull(mirrored)
+
+    assert [entry["File"] for entry in entries] == ["log.txt"]
+    assert shown(fields)["mirror_state"] == "In Step"
+
+
+def test_what_this_pack_shows_never_crosses(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: a remote that runs the pack too, so that its incident shows its own mirroring.
+    When: the incident comes in, and the local fields go out, alone and with others.
+    Then: neither side sees the other's, and for these fields alone nothing is asked of the remote.
+    """
+    theirs = {"xsoarmirroringstate": "Error", "xsoarmirroringremoteid": "9", "ticket": "C-1"}
+    remote.change(mirrored, CustomFields=dict(theirs))
+    fields = server.pull(mirrored)[0]
+    assert fields["CustomFields"] == {"ticket": "C-1"}
+    assert not [name for name in fields if name.startswith("xsoarmirroring")]
+    calls = len(remote.calls)
+
+    ours = {"xsoarmirroringstate": "In Step", "xsoarmirroringlastin": NOW}
+    pushed(server, mirrored, delta={"CustomFields": dict(ours)})
+    pushed(server, mirrored, delta=dict(ours))
+    assert len(remote.calls) == calls
+    pushed(server, mirrored, delta={"CustomFields": {**ours, "ticket": "C-2"}, **ours})
+
+    assert remote.incidents[mirrored]["CustomFields"] == {**theirs, "ticket": "C-2"}
+    assert shown(server.pull(mirrored)[0])["mirror_state"] == "In Step"
+
+
+def test_a_created_incident_does_not_carry_what_this_pack_shows(server: Server, remote: Remote) -> None:
+    """Given a local incident with this pack's fields; When it is created there; Then they stay behind."""
+    custom = {"xsoarmirroringstate": "Error", "ticket": "C-1"}
+    remote.incident_fields.append({"cliName": "xsoarmirroringstate", "system": False, "group": 0})
+
+    remote_id = pushed(
+        server, "", data={"id": "77", "name": "x", "CustomFields": custom, "xsoarmirroringstate": "Error"}, incidentChanged=True
+    )
+
+    assert remote.incidents[remote_id]["CustomFields"] == {"ticket": "C-1"}
+
+
 """ TEST """
 
 
@@ -4720,7 +5199,7 @@ def test_the_test_button_only_reads(server: Server, remote: Remote, key_id: str,
     assert server.ok("test-module") == "ok"
 
     assert [call.route for call in remote.calls] == ["GET /about", "POST /incidents/search"]
-    assert server.memory() == ({}, {}, "{}")
+    assert server.memory() == ({}, {}, {})
     assert list(tmp_path.iterdir()) == []
 
 
@@ -4812,6 +5291,8 @@ def test_an_unknown_command_is_refused(server: Server, remote: Remote) -> None:
         ("get-mapping-fields", {}),
         ("xsoar-search-incidents", {}),
         ("xsoar-get-incident", {"id": "1"}),
+        ("xsoar-mirror-diff", {"id": "1", "incident": {"name": "x"}}),
+        ("xsoar-mirror-resync", {"id": "1"}),
     ],
 )
 @pytest.mark.parametrize("problem", ["settings", "remote"])
@@ -4829,7 +5310,10 @@ def test_every_command_fails_with_a_sentence(
 
     assert "API Key is missing" in error or "refused the API key (401)" in error
     assert ("skip update" in error) is (command == "get-modified-remote-data")
-    assert server.memory() == ({}, {}, "{}")
+    last_run, last_mirror_run, context = server.memory()
+    # Of an update that failed the incident is to be told.
+    context.pop("incidents" if command == "update-remote-system" else "", None)
+    assert (last_run, last_mirror_run, context) == ({}, {}, {})
 
 
 @pytest.mark.parametrize(("debug", "level"), [(True, "info"), (False, "debug")])
