@@ -2363,7 +2363,9 @@ def mirror_resync_command(client: Client, settings: Settings, args: dict[str, An
     is_linked = local.get("dbotMirrorId") == remote_id
 
     def restart(records: dict[str, Record]) -> dict[str, Record]:
-        record = records.get(remote_id, Record(linked=is_linked))
+        # Without its entries an incident that is new here begins now; the server would give the time at which it was created.
+        new = Record(linked=is_linked, baseline_ms=client.remote_time_ms or local_now_ms())
+        record = records.get(remote_id, new)
         modified, baseline_ms = "" if fields else record.modified, 0 if entries else record.baseline_ms
         return {**records, remote_id: replace(record, modified=modified, baseline_ms=baseline_ms, due_ms=1, misses=0)}
 

@@ -5044,6 +5044,21 @@ def test_resync_where_nothing_comes_in_says_so(server: Server, remote: Remote) -
     assert "outgoing only" in server.ok("xsoar-mirror-resync", id="1")["HumanReadable"]
 
 
+def test_an_incident_may_be_linked_without_its_earlier_entries(server: Server, remote: Remote, clock: Any) -> None:
+    """Given an incident whose entries are here already; When it is linked without them; Then only what is new comes."""
+    remote.add("5")
+    remote.write("5", "here already")
+    clock.tick(timedelta(minutes=1))
+    server.incident = local_of(remote, "5")
+    server.ok("xsoar-mirror-resync", entries="false")
+    clock.tick(timedelta(minutes=1))
+    remote.write("5", "new")
+
+    fields, entries = server.pull("5")
+
+    assert (fields["name"], [last_line(entry) for entry in entries]) == ("incident 5", ["new"])
+
+
 def test_resync_begins_to_mirror_an_incident_that_was_linked(server: Server, remote: Remote, clock: Any) -> None:
     """Given an incident that was never fetched; When it is linked and resynced; Then the next round brings it whole."""
     remote.add("5", created="2025-01-01T00:00:00Z", modified="2025-01-01T00:00:00Z")
