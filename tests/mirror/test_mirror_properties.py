@@ -291,12 +291,13 @@ class MirrorMachine(RuleBasedStateMachine):
     def waits_for_opening(self, local_id: str, error: str) -> bool:
         """Return whether an entry rightly waits until somebody opens the remote incident.
 
-        We reopened it here, and no other incident is active there in which the remote could be told to.
+        It is closed on both sides, or it was reopened here and no other incident is active there in which the remote could be told.
         """
+        local = self.mirror.here.incident(local_id)
         return (
             "is closed, so nothing can be written" in error
-            and self.mirror.there.incident(self.mirror.here.incident(local_id)["dbotMirrorId"])["status"] == 2
-            and self.remote_ids(status=1) == []
+            and self.mirror.there.incident(local["dbotMirrorId"])["status"] == 2
+            and (local["status"] == 2 or self.remote_ids(status=1) == [])
         )
 
     def compare(self) -> None:

@@ -33,6 +33,8 @@ BRAND = "XSOAR Mirroring"  # The sourceBrand of the incidents that this integrat
 DIRECTIONS = {"None": "", "Incoming": "In", "Outgoing": "Out", "Incoming And Outgoing": "Both"}
 CATEGORIES = ("notes", "chats", "attachments")
 DEFAULT_COLUMNS = ["id", "name", "type", "status", "severity", "owner", "occurred"]
+MOST_WHOLE_INCIDENTS = 50  # Above it the context gets these fields of an incident only, as the platform's design guide asks.
+BRIEF_FIELDS = (*DEFAULT_COLUMNS, "created", "modified", "closed", "closeReason", "phase", "sourceBrand", "sourceInstance")
 
 MAX_FETCH_LIMIT = 200
 LOOK_BACK_LIMIT_MINUTES = 1440
@@ -2180,13 +2182,21 @@ def search_incidents_command(client: Client, args: dict[str, Any]) -> CommandRes
         portion, total = client.search(query, size=size, page=page, ascending=False, from_ms=since_ms)
         incidents.update((str(incident.get("id")), incident) for incident in portion)
         page, found = page + 1, len(portion)
-    outputs = list(incidents.values())[:wanted]
+    found_incidents = list(incidents.values())[:wanted]
+    readable = tableToMarkdown("Search Results:", found_incidents, headers=None if "all" in columns else columns)
+    outputs = found_incidents
+    if len(found_incidents) > MOST_WHOLE_INCIDENTS:
+        outputs = [{key: incident.get(key) for key in BRIEF_FIELDS} for incident in found_incidents]
+        readable += (
+            f"\nThese are more than {MOST_WHOLE_INCIDENTS} incidents, so the context has of each: {', '.join(BRIEF_FIELDS)}. "
+            "The command xsoar-get-incident gives one whole."
+        )
     return CommandResults(
         outputs_prefix="XSOAR.Incident",
         outputs_key_field="id",
         outputs=outputs,
-        raw_response=outputs,
-        readable_output=tableToMarkdown("Search Results:", outputs, headers=None if "all" in columns else columns),
+        raw_response=found_incidents,
+        readable_output=readable,
     )
 
 

@@ -4564,6 +4564,25 @@ def test_search_gives_any_number_of_results(
     assert [incident["id"] for incident in result["EntryContext"][OUTPUT_KEY]] == [str(1200 - n) for n in range(expected)]
 
 
+@pytest.mark.parametrize(("count", "is_whole"), [(50, True), (51, False)])
+def test_search_keeps_the_context_small_when_there_is_much(server: Server, remote: Remote, count: int, is_whole: bool) -> None:
+    """
+    Given: 51 incidents.
+    When: 50 or 51 of them are asked for.
+    Then: all are in the context; the 51 without details and custom fields, which the text says.
+    """
+    remote.add_many(51)
+
+    result = server.ok("xsoar-search-incidents", max_results=str(count))
+
+    (incidents,) = result["EntryContext"].values()
+    assert len(incidents) == count
+    assert all(incident["name"] == f"incident {incident['id']}" for incident in incidents)
+    assert all(("CustomFields" in incident and "details" in incident) is is_whole for incident in incidents)
+    assert ("more than 50" in result["HumanReadable"]) is not is_whole
+    assert all("details" in incident for incident in result["Contents"])
+
+
 def test_search_gives_the_number_asked_for_while_incidents_arrive(server: Server, remote: Remote, requests_mock: Any) -> None:
     """
     Given: a new incident that arrives after the first page, so that all others move on by one place.
