@@ -12,6 +12,9 @@ from local_xsoar.tenant import Tenant
 # What both sides of a mirrored incident have in common besides their custom fields.
 MIRRORED_FIELDS = ("name", "type", "severity", "owner", "details", "phase", "dueDate", "closeReason", "closeNotes")
 
+# How the pack's own custom fields begin: each tenant keeps what its own mirror knows of an incident.
+OWN_FIELDS = "xsoarmirroring"
+
 CLOSED = 2  # The status of a closed incident. Whether an open one is pending or active is each tenant's own affair.
 
 
@@ -58,7 +61,7 @@ def _compare_fields(local: dict[str, Any], remote: dict[str, Any]) -> Iterable[F
     closed_here, closed_there = local["status"] == CLOSED, remote["status"] == CLOSED
     yield Finding("field", "closed", str(closed_here), str(closed_there), closed_here == closed_there)
     mine_custom, their_custom = local.get("CustomFields") or {}, remote.get("CustomFields") or {}
-    for name in sorted({*mine_custom, *their_custom}):
+    for name in sorted(name for name in {*mine_custom, *their_custom} if not name.startswith(OWN_FIELDS)):
         mine, theirs = mine_custom.get(name), their_custom.get(name)
         if not _is_timer(mine) and not _is_timer(theirs):
             yield Finding("custom field", name, str(mine), str(theirs), (mine or None) == (theirs or None))

@@ -20,6 +20,7 @@ from local_xsoar.comparison import Finding, compare_incidents
 from local_xsoar.host import CommandRun, Host, HostError
 from local_xsoar.tenant import Tenant, TenantError, TenantSettings, serving
 from local_xsoar.tenant.samples import load_samples
+from local_xsoar.tenant.web import new_token, page_address
 
 INTEGRATION = Path(__file__).resolve().parents[2] / "Packs" / "XSOARMirroring" / "Integrations" / "XSOARMirroring"
 INSTANCE = "Customer"
@@ -45,19 +46,21 @@ class Line:
 
 @dataclass(frozen=True)
 class Stage:
-    """The two tenants, where they answer, the line to the customer, and the host that runs the pack at headquarters."""
+    """The two tenants, where they and their web pages are, the line to the customer, and the host of the pack at headquarters."""
 
     headquarters: Tenant
     customer: Tenant
     line: Line
     headquarters_url: str
     customer_url: str
+    headquarters_page: str
+    customer_page: str
     host: Host
     console: Console
 
     def say(self, text: str) -> None:
-        """Print a line of progress."""
-        self.console.print(text, highlight=False)
+        """Print a line of progress, unbroken: addresses and commands in it are to be copied."""
+        self.console.print(text, highlight=False, soft_wrap=True)
 
     def local_id(self, remote_id: str) -> str:
         """Return the id at headquarters of the customer's incident."""
@@ -102,10 +105,12 @@ def stage(console: Console) -> Iterator[Stage]:
         customer = Tenant(TenantSettings("customer", folder / "customer", version="6.12.0", api_key=secrets.token_hex(16)))
         exits.callback(customer.close)
         line = Line()
-        headquarters_url = exits.enter_context(serving(headquarters))
-        customer_url = exits.enter_context(serving(customer, hook=line))
+        tokens = new_token(), new_token()
+        headquarters_url = exits.enter_context(serving(headquarters, page_token=tokens[0]))
+        customer_url = exits.enter_context(serving(customer, hook=line, page_token=tokens[1]))
+        pages = page_address(headquarters_url, tokens[0]), page_address(customer_url, tokens[1])
         host = exits.enter_context(Host(headquarters, folder / "host"))
-        yield Stage(headquarters, customer, line, headquarters_url, customer_url, host, console)
+        yield Stage(headquarters, customer, line, headquarters_url, customer_url, *pages, host, console)
 
 
 def run(set_up: Stage, incidents: int, keep: bool) -> int:
@@ -113,6 +118,9 @@ def run(set_up: Stage, incidents: int, keep: bool) -> int:
     started = time.monotonic()
     set_up.say(f"[bold]headquarters[/] is an XSOAR {set_up.headquarters.settings.version} at {set_up.headquarters_url}")
     set_up.say(f"[bold]customer[/] is an XSOAR {set_up.customer.settings.version} at {set_up.customer_url}")
+    if keep:
+        set_up.say("Watch both in a browser on this machine, side by side:")
+        set_up.say(f"  {set_up.headquarters_page}\n  {set_up.customer_page}")
     remote_ids = load_samples(set_up.customer, incidents)
     set_up.say(f"The customer has {len(remote_ids)} incidents with notes, chats and files.\n")
 
@@ -322,10 +330,14 @@ def show_comparison(set_up: Stage, findings: dict[str, list[Finding]]) -> bool:
 
 def keep_running(set_up: Stage) -> None:
     """Go on fetching and mirroring until Ctrl-C, and say how to look around."""
-    for tenant, url in ((set_up.customer, set_up.customer_url), (set_up.headquarters, set_up.headquarters_url)):
+    for tenant, url, page in (
+        (set_up.customer, set_up.customer_url, set_up.customer_page),
+        (set_up.headquarters, set_up.headquarters_url, set_up.headquarters_page),
+    ):
         key_id = f" --key-id {tenant.settings.key_id}" if tenant.settings.key_id else ""
         set_up.say(
-            f"\nLook around at {tenant.settings.name}:\n"
+            f"\nLook around at {tenant.settings.name}, and work there:\n"
+            f"  {page}\n"
             f'  XSOAR_API_KEY={tenant.settings.api_key} make warroom ARGS="--url {url}{key_id}"'
         )
     try:

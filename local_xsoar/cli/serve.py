@@ -10,6 +10,7 @@ from pathlib import Path
 from local_xsoar.cli.arguments import OneSentenceParser
 from local_xsoar.tenant import Tenant, TenantError, TenantSettings, serving
 from local_xsoar.tenant.samples import load_samples
+from local_xsoar.tenant.web import new_token, page_address
 
 KEY_ID = "1"
 
@@ -41,9 +42,10 @@ def main(arguments: list[str]) -> int:
     except (_UsageError, TenantError) as error:
         print(error, file=sys.stderr)
         return 2
+    token = new_token()
     try:
-        with serving(tenant, options.port) as address:
-            print(_load(tenant, options.incidents) + _introduction(settings, address), flush=True)
+        with serving(tenant, options.port, page_token=token) as address:
+            print(_load(tenant, options.incidents) + _introduction(settings, address, token), flush=True)
             threading.Event().wait()
     except TenantError as error:
         print(error, file=sys.stderr)
@@ -111,8 +113,8 @@ def _load(tenant: Tenant, count: int) -> str:
     return f"{len(load_samples(tenant, count))} sample incidents were loaded.\n"
 
 
-def _introduction(settings: TenantSettings, address: str) -> str:
-    """Return what to know to call the tenant: address, key, key id, and a call to copy."""
+def _introduction(settings: TenantSettings, address: str, token: str) -> str:
+    """Return what to know to call the tenant: address, key, key id, the web page, and a call to copy."""
     lines = [
         f"Cortex XSOAR {settings.version} tenant {settings.name}",
         f"  address  {address}",
@@ -122,7 +124,16 @@ def _introduction(settings: TenantSettings, address: str) -> str:
         lines.append(f"  key ID   {settings.key_id} ({'advanced' if settings.advanced_key else 'standard'} key)")
     if settings.account:
         lines.append(f"  account  {address}/acc_{settings.account}")
-    lines += [f"  folder   {settings.folder}", "", "Try:", *_example(settings, address), "", "Ctrl-C stops it."]
+    lines += [
+        f"  folder   {settings.folder}",
+        f"  page     {page_address(address, token)}",
+        "           (for a browser on this machine; the part after # lets it in)",
+        "",
+        "Try:",
+        *_example(settings, address),
+        "",
+        "Ctrl-C stops it.",
+    ]
     return "\n".join(lines)
 
 

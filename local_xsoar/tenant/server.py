@@ -19,6 +19,7 @@ from local_xsoar.tenant.routes import API_ROOTS, answer_api, json_response, unkn
 from local_xsoar.tenant.settings import TenantSettings
 from local_xsoar.tenant.tenant import Tenant
 from local_xsoar.tenant.times import SECOND
+from local_xsoar.tenant.web import WebPage, is_page
 
 BeforeHook = Callable[[Request], Awaitable[Response | None]]
 AfterHook = Callable[[Request, Response], Awaitable[Response | None]]
@@ -41,8 +42,11 @@ class LostAnswer(Response):
 class TenantApplication:
     """The ASGI application of one tenant."""
 
-    def __init__(self, tenant: Tenant, hook: BeforeHook | None = None, after: AfterHook | None = None) -> None:
+    def __init__(
+        self, tenant: Tenant, hook: BeforeHook | None = None, after: AfterHook | None = None, page_token: str = ""
+    ) -> None:
         self._tenant = tenant
+        self._page = WebPage(tenant, page_token)
         self._gate = Gate(tenant.settings)
         self._hook = hook
         self._after = after
@@ -74,6 +78,8 @@ class TenantApplication:
         return replaced or response
 
     async def _tenant_answer(self, request: Request) -> Response:
+        if is_page(request):
+            return await self._page.answer(request)
         settings = self._tenant.settings
         path = api_path(request.url.path, settings)
         is_api = path is not None and (settings.is_8 or _is_api_root(path))
@@ -147,14 +153,17 @@ class _Server(uvicorn.Server):
 
 
 @contextmanager
-def serving(tenant: Tenant, port: int = 0, hook: BeforeHook | None = None, after: AfterHook | None = None) -> Iterator[str]:
-    """Serve the tenant's REST API on 127.0.0.1 in a thread; yields the root address, stops on exit.
+def serving(
+    tenant: Tenant, port: int = 0, hook: BeforeHook | None = None, after: AfterHook | None = None, page_token: str = ""
+) -> Iterator[str]:
+    """Serve the tenant's REST API and its web page on 127.0.0.1 in a thread; yields the root address, stops on exit.
 
     Args:
         tenant: what is served.
         port: 0 takes a free one.
         hook: sees each request before the tenant does, and may answer instead of it.
         after: sees each request with its answer after the work was done, and may answer something else, as `LostAnswer`.
+        page_token: opens the web page (see `web.page_address`); with "" nobody gets in.
 
     Raises:
         TenantError: the port cannot be had.
@@ -162,7 +171,7 @@ def serving(tenant: Tenant, port: int = 0, hook: BeforeHook | None = None, after
     listener = _listener(port)
     # Keep-alive outlasts the pauses of a client that polls, so that none finds its connection closed under it.
     config = uvicorn.Config(
-        TenantApplication(tenant, hook, after),
+        TenantApplication(tenant, hook, after, page_token),
         lifespan="off",
         log_level="critical",
         access_log=False,

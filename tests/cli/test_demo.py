@@ -1,6 +1,7 @@
 """The demo: it ends well when both sides are equal, and says so when they are not."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -31,7 +32,7 @@ def test_the_demo() -> None:
 
 
 def test_keeping_it_running() -> None:
-    """Given --keep; When Ctrl-C is pressed at the end; Then it said how to look around, and ends in order."""
+    """Given --keep; When Ctrl-C is pressed at the end; Then it said where to look around, and ends in order."""
     # A shell that runs tests in the background has Ctrl-C ignored, and a child would inherit that.
     listening = (
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from local_xsoar.cli.demo import main; "
@@ -49,6 +50,8 @@ def test_keeping_it_running() -> None:
 
     shown = "".join(lines)
     assert shown.count("make warroom ARGS=") == 2
+    pages = re.findall(r"^  (http://127\.0\.0\.1:\d+/web/)#token=\S+$", shown, re.MULTILINE)
+    assert len(pages) == 4 and len(set(pages)) == 2, shown  # before the play, to watch it, and at its end
     assert rest.strip().endswith("Stopped.")
     assert process.returncode == 0
 

@@ -100,6 +100,23 @@ def test_serves_6_under_an_account(start: Start) -> None:
     assert stop(process) == (0, "")
 
 
+def test_prints_the_address_of_its_page(start: Start) -> None:
+    """
+    Given: a tenant that is served.
+    When: the page's printed address is opened as a browser opens it, and its token is exchanged.
+    Then: the page is there, and the token, unlike the API key, which stands in no address, lets in.
+    """
+    process, printed = start("--name", "branch")
+    address, _, token = value(printed, "page").partition("#token=")
+    assert requests.get(address, timeout=20).headers["content-type"].startswith("text/html")
+    assert value(printed, "API key") not in value(printed, "page")
+    with requests.Session() as browser:
+        browser.headers.update({"X-Local-XSOAR": "page", "Origin": value(printed, "address")})
+        assert browser.post(f"{address}api/session", json={"token": token}, timeout=20).status_code == 200
+        assert browser.get(f"{address}api/tenant", timeout=20).json()["name"] == "branch"
+    assert stop(process) == (0, "")
+
+
 def test_serves_8_with_an_advanced_key_and_its_example_works(start: Start) -> None:
     """
     Given: the option for an advanced key.
