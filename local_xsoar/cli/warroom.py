@@ -3,49 +3,81 @@
 import argparse
 import contextlib
 import getpass
-import json
 import os
-import re
 import secrets
-import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from prompt_toolkit import PromptSession
-from prompt_toolkit.completion import CompleteEvent, Completer, Completion
-from prompt_toolkit.document import Document
-from rich.console import Console
+from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
+from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from rich.markdown import Markdown
+from rich.table import Table
 from rich.text import Text
 
 from local_xsoar.cli.arguments import OneSentenceParser
+from local_xsoar.cli.completion import PROMPT_WORDS, CommandCompleter, nearest
+from local_xsoar.cli.entry_view import (
+    as_json,
+    console,
+    context_of,
+    harmless,
+    log_lines,
+    run_as_json,
+    save_file,
+    show_entry,
+    without_key,
+)
 from local_xsoar.host import CommandRun, Host, HostError, parse_command_line
-from local_xsoar.host.entries import ERROR, file_name, is_file, readable, without_controls
-from local_xsoar.host.integration import Integration, param_from_text, read_integration
-from local_xsoar.tenant import Tenant, TenantSettings
+from local_xsoar.host.integration import Command, Integration, command_of, param_from_text, read_integration
+from local_xsoar.tenant import Tenant, TenantError, TenantSettings, serving
+from local_xsoar.tenant.samples import load_samples
 
 PACK_INTEGRATION = Path(__file__).resolve().parents[2] / "Packs" / "XSOARMirroring" / "Integrations" / "XSOARMirroring"
 KEY_VARIABLE = "XSOAR_API_KEY"
 INSTANCE = "warroom"
+LOCAL_INCIDENTS = 20
 OK, FAILED, BAD_USAGE = 0, 1, 2
+
+_DESCRIPTION = "Run the commands of XSOAR Mirroring against a tenant: at a prompt, from a pipe, or one with --command."
+_EPILOG = f"""\
+The API key is read from the environment variable {KEY_VARIABLE}, or asked for; it is never an option.
+
+--json prints one object a command, and nothing else, to stdout:
+  {{"command": name, "args": {{...}}, "ok": true or false, "error": sentence or "",
+   "entries": [{{"Type", "Contents", "ContentsFormat", "HumanReadable", "EntryContext", ..., "SavedAs" for a file}}],
+   "context": what the entries put into context, nested}}
+indented with --command, one object a line for commands from a pipe.
+
+Exit status: 0 all went well; 1 a command failed; 2 the usage was wrong, and that command was not run.
+"""
 
 
 def main(arguments: list[str], integration: Path = PACK_INTEGRATION) -> int:
-    """Run one command, or a prompt for many, and return the exit status: 0, 1 when the command failed, 2 on bad usage."""
+    """Run one command, or those of a prompt or pipe, and return the exit status: 0, 1 a command failed, 2 bad usage."""
     try:
         options = _options(arguments)
         described = read_integration(integration)
-        params = _params(described, options)
-        with _host(described, params) as host:
-            if options.command is not None:
-                return _run_line(host, described, options.command, as_json=options.json)
-            return _prompt(host, described)
+        with contextlib.ExitStack() as exits:
+            folder = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="xsoar-warroom-")))
+            params = _local_params(folder, exits) if options.local else _remote_params(options)
+            key = params["credentials_api_key"]["password"]
+            params |= _further_params(described, options.pack_params)
+            with _host(described, params, folder) as host:
+                room = WarRoom(host, described, key, options.save_to, options.log, options.json)
+                if options.command is not None:
+                    return room.run_line(options.command)
+                return _at_the_prompt(room, params["url"]) if sys.stdin.isatty() else _from_a_pipe(room)
     except SystemExit as ended:  # the parser's, which has said what is to be said
         return int(ended.code or OK)
-    except (HostError, OSError) as error:
+    except BrokenPipeError:  # the reader of stdout has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except (HostError, TenantError, OSError) as error:
         print(error, file=sys.stderr)
         return BAD_USAGE
     except KeyboardInterrupt:
@@ -56,29 +88,69 @@ def main(arguments: list[str], integration: Path = PACK_INTEGRATION) -> int:
 def _options(arguments: list[str]) -> argparse.Namespace:
     parser = OneSentenceParser(
         prog="local_xsoar warroom",
-        description="Run the commands of XSOAR Mirroring against a tenant.",
-        epilog=f"The API key is read from the environment variable {KEY_VARIABLE}, or asked for.",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--url", required=True, help="address of the tenant's API")
-    parser.add_argument("--key-id", default="", help="id of the API key, for 8.x")
-    parser.add_argument("--advanced", action="store_true", help="the key is an advanced one")
-    parser.add_argument("--insecure", action="store_true", help="trust any certificate")
-    parser.add_argument(
+    tenant = parser.add_argument_group("the tenant")
+    where = tenant.add_mutually_exclusive_group(required=True)
+    where.add_argument("--url", help="address of the tenant's API")
+    where.add_argument(
+        "--local", action="store_true", help=f"start a tenant with {LOCAL_INCIDENTS} sample incidents for as long as this runs"
+    )
+    tenant.add_argument("--key-id", default="", help="id of the API key, for 8.x")
+    tenant.add_argument("--advanced", action="store_true", help="the key is an advanced one")
+    tenant.add_argument("--insecure", action="store_true", help="trust any certificate; without it they are verified")
+    tenant.add_argument(
         "--pack-params", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help="further parameters of the instance"
     )
-    parser.add_argument("--command", help="run this command and end, for example '!xsoar-get-incident id=4'")
-    parser.add_argument("--json", action="store_true", help="with --command: print the entries as JSON")
+    output = parser.add_argument_group("what is run and shown")
+    output.add_argument("--command", help="run this command and end, for example '!xsoar-get-incident id=4'")
+    output.add_argument("--json", action="store_true", help="print each command as JSON, for scripts (see below)")
+    output.add_argument(
+        "--save-to", type=Path, default=Path(), metavar="FOLDER", help="where files go (default: the current folder)"
+    )
+    output.add_argument(
+        "--log",
+        nargs="?",
+        const="-",
+        metavar="FILE",
+        help="show the debug log of each command on stderr, or append it to FILE; it never holds the key",
+    )
     options = parser.parse_args(arguments)
-    if options.json and options.command is None:
-        raise HostError("The option --json goes with --command only: give the command to run.")
+    if options.local and (options.key_id or options.advanced or options.insecure):
+        raise HostError("The options --key-id, --advanced and --insecure go with --url: a tenant of --local needs none of them.")
+    if options.json and options.command is None and sys.stdin.isatty():
+        raise HostError("The option --json goes with --command or with commands from a pipe: give the command to run.")
+    if options.save_to.exists() and not options.save_to.is_dir():
+        raise HostError(f"{options.save_to} is no folder: give one with --save-to.")
     return options
 
 
-def _params(integration: Integration, options: argparse.Namespace) -> dict[str, Any]:
-    """Return the instance's parameters: those of the options, and those given by name."""
-    params: dict[str, Any] = {"url": options.url, "insecure": options.insecure, "advanced_api_key": options.advanced}
-    for text in options.pack_params:
+def _remote_params(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the parameters that the options and the environment give."""
+    return {
+        "url": options.url,
+        "credentials_api_key": {"identifier": options.key_id, "password": _api_key()},
+        "advanced_api_key": options.advanced,
+        "insecure": options.insecure,
+    }
+
+
+def _local_params(folder: Path, exits: contextlib.ExitStack) -> dict[str, Any]:
+    """Start a tenant with sample incidents, to be stopped by `exits`, and return the parameters that reach it."""
+    settings = TenantSettings("sample", folder / "sample", api_key=secrets.token_hex(32), key_id="1")
+    tenant = exits.enter_context(contextlib.closing(Tenant(settings)))
+    load_samples(tenant, LOCAL_INCIDENTS)
+    url = exits.enter_context(serving(tenant))
+    return {"url": url, "credentials_api_key": {"identifier": settings.key_id, "password": settings.api_key}}
+
+
+def _further_params(integration: Integration, texts: list[str]) -> dict[str, Any]:
+    """Return the parameters that were given as name=value."""
+    params: dict[str, Any] = {}
+    for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise HostError(f"A parameter is given as name=value, not as {text}.")
@@ -86,7 +158,6 @@ def _params(integration: Integration, options: argparse.Namespace) -> dict[str, 
             known = ", ".join(sorted(integration.parameters))
             raise HostError(f"{integration.display} has no parameter {name}: it has {known}.")
         params[name] = param_from_text(integration.parameters[name], value)
-    params["credentials_api_key"] = {"identifier": options.key_id, "password": _api_key()}
     return params
 
 
@@ -101,150 +172,214 @@ def _api_key() -> str:
 
 
 @contextlib.contextmanager
-def _host(integration: Integration, params: Mapping[str, Any]) -> Iterator[Host]:
-    """Open a host on a tenant that is thrown away afterwards."""
-    with tempfile.TemporaryDirectory(prefix="xsoar-warroom-") as folder:
-        tenant = Tenant(TenantSettings(name=INSTANCE, folder=Path(folder) / "tenant", api_key=secrets.token_hex(16)))
-        with contextlib.closing(tenant), Host(tenant, Path(folder) / "host") as host:
-            host.add_instance(INSTANCE, integration.folder, dict(params))
-            yield host
+def _host(integration: Integration, params: Mapping[str, Any], folder: Path) -> Iterator[Host]:
+    """Open a host on a tenant of its own that is thrown away afterwards."""
+    tenant = Tenant(TenantSettings(name=INSTANCE, folder=folder / "tenant", api_key=secrets.token_hex(16)))
+    with contextlib.closing(tenant), Host(tenant, folder / "host") as host:
+        host.add_instance(INSTANCE, integration.folder, dict(params))
+        yield host
 
 
-def _run_line(host: Host, integration: Integration, line: str, *, as_json: bool = False) -> int:
-    """Run a command line, show its entries and return the exit status."""
-    name, args = parse_command_line(line)
-    run = host.run(INSTANCE, name, args)
-    saved = [_saved(entry) for entry in run.entries]
-    if as_json:
-        _print_json(run, saved)
-    else:
-        for entry, name_of_file in zip(run.entries, saved, strict=True):
-            _show(entry, name_of_file)
-    return OK if run.ok else FAILED
+@dataclass
+class WarRoom:
+    """Runs lines and shows what they gave. `last` is the last command that was run."""
+
+    host: Host
+    integration: Integration
+    key: str
+    save_to: Path
+    log_to: str | None
+    json: bool
+    last: CommandRun | None = None
+
+    def run_line(self, line: str, *, indent: int | None = 2) -> int:
+        """Run a command line, show its entries and return the exit status.
+
+        Raises:
+            HostError: the line is no command of the integration; one sentence.
+            OSError: a file cannot be saved, or the log not be written.
+        """
+        name, args = self._parsed(line)
+        run = self.last = self.host.run(INSTANCE, name, args)
+        self._write_log(line, run)
+        saved = [save_file(entry, self.save_to) for entry in run.entries]
+        if self.json:
+            print(as_json(run_as_json(run, saved, self.key), indent=indent), flush=True)
+        else:
+            for entry, path in zip(run.entries, saved, strict=True):
+                show_entry(entry, path, self.key)
+        return OK if run.ok else FAILED
+
+    def _parsed(self, line: str) -> tuple[str, dict[str, str]]:
+        """Return the command and its arguments. Raises HostError, which names what was probably meant."""
+        first = line.split(maxsplit=1)[0] if line.strip() else ""
+        if not first.startswith("!") and (meant := nearest(first, [*self.integration.commands, *PROMPT_WORDS])):
+            if meant in PROMPT_WORDS:
+                raise HostError(f"{first} is no command: did you mean {meant}?")
+            raise HostError(f"A command begins with an exclamation mark, and {first} does not: did you mean !{meant}?")
+        name, args = parse_command_line(line)
+        self.command(name)
+        known = [argument.name for argument in self.integration.commands[name].arguments]
+        for argument in args:
+            if argument and argument not in known and (meant := nearest(argument, known)):
+                raise HostError(f"{name} has no argument {argument}: did you mean {meant}?")
+        return name, args
+
+    def command(self, name: str) -> Command:
+        """Return a command by its name. Raises HostError, which names the one that was probably meant."""
+        if name not in self.integration.commands and (meant := nearest(name, self.integration.commands)):
+            raise HostError(f"{self.integration.display} has no command {name}: did you mean {meant}?")
+        return command_of(self.integration, name)
+
+    def _write_log(self, line: str, run: CommandRun) -> None:
+        if self.log_to is None:
+            return
+        lines = [f"# {harmless(without_key(line, self.key))}", *log_lines(run, self.key)]
+        if self.log_to == "-":
+            print("\n".join(lines), file=sys.stderr)
+            return
+        descriptor = os.open(self.log_to, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(descriptor, "a", encoding="utf-8") as target:
+            target.write("\n".join(lines) + "\n")
+
+    def obey(self, line: str) -> None:
+        """Do what a word of the prompt says: help, context or log.
+
+        Raises:
+            HostError: help was asked for a command that does not exist.
+        """
+        word, *rest = line.split()
+        if word == "help" and rest:
+            show_help_of(self.command(rest[0].removeprefix("!")))
+        elif word == "help":
+            show_help(self.integration)
+        elif self.last is None:
+            print("No command was run yet.")
+        elif word == "log":
+            print("\n".join(log_lines(self.last, self.key)))
+        elif context := context_of(self.last.entries):
+            print(as_json(context, indent=4))
+        else:
+            print(f"{self.last.command} put nothing into context.")
+
+    def is_word(self, line: str) -> bool:
+        """Tell whether a line is one of the prompt's words; "help" may have a command behind it."""
+        word, *rest = line.split() or [""]
+        return word in PROMPT_WORDS and (not rest or (word == "help" and len(rest) == 1))
 
 
-def _saved(entry: Mapping[str, Any]) -> str:
-    """Save the file of an entry into the current folder and return the name it has there, "" when there is none."""
-    if not entry.get("FilePath"):
-        return ""
-    wanted = Path(file_name(entry.get("File")).lstrip(".") or "file")
-    stem, suffix = wanted.stem[:100], wanted.suffix[:20]
-    number = 0
-    while True:
-        name = f"{stem}{f' ({number})' if number else ''}{suffix}"
-        try:
-            # Never over a file that is there, and never through a link.
-            with Path(name).open("xb") as target, Path(entry["FilePath"]).open("rb") as source:
-                shutil.copyfileobj(source, target)
-        except FileExistsError:
-            number += 1
-            continue
-        return name
+def show_help(integration: Integration) -> None:
+    """Print the commands of an integration and the words of the prompt, a line each."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold")
+    for command in integration.commands.values():
+        table.add_row(Text(f"!{command.name}", style="bold"), Text(command.description))
+    table.add_section()
+    for word, meaning in PROMPT_WORDS.items():
+        table.add_row(Text(word, style="bold"), Text(meaning))
+    console().print(table)
 
 
-def _print_json(run: CommandRun, saved: Sequence[str]) -> None:
-    shown = []
-    for entry, name in zip(run.entries, saved, strict=True):
-        kept = {key: value for key, value in entry.items() if key != "FilePath"}
-        shown.append({**kept, "SavedAs": name} if name else kept)
-    text = json.dumps(shown, indent=2, ensure_ascii=False)
-    print(re.sub(r"[\x7f-\x9f]", lambda match: f"\\u{ord(match.group()):04x}", text))
+def show_help_of(command: Command) -> None:
+    """Print a command's description and its arguments."""
+    out = console()
+    out.print(Text(f"!{command.name}", style="bold"), highlight=False)
+    out.print(Text(command.description))
+    if command.execution:
+        out.print(Text("It changes something: the platform calls it potentially harmful."))
+    if not command.arguments:
+        out.print(Text("It takes no arguments."))
+        return
+    lines = []
+    for argument in command.arguments:
+        marks = ["required"] if argument.required else []
+        marks += [f"default `{argument.default}`"] if argument.default and "Default is" not in argument.description else []
+        marks += [f"one of {', '.join(f'`{value}`' for value in argument.predefined)}"] if argument.predefined else []
+        marks += ["may stand without its name"] if argument.positional else []
+        noted = f" ({'; '.join(marks)})" if marks else ""
+        lines.append(f"- **{argument.name}**{noted} {argument.description}".rstrip())
+    out.print(Markdown("\n".join(lines).replace("<", "\\<")))
 
 
-def _console() -> Console:
-    """Return where entries are printed; into a file or pipe wide enough for a table of many columns."""
-    return Console() if sys.stdout.isatty() else Console(width=200)
-
-
-def _show(entry: Mapping[str, Any], saved_as: str) -> None:
-    """Print an entry as the War Room shows it."""
-    text, shown_as = readable(entry)
-    text = without_controls(text)
-    if entry["Type"] == ERROR:
-        print(text, file=sys.stderr)
-    elif shown_as == "markdown":
-        # A tag in a value is text here: the terminal's markdown would leave it out.
-        marked = re.sub(r"<br\s*/?>", " ", text).replace("<", "\\<")
-        _console().print(Markdown(marked, hyperlinks=False))
-    elif text:
-        _console().print(Text(text), soft_wrap=True)
-    if is_file(entry):
-        print(f"Saved the file {saved_as}." if saved_as else "The file is lost: the script did not write it.")
-
-
-def _prompt(host: Host, integration: Integration) -> int:
-    """Run what is typed until "exit". Returns the exit status."""
-    print(f'{integration.display}: type a command such as !{next(iter(integration.commands))}, "help" or "exit".')
-    for line in _lines(integration):
+def _from_a_pipe(room: WarRoom) -> int:
+    """Run the lines of a file or pipe; blank ones and those that begin with # are passed over. Returns the worst status."""
+    worst = OK
+    for line in (raw.strip() for raw in sys.stdin):
         if line in ("exit", "quit"):
             break
-        if line == "help":
-            _console().print(Markdown(help_text(integration)))
-        elif line:
-            try:
-                _run_line(host, integration, line)
-            except (HostError, OSError) as error:
-                print(error, file=sys.stderr)
-            except KeyboardInterrupt:
-                print("Interrupted.", file=sys.stderr)
-    return OK
+        if not line or line.startswith("#"):
+            continue
+        try:
+            if room.is_word(line) and not room.json:
+                room.obey(line)
+                continue
+            worst = max(worst, room.run_line(line, indent=None))
+        except BrokenPipeError:
+            raise
+        except (HostError, OSError) as error:
+            print(error, file=sys.stderr)
+            worst = BAD_USAGE
+    return worst
 
 
-def help_text(integration: Integration) -> str:
-    """Return the commands and their arguments as markdown."""
-    lines = []
-    for command in integration.commands.values():
-        lines.append(f"- **!{command.name}** {command.description}".rstrip())
-        for argument in command.arguments:
-            marks = ["required"] if argument.required else []
-            marks += [f"default {argument.default}"] if argument.default else []
-            noted = f" ({', '.join(marks)})" if marks else ""
-            lines.append(f"    - *{argument.name}*{noted} {argument.description}".rstrip())
-    return "\n".join(lines)
-
-
-def completions(integration: Integration, typed: str) -> list[str]:
-    """Return what the last word of `typed` may become: a command, an argument that is not given yet, or a predefined value."""
-    *before, last = typed.split(" ")
-    if not before:
-        words = [*(f"!{name}" for name in integration.commands), "help", "exit"]
-        return [word for word in words if word.startswith(last)]
-    command = integration.commands.get(before[0].removeprefix("!"))
-    if command is None:
-        return []
-    name, equals, _value = last.partition("=")
-    if equals:
-        values = [f"{name}={value}" for argument in command.arguments if argument.name == name for value in argument.predefined]
-        return [value for value in values if value.startswith(last)]
-    given = {word.partition("=")[0] for word in before}
-    return [
-        f"{argument.name}=" for argument in command.arguments if argument.name not in given and argument.name.startswith(last)
-    ]
-
-
-class CommandCompleter(Completer):
-    """Offers `completions` to the prompt."""
-
-    def __init__(self, integration: Integration) -> None:
-        self._integration = integration
-
-    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
-        """Yield what the word before the cursor may become."""
-        typed = document.text_before_cursor
-        for word in completions(self._integration, typed):
-            yield Completion(word, start_position=-len(typed.split(" ")[-1]))
-
-
-def _lines(integration: Integration) -> Iterator[str]:
-    """Yield the lines typed, or those of a file or pipe."""
-    if not sys.stdin.isatty():
-        yield from (line.strip() for line in sys.stdin)
-        return
-    session: PromptSession[str] = PromptSession(completer=CommandCompleter(integration))
+def _at_the_prompt(room: WarRoom, url: str) -> int:
+    """Run what is typed until "exit" or Ctrl-D; Ctrl-C ends the command that runs, and empties the line otherwise."""
+    example = next(iter(room.integration.commands))
+    print(f'{room.integration.display} on {url}: type a command such as !{example}, "help" or "exit".')
+    session: PromptSession[str] = PromptSession(
+        completer=CommandCompleter(room.integration),
+        history=_history(room.key),
+        auto_suggest=AutoSuggestFromHistory(),
+    )
     while True:
         try:
-            yield session.prompt("War Room> ").strip()
+            line = session.prompt("War Room> ").strip()
         except KeyboardInterrupt:
             continue
         except EOFError:
-            return
+            return OK
+        if line in ("exit", "quit"):
+            return OK
+        try:
+            if room.is_word(line):
+                room.obey(line)
+            elif line:
+                room.run_line(line)
+        except KeyboardInterrupt:
+            print("Interrupted.", file=sys.stderr)
+        except (HostError, OSError) as error:
+            print(error, file=sys.stderr)
+
+
+class _PrivateHistory(FileHistory):
+    """A history in a file; a line that holds the API key is not kept."""
+
+    def __init__(self, path: Path, key: str) -> None:
+        super().__init__(str(path))
+        self._key = key
+
+    def append_string(self, string: str) -> None:
+        """Keep a line that was typed."""
+        if self._key not in string:
+            super().append_string(string)
+
+
+def history_file(environment: Mapping[str, str], home: Path) -> Path:
+    """Return where the history lies: in XDG_STATE_HOME, by default ~/.local/state (XDG Base Directory Specification)."""
+    named = Path(environment.get("XDG_STATE_HOME") or "")
+    base = named if named.is_absolute() else home / ".local" / "state"
+    return base / "xsoar-mirroring" / "warroom_history"
+
+
+def _history(key: str) -> History:
+    """Return the history of this user, which nobody else can read; one for this session only when it cannot be written."""
+    try:
+        path = history_file(os.environ, Path.home())
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(mode=0o600)
+        path.chmod(0o600)
+    except (OSError, RuntimeError) as error:
+        print(f"The history is kept for this session only: {error}.", file=sys.stderr)
+        return InMemoryHistory()
+    return _PrivateHistory(path, key)

@@ -1,4 +1,4 @@
-"""Checks that the integration's README says what its yml says, and of the tool that writes the one from the other."""
+"""Checks that the integration's README says what its yml and its commands say, and of the tools that write it."""
 
 import html
 import re
@@ -8,11 +8,24 @@ from typing import Any
 import pytest
 import yaml
 
-from tools.integration_readme import GUIDE_HEADING, split_at_guide, tidy
+from tools.command_examples import (
+    Example,
+    ExampleError,
+    example_text,
+    examples_of,
+    read_examples,
+    readable_of,
+    run_examples,
+    shortened,
+    with_examples,
+    without_examples,
+)
+from tools.integration_readme import GUIDE_HEADING, split_at_guide, tidy, with_examples_of
 
 FOLDER = Path(__file__).resolve().parents[2] / "Packs/XSOARMirroring/Integrations/XSOARMirroring"
 INTEGRATION: dict[str, Any] = yaml.safe_load((FOLDER / "XSOARMirroring.yml").read_text(encoding="utf-8"))
 COMMANDS: dict[str, dict[str, Any]] = {command["name"]: command for command in INTEGRATION["script"]["commands"]}
+PLATFORM_COMMANDS = {"setIncident"}  # which the guide uses
 GENERATED, GUIDE = split_at_guide((FOLDER / "README.md").read_text(encoding="utf-8"))
 
 
@@ -84,6 +97,73 @@ def test_command_agrees(name: str) -> None:
     assert rows_of(name, "Context Output") == outputs
 
 
+@pytest.fixture(scope="module")
+def ran() -> list[Example]:
+    """What the lines of command_examples.txt give."""
+    return examples_of(FOLDER)
+
+
+def test_examples_are_what_the_commands_give(ran: list[Example]) -> None:
+    """
+    Given the examples in the README
+    When their commands are run again
+    Then each stands there to the last character, and none besides; otherwise run `make docs`.
+    """
+    assert with_examples_of(FOLDER, without_examples(GENERATED), ran) == GENERATED
+
+
+def test_each_command_has_an_example(ran: list[Example]) -> None:
+    """
+    Given the commands of the yml
+    When the examples are looked at
+    Then each has one that shows something, but for the one that only the server may run.
+    """
+    assert {example.command for example in ran if example.readable} == set(COMMANDS) - {"update-remote-system"}
+
+
+def test_examples_of_mirroring_show_a_mirror_at_work(ran: list[Example]) -> None:
+    """
+    Given the examples of the commands for mirroring
+    When they are read
+    Then there are mirrored incidents and entries, and fields that differ: an example of nothing teaches nothing.
+    """
+    context = {
+        example.line: example.context["XSOAR"]["Mirror"] for example in ran if "Mirror" in example.context.get("XSOAR", {})
+    }
+    status = context["!xsoar-mirror-status"]["Status"]
+    assert status["IncidentsTracked"] > 1
+    assert status["EntriesIn"] > 0
+    assert status["EntriesOut"] > 0
+    assert context["!xsoar-mirror-diff"]["Diff"]["equal"] is False
+
+
+def test_nothing_of_this_machine_is_in_the_examples(ran: list[Example]) -> None:
+    """
+    Given the examples
+    When they are searched for addresses, ports, folders and keys
+    Then there are only those of the examples.
+    """
+    shown = "".join(example_text(example, ()) for example in ran)
+    assert "xsoar.example.com" in shown
+    assert not re.search(r"127\.0\.0\.1|localhost|/tmp|/var/|/home/", shown)
+    assert not re.search(r"[0-9a-f]{64}", re.sub(r"(sha256|sha512): \w+", "", shown))
+    assert not re.search(r"[0-9a-f]{8}-(?!0000-4000-8000-)[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-", shown)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("xsoar-mirror-status", "The example xsoar-mirror-status cannot be run: A command begins with an exclamation mark"),
+        ("!xsoar-nothing", "The example !xsoar-nothing cannot be run: XSOAR Mirroring has no command xsoar-nothing"),
+        ("!xsoar-get-incident id=999", "The example !xsoar-get-incident id=999 failed: "),
+    ],
+)
+def test_an_example_that_fails_is_refused(line: str, said: str) -> None:
+    """Given a line that is no command, or whose command fails; When the examples are run; Then a sentence says which and why."""
+    with pytest.raises(ExampleError, match=f"^{re.escape(said)}"):
+        run_examples(FOLDER, [line])
+
+
 def test_guide_explains_each_way_to_mirror() -> None:
     """
     Given the guide, the part of the README that is written by hand
@@ -106,13 +186,15 @@ def test_examples_are_commands_with_known_arguments() -> None:
     """
     Given the commands in command_examples.txt and in the guide
     When they are compared with the yml
-    Then each is a command of the integration with arguments that it has.
+    Then each is a command of the integration with arguments that it has, or one that the platform is known to have.
     """
-    examples = (FOLDER / "command_examples.txt").read_text(encoding="utf-8").splitlines()
+    examples = read_examples((FOLDER / "command_examples.txt").read_text(encoding="utf-8"))
     examples += [line for block in re.findall(r"```\n(.*?)```", GUIDE, flags=re.DOTALL) for line in block.splitlines()]
     assert len(examples) > 5
     for example in examples:
         name, *_ = example.removeprefix("!").split()
+        if name in PLATFORM_COMMANDS:
+            continue
         known = {argument["name"] for argument in COMMANDS[name].get("arguments", [])}
         assert set(re.findall(r" ([a-zA-Z_]+)=", example)) <= known, example
 
@@ -139,3 +221,73 @@ def test_tool_tidies_what_the_sdk_writes() -> None:
         "| a | How many. Default is 10. Default is 10. | Optional | \nNone.\n### next\n"
     )
     assert tidy(written) == "About.\n\n| a | How many. Default is 10. | Optional |\nNone.\n\n### next\n"
+
+
+def test_tool_says_values_and_defaults_once() -> None:
+    """Given an argument whose description ends with its values; When it is tidied; Then what demisto-sdk adds is gone."""
+    described = "| a | Whether. Possible values are true and false. Default is true.{} | Optional |\n"
+    assert tidy(described.format(" Possible values are: true, false. Default is true.")) == described.format("")
+
+
+README = "About.\n\n## Commands\n\n### one\n\nFirst.\n\n#### Context Output\n\nNone.\n\n### two\n\nSecond.\n"
+
+
+def test_tool_puts_examples_behind_their_commands() -> None:
+    """
+    Given a README, and examples of both commands, one without context
+    When they are put in and taken out again
+    Then each stands at the end of its command's section as demisto-sdk lays it out, and nothing else changes.
+    """
+    examples = [
+        Example("!two", "two", {}, "a\n\nb"),
+        Example("!one x=1", "one", {"A": {"id": 1}}, "### T\n|a|\n|---|\n| 1 |"),
+        Example("!one", "one", {}, ""),
+    ]
+    written = with_examples(README, examples, {"one": ["A.id"]})
+    assert written == (
+        "About.\n\n## Commands\n\n### one\n\nFirst.\n\n#### Context Output\n\nNone.\n\n"
+        "#### Command example\n\n```!one x=1```\n\n"
+        '#### Context Example\n\n```json\n{\n    "A": {\n        "id": 1\n    }\n}\n```\n\n'
+        "#### Human Readable Output\n\n>### T\n>|a|\n>|---|\n>| 1 |\n\n"
+        "#### Command example\n\n```!one```\n\n#### Human Readable Output\n\n>(Nothing is shown.)\n\n"
+        "### two\n\nSecond.\n\n#### Command example\n\n```!two```\n\n#### Human Readable Output\n\n>a\n>\n>b\n"
+    )
+    assert without_examples(written) == README.rstrip("\n") + "\n\n"
+    with pytest.raises(ExampleError, match="The README has no section on three"):
+        with_examples(README, [Example("!three", "three", {}, "")], {})
+
+
+def test_tool_says_what_it_cuts_from_context() -> None:
+    """
+    Given a context with a long list, an object of many keys on a path that the yml declares, and another one
+    When it is shortened
+    Then two items, the declared keys and the first ones are left, and each cut is said.
+    """
+    many = {f"key{number}": number for number in range(40)}
+    cut, notes = shortened({"A": [many] * 5, "B": many}, ["A.key3", "A.key30.deep", "A.key"])
+    assert cut == {"A": [{"key3": 3, "key30": 30}] * 2, "B": {f"key{number}": number for number in range(30)}}
+    assert notes == [
+        "`A` has 5 items, of which 2 are shown",
+        "of `A` only the keys listed above are shown",
+        "of an object only the first 30 keys are shown",
+    ]
+    assert shortened({"A": {"id": 1}}) == ({"A": {"id": 1}}, [])
+
+
+def test_tool_says_what_it_cuts_from_what_is_read() -> None:
+    """
+    Given entries with a long table, a long text, JSON, a file, an error and nothing
+    When they are written as Markdown
+    Then what is long is cut and counted, and the rest is as the War Room shows it.
+    """
+    table = "|a|\n|---|\n" + "".join(f"| {number} |\n" for number in range(15))
+    text = readable_of({"Type": 1, "HumanReadable": f"### T\n{table}after"})
+    assert "| 9 |\n\n(Shortened: the table has 5 more rows.)\nafter" in text
+    assert "| 10 |" not in text
+    assert readable_of({"Type": 1, "Contents": "line\n" * 50}).endswith("line\n\n(Shortened: 10 more lines.)")
+    assert readable_of({"Type": 1, "Contents": [1, 2, 3]}).endswith(
+        "```\n\n(Shortened: the result has 3 items, of which 2 are shown.)"
+    )
+    assert readable_of({"Type": 3, "FileID": "x", "File": "a.txt"}) == "Uploaded file: a.txt"
+    assert readable_of({"Type": 4, "Contents": "No."}) == "**Error:** No."
+    assert readable_of({"Type": 1, "Contents": ""}) == ""

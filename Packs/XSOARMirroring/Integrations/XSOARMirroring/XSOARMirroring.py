@@ -35,6 +35,8 @@ CATEGORIES = ("notes", "chats", "attachments")
 DEFAULT_COLUMNS = ["id", "name", "type", "status", "severity", "owner", "occurred"]
 MOST_WHOLE_INCIDENTS = 50  # Above it the context gets these fields of an incident only, as the platform's design guide asks.
 BRIEF_FIELDS = (*DEFAULT_COLUMNS, "created", "modified", "closed", "closeReason", "phase", "sourceBrand", "sourceInstance")
+ENTRY_COLUMNS = ["id", "created", "user", "category", "tags", "file", "contents"]
+SHOWN_FIELDS = (*BRIEF_FIELDS, "details", "dueDate", "closeNotes", "playbookId", "investigationId")
 
 MAX_FETCH_LIMIT = 200
 LOOK_BACK_LIMIT_MINUTES = 1440
@@ -2200,6 +2202,14 @@ def search_incidents_command(client: Client, args: dict[str, Any]) -> CommandRes
     )
 
 
+def shown_entry(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return what a table of entries shows of one. What is data, not a text, is shown as JSON."""
+    contents = entry.get("contents")
+    text = contents if isinstance(contents, str) or contents is None else json.dumps(contents, ensure_ascii=False)
+    author = entry.get("user") or entry.get("dbotCreatedBy") or "DBot"
+    return {**{key: entry.get(key) for key in ENTRY_COLUMNS}, "user": author, "contents": text}
+
+
 def get_incident_command(client: Client, args: dict[str, Any]) -> CommandResults:
     """Return a remote incident and its newest entries, as tables and under XSOAR.Incident."""
     incident_id = str(args.get("id") or "").strip()
@@ -2215,8 +2225,13 @@ def get_incident_command(client: Client, args: dict[str, Any]) -> CommandResults
         entry_filter |= {"tags": list(tags), "tagsAndOperator": False}
     incident = client.load(incident_id)
     entries = read_entries(client, str(incident.get("investigationId") or ""), entry_filter)[-wanted:]
-    readable = tableToMarkdown(f"Incident {incident.get('name') or incident_id}", incident, removeNull=True)
-    readable += "\n" + tableToMarkdown(f"Last entries since {iso(since_ms)}", entries, removeNull=True)
+    custom = {key: value for key, value in (incident.get("CustomFields") or {}).items() if not is_timer(value)}
+    shown = {**{key: incident.get(key) for key in SHOWN_FIELDS}, **custom}
+    rows = [{"field": key, "value": value} for key, value in shown.items() if plain(value) is not None]
+    readable = tableToMarkdown(f"Incident {incident.get('name') or incident_id}", rows, headers=["field", "value"])
+    readable += "\n" + tableToMarkdown(
+        f"Last entries since {iso(since_ms)}", [shown_entry(entry) for entry in entries], headers=ENTRY_COLUMNS, removeNull=True
+    )
     return CommandResults(
         outputs_prefix="XSOAR.Incident",
         outputs_key_field="id",
@@ -2311,17 +2326,11 @@ def compared(local: dict[str, Any], remote: dict[str, Any]) -> tuple[list[dict[s
     ]
     crossing = [{"field": name, "here": here, "there": there, "equal": plain(here) == plain(there)} for name, here, there in rows]
     timers = [name for name in sorted({*mine, *theirs}) if is_timer(mine.get(name)) or is_timer(theirs.get(name))]
-    own = [name for name in sorted({*mine, *theirs}) if name.lower().startswith(OWN_FIELD_PREFIX)]
     ignored = [
         *({"field": name, "reason": reason} for name, reason in NOT_COMPARED.items() if differs(name, local, remote)),
         *(
             {"field": name, "reason": "SLA timers run in each tenant by themselves"}
             for name in timers
-            if differs(name, mine, theirs)
-        ),
-        *(
-            {"field": name, "reason": "it tells how the mirroring of one tenant stands"}
-            for name in own
             if differs(name, mine, theirs)
         ),
     ]
@@ -2381,8 +2390,8 @@ def mirror_resync_command(client: Client, settings: Settings, args: dict[str, An
 
     change_records(restart)
     outputs = {"id": remote_id, "fields": fields, "entries": entries}
-    parts = " and ".join([*(["its fields"] if fields else []), *(["the entries that are missing here"] if entries else [])])
-    readable = f"The next mirroring round brings {parts} of the remote incident {remote_id}."
+    parts = " and ".join([*(["all fields"] if fields else []), *(["the entries that are missing here"] if entries else [])])
+    readable = f"The next mirroring round brings, of the remote incident {remote_id}, {parts}."
     if not settings.comes_in:
         readable += " The instance mirrors outgoing only, so it applies to incidents whose own direction lets changes in."
     return CommandResults(

@@ -4909,7 +4909,7 @@ def test_diff_compares_what_crosses(server: Server, remote: Remote, mirrored: st
     assert (told["id"], told["equal"], told["different"]) == (mirrored, False, ["severity", "ticket"])
     (severity,) = [row for row in told["fields"] if row["field"] == "severity"]
     assert (severity["here"], severity["there"], severity["equal"]) == (1, 3, False)
-    assert {row["field"] for row in told["ignored"]} == {"type", "roles", "containmentsla", "xsoarmirroringstate"}
+    assert {row["field"] for row in told["ignored"]} == {"type", "roles", "containmentsla"}
     assert all(row["reason"] for row in told["ignored"])
     assert "2 fields differ" in result["HumanReadable"]
     assert (server.context, len(remote.writes())) == (before, writes)
@@ -5014,7 +5014,7 @@ def test_resync_brings_all_that_is_missing_once(server: Server, remote: Remote, 
 
     result = server.ok("xsoar-mirror-resync")
 
-    assert "its fields and the entries that are missing here" in result["HumanReadable"]
+    assert "all fields and the entries that are missing here" in result["HumanReadable"]
     assert modified(server) == ["1"]
     fields, entries = server.pull("1")
     assert fields["name"] == "incident 1"

@@ -2,6 +2,9 @@
 
 # ruff: noqa: F403, F405
 
+import signal
+from pathlib import Path
+
 import demistomock as demisto
 from CommonServerPython import *
 from CommonServerUserPython import *
@@ -18,6 +21,24 @@ def main():
     elif command == "console-file":
         # fileResult cleans names; a hostile script would not use it.
         demisto.results({**fileResult("x", "bytes"), "File": args["name"]})
+    elif command == "console-context":
+        demisto.results(
+            {"Type": 1, "ContentsFormat": "text", "Contents": "one", "EntryContext": {"A.B(val.id == obj.id)": {"id": 1}}}
+        )
+        demisto.results(
+            {"Type": 1, "ContentsFormat": "text", "Contents": "two", "EntryContext": {"A.B(val.id == obj.id)": {"id": 2}}}
+        )
+    elif command == "console-log":
+        key = demisto.params()["credentials_api_key"]["password"]
+        demisto.debug(f"the key is {key}, in JSON {json.dumps(key)}, in Python {key!r}, and \x1b[2Jred")
+        demisto.results("done")
+    elif command == "console-crash":
+        raise ValueError("bad key " + demisto.params()["credentials_api_key"]["password"])
+    elif command == "console-wait":
+        with Path(args["pipe"]).open("w"):
+            signal.pause()
+    elif command == "console-choose":
+        demisto.results(args.get("value", ""))
 
 
 main()
