@@ -22,8 +22,8 @@ PACK = ROOT / "Packs/XSOARMirroring"
 # What a server reads: files at the top, folders of JSON items (demisto-sdk puts mappers into Classifiers), and the others.
 TOP_FILES = ("metadata.json", "pack_metadata.json", "README.md")
 JSON_FOLDERS = ("Classifiers", "Dashboards", "IncidentFields", "IncidentTypes", "Layouts")
-OTHER_FOLDERS = ("Integrations", "Playbooks", "ReleaseNotes")
-# What has no business on a server, wherever it lies.
+OTHER_FOLDERS = ("Integrations", "Playbooks", "ReleaseNotes", "Scripts", "doc_files")
+# What has no business on a server, wherever it lies. Test playbooks are among it: demisto-sdk leaves them out of a pack's zip.
 FOR_DEVELOPMENT = re.compile(r"\.py[c]?$|_test\.|test_data|TestPlaybooks|local_xsoar|^tests/|\.pack-ignore|\.secrets-ignore")
 
 # The imports that demisto-sdk takes out of a script, because the server puts the modules themselves in front of it ...
@@ -47,7 +47,12 @@ def find_problems(archive: Path, pack: Path) -> list[str]:
         return [f"There is no {archive}: build it with `make pack`."]
     except (OSError, zipfile.BadZipFile) as error:
         return [f"{archive} cannot be read as a zip ({error}): build it anew with `make pack`."]
-    return [*find_wrong_entries(files, pack), *find_wrong_versions(files, pack), *find_wrong_integrations(files, pack)]
+    return [
+        *find_wrong_entries(files, pack),
+        *find_wrong_versions(files, pack),
+        *find_wrong_integrations(files, pack),
+        *find_wrong_automations(files, pack),
+    ]
 
 
 def find_wrong_entries(files: dict[str, bytes], pack: Path) -> list[str]:
@@ -67,6 +72,8 @@ def expected_entries(pack: Path) -> set[str]:
     """Return the names of the zip's entries, as the files of the pack call for them."""
     names = set(TOP_FILES)
     names |= {f"Integrations/integration-{yml.stem}.yml" for yml in pack.glob("Integrations/*/*.yml")}
+    names |= {f"Scripts/script-{yml.stem}.yml" for yml in pack.glob("Scripts/*/*.yml")}
+    names |= {f"doc_files/{picture.name}" for picture in pack.glob("doc_files/*")}
     names |= {f"Playbooks/playbook-{playbook.name.removeprefix('playbook-')}" for playbook in pack.glob("Playbooks/*.yml")}
     names |= {f"ReleaseNotes/{notes.name}" for notes in pack.glob("ReleaseNotes/*.md")}
     return names | {f"{folder}/{item.name}" for folder in JSON_FOLDERS for item in pack.glob(f"{folder}/*.json")}
@@ -96,7 +103,9 @@ def find_wrong_integrations(files: dict[str, bytes], pack: Path) -> list[str]:
         integration = json_of(name, files)
         if not integration:
             continue  # named as missing or broken before
-        problems += find_wrong_script(name, integration, source.with_suffix(".py"))
+        section = integration.get("script")
+        script = section.get("script") if isinstance(section, dict) else None
+        problems += find_wrong_script(name, script, source.with_suffix(".py"))
         if not str(integration.get("image", "")).startswith("data:image/png;base64,"):
             problems.append(f"{name} holds no PNG image.")
         if not str(integration.get("detaileddescription") or "").strip():
@@ -108,10 +117,18 @@ def find_wrong_integrations(files: dict[str, bytes], pack: Path) -> list[str]:
     return problems
 
 
-def find_wrong_script(name: str, integration: dict[str, Any], source: Path) -> list[str]:
-    """Return what is wrong with the script in a unified integration: it does not compile, or is not the one in its source."""
-    section = integration.get("script")
-    script = section.get("script") if isinstance(section, dict) else None
+def find_wrong_automations(files: dict[str, bytes], pack: Path) -> list[str]:
+    """Return what is wrong with the unified automation scripts, those of the folder Scripts."""
+    problems = []
+    for source in sorted(pack.glob("Scripts/*/*.yml")):
+        name = f"Scripts/script-{source.stem}.yml"
+        if automation := json_of(name, files):  # others were named as missing or broken before
+            problems += find_wrong_script(name, automation.get("script"), source.with_suffix(".py"))
+    return problems
+
+
+def find_wrong_script(name: str, script: Any, source: Path) -> list[str]:
+    """Return what is wrong with the script of a unified item: it does not compile, or is not the one in its source."""
     if not isinstance(script, str) or not script.strip(" -\n"):
         return [f"{name} holds no script."]
     try:

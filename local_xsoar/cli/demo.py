@@ -260,6 +260,8 @@ def outage(set_up: Stage, remote_id: str) -> None:
         if not errors:
             raise DemoError("A round with an unreachable remote did not say so.")
         set_up.say(f"  round {number}: {errors[0]}")
+    told = checked(set_up.host.run(INSTANCE, "xsoar-mirror-status"), "xsoar-mirror-status").entries[0]["Contents"]
+    set_up.say(f"  xsoar-mirror-status: {told['IncidentsTracked']} incidents tracked; last failure: {told['LastError']}")
     set_up.line.meanwhile = None
     mirror(set_up, "It is back, and what was written meanwhile crosses once")
 

@@ -8,6 +8,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from local_xsoar.host.content import install_content
 from local_xsoar.host.entries import is_file
 from local_xsoar.host.errors import HostError
 from local_xsoar.host.fetch_job import fetch
@@ -85,6 +86,8 @@ class Host:
     ) -> Instance:
         """Add an instance, or set an existing one up anew, which keeps its last run and context.
 
+        The tenant gets the incident fields and types of the integration's pack, as from installing it.
+
         Args:
             name: the instance's name, which becomes `sourceInstance` of its incidents.
             integration: folder of the integration in its pack.
@@ -93,7 +96,8 @@ class Host:
             outgoing_mapper: likewise.
 
         Raises:
-            HostError: a parameter is unknown, missing or of the wrong type, or the integration or a mapper cannot be read.
+            HostError: a parameter is unknown, missing or of the wrong type, or the integration, a mapper, or a field or type of
+                its pack cannot be read.
         """
         if not name.strip():
             raise HostError("An instance needs a name: give one.")
@@ -106,6 +110,7 @@ class Host:
             outgoing_mapper=described.outgoing_mapper if outgoing_mapper is None else outgoing_mapper,
         )
         instance = _instance(row, described)
+        install_content(self._tenant, described.pack)
         self._state.save_instance(row, iso(self._tenant.now()))
         self._instances[name] = instance
         return instance

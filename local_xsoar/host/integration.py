@@ -67,9 +67,14 @@ class Integration:
     outgoing_mapper: str
 
     @property
+    def pack(self) -> Path:
+        """The folder of the pack that the integration belongs to."""
+        return self.folder.parent.parent
+
+    @property
     def classifiers(self) -> Path:
         """The folder of the pack's classifiers and mappers."""
-        return self.folder.parent.parent / "Classifiers"
+        return self.pack / "Classifiers"
 
 
 # What the server adds to every integration that fetches, when its yml does not (fetching incidents, Cortex XSOAR docs).

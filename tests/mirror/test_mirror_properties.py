@@ -291,7 +291,7 @@ class MirrorMachine(RuleBasedStateMachine):
     def waits_for_opening(self, local_id: str, error: str) -> bool:
         """Return whether an entry rightly waits until somebody opens the remote incident.
 
-        It is closed on both sides, or it was reopened here and no other incident is active there in which the remote could be told.
+        It is closed on both sides, or it was reopened here and no other incident is active there, in which to tell the remote.
         """
         local = self.mirror.here.incident(local_id)
         return (
