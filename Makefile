@@ -2,23 +2,25 @@
 #
 # Two environments, made on first use and anew when their list changes:
 #   .venv      what runs the local XSOAR, the tests and the checks       requirements/dev.txt
-#   .venv-sdk  demisto-sdk, which checks and packs the content           requirements/sdk.txt
+#   .venv-sdk  demisto-sdk and others, check and pack the content        requirements/sdk.txt
 # Results and logs go to dist/ (the pack) and build/ (the rest).
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+# Only `checks` runs steps side by side, which depend on nothing but the environments.
+ifndef SIDE_BY_SIDE
 .NOTPARALLEL:
+endif
 
 PYTHON ?= python3
-# How many processes share the tests in tests/.
+# How many processes share the tests, and how many checks run side by side.
 WORKERS ?= 2
 # What to hand on to demo, serve, warroom and bench, for example: make serve ARGS="--port 8080".
 ARGS ?=
 
 PACK := Packs/XSOARMirroring
-SCRIPT := $(PACK)/Integrations/XSOARMirroring/XSOARMirroring.py
 ZIP := dist/XSOARMirroring.zip
 DEV := .venv/made-from-requirements
 SDK := .venv-sdk/made-from-requirements
@@ -27,10 +29,12 @@ SDK := .venv-sdk/made-from-requirements
 unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export COVERAGE_FILE := build/coverage
-# demisto-sdk: no hints about a remote it does not need; its log and its linter's notes in build/
+# demisto-sdk: no hints about a remote it does not need; its log and the linter's notes in build/
 export DEMISTO_SDK_IGNORE_CONTENT_WARNING := 1
 export DEMISTO_SDK_LOG_FILE_PATH := $(CURDIR)/build
 export PYLINTHOME := $(CURDIR)/build
+# The browser's tests have a step of their own, `web`: they need Chromium.
+BROWSER_TESTS := tests/web/browser
 
 # $(call step,name): announces a step in one line. The name holds no comma.
 step = @printf '\n=== %s\n' "$(1)"
@@ -57,16 +61,18 @@ pack: $(SDK) | build  ## Build dist/XSOARMirroring.zip, for the Marketplace's "U
 bench: $(DEV)  ## Measure, as a table and as JSON
 	@.venv/bin/python -m benchmarks $(ARGS)
 
-docs: $(DEV) $(SDK)  ## Write the generated part of the integration's README anew, from its yml
+docs: $(DEV) $(SDK)  ## Write the generated part of the README, its examples and the pictures of the playbooks anew
 	@.venv/bin/python tools/integration_readme.py
+	@.venv/bin/python tools/playbook_picture.py
 
 
 ##@ Check
 
-.PHONY: test test-real lint style types unit suite coverage xsoar-lint validate validate-added check-pack
+.PHONY: test test-real checks lint style types secrets doc-review xsoar-lint validate validate-added
+.PHONY: unit suite web coverage check-pack upload
 
 # All that CI runs, in this order, up to the first error.
-test: style types unit suite coverage xsoar-lint validate validate-added pack check-pack  ## Run all that CI runs
+test: checks unit suite web coverage pack check-pack upload  ## Run all that CI runs
 	@printf '\nAll checks passed.\n'
 
 # The platform's own CommonServerPython.py and demistomock.py instead of the stand-ins. tests/content looks at files only.
@@ -78,10 +84,16 @@ else
 	@for module in CommonServerPython.py demistomock.py; do \
 		[ -f "$(XSOAR_RUNTIME)/$$module" ] || { echo "There is no $$module in $(XSOAR_RUNTIME): name the folder that holds it." >&2; exit 2; }; \
 	done
-	@XSOAR_RUNTIME="$(XSOAR_RUNTIME)" .venv/bin/python -m pytest Packs tests --ignore=tests/content -n $(WORKERS) --dist loadfile
+	@XSOAR_RUNTIME="$(XSOAR_RUNTIME)" .venv/bin/python -m pytest Packs tests --ignore=tests/content --ignore=$(BROWSER_TESTS) \
+		-n $(WORKERS) --dist loadfile
 endif
 
-lint: style types xsoar-lint validate  ## Run only the checks that read the code
+lint: checks  ## Run only the checks that read the code and the content
+
+# Side by side, the environments too when they have to be made; what each prints stays together.
+checks:
+	@$(MAKE) --no-print-directory --jobs=$(WORKERS) --output-sync=target SIDE_BY_SIDE=1 \
+		style types validate validate-added xsoar-lint secrets doc-review
 
 style: $(DEV)
 	$(call step,Style: ruff check and ruff format --check)
@@ -92,35 +104,64 @@ types: $(DEV)
 	$(call step,Types: mypy)
 	@.venv/bin/mypy
 
+validate: $(SDK) | build
+	$(call step,Content: demisto-sdk validate)
+	@.venv-sdk/bin/python tools/check_validation_codes.py
+	@.venv-sdk/bin/demisto-sdk validate -a --config-path tools/validation_config.toml
+
+validate-added: $(SDK) | build
+	$(call step,Content as if newly added and supported by XSOAR: demisto-sdk validate)
+	@bash tools/validate_as_added.sh
+
+xsoar-lint: $(SDK) | build
+	$(call step,Conventions of the scripts: XSOAR linter at its strictest level)
+	@.venv-sdk/bin/python tools/xsoar_lint.py
+
+# detect-secrets finds keys in all files. demisto-sdk looks at the pack for addresses of real systems and people; its search for
+# keys is off, as it takes long names in the code for keys and passes over real ones that stand in brackets.
+secrets: $(SDK) | build
+	$(call step,Secrets: detect-secrets and demisto-sdk secrets)
+	@.venv-sdk/bin/python tools/find_secrets.py
+	@find Packs -type f ! -name '*.png' ! -path '*/__pycache__/*' -print0 | \
+		xargs -0 .venv-sdk/bin/demisto-sdk secrets --ignore-entropy
+
+# It takes READMEs only outside packs, so each text of docs/ is one for a moment.
+doc-review: $(SDK) | build
+	$(call step,Spelling: demisto-sdk doc-review)
+	@rm -rf build/doc-review
+	@for text in README.md docs/*.md; do mkdir -p "build/doc-review/$$text" && cp "$$text" "build/doc-review/$$text/README.md"; done
+	@.venv-sdk/bin/demisto-sdk doc-review -i Packs -i build/doc-review --skip-packs-known-words \
+		--known-words tools/known_words.txt >build/doc-review.txt 2>&1 || { \
+		grep -E 'were found in [^{]|  - ' build/doc-review.txt || cat build/doc-review.txt; \
+		echo 'Correct the words above, or list those that are right in tools/known_words.txt.'; exit 1; }
+	@echo "No misspelled word in $$(grep -c '^Checking' build/doc-review.txt) texts."
+
 unit: $(DEV) | build
 	$(call step,Unit tests of the pack)
-	@.venv/bin/python -m pytest Packs --cov --cov-report= --cov-fail-under=0
+	@.venv/bin/python -m pytest Packs -n $(WORKERS) --cov --cov-report= --cov-fail-under=0
 
 # A file of tests stays in one process, so its order is kept.
 suite: $(DEV) | build
 	$(call step,Tests over HTTP and of contracts and content)
-	@.venv/bin/python -m pytest tests -n $(WORKERS) --dist loadfile
+	@.venv/bin/python -m pytest tests --ignore=$(BROWSER_TESTS) -n $(WORKERS) --dist loadfile
 
-coverage: $(DEV) | build
-	$(call step,Coverage of the integration by its unit tests)
+coverage: unit
+	$(call step,Coverage of the pack by its unit tests)
 	@.venv/bin/coverage report
 
-# OFFLINE_ENV spares it the look-up of Docker images; the other commands refuse to run with it.
-xsoar-lint: $(SDK) | build
-	$(call step,Conventions of the script: demisto-sdk xsoar-lint)
-	@DEMISTO_SDK_OFFLINE_ENV=1 .venv-sdk/bin/demisto-sdk xsoar-lint $(SCRIPT)
+# Without a Chromium, and without the right to install one, it says so and the other steps go on.
+web: $(DEV) | build
+	$(call step,The local tenant's web page in Chromium)
+	@CHROMIUM=$$(bash tools/find_chromium.sh) || { [ $$? = 3 ] || exit 2; echo 'The tests in the browser were passed over.'; exit 0; }; \
+		export CHROMIUM; .venv/bin/python -m pytest $(BROWSER_TESTS)
 
-validate: $(SDK) | build
-	$(call step,Content: demisto-sdk validate)
-	@.venv-sdk/bin/demisto-sdk validate -a --config-path tools/validation_config.toml
-
-validate-added: $(SDK) | build
-	$(call step,Content and script as if newly added and supported by XSOAR)
-	@bash tools/validate_as_added.sh
-
-check-pack: $(DEV)
+check-pack: $(DEV) pack
 	$(call step,The zip against its sources)
 	@.venv/bin/python tools/check_pack.py $(ZIP)
+
+upload: $(DEV) pack
+	$(call step,The zip uploaded to local tenants: demisto-sdk upload)
+	@PYTHONPATH=. .venv/bin/python tools/upload_pack.py
 
 
 ##@ Tidy

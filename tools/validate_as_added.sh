@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
 # Holds the pack to the rules that demisto-sdk keeps for others: files that were just added, and packs that XSOAR itself supports.
 #
-# Many of its checks look only at files that a branch adds or changes, and need a remote to compare with; others, and some of the
-# linter, skip packs of the community. So this copies the pack as it lies here, changes not yet committed included, into a
-# repository of its own in a temporary folder, whose origin/master is an empty commit and whose pack says it is supported by XSOAR.
-# It needs neither a remote nor the history of this repository, and leaves nothing behind.
+# Many of its checks look only at files that a branch adds or changes, and need a remote to compare with; others skip packs of
+# the community. So this runs all codes of tools/validation_config.toml on a copy: the pack as it lies here, changes that are not
+# committed included, in a repository of its own in a temporary folder, whose origin/master is an empty commit and whose pack says
+# that it is supported by XSOAR. It needs neither a remote nor the history of this repository, and leaves nothing behind.
 #
-# usage: tools/validate_as_added.sh [demisto-sdk] [config.toml]     (default: .venv-sdk/bin/demisto-sdk tools/validation_config.toml)
+# usage: tools/validate_as_added.sh [demisto-sdk]        (default: .venv-sdk/bin/demisto-sdk)
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 sdk=$(realpath "${1:-$root/.venv-sdk/bin/demisto-sdk}")
-config=$(realpath "${2:-$root/tools/validation_config.toml}")
+config=$root/tools/validation_config.toml
+codes=$("$(dirname "$sdk")/python" "$root/tools/check_validation_codes.py" --list)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -19,7 +20,7 @@ trap 'rm -rf "$work"' EXIT
 unset "${!GIT_@}" DEMISTO_SDK_CONTENT_PATH
 export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
 export GIT_AUTHOR_NAME=check GIT_AUTHOR_EMAIL=check@localhost GIT_COMMITTER_NAME=check GIT_COMMITTER_EMAIL=check@localhost
-export DEMISTO_SDK_IGNORE_CONTENT_WARNING=1 DEMISTO_SDK_LOG_FILE_PATH=$work PYLINTHOME=$work TMPDIR=$work
+export DEMISTO_SDK_IGNORE_CONTENT_WARNING=1 DEMISTO_SDK_LOG_FILE_PATH=$work TMPDIR=$work
 
 git init --quiet --bare --initial-branch=master "$work/origin.git"
 git init --quiet --initial-branch=master "$work/content"
@@ -36,8 +37,4 @@ git checkout --quiet -b work
 git add --all
 git commit --quiet --message "Everything"
 
-"$sdk" validate -g --config-path "$config"
-"$sdk" validate -a --config-path "$config"
-for yml in Packs/*/Integrations/*/*.yml; do
-    DEMISTO_SDK_OFFLINE_ENV=1 "$sdk" xsoar-lint "${yml%.yml}.py"
-done
+"$sdk" validate -g --config-path "$config" -sv "$codes"

@@ -4,13 +4,10 @@ A handler of a JSON route gets the tenant, the parameters of the path and the bo
 thread of its own. Paths are those within the API, without a prefix.
 """
 
-import io
 import json
 import re
-import zipfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
@@ -23,6 +20,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import compile_path
 
 from local_xsoar.tenant.errors import BadRequest, InvestigationClosed, NotFound, TenantError, error_body
+from local_xsoar.tenant.packs import install_pack, read_pack
 from local_xsoar.tenant.shapes import CLOSED, SERVER_OWNED, incident_wrapper, to_json
 from local_xsoar.tenant.tenant import Tenant, takes_entries
 
@@ -476,43 +474,12 @@ async def upload_attachment(request: Request, tenant: Tenant, params: Params) ->
 
 
 async def upload_pack(request: Request, tenant: Tenant, params: Params) -> Response:
-    """POST /contentpacks/installed/upload: a content pack's zip, remembered."""
+    """POST /contentpacks/installed/upload: a content pack's zip. Its signature is never asked for, so skipVerify says nothing."""
     async with _form(request) as form:
-        name, content = _uploaded(form)
-        pack = await run_in_threadpool(_read_pack, name, content)
-        await run_in_threadpool(tenant.add_pack, pack)
-        return json_response([pack])
-
-
-def _read_pack(name: str, content: BinaryIO) -> dict[str, Any]:
-    """Return what is remembered of a pack's zip.
-
-    Raises:
-        BadRequest: it is no zip.
-    """
-    metadata: dict[str, Any] = {}
-    try:
-        with zipfile.ZipFile(content) as archive:
-            files = [entry for entry in archive.infolist() if not entry.is_dir()]
-            for entry in files:
-                if Path(entry.filename).name in ("metadata.json", "pack_metadata.json"):
-                    with archive.open(entry) as text:
-                        metadata = json.loads(text.read(1 << 20))
-                    break
-    except (zipfile.BadZipFile, ValueError, OSError, RuntimeError, NotImplementedError):
-        raise BadRequest("The content pack must be a zip file.")
-    if not isinstance(metadata, dict):
-        metadata = {}
-    pack_id = str(metadata.get("id") or metadata.get("name") or Path(name).stem)
-    size = content.seek(0, io.SEEK_END)
-    return {
-        "id": pack_id,
-        "name": str(metadata.get("name") or pack_id),
-        "currentVersion": str(metadata.get("currentVersion") or ""),
-        "fileName": name,
-        "files": len(files),
-        "size": size,
-    }
+        _, content = _uploaded(form)
+        pack = await run_in_threadpool(read_pack, content)
+        await run_in_threadpool(install_pack, tenant, pack)
+        return json_response([pack.record])
 
 
 async def download_entry(request: Request, tenant: Tenant, params: Params) -> Response:

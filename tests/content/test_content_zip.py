@@ -23,6 +23,8 @@ def main() -> None:
     return_results(demisto.command())
 """
 UNIFIED = "Integrations/integration-Small.yml"
+AUTOMATION = "Scripts/script-SmallStep.yml"
+PICTURE = "doc_files/Small_Playbook.png"
 MAPPER = "Classifiers/classifier-mapper-incoming-Small.json"
 
 
@@ -38,6 +40,14 @@ def pack(tmp_path: Path) -> Path:
     (folder / MAPPER).write_text('{"id": "Small Mapper", "type": "mapping-incoming", "mapping": {}}')
     (integration / "Small.yml").write_text("name: Small\nscript:\n  script: '-'\n")
     (integration / "Small.py").write_text(SOURCE)
+    automation = folder / "Scripts/SmallStep"
+    automation.mkdir(parents=True)
+    (automation / "SmallStep.yml").write_text("name: SmallStep\nscript: '-'\n")
+    (automation / "SmallStep.py").write_text(SOURCE)
+    (folder / "doc_files").mkdir()
+    (folder / PICTURE).write_bytes(b"a picture")
+    (folder / "TestPlaybooks").mkdir()
+    (folder / "TestPlaybooks/playbook-Small_-_Test.yml").write_text("id: Small - Test")
     return folder
 
 
@@ -62,6 +72,8 @@ def entries(pack: Path) -> dict[str, str]:
         "README.md": "A small pack.",
         MAPPER: (pack / MAPPER).read_text(),
         UNIFIED: yaml.safe_dump(unified),
+        AUTOMATION: yaml.safe_dump({"name": "SmallStep", "script": script.replace("Small", "SmallStep")}),
+        PICTURE: "a picture",
     }
 
 
@@ -83,7 +95,7 @@ def test_a_good_zip_passes(pack: Path, entries: dict[str, str], tmp_path: Path) 
     assert find_problems(zipped(entries, tmp_path), pack) == []
 
 
-@pytest.mark.parametrize("name", ["metadata.json", "pack_metadata.json", "README.md", MAPPER, UNIFIED])
+@pytest.mark.parametrize("name", ["metadata.json", "pack_metadata.json", "README.md", MAPPER, UNIFIED, AUTOMATION, PICTURE])
 def test_a_missing_entry_is_named(name: str, pack: Path, entries: dict[str, str], tmp_path: Path) -> None:
     """
     Given a zip without one of its entries
@@ -124,6 +136,8 @@ def test_what_does_not_belong_is_named(name: str, pack: Path, entries: dict[str,
         (UNIFIED, r"image: data:image/png", "image: data:image/svg", "holds no PNG image"),
         (UNIFIED, r"How to connect\.", "", "holds no detailed description"),
         (UNIFIED, r"defaultmapperin: Small Mapper", "defaultmapperin: Large Mapper", "'Large Mapper' as defaultmapperin"),
+        (AUTOMATION, r"return_results", "return_error", "is not the one in SmallStep.py"),
+        (AUTOMATION, r"(?s).*", "name: SmallStep", "holds no script"),
         (UNIFIED, r"(?s).*", "script: {", "is empty or does not parse"),
         (UNIFIED, r"(?s).*", "name: Small", "holds no script"),
         (MAPPER, r"mapping-incoming", "mapping-outgoing", "no such mapper of the type mapping-incoming"),
@@ -185,7 +199,7 @@ def test_the_command_line_reports_a_good_zip(pack: Path, entries: dict[str, str]
     path = zipped(entries, tmp_path)
     run = subprocess.run([sys.executable, ROOT / "tools/check_pack.py", path, pack], capture_output=True, text=True)
     assert (run.returncode, run.stderr) == (0, "")
-    assert run.stdout == f"Small.zip is in order: 5 files, {path.stat().st_size} bytes.\n"
+    assert run.stdout == f"Small.zip is in order: 7 files, {path.stat().st_size} bytes.\n"
 
 
 def test_metadata_may_be_anything(pack: Path, entries: dict[str, str], tmp_path: Path) -> None:

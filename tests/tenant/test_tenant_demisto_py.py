@@ -1,6 +1,7 @@
 """The proof that the tenant speaks the API: the official client demisto-py, driven against it over HTTP."""
 
 import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -160,9 +161,10 @@ def test_fields_types_and_pack(api: Any, tmp_path: Path) -> None:
     assert {"severity", "owner"} <= {field.cli_name for field in api.get_incidents_fields_by_incident_type("Phishing")}
     assert "Unclassified" in {kind["name"] for kind in call(api, "GET", "/incidenttype")}
     pack = tmp_path / "pack.zip"
-    pack.write_bytes(b"PK\x05\x06" + bytes(18))
+    with zipfile.ZipFile(pack, "w") as archive:
+        archive.writestr("metadata.json", '{"id": "Ledger", "name": "A Ledger", "currentVersion": "1.0.0"}')
     api.upload_content_packs(file=str(pack))
-    assert [found["name"] for found in call(api, "GET", "/contentpacks/metadata/installed")] == ["pack"]
+    assert [found["name"] for found in call(api, "GET", "/contentpacks/metadata/installed")] == ["A Ledger"]
     pack.write_bytes(b"no zip")
     with pytest.raises(ApiException):
         api.upload_content_packs(file=str(pack))

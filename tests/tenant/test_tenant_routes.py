@@ -1,8 +1,6 @@
 """The REST API over real HTTP: every route, in the manners of 6.x, of 8.x, and of 8.x with an advanced key."""
 
-import io
 import threading
-import zipfile
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -511,26 +509,6 @@ def test_about_health_user_workers(client: Client) -> None:
     assert [client.get(path).status_code for path in ("/health", "/health/server")] == [200, 200]
     assert answer(client.get("/user"))["id"] == "admin"
     assert answer(client.get("/workers/status"))["Busy"] == 0
-
-
-def test_content_pack_upload(client: Client) -> None:
-    """
-    Given: a content pack's zip, a zip without metadata, and a file that is no zip.
-    When: they are uploaded.
-    Then: the packs are remembered with name and version, the other file is refused.
-    """
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as pack:
-        pack.writestr("XSOARMirroring/pack_metadata.json", '{"name": "XSOAR Mirroring", "currentVersion": "1.0.0"}')
-        pack.writestr("XSOARMirroring/README.md", "text")
-    answer(client.post("/contentpacks/installed/upload", files={"file": ("pack.zip", archive.getvalue())}))
-    empty = io.BytesIO()
-    zipfile.ZipFile(empty, "w").close()
-    answer(client.post("/contentpacks/installed/upload", files={"file": ("empty.zip", empty.getvalue())}))
-    refused = client.post("/contentpacks/installed/upload", files={"file": ("pack.zip", b"no zip")})
-    assert "zip" in refusal(refused, 400, "bad_request")
-    packs = answer(client.get("/contentpacks/metadata/installed"))
-    assert [(pack["name"], pack["currentVersion"]) for pack in packs] == [("XSOAR Mirroring", "1.0.0"), ("empty", "")]
 
 
 # Bad requests
