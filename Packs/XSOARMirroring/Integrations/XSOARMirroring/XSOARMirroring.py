@@ -1856,8 +1856,9 @@ def update_remote_system_command(client: Client, settings: Settings, args: dict[
     incident_id = str(update.remote_incident_id or "")
     origin = "" if incident_id else origin_of(data, settings)
     if origin:
-        incident_id = create_remote(client, settings, data, origin)
-        delta = {}
+        incident_id, is_new = create_remote(client, settings, data, origin)
+        # When an earlier try has created it, what was changed here since then has yet to go.
+        delta = {} if is_new else delta or data
     record = read_memory().records.get(incident_id, Record())
     closed_here = update.inc_status == IncidentStatus.DONE
     open_here = update.inc_status in (IncidentStatus.PENDING, IncidentStatus.ACTIVE)
@@ -1925,8 +1926,8 @@ def tell_of_failure(settings: Settings, incident_id: str, error: str) -> None:
     change_record(incident_id, note)
 
 
-def create_remote(client: Client, settings: Settings, data: dict[str, Any], origin: str) -> str:
-    """Create the remote incident for a local one and return its id, or that of the one which an earlier try has created.
+def create_remote(client: Client, settings: Settings, data: dict[str, Any], origin: str) -> tuple[str, bool]:
+    """Create the remote incident for a local one, unless an earlier try has; return its id, and whether it was created now.
 
     The answer of that try may have been lost, so a created incident says where it came from. It is looked for by the local id;
     without one, which a mapper may leave out, by its data, and only after a try whose end is not known: two local incidents
@@ -1935,8 +1936,8 @@ def create_remote(client: Client, settings: Settings, data: dict[str, Any], orig
     local_id = str(data.get("id") or "")
     memory = read_memory()
     if memory.creating.get(origin):
-        return memory.creating[origin]
-    created = None
+        return memory.creating[origin], False
+    created, is_new = None, False
     if local_id or origin in memory.creating:
         found, _ = client.search(f"dbotMirrorId:{quoted(origin)}", size=SEARCH_PAGE)
         ours = [incident for incident in found if incident.get("dbotMirrorId") == origin]
@@ -1945,6 +1946,7 @@ def create_remote(client: Client, settings: Settings, data: dict[str, Any], orig
         change_memory(lambda memory: replace(memory, creating={**memory.creating, origin: ""}))
         try:
             created = client.create(new_remote_incident(data, custom_field_names(client.incident_fields()), origin))
+            is_new = True
         except RemoteError as error:
             if error.kind == REJECTED:
                 forget_creation(origin)
@@ -1957,7 +1959,7 @@ def create_remote(client: Client, settings: Settings, data: dict[str, Any], orig
             memory, records={incident_id: record, **memory.records}, creating={**memory.creating, origin: incident_id}
         )
     )
-    return incident_id
+    return incident_id, is_new
 
 
 def origin_of(data: dict[str, Any], settings: Settings) -> str:

@@ -3560,6 +3560,28 @@ def test_entries_and_changes_follow_to_the_created_incident(server: Server, remo
     assert server.pull(new_id)[1] == []
 
 
+@pytest.mark.parametrize("delta", [{"owner": "lea"}, None], ids=["changes", "no changes"])
+@pytest.mark.parametrize("fault", ["the answer to the creation is lost", "the entry fails"])
+def test_what_changes_here_while_a_creation_is_repeated_goes_too(
+    server: Server, remote: Remote, delta: dict[str, Any] | None, fault: str
+) -> None:
+    """
+    Given: a creation that succeeded there and whose update failed all the same.
+    When: a field changes here, and the server asks for the creation again, naming the change or not.
+    Then: there is one remote incident, and it holds the change.
+    """
+    if fault == "the entry fails":
+        remote.fail("POST /entry", status_code=503)
+    else:
+        remote.fail("POST /incident$", requests.exceptions.ConnectionError("reset"), after=True)
+    data = {"id": "77", "name": "from here", "owner": "carl"}
+    assert push(server, "", data=data, delta={"owner": "carl"}, entries=[local_entry(1, "hello")]).error
+
+    pushed(server, "", data={**data, "owner": "lea"}, delta=delta, entries=[local_entry(1, "hello")], incidentChanged=True)
+
+    assert [incident["owner"] for incident in remote.incidents.values()] == ["lea"]
+
+
 def test_an_incident_that_the_remote_drops_is_an_error(server: Server, remote: Remote) -> None:
     """
     Given: a pre-processing rule of the remote that drops the new incident: it answers 200 with an empty body.
