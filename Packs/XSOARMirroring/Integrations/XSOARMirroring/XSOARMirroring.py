@@ -52,6 +52,7 @@ SWEEP = 20  # Incidents a round looks into, where a new entry does not show in i
 SWEEP_TRUSTED = 3  # The same where it does show, as far as is known.
 MOVED_WITHIN_MS = 100  # An incident that changed so soon after its newest entry is taken to have changed with it.
 HOUR_MS = 3_600_000  # After this an incident that cannot be read is tried again; then after twice as long, and so on.
+SMALLEST_TIME_MS = 1_000_000_000  # A `due_ms` below it is no time: it is due at once.
 MOST_MISSES = 10  # After so many tries, in six weeks, it is forgotten.
 KEPT_CLOSED_MS = 30 * 24 * HOUR_MS  # A closed incident that has not changed for so long is forgotten.
 KEPT_RECORDS = 20_000
@@ -247,10 +248,10 @@ def api_root(url: Any, key_id: str) -> str:
         parts = urlsplit(text)
     except ValueError:
         parts = urlsplit("")
+    if "@" in text:
+        raise ValueError("XSOAR Server URL holds a user name: enter the address alone, and the key as API Key.")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"XSOAR Server URL is {text!r}: enter an address that begins with https://.")
-    if "@" in parts.netloc:
-        raise ValueError("XSOAR Server URL holds a user name: enter the address alone, and the key as API Key.")
     path, account = parts.path.rstrip("/"), ""
     known_end = re.compile(r"/(acc_[^/]+|xsoar|xsoar/public/v1)$")
     while match := known_end.search(path):
@@ -875,7 +876,7 @@ def created_order(item: dict[str, Any], otherwise_ms: int) -> tuple[int, tuple[i
 
 def fetched_incident(remote: dict[str, Any], settings: Settings, attachments: list[dict[str, str]]) -> dict[str, Any]:
     """Return the incident that `demisto.incidents` takes. The mirror fields stand in it and in its rawJSON, for the mapper."""
-    raw = mirrored_fields(remote, settings, Record())
+    raw = mirrored_fields(remote, settings, Record(in_ms=local_now_ms()))
     if settings.direction:
         raw |= {"dbotMirrorDirection": settings.direction, "dbotMirrorTags": list(settings.mirror_tags)}
     else:
@@ -890,13 +891,13 @@ def fetched_incident(remote: dict[str, Any], settings: Settings, attachments: li
     return incident
 
 
-def mirrored_fields(remote: dict[str, Any], settings: Settings, record: "Record") -> dict[str, Any]:
+def mirrored_fields(remote: dict[str, Any], settings: Settings, record: "Record", in_error: str = "") -> dict[str, Any]:
     """Return a remote incident for the incoming mapper: custom fields also stand at the top, under their CLI names.
 
     SLA timers stay behind, and the playbook unless it is wanted. The remote's own mirror fields, with which it may itself
     mirror a third tenant, give way to ours: otherwise the mapper would point the local incident at that tenant.
     """
-    custom = {key: value for key, value in (remote.get("CustomFields") or {}).items() if not stays(key, value)}
+    custom = {key: value for key, value in custom_fields(remote).items() if not stays(key, value)}
     own = {key: value for key, value in remote.items() if not key.lower().startswith("dbot")}
     if not settings.mirror_playbook:
         own.pop("playbookId", None)
@@ -906,8 +907,14 @@ def mirrored_fields(remote: dict[str, Any], settings: Settings, record: "Record"
         "CustomFields": custom,
         "dbotMirrorId": str(remote.get("id")),
         "dbotMirrorInstance": settings.instance,
-        **mirror_report(settings, str(remote.get("id")), record),
+        **mirror_report(settings, str(remote.get("id")), record, in_error),
     }
+
+
+def custom_fields(incident: dict[str, Any]) -> dict[str, Any]:
+    """Return the custom fields of an incident, or of changes; none when they are anything but an object."""
+    custom = incident.get("CustomFields")
+    return custom if isinstance(custom, dict) else {}
 
 
 def attachment_entries(incident: dict[str, Any], entries: list[dict[str, Any]]) -> list[tuple[str, str]]:
@@ -950,12 +957,15 @@ def fetch_incidents_command(client: Client, settings: Settings) -> None:
             known_entries=frozenset(entry_ids),
             # What changes there before this record is kept would be listed too early, and not again.
             due_ms=1 if settings.comes_in else 0,
+            in_ms=local_now_ms(),
         )
     delivered = {str(remote["id"]): parse_ms(remote.get("created"), bookmark.time_ms) for remote in new}
     log(settings, f"fetch-incidents: {len(new)} new incidents: {', '.join(delivered) or 'none'}.")
 
     def remember(memory: Memory) -> Memory:
-        mirrored = {**memory.records, **records} if settings.direction else memory.records
+        # One that was linked while the fetch was under way keeps what its resync asked for.
+        fetched = {key: record for key, record in records.items() if not memory.records.get(key, record).linked}
+        mirrored = {**memory.records, **fetched} if settings.direction else memory.records
         health = replace(memory.health, fetch_ms=local_now_ms(), fetch_calls=client.calls)
         return with_health(memory, replace(memory, records=mirrored), health, memory.health.fetch_ms)
 
@@ -1065,7 +1075,7 @@ class Health:
     fetch_ms, round_ms: when the last fetch, and the last question for changes, went well; about, see HEALTH_MS.
     fetch_calls, round_calls: how many requests they made.
     entries_in, entries_out: how many entries crossed.
-    error, error_command, error_ms: the last failure.
+    errors: the last failure of each command that the server runs by itself: its time and its sentence.
     """
 
     cursor_ms: int = 0
@@ -1075,9 +1085,7 @@ class Health:
     round_calls: int = 0
     entries_in: int = 0
     entries_out: int = 0
-    error: str = ""
-    error_command: str = ""
-    error_ms: int = 0
+    errors: dict[str, list[Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -1230,15 +1238,34 @@ def with_health(before: Memory, after: Memory, health: Health, noted_ms: int) ->
 
 
 def note_error(command: str, error: str) -> None:
-    """Remember why a command failed, for xsoar-mirror-status; the same failure again is noted every five minutes only."""
+    """Remember why a command failed, for xsoar-mirror-status.
+
+    An outage fails each minute, and for many incidents: the context is written once a minute for another failure of a
+    command, and every five minutes for the same.
+    """
 
     def note(memory: Memory) -> Memory:
-        health, now_ms = memory.health, local_now_ms()
-        if (health.error_command, health.error) == (command, error) and now_ms - health.error_ms < HEALTH_MS:
+        last_ms, last_error = last_failure(memory.health, command)
+        same = without_incident(error) == without_incident(last_error)
+        if local_now_ms() - last_ms < (HEALTH_MS if same else MINUTE_MS):
             return memory
-        return replace(memory, health=replace(health, error_command=command, error=error, error_ms=now_ms))
+        errors = {**memory.health.errors, command: [local_now_ms(), error]}
+        return replace(memory, health=replace(memory.health, errors=errors))
 
     change_memory(note)
+
+
+def last_failure(health: Health, command: str) -> tuple[int, str]:
+    """Return when a command failed last, and why; 0 and an empty text when it did not, or what was kept is damaged."""
+    kept = health.errors.get(command)
+    if not isinstance(kept, list) or len(kept) != 2 or not isinstance(kept[0], int):
+        return 0, ""
+    return kept[0], str(kept[1])
+
+
+def without_incident(error: str) -> str:
+    """Return the sentence of a failure without the incident that it was about."""
+    return re.sub(r"^Incident [^:]+: ", "", error)
 
 
 def change_records(change: Callable[[dict[str, Record]], dict[str, Record]]) -> None:
@@ -1284,7 +1311,9 @@ def mirror_report(settings: Settings, incident_id: str, record: Record, in_error
         "out_mirror_error": record.out_error,
     }
     if settings.comes_in:
-        report |= {"mirror_state": mirror_state(record, in_error), "mirror_last_in": iso(local_now_ms())}
+        report["mirror_state"] = mirror_state(record, in_error)
+    if record.in_ms and settings.comes_in:
+        report["mirror_last_in"] = iso(record.in_ms)
     if record.out_ms:
         report["mirror_last_out"] = iso(record.out_ms)
     return report
@@ -1340,15 +1369,16 @@ def get_modified_remote_data_command(client: Client, settings: Settings, args: d
     changed = modified_since(client, bookmark)
     memory = read_memory()
     ids = list(dict.fromkeys([*(incident_id for incident_id, _ in changed.values()), *due_ids(memory.records, local_now_ms())]))
-    quiet_ids = [key for key, record in memory.records.items() if not record.due_ms and key not in ids]
+    quiet_ids = [key for key in set(memory.records).difference(ids) if not memory.records[key].due_ms]
     silent_ids, swept = sweep(client, settings, memory, quiet_ids, str(last_mirror_run.get("swept") or ""))
     ids += silent_ids
-    listed_ids = frozenset(ids)
-
+    news = frozenset([*(incident_id for incident_id, _ in changed.values()), *silent_ids])
     bookmark = bookmark.advance({key: moment for key, (_, moment) in changed.items()}, MODIFIED_OVERLAP_MS)
 
     def remember(known: Memory) -> Memory:
-        listed = {key: replace(record, due_ms=1) if key in listed_ids else record for key, record in known.records.items()}
+        listed = {
+            key: replace(record, due_ms=at_once(record)) if key in news else record for key, record in known.records.items()
+        }
         after = replace(known, records=pruned(listed, local_now_ms()))
         health = replace(known.health, round_ms=local_now_ms(), round_calls=client.calls, cursor_ms=bookmark.time_ms)
         return with_health(known, after, health, known.health.round_ms)
@@ -1420,10 +1450,12 @@ def read_entries(client: Client, investigation_id: str, entry_filter: dict[str, 
 def incoming_entries(entries: Iterable[dict[str, Any]], settings: Settings, record: Record) -> list[dict[str, Any]]:
     """Return the remote entries that are to come in: tagged for it, of a wanted category, not known, not from before."""
     wanted_tags = set(settings.tags)
+    # Where a history is no longer given, an entry that came in edited has its plain id again.
+    known = record.known_entries.union(key_id(key) for key in record.known_entries)
     return [
         entry
         for entry in entries
-        if entry_key(entry) not in record.known_entries
+        if entry_key(entry) not in known
         and wanted_tags & set(entry.get("tags") or [])
         and category_of(entry) in (*settings.categories, "")
         and last_touched_ms(entry) >= (record.baseline_ms or 0)
@@ -1431,16 +1463,24 @@ def incoming_entries(entries: Iterable[dict[str, Any]], settings: Settings, reco
 
 
 def entry_key(entry: dict[str, Any]) -> str:
-    """Return what an entry is known by: its id, and how often its text was edited, so that each edit is new.
+    """Return what an entry is known by: its id; and once its text was edited, how often, with a digest of the text.
 
-    XSOAR REST API: `history` holds the earlier texts. Marking an entry as a note may add one that is the same; that is no edit.
+    XSOAR REST API: `history` holds the earlier texts, in an order and up to a number that are not documented. Marking an entry
+    as a note may add one that is the same; that is no edit.
     """
-    history = entry.get("history")
+    entry_id, history = str(entry.get("id")), entry.get("history")
     if not isinstance(history, list) or has_file(entry):
-        return str(entry.get("id"))
-    texts = [*(earlier.get("contents") for earlier in history if isinstance(earlier, dict)), entry.get("contents")]
+        return entry_id
+    earlier = [item for item in history if isinstance(item, dict) and item.get("contents") is not None]
+    earlier.sort(key=lambda item: parse_ms(item.get("contentDate"), 0))
+    texts = [*(item["contents"] for item in earlier), entry.get("contents")]
     edits = sum(before != after for before, after in pairwise(texts))
-    return f"{entry.get('id')}#{edits}" if edits else str(entry.get("id"))
+    return f"{entry_id}#{edits}.{digest_of(entry.get('contents'))[:6]}" if edits else entry_id
+
+
+def key_id(key: str) -> str:
+    """Return the id of the entry that a key of `entry_key` is of."""
+    return key.partition("#")[0]
 
 
 def category_of(entry: dict[str, Any]) -> str:
@@ -1534,7 +1574,7 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
     remote_args = GetRemoteDataArgs({"lastUpdate": "", **args})
     incident_id = str(remote_args.remote_incident_id)
     memory = read_memory()
-    record = memory.records.get(incident_id, Record())
+    read = record = memory.records.get(incident_id, Record())
     if record.baseline_ms is None:
         record = replace(record, baseline_ms=parse_last_update(remote_args.last_update) if remote_args.last_update else 0)
     try:
@@ -1544,7 +1584,13 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
             raise
         report_unreadable(settings, incident_id, error, remembered=bool(remote_args.last_update))
         return
-    tagged = all_tagged_entries(client, settings, str(remote.get("investigationId") or ""))
+    tagged, in_error = [], ""
+    try:
+        tagged = all_tagged_entries(client, settings, str(remote.get("investigationId") or ""))
+    except RemoteError as error:
+        if error.kind not in (NOT_FOUND, REJECTED):
+            raise
+        in_error = str(error)
     moves = memory.entries_move
     if moves is not False:
         moves = entries_move_modified(remote, tagged, moves)
@@ -1564,12 +1610,24 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
         entries.insert(len(entries) if remote.get("status") == IncidentStatus.DONE else 0, transition)
     # An incident that does not say when it changed may have changed.
     changed = not remote.get("modified") or str(remote["modified"]) != record.modified
-    due_ms, misses = when_due(record, is_whole=len(delivered) == len(arriving))
-    shown = replace(record, misses=misses)
+    due_ms, misses = when_due(record, is_whole=not in_error and len(delivered) == len(arriving))
+    now_ms = local_now_ms()
+    after = replace(
+        record,
+        modified=str(remote.get("modified") or ""),
+        status=remote.get("status"),
+        # What the server is about to do here is no change to tell the remote of.
+        local_status=remote.get("status") if transition else record.local_status,
+        announced=record.announced or transition is not None,
+        known_entries=record.known_entries.union(delivered),
+        due_ms=due_ms,
+        misses=misses,
+        in_ms=now_ms if entries or (changed and remote.get("modified")) else record.in_ms,
+    )
     if changed:
-        mirrored = mirrored_fields(remote, settings, shown)
-    elif entries or record.untold or misses != record.misses:
-        mirrored = {"id": incident_id, **mirror_report(settings, incident_id, shown)}
+        mirrored = mirrored_fields(remote, settings, replace(after, in_ms=now_ms), in_error)
+    elif entries or record.untold or in_error or misses != record.misses:
+        mirrored = {"id": incident_id, **mirror_report(settings, incident_id, after, in_error)}
     else:
         mirrored = {"id": incident_id}
     log(settings, f"get-remote-data: incident {incident_id}: {'fields, ' if changed else ''}{len(entries)} entries.")
@@ -1579,26 +1637,26 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
         return
 
     def remember(now: Memory) -> Memory:
-        before = now.records.get(incident_id, record)
-        after = replace(
-            before,
-            modified=str(remote.get("modified") or ""),
-            status=remote.get("status"),
-            # What the server is about to do here is no change to tell the remote of.
-            local_status=remote.get("status") if transition else before.local_status,
-            announced=before.announced or transition is not None,
-            baseline_ms=record.baseline_ms,
-            known_entries=before.known_entries.union(delivered),
-            due_ms=due_ms,
-            misses=misses,
-            in_ms=local_now_ms() if changed or entries else before.in_ms,
-            untold=before.untold and before.out_ms != record.out_ms,
-        )
+        merged = merge_records(now.records.get(incident_id, read), read, after)
         health = replace(now.health, entries_in=now.health.entries_in + len(delivered))
-        return replace(now, records={**now.records, incident_id: after}, entries_move=moves, health=health)
+        return replace(now, records={**now.records, incident_id: merged}, entries_move=moves, health=health)
 
     # Last, so that a run that fails before it brings all of it again.
     change_memory(remember)
+
+
+def merge_records(now: Record, read: Record, after: Record) -> Record:
+    """Return what a record becomes when what was read of it became another, and it is kept as a third one now.
+
+    What another command changed meanwhile stays as that one left it; entries that either of them knows are known.
+    """
+    names = ("modified", "status", "local_status", "announced", "baseline_ms", "due_ms", "misses", "in_ms")
+    changed = {name: getattr(after, name) for name in names if getattr(now, name) == getattr(read, name)}
+    if now.untold and (now.out_ms, now.out_error) != (read.out_ms, read.out_error):
+        changed["due_ms"] = now.due_ms or at_once(now)
+    else:
+        changed["untold"] = False
+    return replace(now, **changed, known_entries=now.known_entries | after.known_entries)
 
 
 def report_unreadable(settings: Settings, incident_id: str, error: RemoteError, remembered: bool) -> None:
@@ -1606,17 +1664,21 @@ def report_unreadable(settings: Settings, incident_id: str, error: RemoteError, 
     demisto.info(f"{BRAND}: get-remote-data: incident {incident_id} cannot be read: {error.kind}.")
     fields = {"dbotMirrorId": incident_id, "dbotMirrorInstance": settings.instance}
     report = mirror_report(settings, incident_id, read_memory().records.get(incident_id, Record()), in_error=str(error))
-    report.pop("mirror_last_in", None)  # Nothing came in.
     return_results(GetRemoteDataResponse({"id": incident_id, **fields, **report}, []))
     if remembered:
         change_record(incident_id, missed)
+
+
+def at_once(record: Record) -> int:
+    """Return a `due_ms` that is due at once. It differs from the one before, so that a command at work sees it was asked anew."""
+    return record.due_ms + 1 if record.due_ms < SMALLEST_TIME_MS else 1
 
 
 def when_due(record: Record, is_whole: bool) -> tuple[int, int]:
     """Return when an incident that was read is due again, and its misses: soon when a file could not be had, then each hour."""
     if is_whole:
         return 0, 0
-    return (local_now_ms() + HOUR_MS if record.misses else 1), 1
+    return (local_now_ms() + HOUR_MS if record.misses else at_once(record)), 1
 
 
 def missed(record: Record) -> Record:
@@ -1692,8 +1754,8 @@ def split_delta(delta: dict[str, Any], remote: dict[str, Any], is_custom: Callab
         is_custom: tells whether the remote has a custom field of that name; asked only for a key that the incident lacks.
     """
     flat = {key: value for key, value in delta.items() if key != "CustomFields"}
-    nested = delta.get("CustomFields") or {}
-    known_custom = remote.get("CustomFields") or {}
+    nested = custom_fields(delta)
+    known_custom = custom_fields(remote)
     top: dict[str, Any] = {}
     custom: dict[str, Any] = {}
     dropped: list[str] = []
@@ -1722,7 +1784,7 @@ def apply_delta(remote: dict[str, Any], top: dict[str, Any], custom: dict[str, A
     """Return a remote incident with changes applied and all else as it was."""
     changed = {**remote, **top}
     if custom:
-        changed["CustomFields"] = {**(remote.get("CustomFields") or {}), **custom}
+        changed["CustomFields"] = {**custom_fields(remote), **custom}
     return changed
 
 
@@ -1873,11 +1935,10 @@ def update_remote_system_command(client: Client, settings: Settings, args: dict[
     failures: list[RemoteError] = []
     went = bool(origin)
 
-    def attempt(part: Callable[[], None]) -> None:
+    def attempt(part: Callable[[], bool]) -> None:
         nonlocal went
         try:
-            part()
-            went = True
+            went = part() or went
         except RemoteError as error:
             failures.append(error)
 
@@ -1891,15 +1952,24 @@ def update_remote_system_command(client: Client, settings: Settings, args: dict[
     tried_before = all(entry_key(entry) in record.attempted for entry in wanted)
     if closing and (not failures or (tried_before and all(error.kind in (REJECTED, NOT_FOUND) for error in failures))):
         # What may go later goes first, since a closed War Room takes nothing; what is refused again keeps nothing open.
-        attempt(lambda: close_remote(client, settings, incident_id, {**data, **delta}, time.sleep))
+        words = {**data, **{key: value for key, value in delta.items() if value}}
+        attempt(lambda: close_remote(client, settings, incident_id, words, time.sleep))
     if failures:
-        tell_of_failure(settings, incident_id, str(failures[0]))
-        raise RemoteError(failures[0].kind, f"Incident {incident_id}: {failures[0]}")
+        sentences = " ".join(dict.fromkeys(map(str, failures)))
+        # The failure itself matters more than the note of it.
+        with contextlib.suppress(DemistoException):
+            tell_of_failure(settings, incident_id, sentences)
+        raise RemoteError(failures[0].kind, f"Incident {incident_id}: {sentences}")
 
     def remember(now: Record) -> Record:
         if update.inc_status is not None and not not_closed_yet:
             now = replace(now, local_status=update.inc_status, announced=False)
-        return replace(now, out_ms=local_now_ms(), out_error="", untold=True) if went or now.out_error else now
+        if now.out_error and settings.comes_in:
+            # Nothing else may list it: an entry does not show everywhere, and the remote may have had the change already.
+            now = replace(now, due_ms=at_once(now))
+        if not went and not now.out_error:
+            return now
+        return replace(now, out_ms=local_now_ms() if went else now.out_ms, out_error="", untold=True)
 
     change_record(incident_id, remember)
     if origin:
@@ -1909,19 +1979,19 @@ def update_remote_system_command(client: Client, settings: Settings, args: dict[
 
 def without_own(delta: dict[str, Any]) -> dict[str, Any]:
     """Return local changes without this pack's own incident fields, which the incoming side has just set."""
-    nested = {key: value for key, value in (delta.get("CustomFields") or {}).items() if not stays(key, value)}
+    nested = {key: value for key, value in custom_fields(delta).items() if not stays(key, value)}
     flat = {key: value for key, value in delta.items() if key != "CustomFields" and not stays(key, value)}
     return {**flat, "CustomFields": nested} if nested else flat
 
 
 def tell_of_failure(settings: Settings, incident_id: str, error: str) -> None:
     """Have the local incident show why its changes did not go out, with the next round that brings it."""
-    due_ms = 1 if settings.comes_in else 0
 
     def note(record: Record) -> Record:
         if record.out_error == short(error):
             return record
-        return replace(record, out_error=short(error), untold=True, due_ms=record.due_ms or due_ms)
+        due_ms = at_once(record) if settings.comes_in else record.due_ms
+        return replace(record, out_error=short(error), untold=True, due_ms=due_ms)
 
     change_record(incident_id, note)
 
@@ -1975,7 +2045,7 @@ def forget_creation(origin: str) -> None:
     )
 
 
-def digest_of(data: dict[str, Any]) -> str:
+def digest_of(data: Any) -> str:
     """Return a short text that is the same for the same data."""
     return hashlib.sha256(json.dumps(data, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
@@ -1987,7 +2057,7 @@ def quoted(text: str) -> str:
 
 def new_remote_incident(data: dict[str, Any], custom_names: set[str], origin: str) -> dict[str, Any]:
     """Return the incident to create in the remote tenant from a local one in remote names; it says where it came from."""
-    custom = {**(data.get("CustomFields") or {}), **{key: value for key, value in data.items() if key in custom_names}}
+    custom = {**custom_fields(data), **{key: value for key, value in data.items() if key in custom_names}}
     top = {key: value for key, value in data.items() if key not in custom_names and key != "CustomFields"}
     return {
         **{key: value for key, value in top.items() if not is_server_owned(key)},
@@ -1998,8 +2068,8 @@ def new_remote_incident(data: dict[str, Any], custom_names: set[str], origin: st
     }
 
 
-def send_fields(client: Client, settings: Settings, incident_id: str, delta: dict[str, Any]) -> None:
-    """Write local changes into the remote incident and remember what it looks like now."""
+def send_fields(client: Client, settings: Settings, incident_id: str, delta: dict[str, Any]) -> bool:
+    """Write local changes into the remote incident and remember what it looks like now; return whether it was written."""
     loaded, saved, dropped = save_delta(client, incident_id, delta, known_custom_fields(client), time.sleep)
     log(settings, f"update-remote-system: incident {incident_id}: {len(delta) - len(dropped)} fields.")
     if dropped:
@@ -2012,10 +2082,11 @@ def send_fields(client: Client, settings: Settings, incident_id: str, delta: dic
         return replace(record, modified=str(saved.get("modified") or "")) if seen else record
 
     change_record(incident_id, remember)
+    return saved is not loaded
 
 
-def send_entries(client: Client, settings: Settings, incident_id: str, entries: list[dict[str, Any]], record: Record) -> None:
-    """Send local entries, the oldest first. One that the remote refuses does not hold up the others.
+def send_entries(client: Client, settings: Settings, incident_id: str, entries: list[dict[str, Any]], record: Record) -> bool:
+    """Send local entries, the oldest first; return True. One that the remote refuses does not hold up the others.
 
     Raises:
         RemoteError: the first failure, when all that can go has gone.
@@ -2046,6 +2117,7 @@ def send_entries(client: Client, settings: Settings, incident_id: str, entries: 
     log(settings, f"update-remote-system: incident {incident_id}: {len(entries) - len(failures)} entries.")
     if failures:
         raise failures[0]
+    return True
 
 
 def note_attempt(incident_id: str, key: str) -> None:
@@ -2072,11 +2144,12 @@ def remember_sent(incident_id: str, key: str, written: list[str]) -> None:
 
 def close_remote(
     client: Client, settings: Settings, incident_id: str, local: dict[str, Any], pause: Callable[[float], None]
-) -> None:
-    """Close the remote incident, unless it is closed already, and remember that it is."""
+) -> bool:
+    """Close the remote incident, unless it is closed already, and remember that it is; return whether it had to be closed."""
     remote = client.load(incident_id)
-    if remote.get("status") != IncidentStatus.DONE:
-        reason, notes = closing_words(local, client.incident_fields())
+    is_open = remote.get("status") != IncidentStatus.DONE
+    if is_open:
+        reason, notes = closing_words(local, offered_reasons(client))
         client.close(incident_id, int(remote.get("version") or 0), reason, notes)
     # XSOAR REST API: the answer may come before the incident is closed.
     for seconds in SAVE_PAUSES:
@@ -2092,26 +2165,38 @@ def close_remote(
     log(settings, f"update-remote-system: incident {incident_id}: closed.")
     done = IncidentStatus.DONE
     change_record(incident_id, lambda record: replace(record, status=done, local_status=done, announced=False))
+    return is_open
 
 
-def closing_words(local: dict[str, Any], remote_fields: list[dict[str, Any]]) -> tuple[str, str]:
+def offered_reasons(client: Client) -> list[str]:
+    """Return the close reasons that the remote offers; none when it takes any, or the key may not ask."""
+    try:
+        fields = client.incident_fields()
+    except RemoteError as error:
+        if error.kind not in (REFUSED_KEY, NOT_FOUND, REJECTED):
+            raise
+        return []
+    values = next((item.get("selectValues") for item in fields if item.get("cliName") == "closeReason"), None)
+    return [value for value in values if isinstance(value, str) and value.strip()] if isinstance(values, list) else []
+
+
+def closing_words(local: dict[str, Any], offered: list[str]) -> tuple[str, str]:
     """Return the close reason and notes for the remote. A reason that it does not offer becomes Other and goes with the notes."""
     reason = str(local.get("closeReason") or "Other")
     notes = str(local.get("closeNotes") or "Closed in the mirrored incident.")
-    offered = next((item.get("selectValues") for item in remote_fields if item.get("cliName") == "closeReason"), None)
     if not offered or reason in offered:
         return reason, notes
-    return "Other" if "Other" in offered else str(offered[0]), f"{reason}: {notes}"
+    return "Other" if "Other" in offered else offered[0], f"{reason}: {notes}"
 
 
-def reopen_remote(client: Client, settings: Settings, incident_id: str) -> None:
-    """Reopen the remote incident, unless it is open already.
+def reopen_remote(client: Client, settings: Settings, incident_id: str) -> bool:
+    """Reopen the remote incident, unless it is open already; return whether it was reopened.
 
     XSOAR REST API: there is no route for it, only the command reopenInvestigation, which runs in the War Room of another open
     incident. Where there is none, or the command does not do it, the log says so and the incident stays as it is.
     """
     if client.load(incident_id).get("status") != IncidentStatus.DONE:
-        return
+        return False
     # Rather in one that is mirrored, where people expect to see us. XSOAR REST API: an investigation has the id of its incident.
     records = read_memory().records
     mirrored = [key for key, record in records.items() if record.status == IncidentStatus.ACTIVE and key != incident_id]
@@ -2127,9 +2212,10 @@ def reopen_remote(client: Client, settings: Settings, incident_id: str) -> None:
             demisto.info(f"{BRAND}: update-remote-system: incident {incident_id}: not reopened: {error.kind}.")
     if client.load(incident_id).get("status") == IncidentStatus.DONE:
         demisto.info(f"{BRAND}: incident {incident_id} was reopened here and stays closed in the remote tenant: reopen it there.")
-        return
+        return False
     log(settings, f"update-remote-system: incident {incident_id}: reopened.")
     change_record(incident_id, lambda record: replace(record, status=IncidentStatus.ACTIVE))
+    return True
 
 
 """ SCHEMA """
@@ -2184,8 +2270,10 @@ def search_incidents_command(client: Client, args: dict[str, Any]) -> CommandRes
     size, page, found, total = min(wanted, SEARCH_PAGE), 0, 1, 1
     while len(incidents) < min(wanted, total) and found:
         portion, total = client.search(query, size=size, page=page, ascending=False, from_ms=since_ms)
+        before = len(incidents)
         incidents.update((str(incident.get("id")), incident) for incident in portion)
-        page, found = page + 1, len(portion)
+        # A page that repeats what is there is followed by no other.
+        page, found = page + 1, len(incidents) - before
     found_incidents = list(incidents.values())[:wanted]
     readable = tableToMarkdown("Search Results:", found_incidents, headers=None if "all" in columns else columns)
     outputs = found_incidents
@@ -2227,7 +2315,7 @@ def get_incident_command(client: Client, args: dict[str, Any]) -> CommandResults
         entry_filter |= {"tags": list(tags), "tagsAndOperator": False}
     incident = client.load(incident_id)
     entries = read_entries(client, str(incident.get("investigationId") or ""), entry_filter)[-wanted:]
-    custom = {key: value for key, value in (incident.get("CustomFields") or {}).items() if not is_timer(value)}
+    custom = {key: value for key, value in custom_fields(incident).items() if not is_timer(value)}
     shown = {**{key: incident.get(key) for key in SHOWN_FIELDS}, **custom}
     rows = [{"field": key, "value": value} for key, value in shown.items() if plain(value) is not None]
     readable = tableToMarkdown(f"Incident {incident.get('name') or incident_id}", rows, headers=["field", "value"])
@@ -2290,13 +2378,11 @@ def wanted_remote_id(args: dict[str, Any], local: dict[str, Any], settings: Sett
     Raises:
         ValueError: neither is known, or the local incident is mirrored by another instance.
     """
-    remote_id = str(args.get("id") or "").strip()
-    if remote_id:
-        return remote_id
-    remote_id, instance = str(local.get("dbotMirrorId") or ""), str(local.get("dbotMirrorInstance") or "")
+    mirrored_id, instance = str(local.get("dbotMirrorId") or ""), str(local.get("dbotMirrorInstance") or "")
+    remote_id = str(args.get("id") or "").strip() or mirrored_id
     if not remote_id:
         raise ValueError("id is missing: run the command in the War Room of a mirrored incident, or give the remote ID, id=4.")
-    if instance and instance != settings.instance:
+    if remote_id == mirrored_id and instance and instance != settings.instance:
         raise ValueError(
             f"This incident is mirrored by the instance {instance}: add using={json.dumps(instance)} to the command."
         )
@@ -2309,7 +2395,7 @@ def plain(value: Any) -> Any:
         return None
     if isinstance(value, str):
         moment_ms = parse_ms(value, -1)
-        return iso(moment_ms) if moment_ms >= 0 else value
+        return f"time {moment_ms}" if moment_ms >= 0 else value
     return value
 
 
@@ -2319,7 +2405,9 @@ def compared(local: dict[str, Any], remote: dict[str, Any]) -> tuple[list[dict[s
     Returns:
         The fields that cross: field, here, there, equal. Those that do not: field, reason.
     """
-    mine, theirs = local.get("CustomFields") or {}, remote.get("CustomFields") or {}
+    theirs = custom_fields(remote)
+    # In a playbook ${incident} holds the custom fields at its top.
+    mine = {**{name: local[name] for name in theirs if name in local}, **custom_fields(local)}
     custom = [name for name in sorted({*mine, *theirs}) if not stays(name, mine.get(name) or theirs.get(name))]
     rows = [
         *((name, local.get(name), remote.get(name)) for name in COMPARED_FIELDS),
@@ -2379,23 +2467,39 @@ def mirror_resync_command(client: Client, settings: Settings, args: dict[str, An
     fields, entries = (flag(args, name, name, True, "give true or false") for name in ("fields", "entries"))
     if not fields and not entries:
         raise ValueError("There is nothing to resync: set fields or entries to true.")
-    client.load(remote_id)
+    remote = client.load(remote_id)
+    begin_ms = client.remote_time_ms or local_now_ms()
+    is_here = local.get("dbotMirrorId") == remote_id
+    record = read_memory().records.get(remote_id)
+    if record is None and not is_here:
+        raise ValueError(
+            f"This instance mirrors no incident {remote_id}: run the command in the War Room of the incident that mirrors it."
+        )
+    # A fetched incident names its source. Any other that mirrors a remote one was linked by hand.
+    is_linked = is_here and local.get("sourceBrand") != BRAND
+    is_forgotten = record is None and not is_linked
+    entries = entries and not is_forgotten
 
-    is_linked = local.get("dbotMirrorId") == remote_id
+    def restart(known: Record) -> Record:
+        return replace(
+            known,
+            modified="" if fields else known.modified,
+            # Without its entries a linked incident begins now; the server would give the time at which it was created.
+            baseline_ms=0 if entries else begin_ms if known.baseline_ms is None else known.baseline_ms,
+            status=remote.get("status") if is_forgotten else known.status,
+            linked=known.linked or is_linked,
+            due_ms=at_once(known),
+            misses=0,
+        )
 
-    def restart(records: dict[str, Record]) -> dict[str, Record]:
-        # Without its entries an incident that is new here begins now; the server would give the time at which it was created.
-        new = Record(linked=is_linked, baseline_ms=client.remote_time_ms or local_now_ms())
-        record = records.get(remote_id, new)
-        modified, baseline_ms = "" if fields else record.modified, 0 if entries else record.baseline_ms
-        return {**records, remote_id: replace(record, modified=modified, baseline_ms=baseline_ms, due_ms=1, misses=0)}
-
-    change_records(restart)
+    change_record(remote_id, restart)
     outputs = {"id": remote_id, "fields": fields, "entries": entries}
-    parts = " and ".join([*(["all fields"] if fields else []), *(["the entries that are missing here"] if entries else [])])
-    readable = f"The next mirroring round brings, of the remote incident {remote_id}, {parts}."
+    parts = [*(["all fields"] if fields else []), *(["the entries that are missing here"] if entries else [])] or ["what is new"]
+    readable = f"The next mirroring round brings, of the remote incident {remote_id}, {' and '.join(parts)}."
+    if is_forgotten:
+        readable += " It was closed long ago and its entries are forgotten: those here stay as they are, and only new ones come."
     if not settings.comes_in:
-        readable += " The instance mirrors outgoing only, so it applies to incidents whose own direction lets changes in."
+        readable += " By the instance's direction nothing comes in, so it applies to incidents whose own direction lets it."
     return CommandResults(
         outputs_prefix="XSOAR.Mirror.Resync",
         outputs_key_field="id",
@@ -2443,6 +2547,7 @@ def mirror_status_command(client: Client, settings: Settings, args: dict[str, An
 def memory_status(memory: Memory, now_ms: int) -> dict[str, Any]:
     """Return what xsoar-mirror-status tells of what the mirror remembers."""
     health, records = memory.health, memory.records.values()
+    error_ms, error, error_command = max((*last_failure(health, name), name) for name in sorted(MIRRORING_COMMANDS))
     return {
         "Cursor": when(health.cursor_ms),
         "CursorAgeSeconds": (now_ms - health.cursor_ms) // 1000 if health.cursor_ms else None,
@@ -2458,9 +2563,9 @@ def memory_status(memory: Memory, now_ms: int) -> dict[str, Any]:
         "CreationsPending": len(memory.creating),
         "EntriesIn": health.entries_in,
         "EntriesOut": health.entries_out,
-        "LastError": health.error,
-        "LastErrorCommand": health.error_command,
-        "LastErrorTime": when(health.error_ms),
+        "LastError": error,
+        "LastErrorCommand": error_command if error_ms else "",
+        "LastErrorTime": when(error_ms),
     }
 
 

@@ -871,6 +871,17 @@ def test_the_first_fetch_may_begin_now(server: Server, remote: Remote, text: str
         assert server.ok("test-module") == "ok"
 
 
+@pytest.mark.parametrize("url", ["admin:hunter2@xsoar.example.com", "ftp://admin:hunter2@xsoar.example.com"])
+def test_a_password_in_the_url_is_repeated_nowhere(server: Server, remote: Remote, url: str) -> None:
+    """Given an address with a password in it; When a run fails because of it; Then neither error, log nor context hold it."""
+    server.params["url"] = url
+
+    error = server.fails("fetch-incidents")
+
+    assert "user name" in error
+    assert "hunter2" not in error + server.context + str(server.log)
+
+
 """ CLIENT """
 
 
@@ -3072,6 +3083,37 @@ def last_line(entry: dict[str, Any]) -> str:
     return str(entry["Contents"]).rpartition("\n")[2]
 
 
+@pytest.mark.parametrize("kept", ["the last three", "none"])
+def test_an_edit_is_known_whatever_is_kept_of_the_history(server: Server, remote: Remote, mirrored: str, kept: str) -> None:
+    """Given a remote that keeps little of a history, or stops giving it; When an entry is edited; Then each text comes once."""
+    entry = remote.write(mirrored, "0")
+    remote.edit(entry, "1")
+    came = [last_line(item) for item in server.pull(mirrored)[1]]
+    if kept == "none":
+        entry["history"] = None
+        came += [last_line(item) for item in server.pull(mirrored)[1]]
+        assert came == ["1"]
+        return
+    for number in range(2, 8):
+        remote.edit(entry, str(number))
+        entry["history"] = entry["history"][-3:]
+        came += [last_line(item) for item in server.pull(mirrored)[1]]
+    assert came == [str(number) for number in range(1, 8)]
+
+
+def test_a_history_with_the_newest_first_tells_an_edit_back(server: Server, remote: Remote, mirrored: str) -> None:
+    """Given a remote that gives the newest text of a history first; When an entry is edited back; Then that comes too."""
+    entry = remote.write(mirrored, "a")
+    came = [last_line(item) for item in server.pull(mirrored)[1]]
+    for text in ("b", "a"):
+        remote.edit(entry, text)
+        entry["history"].sort(key=lambda item: item["contentDate"], reverse=True)
+        came += [last_line(item) for item in server.pull(mirrored)[1]]
+        entry["history"].sort(key=lambda item: item["contentDate"])
+
+    assert came == ["a", "b", "a"]
+
+
 def test_each_edit_of_an_entry_comes_once_and_says_so(server: Server, remote: Remote, mirrored: str) -> None:
     """Given an entry that came in; When it is edited, and edited back; Then each text comes once, marked as edited."""
     entry = remote.write(mirrored, "blocked 10.0.0.1")
@@ -3096,10 +3138,11 @@ def test_each_edit_of_an_entry_comes_once_and_says_so(server: Server, remote: Re
         None,
         [],
         [{"user": "carl", "contents": "the text", "contentsFormat": "text"}],
+        [{"user": "carl"}, {"user": "carl", "contents": None}],
         ["damaged", None],
         "damaged",
     ],
-    ids=["none", "empty", "the same text", "items of another kind", "of another kind"],
+    ids=["none", "empty", "the same text", "no text", "items of another kind", "of another kind"],
 )
 def test_a_history_without_another_text_is_no_edit(server: Server, remote: Remote, mirrored: str, history: Any) -> None:
     """Given an entry that came in; When its history holds no other text, as after marking it as a note; Then it comes once."""
@@ -4058,10 +4101,13 @@ def closings(remote: Remote) -> list[Any]:
     [
         (["Resolved", "Other"], "Other", "Benign: A test."),
         (["Solved", "Given up"], "Solved", "Benign: A test."),
+        (["", "Solved"], "Solved", "Benign: A test."),
         (["Benign", "Other"], "Benign", "A test."),
         (None, "Benign", "A test."),
+        ([None, 7, {"value": "x"}], "Benign", "A test."),
+        ("Other,Solved", "Benign", "A test."),
     ],
-    ids=["other", "no other", "offered", "anything goes"],
+    ids=["other", "no other", "blank first", "offered", "anything goes", "odd ones", "no list"],
 )
 def test_a_close_reason_that_the_remote_does_not_offer_goes_with_the_notes(
     server: Server, remote: Remote, mirrored: str, offered: list[str] | None, reason: str, notes: str
@@ -4071,6 +4117,24 @@ def test_a_close_reason_that_the_remote_does_not_offer_goes_with_the_notes(
     pushed(server, mirrored, status=2, data={"closeReason": "Benign", "closeNotes": "A test."})
 
     assert [(body["closeReason"], body["closeNotes"]) for body in closings(remote)] == [(reason, notes)]
+
+
+def test_a_key_that_may_not_see_the_fields_closes_all_the_same(server: Server, remote: Remote, mirrored: str) -> None:
+    """Given a key that may not ask for the incident fields; When one is closed here; Then it is closed there with the reason."""
+    remote.fail("GET /incidentfields", status_code=403, json={"detail": "no"}, times=9)
+    pushed(server, mirrored, status=2, data={"closeReason": "Benign", "closeNotes": "A test."})
+
+    assert [body["closeReason"] for body in closings(remote)] == ["Benign"]
+
+
+def test_an_empty_reason_among_the_changes_does_not_hide_the_one_of_the_incident(
+    server: Server, remote: Remote, mirrored: str
+) -> None:
+    """Given a delta whose reason is empty; When an incident is closed here; Then the reason of the incident goes."""
+    data = {"closeReason": "Resolved", "closeNotes": "n"}
+    pushed(server, mirrored, status=2, data=data, delta={"closeReason": "", "closeNotes": None})
+
+    assert [(body["closeReason"], body["closeNotes"]) for body in closings(remote)] == [("Resolved", "n")]
 
 
 def test_closing_goes_with_reason_and_notes_once(server: Server, remote: Remote, mirrored: str) -> None:
@@ -5082,7 +5146,7 @@ def test_resync_where_nothing_comes_in_says_so(server: Server, remote: Remote) -
     remote.add("1")
     server.fetch()
 
-    assert "outgoing only" in server.ok("xsoar-mirror-resync", id="1")["HumanReadable"]
+    assert "By the instance's direction nothing comes in" in server.ok("xsoar-mirror-resync", id="1")["HumanReadable"]
 
 
 def test_an_incident_may_be_linked_without_its_earlier_entries(server: Server, remote: Remote, clock: Any) -> None:
@@ -5113,17 +5177,115 @@ def test_resync_begins_to_mirror_an_incident_that_was_linked(server: Server, rem
     assert (fields["name"], [last_line(entry) for entry in entries]) == ("incident 5", ["long ago"])
 
 
-@pytest.mark.parametrize(("in_war_room", "fetched"), [(True, []), (False, ["1"])])
-def test_an_incident_that_was_linked_by_hand_is_not_fetched(
-    server: Server, remote: Remote, in_war_room: bool, fetched: list[str]
-) -> None:
-    """Given a remote incident not fetched yet; When it is resynced in an incident linked to it, or by its ID; Then only the
-    link keeps it from being fetched."""
+@pytest.mark.parametrize("before", ["nothing", "an update went out", "a pull"])
+def test_an_incident_that_was_linked_by_hand_is_not_fetched(server: Server, remote: Remote, clock: Any, before: str) -> None:
+    """Given an incident that was linked by hand, and what the server did at once; When it is resynced; Then it is not fetched."""
     remote.add("1")
-    server.incident = local_of(remote, "1") if in_war_room else None
-    server.ok("xsoar-mirror-resync", id="1")
+    clock.tick(timedelta(minutes=1))
+    server.incident = local_of(remote, "1")
+    if before == "an update went out":
+        pushed(server, "1", delta={"dbotMirrorId": "1"})
+    elif before == "a pull":
+        server.pull("1")
+    server.ok("xsoar-mirror-resync")
 
-    assert ids(server.fetch()) == fetched
+    assert ids(server.fetch()) == []
+
+
+@pytest.mark.parametrize("direction", ["None", "Incoming"])
+def test_resync_of_what_this_instance_does_not_mirror_is_refused(server: Server, remote: Remote, direction: str) -> None:
+    """Given an ID that no incident here mirrors; When a resync is asked for; Then it says where to run it; nothing is kept."""
+    server.params["mirror_direction"] = direction
+    remote.add("1")
+
+    assert "This instance mirrors no incident 1" in server.fails("xsoar-mirror-resync", id="1")
+    assert server.memory() == ({}, {}, {})
+
+
+def test_a_resync_with_an_id_in_an_incident_of_another_instance_is_refused(server: Server, remote: Remote) -> None:
+    """Given an incident that another instance mirrors; When this one is to resync its ID; Then it refuses, and may fetch it."""
+    remote.add("1")
+    server.incident = local_of(remote, "1", dbotMirrorInstance="another")
+
+    assert 'using="another"' in server.fails("xsoar-mirror-resync", id="1")
+    assert ids(server.fetch()) == ["1"]
+
+
+def test_a_resync_during_a_pull_is_not_lost(server: Server, remote: Remote, clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Given: an incident fetched without its history, which changed.
+    When: it is resynced while get-remote-data is at work.
+    Then: the next round tells of it again and brings what the resync asked for.
+    """
+    remote.add("1")
+    remote.write("1", "before the fetch")
+    clock.tick(timedelta(minutes=1))
+    server.fetch()
+    modified(server)
+    server.pull("1")
+    remote.change("1", details="new")
+    modified(server)
+    settings = script.parse_settings(server.params, "headquarters")
+    meanwhile(monkeypatch, lambda client: script.mirror_resync_command(client, settings, {"id": "1"}))
+    server.pull("1")
+
+    assert modified(server) == ["1"]
+    assert [last_line(entry) for entry in server.pull("1")[1]] == ["before the fetch"]
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, act: Callable[[script.Client], Any]) -> None:
+    """Have another command do something just after the first reading of a War Room."""
+    read, done = script.Client.entries, []
+
+    def entries(client: script.Client, *args: Any) -> list[dict[str, Any]]:
+        answer = read(client, *args)
+        if not done:
+            done.append(True)
+            act(client)
+        return answer
+
+    monkeypatch.setattr(script.Client, "entries", entries)
+
+
+def test_a_resync_during_a_fetch_is_not_lost(server: Server, remote: Remote) -> None:
+    """Given an incident that is linked while a fetch is at work; When the fetch ends; Then its record stays as it was left."""
+    remote.add("1")
+
+    def link(context: dict[str, Any]) -> None:
+        linked = script.Memory(records={"1": script.Record(linked=True, baseline_ms=0, due_ms=1)})
+        context.update(script.pack_memory(linked))
+
+    server.rivals = [link]
+    server.fetch()
+
+    record = script.unpack_memory(json.loads(server.context)).records["1"]
+    assert (record.linked, record.baseline_ms, record.due_ms) == (True, 0, 1)
+
+
+@pytest.mark.parametrize("entries", ["true", "false"])
+def test_a_resync_of_what_was_forgotten_doubles_nothing(server: Server, remote: Remote, clock: Any, entries: str) -> None:
+    """
+    Given: a fetched incident whose entry came in, that was closed, and forgotten a month later.
+    When: it is resynced in its War Room.
+    Then: its fields come, and neither the entry nor the closing a second time; the answer says so.
+    """
+    remote.add("1")
+    server.fetch()
+    remote.write("1", "once")
+    modified(server)
+    assert len(server.pull("1")[1]) == 1
+    remote.close("1")
+    modified(server)
+    server.pull("1")
+    clock.tick(timedelta(days=31))
+    modified(server)
+    server.incident = local_of(remote, "1", sourceBrand="XSOAR Mirroring")
+
+    said = server.ok("xsoar-mirror-resync", entries=entries)["HumanReadable"]
+
+    fields, arrived = server.pull("1")
+    assert (fields["name"], arrived) == ("incident 1", [])
+    assert "its entries are forgotten" in said
 
 
 """ WHAT AN INCIDENT SHOWS OF ITS MIRRORING """
@@ -5187,6 +5349,163 @@ def test_a_failure_to_send_is_shown_and_cleared(server: Server, remote: Remote, 
     second = shown(server.pull(mirrored)[0])
     assert (second["mirror_state"], second["out_mirror_error"]) == ("In Step", "")
     assert second["mirror_last_out"] > first["mirror_last_in"]
+
+
+@pytest.mark.parametrize("success", ["an entry that does not show", "a change that the remote has already"])
+def test_an_error_goes_away_when_the_next_try_leaves_no_trace(
+    server: Server, remote: Remote, mirrored: str, clock: Any, success: str
+) -> None:
+    """Given an error that is shown; When the next try succeeds without moving the remote incident; Then it is in step again."""
+    remote.entry_moves_modified = False
+    remote.fail("POST /incident$", status_code=400, json={"detail": "Severity is wrong"})
+    assert push(server, mirrored, delta={"severity": 3}).error
+    modified(server)
+    assert server.pull(mirrored)[0]["mirror_state"] == "Error"
+    clock.tick(timedelta(minutes=1))
+
+    if success == "an entry that does not show":
+        pushed(server, mirrored, entries=[local_entry(1, "hello")])
+    else:
+        pushed(server, mirrored, delta={"severity": remote.incidents[mirrored]["severity"]})
+
+    assert modified(server) == [mirrored]
+    assert server.pull(mirrored)[0]["mirror_state"] == "In Step"
+
+
+def test_a_failure_during_a_pull_is_told_with_the_next(
+    server: Server, remote: Remote, mirrored: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given an update that fails while get-remote-data is at work; When the next round comes; Then the error is shown."""
+    remote.change(mirrored, details="new")
+    modified(server)
+    settings = script.parse_settings(server.params, "headquarters")
+    meanwhile(monkeypatch, lambda _: script.tell_of_failure(settings, mirrored, "refused"))
+    server.pull(mirrored)
+
+    assert modified(server) == [mirrored]
+    assert server.pull(mirrored)[0]["out_mirror_error"] == "refused"
+
+
+def test_an_error_is_shown_soon_although_a_file_is_tried_again_later(
+    server: Server, remote: Remote, mirrored: str, clock: Any
+) -> None:
+    """Given an incident that waits an hour for a file; When an update of it fails; Then the next round shows it."""
+    remote.write_file(mirrored, "log.txt", b"x")
+    remote.fail("GET /entry/download", status_code=404, json=ERRORS["not_found"], times=9)
+    for _ in range(2):
+        modified(server)
+        server.pull(mirrored)
+    assert modified(server) == []
+    remote.fail("POST /incident$", status_code=400, json={"detail": "Severity is wrong"})
+    push(server, mirrored, delta={"severity": 3})
+
+    assert modified(server) == [mirrored]
+
+
+def test_every_failure_of_an_update_is_named(server: Server, remote: Remote, mirrored: str) -> None:
+    """Given an update of which two parts are refused; When it is sent; Then the error names both."""
+    remote.fail("POST /incident$", status_code=400, json={"detail": "Severity is wrong"})
+    remote.fail("POST /entry", status_code=400, json={"detail": "Entry is too long"})
+
+    error = push(server, mirrored, delta={"severity": 3}, entries=[local_entry(1, "x")]).error
+
+    assert "Severity is wrong" in error
+    assert "Entry is too long" in error
+
+
+def test_a_context_that_cannot_be_written_does_not_hide_the_error(server: Server, remote: Remote, mirrored: str) -> None:
+    """Given a context that others change all the time; When an update meets the rate limit; Then the server is told of that."""
+    remote.fail("POST /incident$", status_code=429, json={}, times=9)
+    server.rivals = [lambda context: context.update(another=str(len(server.rivals))) for _ in range(20)]
+
+    assert "API rate limit" in push(server, mirrored, delta={"severity": 3}).error
+
+
+def test_a_war_room_that_cannot_be_read_does_not_hold_up_the_fields(
+    server: Server, remote: Remote, mirrored: str, clock: Any
+) -> None:
+    """
+    Given: an incident whose War Room the key may not read.
+    When: it changes, and the War Room can be read again an hour later.
+    Then: its fields come with the error; the entry follows, and the error is gone.
+    """
+    remote.write(mirrored, "hello")
+    remote.change(mirrored, details="new")
+    remote.fail("POST /investigation", status_code=404, json=ERRORS["not_found"])
+
+    fields, entries = server.pull(mirrored)
+
+    assert (fields["details"], fields["mirror_state"], entries) == ("new", "Error", [])
+    assert "(404)" in fields["in_mirror_error"]
+    assert status(server)["IncidentsBehind"] == 1
+    clock.tick(timedelta(hours=1))
+    assert modified(server) == [mirrored]
+    fields, entries = server.pull(mirrored)
+    assert (fields["mirror_state"], fields["in_mirror_error"], [last_line(entry) for entry in entries]) == (
+        "In Step",
+        "",
+        ["hello"],
+    )
+
+
+def test_nothing_counts_as_sent_that_was_there_already(server: Server, remote: Remote, mirrored: str) -> None:
+    """Given a change that the remote has already; When it is sent; Then the incident does not say that something went out."""
+    pushed(server, mirrored, delta={"severity": remote.incidents[mirrored]["severity"]})
+
+    assert status(server, id=mirrored)["Incident"]["LastOut"] is None
+
+
+def test_an_outage_is_not_written_down_each_minute(server: Server, remote: Remote, clock: Any) -> None:
+    """
+    Given: five mirrored incidents and a remote that is away.
+    When: for ten minutes the server fetches, asks for changes, and sends a change of each incident.
+    Then: after the first minute the context is written at most twice for each of the three commands.
+    """
+    for _ in range(5):
+        remote.add()
+    server.fetch()
+    remote.fail("", status_code=503, times=10**6)
+    versions = []
+    for _ in range(11):
+        clock.tick(timedelta(minutes=1))
+        server.run("fetch-incidents")
+        server.run("get-modified-remote-data", {"lastUpdate": LAST_UPDATE})
+        for number in range(5):
+            push(server, str(number + 1), delta={"name": "x"})
+        versions.append(server.context_version)
+
+    assert versions[-1] - versions[0] <= 2 * 3
+
+
+@pytest.mark.parametrize("custom", [[], [1], "x", 5])
+def test_custom_fields_of_another_kind_stop_nothing(server: Server, remote: Remote, mirrored: str, custom: Any) -> None:
+    """Given a remote incident whose custom fields are no object; When it is mirrored, compared and shown; Then all goes on."""
+    remote.change(mirrored, CustomFields=custom, details="new")
+    assert server.pull(mirrored)[0]["details"] == "new"
+    server.incident = local_of(remote, mirrored, CustomFields={})
+    assert diff(server)["equal"] is True
+    server.ok("xsoar-get-incident", id=mirrored)
+    pushed(server, mirrored, delta={"CustomFields": custom, "name": "z"})
+    assert remote.incidents[mirrored]["name"] == "z"
+
+
+@pytest.mark.parametrize("date", ["9999-12-31T23:59:59-08:00", "0001-01-01T00:00:00Z", "never"])
+def test_dates_at_the_end_of_time_are_shown(server: Server, remote: Remote, mirrored: str, date: str) -> None:
+    """Given a date that no calendar holds in UTC; When the incident is compared and shown; Then it is."""
+    remote.incidents[mirrored]["dueDate"] = date
+    server.incident = local_of(remote, mirrored)
+
+    assert diff(server)["equal"] is True
+    server.ok("xsoar-get-incident", id=mirrored)
+
+
+def test_diff_knows_the_custom_fields_of_a_playbook(server: Server, remote: Remote, mirrored: str) -> None:
+    """Given an incident as a playbook has it, with its custom fields at the top; When it is compared; Then they are found."""
+    remote.incidents[mirrored]["CustomFields"] = {"ticket": "C-1", "mailfrom": "eve@example.com"}
+    local = {**local_of(remote, mirrored), "ticket": "C-1", "mailfrom": "mallory@example.com"}
+    local.pop("CustomFields")
+
+    assert diff(server, incident=json.dumps(local))["different"] == ["mailfrom"]
 
 
 def test_a_file_that_cannot_be_had_shows_that_the_incident_is_behind(server: Server, remote: Remote, mirrored: str) -> None:
