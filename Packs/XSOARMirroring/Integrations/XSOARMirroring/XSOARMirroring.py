@@ -2455,7 +2455,6 @@ def mirror_diff_command(client: Client, settings: Settings, args: dict[str, Any]
         outputs_prefix="XSOAR.Mirror.Diff",
         outputs_key_field="id",
         outputs=outputs,
-        raw_response=outputs,
         readable_output=readable,
     )
 
@@ -2504,7 +2503,6 @@ def mirror_resync_command(client: Client, settings: Settings, args: dict[str, An
         outputs_prefix="XSOAR.Mirror.Resync",
         outputs_key_field="id",
         outputs=outputs,
-        raw_response=outputs,
         readable_output=readable,
     )
 
@@ -2539,7 +2537,6 @@ def mirror_status_command(client: Client, settings: Settings, args: dict[str, An
         outputs_prefix="XSOAR.Mirror.Status",
         outputs_key_field="Instance",
         outputs=outputs,
-        raw_response=outputs,
         readable_output=readable,
     )
 
