@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.policy import HTTP
-from functools import cache
+from functools import cache, partial
 from io import RawIOBase
 from pathlib import Path
 from typing import Any
@@ -249,6 +249,11 @@ def instant(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
+def sort_value(field: str, incident: dict[str, Any]) -> Any:
+    """Return what a search orders an incident by."""
+    return int(incident[field]) if field == "id" else instant(incident[field])
+
+
 def in_order(item: dict[str, Any]) -> tuple[datetime, int]:
     """Return what entries are ordered by."""
     return instant(item["created"]), int(item["id"].partition("@")[0])
@@ -469,8 +474,7 @@ class Remote:
         if '-sourceBrand:"XSOAR Mirroring"' in query:
             found = [i for i in found if i["sourceBrand"] != "XSOAR Mirroring"]
         for order in reversed(incident_filter["sort"]):
-            name = order["field"]
-            found.sort(key=(lambda i, n=name: int(i[n]) if n == "id" else instant(i[n])), reverse=not order["asc"])
+            found.sort(key=partial(sort_value, order["field"]), reverse=not order["asc"])
         size = min(incident_filter.get("size", 0), self.search_limit)
         page = found[incident_filter["page"] * size :][:size]
         data = [{**incident, "changeStatus": "new", "insights": 0, "sortValues": []} for incident in page]
@@ -573,10 +577,11 @@ def multipart(content_type: str, body: bytes) -> dict[str, tuple[str, bytes]]:
     """Return the parts of a multipart body: (file name, content) by name. It needs the boundary of the content type."""
     message = message_from_bytes(b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + body, policy=HTTP)
     assert message.is_multipart(), f"no parts with the content type {content_type!r}"
-    parts = {}
+    parts: dict[str, tuple[str, bytes]] = {}
     for part in message.iter_parts():
-        name = str(part.get_param("name", header="content-disposition"))
-        parts[name] = (part.get_filename() or "", part.get_payload(decode=True))
+        name, content = str(part.get_param("name", header="content-disposition")), part.get_payload(decode=True)
+        assert isinstance(content, bytes)
+        parts[name] = (part.get_filename() or "", content)
     return parts
 
 
@@ -683,7 +688,7 @@ def local_entry(number: int, text: Any = "", **fields: Any) -> dict[str, Any]:
 
 def push(server: Server, incident_id: str, **update: Any) -> Outcome:
     """Run update-remote-system."""
-    args = {
+    args: dict[str, Any] = {
         "data": {},
         "delta": None,
         "entries": None,
@@ -1442,7 +1447,7 @@ def test_the_remote_s_own_mirror_fields_do_not_leak(server: Server, remote: Remo
     When: it is fetched.
     Then: nothing of that is in the local incident or its rawJSON.
     """
-    theirs = {
+    theirs: dict[str, Any] = {
         "dbotMirrorId": "999",
         "dbotMirrorInstance": "third-tenant",
         "dbotMirrorDirection": "In",
@@ -5235,7 +5240,8 @@ def test_a_resync_during_a_pull_is_not_lost(server: Server, remote: Remote, cloc
 
 def meanwhile(monkeypatch: pytest.MonkeyPatch, act: Callable[[script.Client], Any]) -> None:
     """Have another command do something just after the first reading of a War Room."""
-    read, done = script.Client.entries, []
+    read = script.Client.entries
+    done: list[bool] = []
 
     def entries(client: script.Client, *args: Any) -> list[dict[str, Any]]:
         answer = read(client, *args)
