@@ -693,6 +693,7 @@ def host_of(url: str) -> str:
 
 """ TIMES AND IDS """
 
+PLAIN_ENTRY_ID = re.compile(r"(0|[1-9][0-9]{0,9})@([^#]+)")  # XSOAR REST API: a number and the id of the War Room.
 ISO_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|z|[+-]\d\d:?\d\d)?")
 
 
@@ -1046,6 +1047,7 @@ class Record:
     in_ms, out_ms: when something came in or went out last (local clock); 0: nothing yet.
     linked: a local incident was made to mirror it by hand, so it is not fetched.
     out_error: why the last update of the remote failed; empty when it did not.
+    rest: what a newer version of this pack keeps here. It stays as it is.
     untold: the local incident does not show `out_ms` or `out_error` yet.
     """
 
@@ -1065,6 +1067,7 @@ class Record:
     out_error: str = ""
     untold: bool = False
     linked: bool = False
+    rest: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -1107,57 +1110,92 @@ class Memory:
     health: Health = field(default_factory=Health)
 
 
+# The fields of a record, by the short keys under which the context keeps them.
+RECORD_KEYS = {
+    "m": "modified",
+    "s": "status",
+    "l": "local_status",
+    "b": "baseline_ms",
+    "e": "known_entries",
+    "o": "sent_entries",
+    "a": "attempted",
+    "d": "due_ms",
+    "c": "ours",
+    "n": "misses",
+    "w": "announced",
+    "i": "in_ms",
+    "t": "out_ms",
+    "x": "out_error",
+    "u": "untold",
+    "k": "linked",
+}
+EMPTY_RECORD = Record()
+
+
 def pack_record(record: Record) -> dict[str, Any]:
     """Return a record as the context keeps it: short keys, and only what differs from an empty one."""
-    packed = {
-        "m": record.modified,
-        "s": record.status,
-        "l": record.local_status,
-        "b": record.baseline_ms,
-        "e": sorted(record.known_entries, key=entry_number),
-        "o": sorted(record.sent_entries, key=entry_number),
-        "a": sorted(record.attempted, key=entry_number),
-        "d": record.due_ms,
-        "c": int(record.ours),
-        "n": record.misses,
-        "w": int(record.announced),
-        "i": record.in_ms,
-        "t": record.out_ms,
-        "x": record.out_error,
-        "u": int(record.untold),
-        "k": int(record.linked),
-    }
-    return {key: value for key, value in packed.items() if value or (key in "slb" and value is not None)}
+    packed = dict(record.rest)
+    for key, name in RECORD_KEYS.items():
+        value = getattr(record, name)
+        if value != getattr(EMPTY_RECORD, name):
+            packed[key] = pack_ids(value) if isinstance(value, frozenset) else int(value) if value is True else value
+    return packed
 
 
 def unpack_record(packed: Any) -> Record:
     """Return the record that `pack_record` packed; what is damaged or missing is as in an empty one."""
-    values = packed if isinstance(packed, dict) else {}
+    found: dict[str, Any] = {"rest": {}}
+    for key, value in packed.items() if isinstance(packed, dict) else ():
+        name = RECORD_KEYS.get(key, "rest")
+        empty = getattr(EMPTY_RECORD, name)
+        if name == "rest":
+            found["rest"][key] = value
+        elif isinstance(empty, frozenset):
+            found[name] = unpack_ids(value)
+        elif isinstance(empty, bool):
+            found[name] = bool(value)
+        elif isinstance(empty, str):
+            found[name] = str(value or "")
+        elif isinstance(value, int):
+            found[name] = value
+    return Record(**found)
 
-    def number(key: str) -> int | None:
-        return values[key] if isinstance(values.get(key), int) else None
 
-    def ids(key: str) -> frozenset[str]:
-        return frozenset(str(item) for item in values[key]) if isinstance(values.get(key), list) else frozenset()
+def pack_ids(ids: Iterable[str]) -> dict[str, Any]:
+    """Return entry ids shortened: the numbers before the @ as ranges ("1-3,7"), by what is behind it; others in a list, by ""."""
+    numbers: dict[str, list[int]] = {}
+    others: list[str] = []
+    for entry_id in ids:
+        match = PLAIN_ENTRY_ID.fullmatch(entry_id)
+        if match:
+            numbers.setdefault(match.group(2), []).append(int(match.group(1)))
+        else:
+            others.append(entry_id)
+    packed: dict[str, Any] = {place: ranges_of(found) for place, found in numbers.items()}
+    return {**packed, "": sorted(others)} if others else packed
 
-    return Record(
-        modified=str(values.get("m") or ""),
-        status=number("s"),
-        local_status=number("l"),
-        baseline_ms=number("b"),
-        known_entries=ids("e"),
-        sent_entries=ids("o"),
-        attempted=ids("a"),
-        due_ms=number("d") or 0,
-        ours=bool(values.get("c")),
-        misses=number("n") or 0,
-        announced=bool(values.get("w")),
-        in_ms=number("i") or 0,
-        out_ms=number("t") or 0,
-        out_error=str(values.get("x") or ""),
-        untold=bool(values.get("u")),
-        linked=bool(values.get("k")),
-    )
+
+def unpack_ids(packed: Any) -> frozenset[str]:
+    """Return the entry ids that `pack_ids` shortened; what is damaged is left out."""
+    ids: set[str] = set()
+    for place, value in packed.items() if isinstance(packed, dict) else ():
+        if isinstance(value, list):
+            ids.update(str(item) for item in value)
+            continue
+        for first, last in re.findall(r"(\d+)(?:-(\d+))?", str(value)):
+            ids.update(f"{number}@{place}" for number in range(int(first), int(last or first) + 1))
+    return frozenset(ids)
+
+
+def ranges_of(numbers: list[int]) -> str:
+    """Return whole numbers as ranges: [7, 1, 3, 2] is "1-3,7"."""
+    parts: list[list[int]] = []
+    for number in sorted(numbers):
+        if parts and number == parts[-1][-1] + 1:
+            parts[-1] = [parts[-1][0], number]
+        else:
+            parts.append([number])
+    return ",".join("-".join(map(str, part)) for part in parts)
 
 
 def read_memory() -> Memory:
@@ -1197,33 +1235,53 @@ def pack_memory(memory: Memory) -> dict[str, str]:
     """Return what the mirror remembers as keys of the integration context, whose values are texts."""
     records = {key: pack_record(record) for key, record in memory.records.items()}
     return {
-        "incidents": json.dumps(records, separators=(",", ":")),
+        "incidents": to_json(records),
         "entries_move": "" if memory.entries_move is None else str(memory.entries_move).lower(),
         "creating": json.dumps(memory.creating),
         "custom_fields": json.dumps(sorted(memory.custom_fields)),
-        "health": json.dumps({key: value for key, value in asdict(memory.health).items() if value}, separators=(",", ":")),
+        "health": pack_health(memory.health),
     }
 
 
-def change_memory(change: Callable[[Memory], Memory]) -> None:
-    """Change what the mirror remembers; when another command changed it meanwhile, do it again on that.
+def pack_health(health: Health) -> str:
+    """Return the health as the context keeps it."""
+    return to_json({key: value for key, value in asdict(health).items() if value})
+
+
+def to_json(value: Any) -> str:
+    """Return a value as JSON without blanks."""
+    return json.dumps(value, separators=(",", ":"))
+
+
+def change_context(change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Change the integration context; when another command changed it meanwhile, do it again on that.
 
     Raises:
         DemistoException: others changed the context each time.
     """
     for _ in range(CONTEXT_TRIES):
         context, version = get_integration_context_with_version()
-        context = context if isinstance(context, dict) else {}
-        before = unpack_memory(context)
+        before = context if isinstance(context, dict) else {}
         after = change(before)
         if after == before:
             return
         try:
-            set_integration_context({**context, **pack_memory(after)}, version=version)
+            set_integration_context(after, version=version)
             return
         except ValueError:  # The platform's word for: the version is old.
             continue
     raise DemistoException("The integration context is being changed all the time; the next round tries again.")
+
+
+def change_memory(change: Callable[[Memory], Memory]) -> None:
+    """Change what the mirror remembers. See `change_context`."""
+
+    def change_packed(context: dict[str, Any]) -> dict[str, Any]:
+        before = unpack_memory(context)
+        after = change(before)
+        return context if after == before else {**context, **pack_memory(after)}
+
+    change_context(change_packed)
 
 
 def with_health(before: Memory, after: Memory, health: Health, noted_ms: int) -> Memory:
@@ -1290,9 +1348,22 @@ def pruned(records: dict[str, Record], now_ms: int) -> dict[str, Record]:
     return {key: recent[key] for key in oldest_first[-KEPT_RECORDS:]} if len(recent) > KEPT_RECORDS else recent
 
 
-def change_record(incident_id: str, change: Callable[[Record], Record]) -> None:
-    """Change the record of one incident."""
-    change_records(lambda records: {**records, incident_id: change(records.get(incident_id, Record()))})
+def change_record(incident_id: str, change: Callable[[Record], Record], entries_out: int = 0) -> None:
+    """Change the record of one incident, without looking at the others, and count entries that went out."""
+
+    def change_packed(context: dict[str, Any]) -> dict[str, Any]:
+        incidents = read_json(context.get("incidents"), dict)
+        before = unpack_record(incidents.get(incident_id))
+        after = change(before)
+        if after == before and not entries_out:
+            return context
+        changed = {**context, "incidents": to_json({**incidents, incident_id: pack_record(after)})}
+        if entries_out:
+            health = unpack_health(read_json(context.get("health"), dict))
+            changed["health"] = pack_health(replace(health, entries_out=health.entries_out + entries_out))
+        return changed
+
+    change_context(change_packed)
 
 
 """ WHAT AN INCIDENT SHOWS OF ITS MIRRORING """
@@ -2127,19 +2198,16 @@ def note_attempt(incident_id: str, key: str) -> None:
 
 def remember_sent(incident_id: str, key: str, written: list[str]) -> None:
     """Remember that a local entry went out, and that what came of it there is not to come in."""
-
-    def remember(memory: Memory) -> Memory:
-        record = memory.records.get(incident_id, Record())
-        after = replace(
+    change_record(
+        incident_id,
+        lambda record: replace(
             record,
             sent_entries=record.sent_entries | {key},
             attempted=record.attempted - {key},
             known_entries=record.known_entries.union(written),
-        )
-        health = replace(memory.health, entries_out=memory.health.entries_out + 1)
-        return replace(memory, records={**memory.records, incident_id: after}, health=health)
-
-    change_memory(remember)
+        ),
+        entries_out=1,
+    )
 
 
 def close_remote(

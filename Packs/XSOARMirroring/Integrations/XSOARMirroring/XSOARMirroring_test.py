@@ -2172,6 +2172,56 @@ def test_the_context_holds_ids_and_times_but_no_texts(server: Server, remote: Re
     assert len(json.loads(server.context)["incidents"]) < 400
 
 
+@pytest.mark.parametrize(
+    "entry_ids",
+    [
+        [],
+        ["1@4"],
+        ["1@4", "2@4", "3@4", "7@4", "9@4", "10@4"],
+        ["1@4", "1@5", "01@4", "12345678901@4", "7@4#2.0a1b2c", "a@4", "@4", "4@", "4", "", "5f0c7e9a-1b2c@8c1d", "0@0"],
+    ],
+)
+def test_entry_ids_are_kept_short_and_come_back_as_they_were(entry_ids: list[str]) -> None:
+    """Given entry ids of all kinds; When they are kept in the context and read again; Then they are the same."""
+    kept = json.loads(json.dumps(script.pack_ids(entry_ids)))
+
+    assert script.unpack_ids(kept) == frozenset(entry_ids)
+
+
+def test_many_entries_of_an_incident_take_little_room() -> None:
+    """Given an incident with 20,000 entries that came in; When it is kept; Then that takes a few dozen characters."""
+    record = script.Record(known_entries=frozenset(f"{number}@4" for number in range(1, 20_001)))
+
+    assert len(json.dumps(script.pack_record(record))) < 40
+
+
+@pytest.mark.parametrize("packed", [None, 5, "1@4", ["1@4"], {"4": None}, {"4": "x-y"}, {"4": {}}])
+def test_damaged_entry_ids_are_none(packed: Any) -> None:
+    """Given kept entry ids that are damaged; When they are read; Then there are none."""
+    assert script.unpack_ids(packed) == frozenset()
+
+
+def test_what_a_newer_version_keeps_is_left_as_it_is(server: Server, remote: Remote, mirrored: str, clock: Any) -> None:
+    """
+    Given: a context in which a newer version keeps more, of all and of an incident.
+    When: the incident is fetched, brought and updated by this version.
+    Then: what it does not know is still there.
+    """
+    context = json.loads(server.context)
+    incidents = json.loads(context["incidents"])
+    incidents[mirrored]["newer"] = {"x": [1]}
+    server.context = json.dumps({**context, "incidents": json.dumps(incidents), "newer": "y"})
+
+    remote.change(mirrored, details="new")
+    modified(server)
+    server.pull(mirrored)
+    pushed(server, mirrored, delta={"severity": 4}, entries=[local_entry(1, "x")])
+
+    kept = json.loads(server.context)
+    assert kept["newer"] == "y"
+    assert json.loads(kept["incidents"])[mirrored]["newer"] == {"x": [1]}
+
+
 def test_incidents_closed_long_ago_are_forgotten(server: Server, remote: Remote, clock: Any) -> None:
     """
     Given: 200 closed incidents that were mirrored, and one that is open.
