@@ -44,7 +44,8 @@ SEARCH_PAGE = 500
 SEARCH_PAGE_LIMIT = 1000  # XSOAR REST API: a search gives no more than 1,000 incidents a page.
 ENTRY_PAGE = 1000
 ENTRY_PAGE_SMALLEST = 50  # No tenant is known to cap a page of entries below this; a shorter page is the last one.
-RETRY_PAUSES = (0.5, 1.0)  # Seconds before the second and the third try of a call.
+RETRY_PAUSES = (0.5, 1.0)  # Seconds before the second and the third try of a call, and up to half as much again.
+RETRY_BUDGET = 90.0  # Seconds that the failed tries of one run may take in all. After that a failure ends the call at once.
 RETRY_AFTER_LIMIT = 10.0  # Seconds. A remote that asks for a longer pause is left alone until the next round.
 SAVE_PAUSES = (0.2, 0.4, 0.8, 1.6)  # Seconds before the next try of a save that met another's change.
 CONTEXT_TRIES = 5
@@ -334,6 +335,7 @@ class Client(BaseClient):
         self._pause = pause
         self.remote_time_ms = 0  # The remote's clock at its last answer, in whole seconds. 0: not known yet.
         self.calls = 0  # How many requests went out.
+        self._failing_seconds = 0.0  # How long failed tries have taken.
 
     def about(self) -> dict[str, Any]:
         """Return the version of the remote and its modes."""
@@ -448,13 +450,18 @@ class Client(BaseClient):
     def _call(self, method: str, route: str, reads: bool, use: Callable[[requests.Response], Any], **request: Any) -> Any:
         """Make a call, repeated where that is safe, and return what `use` makes of the answer."""
         for pause in (*RETRY_PAUSES, None):
+            started = time.monotonic()
             try:
                 return self._call_once(method, route, use, **request)
             except RemoteError as error:
+                self._failing_seconds += time.monotonic() - started
                 repeatable = error.kind == RATE_LIMIT or (reads and error.kind in (BUSY, UNREACHABLE))
                 if pause is None or not repeatable or error.retry_after > RETRY_AFTER_LIMIT:
                     raise
-                self._pause(max(pause, error.retry_after))
+                if self._failing_seconds > RETRY_BUDGET:
+                    raise
+                # Not all instances, nor all workers of one, shall come back at the same moment.
+                self._pause(max(pause, error.retry_after) + pause * secrets.randbelow(500) / 1000)
         raise AssertionError("the last try either returns or raises")
 
     def _call_once(

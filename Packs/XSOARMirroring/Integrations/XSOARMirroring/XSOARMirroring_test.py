@@ -237,7 +237,7 @@ class Fault:
     """What a request to a route meets instead of its answer; `after` the work was done, or instead of it."""
 
     route: str
-    answer: dict[str, Any] | Exception
+    answer: dict[str, Any] | Exception | type[Exception]
     times: int
     after: bool
     skip: int
@@ -414,6 +414,8 @@ class Remote:
                 self._answer(call)
             if isinstance(fault.answer, Exception):
                 raise fault.answer
+            if isinstance(fault.answer, type):
+                raise fault.answer()
             return self._respond(request, {"status_code": 200, **fault.answer})
         return self._respond(request, self._answer(call))
 
@@ -1113,6 +1115,26 @@ def test_reading_is_given_up_after_three_tries(server: Server, remote: Remote) -
     assert len(remote.calls) == 3
 
 
+def test_tries_that_take_long_are_not_repeated_for_ever(server: Server, remote: Remote, clock: Any) -> None:
+    """
+    Given: a remote that takes a minute to fail, whatever it is asked.
+    When: a command asks for several things.
+    Then: it ends within a few minutes, as the server allows no more than five.
+    """
+    started = time.monotonic()
+
+    class Slow(requests.exceptions.ReadTimeout):
+        def __init__(self) -> None:
+            clock.tick(timedelta(seconds=60))
+            super().__init__()
+
+    for route in ("GET /incident/load", "POST /incidents/search", "GET /about"):
+        remote.faults.append(Fault(route, Slow, times=99, after=False, skip=0))
+
+    assert "cannot be reached" in server.fails("get-remote-data", id="1", lastUpdate=LAST_UPDATE)
+    assert time.monotonic() - started <= 180
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_writing_is_not_repeated_when_it_may_have_happened(
     server: Server, remote: Remote, mirrored: str, fault: dict[str, Any]
@@ -1147,7 +1169,8 @@ def test_what_the_rate_limit_refused_is_tried_again_after_the_pause_it_asks_for(
     pushed(server, mirrored, entries=[local_entry(1, "once")])
 
     assert contents([{"Contents": entry["contents"]} for entry in remote.entries[mirrored]]) == ["once"]
-    assert naps == [pause]
+    (nap,) = naps
+    assert pause <= nap <= pause + 0.25
 
 
 def test_a_long_rate_limit_is_left_to_the_next_round(server: Server, remote: Remote, naps: list[float]) -> None:
