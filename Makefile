@@ -58,7 +58,7 @@ pack: $(SDK) | build  ## Build dist/XSOARMirroring.zip, for the Marketplace's "U
 	@rm -rf $(ZIP) build/tmp && mkdir -p dist build/tmp
 	@TMPDIR="$(CURDIR)/build/tmp" .venv-sdk/bin/demisto-sdk prepare-content -i $(PACK) -o dist
 
-bench: $(DEV)  ## Measure, as a table and as JSON
+bench: $(DEV)  ## Measure: a table, and dist/bench.json
 	@.venv/bin/python -m benchmarks $(ARGS)
 
 docs: $(DEV) $(SDK)  ## Write the generated part of the README, its examples and the pictures of the playbooks anew

@@ -12,9 +12,12 @@ COMMANDS = {
 
 def main(arguments: list[str]) -> int:
     """Run a command and return its exit status: 2 for a command that does not exist."""
+    choices = "; ".join(f"{name} ({text})" for name, text in COMMANDS.items())
+    if arguments and arguments[0] in ("-h", "--help"):
+        print(f"The commands are {choices}. Each tells more with --help.")  # noqa: T201
+        return 0
     if not arguments or arguments[0] not in COMMANDS:
         named = f"There is no command {arguments[0]!r}" if arguments else "A command is missing"
-        choices = "; ".join(f"{name} ({text})" for name, text in COMMANDS.items())
         print(f"{named}: choose one of {choices}.", file=sys.stderr)  # noqa: T201
         return 2
     command = importlib.import_module(f"local_xsoar.cli.{arguments[0]}")

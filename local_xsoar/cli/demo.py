@@ -343,7 +343,11 @@ def keep_running(set_up: Stage) -> None:
             f'  XSOAR_API_KEY={tenant.settings.api_key} make warroom ARGS="--url {url}{key_id}"'
         )
     try:
-        set_up.say("\nBoth tenants go on; new incidents and changes are mirrored every few seconds. Ctrl-C ends it.")
+        set_up.say(
+            f"\nWar Room entries cross with a tag: {IN_TAG} at {set_up.customer.settings.name}, {OUT_TAG} at "
+            f"{set_up.headquarters.settings.name}.\n"
+            "Both tenants go on; new incidents and changes are mirrored every few seconds. Ctrl-C ends it."
+        )
         while True:
             checked(set_up.host.fetch(INSTANCE), "Fetching")
             mirror_round = set_up.host.mirror(INSTANCE)

@@ -147,7 +147,9 @@ def parse_settings(params: dict[str, Any], instance: str) -> Settings:
     key_id = str(credentials.get("identifier") or "").strip()
     advanced_key = flag(params, "advanced_api_key", "The API key is an advanced key", False)
     if not api_key:
-        raise ValueError("API Key is missing: generate a key in the remote tenant under Settings > API Keys and enter it.")
+        raise ValueError(
+            "API Key is missing: generate a key in the remote tenant under Settings > Integrations > API Keys and enter it."
+        )
     if not (api_key + key_id).isprintable() or not (api_key + key_id).isascii():
         raise ValueError("API Key or its ID holds a character that no key has: copy both again from the remote tenant.")
     if advanced_key and not key_id:
@@ -611,14 +613,19 @@ def error_of(response: requests.Response, settings: Settings) -> RemoteError | N
         )
     if "errOptimisticLock" in detail or "version conflict" in detail.lower():
         return RemoteError(CONFLICT, "The remote incident was changed by somebody else in the meantime; try again.")
-    if "could not find investigation" in detail.lower():
-        return RemoteError(NOT_FOUND, f"The remote tenant has no such investigation, or the API key may not read it ({status}).")
+    if missing := re.search("could not find (incident|investigation)", detail.lower()):
+        return RemoteError(
+            NOT_FOUND,
+            f"The remote tenant has no such {missing[1]}, or the API key may not read it ({status}): check the ID, and that the "
+            "key's role sees the incident.",
+        )
     if status == 401 or (status == 403 and "csrf" in detail.lower()):
         return RemoteError(REFUSED_KEY, refused_key_sentence(status, settings))
     if status in (402, 403):
         return RemoteError(
             REFUSED_KEY,
-            f"The API key may not do this on {host} ({status}): give its role the permission to edit incidents. {detail}".strip(),
+            f"The API key may not do this on {host} ({status}): give its role the permission to {what_it_takes(response)}. "
+            f"{detail}".strip(),
         )
     if status == 412:
         return RemoteError(CLOSED, "The remote incident is closed, so nothing can be written into its War Room: reopen it first.")
@@ -629,6 +636,13 @@ def error_of(response: requests.Response, settings: Settings) -> RemoteError | N
     if status == 404:
         return RemoteError(NOT_FOUND, f"The remote tenant has no {urlsplit(response.url).path} (404). {detail}".strip())
     return RemoteError(REJECTED, f"The remote tenant refused the request ({status}): {detail or response.reason}.")
+
+
+def what_it_takes(response: requests.Response) -> str:
+    """Return the permission that a refused request needs."""
+    path = urlsplit(response.url).path
+    reads = response.request.method == "GET" or path.endswith("/incidents/search") or "/investigation/" in path
+    return "view incidents and their War Rooms" if reads else "edit incidents"
 
 
 def refused_key_sentence(status: int, settings: Settings) -> str:
@@ -899,7 +913,7 @@ def fetched_incident(remote: dict[str, Any], settings: Settings, attachments: li
     return incident
 
 
-def mirrored_fields(remote: dict[str, Any], settings: Settings, record: "Record", in_error: str = "") -> dict[str, Any]:
+def mirrored_fields(remote: dict[str, Any], settings: Settings, record: "Record") -> dict[str, Any]:
     """Return a remote incident for the incoming mapper: custom fields also stand at the top, under their CLI names.
 
     SLA timers stay behind, and the playbook unless it is wanted. The remote's own mirror fields, with which it may itself
@@ -915,7 +929,7 @@ def mirrored_fields(remote: dict[str, Any], settings: Settings, record: "Record"
         "CustomFields": custom,
         "dbotMirrorId": str(remote.get("id")),
         "dbotMirrorInstance": settings.instance,
-        **mirror_report(settings, str(remote.get("id")), record, in_error),
+        **mirror_report(settings, str(remote.get("id")), record),
     }
 
 
@@ -1053,7 +1067,7 @@ class Record:
     announced: `local_status` is what the server was asked to make of the local incident, and may not be done yet.
     in_ms, out_ms: when something came in or went out last (local clock); 0: nothing yet.
     linked: a local incident was made to mirror it by hand, so it is not fetched.
-    out_error: why the last update of the remote failed; empty when it did not.
+    in_error, out_error: why it cannot be read, and why the last update of it failed; empty when it is not so.
     rest: what a newer version of this pack keeps here. It stays as it is.
     untold: the local incident does not show `out_ms` or `out_error` yet.
     """
@@ -1071,6 +1085,7 @@ class Record:
     announced: bool = False
     in_ms: int = 0
     out_ms: int = 0
+    in_error: str = ""
     out_error: str = ""
     untold: bool = False
     linked: bool = False
@@ -1132,6 +1147,7 @@ RECORD_KEYS = {
     "w": "announced",
     "i": "in_ms",
     "t": "out_ms",
+    "r": "in_error",
     "x": "out_error",
     "u": "untold",
     "k": "linked",
@@ -1376,7 +1392,7 @@ def change_record(incident_id: str, change: Callable[[Record], Record], entries_
 """ WHAT AN INCIDENT SHOWS OF ITS MIRRORING """
 
 
-def mirror_report(settings: Settings, incident_id: str, record: Record, in_error: str = "") -> dict[str, Any]:
+def mirror_report(settings: Settings, incident_id: str, record: Record) -> dict[str, Any]:
     """Return what the incoming mapper puts into this pack's incident fields.
 
     An incident whose changes do not come in cannot be told of errors later on, so it shows no state.
@@ -1385,11 +1401,11 @@ def mirror_report(settings: Settings, incident_id: str, record: Record, in_error
         "mirror_remote_id": incident_id,
         "mirror_remote_link": remote_link(settings, incident_id),
         "mirror_remote_tenant": host_of(settings.api_root).removeprefix("api-"),
-        "in_mirror_error": in_error,
+        "in_mirror_error": record.in_error,
         "out_mirror_error": record.out_error,
     }
     if settings.comes_in:
-        report["mirror_state"] = mirror_state(record, in_error)
+        report["mirror_state"] = mirror_state(record)
     if record.in_ms and settings.comes_in:
         report["mirror_last_in"] = iso(record.in_ms)
     if record.out_ms:
@@ -1397,9 +1413,9 @@ def mirror_report(settings: Settings, incident_id: str, record: Record, in_error
     return report
 
 
-def mirror_state(record: Record, in_error: str = "") -> str:
+def mirror_state(record: Record) -> str:
     """Return how the mirroring of an incident stands: in step, behind (something is tried again), or an error."""
-    if in_error or record.out_error:
+    if record.in_error or record.out_error:
         return "Error"
     return "Behind" if record.misses else "In Step"
 
@@ -1701,11 +1717,12 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
         due_ms=due_ms,
         misses=misses,
         in_ms=now_ms if entries or (changed and remote.get("modified")) else record.in_ms,
+        in_error=short(in_error),
     )
     if changed:
-        mirrored = mirrored_fields(remote, settings, replace(after, in_ms=now_ms), in_error)
+        mirrored = mirrored_fields(remote, settings, replace(after, in_ms=now_ms))
     elif entries or record.untold or in_error or misses != record.misses:
-        mirrored = {"id": incident_id, **mirror_report(settings, incident_id, after, in_error)}
+        mirrored = {"id": incident_id, **mirror_report(settings, incident_id, after)}
     else:
         mirrored = {"id": incident_id}
     log(settings, f"get-remote-data: incident {incident_id}: {'fields, ' if changed else ''}{len(entries)} entries.")
@@ -1728,7 +1745,7 @@ def merge_records(now: Record, read: Record, after: Record) -> Record:
 
     What another command changed meanwhile stays as that one left it; entries that either of them knows are known.
     """
-    names = ("modified", "status", "local_status", "announced", "baseline_ms", "due_ms", "misses", "in_ms")
+    names = ("modified", "status", "local_status", "announced", "baseline_ms", "due_ms", "misses", "in_ms", "in_error")
     changed = {name: getattr(after, name) for name in names if getattr(now, name) == getattr(read, name)}
     if now.untold and (now.out_ms, now.out_error) != (read.out_ms, read.out_error):
         changed["due_ms"] = now.due_ms or at_once(now)
@@ -1740,11 +1757,11 @@ def merge_records(now: Record, read: Record, after: Record) -> Record:
 def report_unreadable(settings: Settings, incident_id: str, error: RemoteError, remembered: bool) -> None:
     """Tell the server that an incident cannot be read, in the field that a mapper can show, and try again later."""
     demisto.info(f"{BRAND}: get-remote-data: incident {incident_id} cannot be read: {error.kind}.")
-    fields = {"dbotMirrorId": incident_id, "dbotMirrorInstance": settings.instance}
-    report = mirror_report(settings, incident_id, read_memory().records.get(incident_id, Record()), in_error=str(error))
-    return_results(GetRemoteDataResponse({"id": incident_id, **fields, **report}, []))
+    fields = {"id": incident_id, "dbotMirrorId": incident_id, "dbotMirrorInstance": settings.instance}
+    record = replace(read_memory().records.get(incident_id, Record()), in_error=short(error))
+    return_results(GetRemoteDataResponse({**fields, **mirror_report(settings, incident_id, record)}, []))
     if remembered:
-        change_record(incident_id, missed)
+        change_record(incident_id, lambda now: replace(missed(now), in_error=record.in_error))
 
 
 def at_once(record: Record) -> int:
@@ -1991,6 +2008,11 @@ def update_remote_system_command(client: Client, settings: Settings, args: dict[
     Raises:
         RemoteError: a part failed. The server sends everything again, and what is remembered does not go twice.
     """
+    if "data" not in args and not args.get("remoteId"):
+        # By hand it would create an empty incident there.
+        raise ValueError(
+            "There is nothing to send: the server calls update-remote-system by itself when a mirrored incident changes."
+        )
     update = UpdateRemoteSystemArgs(args)
     data, delta = update.data or {}, update.delta or {}
     incident_id = str(update.remote_incident_id or "")
@@ -2568,7 +2590,9 @@ def mirror_resync_command(client: Client, settings: Settings, args: dict[str, An
 
     change_record(remote_id, restart)
     outputs = {"id": remote_id, "fields": fields, "entries": entries}
-    parts = [*(["all fields"] if fields else []), *(["the entries that are missing here"] if entries else [])] or ["what is new"]
+    parts = [*(["all fields"] if fields else []), *(["the earlier entries that were not brought yet"] if entries else [])] or [
+        "what is new"
+    ]
     readable = f"The next mirroring round brings, of the remote incident {remote_id}, {' and '.join(parts)}."
     if is_forgotten:
         readable += " It was closed long ago and its entries are forgotten: those here stay as they are, and only new ones come."
@@ -2631,7 +2655,7 @@ def memory_status(memory: Memory, now_ms: int) -> dict[str, Any]:
         "IncidentsOpen": sum(record.status != IncidentStatus.DONE for record in records),
         "IncidentsPending": sum(0 < record.due_ms <= now_ms for record in records),
         "IncidentsBehind": sum(record.misses > 0 for record in records),
-        "IncidentsWithError": sum(bool(record.out_error) for record in records),
+        "IncidentsWithError": sum(bool(record.in_error or record.out_error) for record in records),
         "CreationsPending": len(memory.creating),
         "EntriesIn": health.entries_in,
         "EntriesOut": health.entries_out,
@@ -2650,12 +2674,13 @@ def incident_status(remote_id: str, record: Record | None, settings: Settings) -
         "State": mirror_state(record),
         "Link": remote_link(settings, remote_id),
         "Pending": bool(record.due_ms),
-        "NextTry": when(record.due_ms) if record.due_ms > 1 else None,
+        "NextTry": when(record.due_ms) if record.due_ms >= SMALLEST_TIME_MS else None,
         "LastIn": when(record.in_ms),
         "LastOut": when(record.out_ms),
         "EntriesKnown": len(record.known_entries),
         "EntriesSent": len(record.sent_entries),
         "EntriesUncertain": len(record.attempted),
+        "ErrorIn": record.in_error or None,
         "ErrorOut": record.out_error or None,
     }
 

@@ -1058,6 +1058,24 @@ def test_a_remote_that_cannot_be_reached_is_named_with_a_remedy(
         assert word in error
 
 
+@pytest.mark.parametrize(
+    ("route", "command", "args", "permission"),
+    [
+        ("GET /incident/load", "xsoar-get-incident", {"id": "1"}, "view incidents and their War Rooms"),
+        ("POST /incidents/search", "xsoar-search-incidents", {}, "view incidents and their War Rooms"),
+        ("POST /incident$", "update-remote-system", {"remoteId": "1", "delta": {"severity": 4}}, "edit incidents"),
+    ],
+)
+def test_a_missing_permission_is_named(
+    server: Server, remote: Remote, route: str, command: str, args: dict[str, Any], permission: str
+) -> None:
+    """Given a key whose role may not do something; When that is asked; Then the sentence names the permission that it takes."""
+    remote.add("1")
+    remote.fail(route, status_code=403, json={"detail": "forbidden"}, times=9)
+
+    assert permission in server.fails(command, **{"data": {}, "incidentChanged": True, **args} if "delta" in args else args)
+
+
 def test_a_redirect_is_not_followed_and_the_key_stays_here(server: Server, remote: Remote, requests_mock: Any) -> None:
     """
     Given: a remote that redirects to another host.
@@ -3654,6 +3672,12 @@ def test_an_incident_is_created_with_its_custom_fields_and_a_war_room(server: Se
     assert not [key for key in owned if key in body and body[key] == owned[key]]
 
 
+def test_an_update_by_hand_creates_nothing(server: Server, remote: Remote) -> None:
+    """Given a person who runs update-remote-system without what the server gives; When it runs; Then it refuses."""
+    assert "There is nothing to send" in server.fails("update-remote-system")
+    assert remote.calls == []
+
+
 @pytest.mark.parametrize("data", [{}, {"name": ""}, {"name": None}, None], ids=["none", "blank", "null", "no data"])
 def test_an_incident_without_a_name_is_created_with_one(server: Server, remote: Remote, data: dict[str, Any] | None) -> None:
     """
@@ -5178,7 +5202,7 @@ def test_resync_brings_all_that_is_missing_once(server: Server, remote: Remote, 
 
     result = server.ok("xsoar-mirror-resync")
 
-    assert "all fields and the entries that are missing here" in result["HumanReadable"]
+    assert "all fields and the earlier entries that were not brought yet" in result["HumanReadable"]
     assert modified(server) == ["1"]
     fields, entries = server.pull("1")
     assert fields["name"] == "incident 1"
@@ -5210,6 +5234,29 @@ def test_resync_of_a_part(
     fields, entries = server.pull("1")
     assert ("name" in fields) is has_fields
     assert [last_line(entry) for entry in entries] == texts
+
+
+def test_status_of_an_incident_that_cannot_be_read(server: Server, remote: Remote, mirrored: str) -> None:
+    """Given a mirrored incident that was deleted there; When a round saw it; Then the status says so."""
+    modified(server)
+    remote.incidents.pop(mirrored)
+    server.pull(mirrored)
+
+    told = status(server, id=mirrored)
+
+    assert (told["Incident"]["State"], told["IncidentsWithError"]) == ("Error", 1)
+    assert "404" in told["Incident"]["ErrorIn"]
+    assert told["Incident"]["NextTry"].startswith("2026-03-01T13:")
+
+
+def test_status_names_no_time_for_what_is_due_at_once(server: Server, remote: Remote, mirrored: str) -> None:
+    """Given an incident that was resynced twice; When its status is asked for; Then it is pending, with no other time."""
+    server.ok("xsoar-mirror-resync", id=mirrored)
+    server.ok("xsoar-mirror-resync", id=mirrored)
+
+    told = status(server, id=mirrored)["Incident"]
+
+    assert (told["Pending"], told["NextTry"]) == (True, None)
 
 
 def test_resync_of_nothing_is_refused(server: Server, remote: Remote, mirrored: str) -> None:
