@@ -428,14 +428,22 @@ class Client(BaseClient):
         entries = (answer or {}).get("entries") or []
         return entries if isinstance(entries, list) else [entries]
 
-    def download(self, entry_id: str, target: Path) -> None:
-        """Write the file of an entry to `target`, piece by piece."""
+    def download(self, entry_id: str, target: Path, size: int | None = None) -> None:
+        """Write the file of an entry to `target`, piece by piece. One that has not its `size`, if that is known, is an error."""
 
         def save_to_target(response: requests.Response) -> None:
+            # XSOAR REST API: a file comes with this header, JSON without it is something else.
+            if "content-disposition" not in response.headers and "json" in response.headers.get("Content-Type", ""):
+                raise RemoteError(NOT_API, f"{host_of(response.url)} gave something else than the file: {CHECK_URL}")
             with target.open("wb") as content:
                 content.writelines(response.iter_content(chunk_size=1 << 20))
+            arrived = target.stat().st_size
+            if size not in (None, arrived):
+                raise RemoteError(UNREACHABLE, f"{host_of(response.url)} gave {arrived} bytes of a file that has {size}.")
 
-        self._call("GET", f"/entry/download/{quote(entry_id, safe='')}", reads=True, use=save_to_target, stream=True)
+        route = f"/entry/download/{quote(entry_id, safe='')}"
+        # Packed on its way, a file of which only a part arrives would look whole.
+        self._call("GET", route, reads=True, use=save_to_target, stream=True, accept_encoding="identity")
 
     def incident_fields(self) -> list[dict[str, Any]]:
         """Return the incident fields of the remote."""
@@ -447,7 +455,7 @@ class Client(BaseClient):
         return self._json("GET", "/incidenttype", reads=True) or []
 
     def _json(self, method: str, route: str, reads: bool = False, **request: Any) -> Any:
-        return self._call(method, route, reads=reads, use=json_body, **request)
+        return self._call(method, route, reads=reads, use=json_of_reading if reads else json_body, **request)
 
     def _call(self, method: str, route: str, reads: bool, use: Callable[[requests.Response], Any], **request: Any) -> Any:
         """Make a call, repeated where that is safe, and return what `use` makes of the answer."""
@@ -457,7 +465,8 @@ class Client(BaseClient):
                 return self._call_once(method, route, use, **request)
             except RemoteError as error:
                 self._failing_seconds += time.monotonic() - started
-                repeatable = error.kind == RATE_LIMIT or (reads and error.kind in (BUSY, UNREACHABLE))
+                # A gateway in trouble may also answer with a page of its own.
+                repeatable = error.kind == RATE_LIMIT or (reads and error.kind in (BUSY, UNREACHABLE, NOT_API))
                 if pause is None or not repeatable or error.retry_after > RETRY_AFTER_LIMIT:
                     raise
                 if self._failing_seconds > RETRY_BUDGET:
@@ -472,9 +481,10 @@ class Client(BaseClient):
         route: str,
         use: Callable[[requests.Response], Any],
         content_type: str = "application/json",
+        accept_encoding: str = "gzip, deflate",
         **request: Any,
     ) -> Any:
-        headers = {**signed_headers(self._settings), "Content-Type": content_type}
+        headers = {**signed_headers(self._settings), "Content-Type": content_type, "Accept-Encoding": accept_encoding}
         if isinstance(request.get("data"), MultipartFile):
             request["data"].rewind()
         self.calls += 1
@@ -585,6 +595,18 @@ def json_body(response: requests.Response) -> Any:
     return body
 
 
+def json_of_reading(response: requests.Response) -> Any:
+    """Return the JSON of what was read. An empty answer is none: an XSOAR says `null` where it has nothing."""
+    if not response.content.strip():
+        raise RemoteError(BUSY, empty_answer(response))
+    return json_body(response)
+
+
+def empty_answer(response: requests.Response) -> str:
+    """Return the sentence for an answer that holds nothing."""
+    return f"{host_of(response.url)} gave an empty answer ({response.status_code}); it is tried again in the next round."
+
+
 CHECK_URL = (
     "check the XSOAR Server URL; for XSOAR 8 it is the value of Copy API URL on the API Keys page and an API Key ID is "
     "needed, for XSOAR 6 the address of the server with the API Key ID left empty."
@@ -599,6 +621,9 @@ def error_of(response: requests.Response, settings: Settings) -> RemoteError | N
     if 300 <= status < 400:
         target = host_of(response.headers.get("Location", "")) or "another address"
         return RemoteError(NOT_API, f"{host} redirects to {target}: {CHECK_URL}")
+    if status == 204:
+        # The API never answers so. Whether a change was made is not known, as when an answer is lost.
+        return RemoteError(BUSY, empty_answer(response))
     if status < 400:
         if "text/html" in content_type and "content-disposition" not in response.headers:
             return RemoteError(NOT_API, f"{host} answers with a web page, not with the XSOAR API: {CHECK_URL}")
@@ -1001,11 +1026,13 @@ def download_attachments(client: Client, remote: dict[str, Any]) -> tuple[list[d
     if not remote.get("attachment"):
         return [], []
     attachments, entry_ids = [], []
-    for name, entry_id in attachment_entries(remote, entries_with_files(client, remote)):
+    entries, missing = entries_with_files(client, remote)
+    sizes = {str(entry.get("id")): file_size(entry) for entry in entries}
+    for name, entry_id in attachment_entries(remote, entries):
         try:
             if not entry_id:
-                raise RemoteError(NOT_FOUND, "The remote War Room has no entry that holds it.")
-            result = download_file(client, entry_id, name)
+                raise missing
+            result = download_file(client, entry_id, name, sizes[entry_id])
         except RemoteError as error:
             ensure_remote_is_well(client, error)
             demisto.info(
@@ -1017,13 +1044,14 @@ def download_attachments(client: Client, remote: dict[str, Any]) -> tuple[list[d
     return attachments, entry_ids
 
 
-def entries_with_files(client: Client, remote: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the entries of an incident that hold files; none when its War Room cannot be read."""
+def entries_with_files(client: Client, remote: dict[str, Any]) -> tuple[list[dict[str, Any]], RemoteError]:
+    """Return the entries of an incident that hold files, and why a file that none of them holds cannot be had."""
     try:
-        return read_entries(client, str(remote.get("investigationId") or ""), {"categories": ["attachments"]})
+        entries = read_entries(client, str(remote.get("investigationId") or ""), {"categories": ["attachments"]})
     except RemoteError as error:
         ensure_remote_is_well(client, error)
-        return []
+        return [], error
+    return entries, RemoteError(NOT_FOUND, "The remote War Room has no entry that holds it.")
 
 
 def ensure_remote_is_well(client: Client, error: RemoteError) -> None:
@@ -1034,13 +1062,20 @@ def ensure_remote_is_well(client: Client, error: RemoteError) -> None:
         client.about()
 
 
-def download_file(client: Client, entry_id: str, name: str) -> dict[str, Any]:
+def file_size(entry: dict[str, Any]) -> int | None:
+    """Return how many bytes the file of an entry has; None where the entry does not say."""
+    metadata = entry.get("fileMetadata")
+    size = metadata.get("size") if isinstance(metadata, dict) else None
+    return size if isinstance(size, int) and not isinstance(size, bool) else None
+
+
+def download_file(client: Client, entry_id: str, name: str, size: int | None) -> dict[str, Any]:
     """Download the file of an entry into the working folder and return its file result."""
     result = fileResult(safe_file_name(name), "")
     # CommonServerPython: fileResult makes the file under this name. It is filled here, so that it never is in memory whole.
     path = Path(f"{demisto.investigation()['id']}_{result['FileID']}")
     try:
-        client.download(entry_id, path)
+        client.download(entry_id, path, size)
     except RemoteError:
         path.unlink(missing_ok=True)
         raise
@@ -1506,7 +1541,7 @@ def sweep(client: Client, settings: Settings, memory: Memory, candidates: list[s
             # XSOAR REST API: an investigation has the id of its incident.
             entries = all_tagged_entries(client, settings, incident_id)
         except RemoteError as error:
-            log(settings, f"get-modified-remote-data: the War Room of incident {incident_id} cannot be read: {error.kind}.")
+            demisto.info(f"{BRAND}: get-modified-remote-data: the War Room of incident {incident_id} cannot be read: {error}")
             if error.kind in (RATE_LIMIT, UNREACHABLE):
                 break
             continue
@@ -1787,10 +1822,11 @@ def arriving_entry(client: Client, settings: Settings, entry: dict[str, Any]) ->
     if not has_file(entry):
         return local_entry(entry, settings, None)
     try:
-        return local_entry(entry, settings, download_file(client, str(entry["id"]), str(entry.get("file") or "")))
+        result = download_file(client, str(entry["id"]), str(entry.get("file") or ""), file_size(entry))
+        return local_entry(entry, settings, result)
     except RemoteError as error:
         ensure_remote_is_well(client, error)
-        demisto.info(f"{BRAND}: get-remote-data: the file of the entry {entry['id']} is left out for now: {error.kind}.")
+        demisto.info(f"{BRAND}: get-remote-data: the file of the entry {entry['id']} is left out for now: {error}")
         return None
 
 
@@ -2064,8 +2100,9 @@ def update_remote_system_command(client: Client, settings: Settings, args: dict[
     def remember(now: Record) -> Record:
         if update.inc_status is not None and not not_closed_yet:
             now = replace(now, local_status=update.inc_status, announced=False)
-        if now.out_error and settings.comes_in:
-            # Nothing else may list it: an entry does not show everywhere, and the remote may have had the change already.
+        if (now.out_error or origin) and settings.comes_in:
+            # Nothing else may list it: an entry does not show everywhere, and the remote may have had the change already. One
+            # that an earlier try had created may have been listed before it was known.
             now = replace(now, due_ms=at_once(now))
         if not went and not now.out_error:
             return now
