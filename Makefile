@@ -42,7 +42,7 @@ step = @printf '\n=== %s\n' "$(1)"
 
 ##@ Use
 
-.PHONY: demo serve warroom pack bench docs
+.PHONY: demo serve warroom pack sbom lock bench docs
 
 demo: $(DEV)  ## Mirror incidents between two local tenants and show what crossed
 	@.venv/bin/python -m local_xsoar demo $(ARGS)
@@ -58,6 +58,13 @@ pack: $(SDK) | build  ## Build dist/XSOARMirroring.zip, for the Marketplace's "U
 	@rm -rf $(ZIP) build/tmp && mkdir -p dist build/tmp
 	@TMPDIR="$(CURDIR)/build/tmp" .venv-sdk/bin/demisto-sdk prepare-content -i $(PACK) -o dist
 
+sbom: $(DEV) pack  ## List what the zip and the environments hold, as CycloneDX, in dist/
+	$(call step,Software bills of materials: CycloneDX)
+	@.venv/bin/python tools/sbom.py
+
+lock: $(SDK)  ## Write the hashes of all packages into requirements/*.txt, from requirements/*.in
+	@bash tools/lock_requirements.sh
+
 bench: $(DEV)  ## Measure: a table, and dist/bench.json
 	@.venv/bin/python -m benchmarks $(ARGS)
 
@@ -72,7 +79,7 @@ docs: $(DEV) $(SDK)  ## Write the generated part of the README, its examples and
 .PHONY: unit suite web coverage check-pack upload
 
 # All that CI runs, in this order, up to the first error.
-test: checks unit suite web coverage pack check-pack upload  ## Run all that CI runs
+test: checks unit suite web coverage pack check-pack sbom upload  ## Run all that CI runs
 	@printf '\nAll checks passed.\n'
 
 # The platform's own CommonServerPython.py and demistomock.py instead of the stand-ins. tests/content looks at files only.
@@ -191,7 +198,7 @@ define make-environment
 	@printf '\n=== Making %s from %s\n' $(1) $<
 	@rm -rf $(1)
 	@$(PYTHON) -m venv $(1)
-	@$(1)/bin/python -m pip install --quiet --quiet --requirement $<
+	@$(1)/bin/python -m pip install --quiet --quiet --require-hashes --requirement $<
 	@touch $@
 endef
 

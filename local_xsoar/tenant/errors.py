@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from starlette.formparsers import MultiPartException
+
 
 class TenantError(Exception):
     """A request the tenant refuses. `status` is the HTTP status, `error_id` and `title` go into the standard error body."""
@@ -47,6 +49,14 @@ class InvestigationClosed(TenantError):
     status = 412
     error_id = "errInvestigationClosed"
     title = "Investigation is closed"
+
+
+class TooLarge(TenantError, MultiPartException):
+    """More was sent than the tenant takes. As a MultiPartException it lets the parser of forms clean up."""
+
+    status = 413
+    error_id = "too_large"
+    title = "Request too large"
 
 
 def error_body(status: int, error_id: str, title: str, detail: str, error: str) -> dict[str, Any]:

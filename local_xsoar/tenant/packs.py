@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
-from local_xsoar.tenant.errors import BadRequest
+from local_xsoar.tenant.errors import BadRequest, TooLarge
 from local_xsoar.tenant.tenant import Tenant
 
 # Far above any pack, and far below what would hurt.
@@ -40,11 +40,12 @@ def read_pack(content: BinaryIO) -> Pack:
     """Return what the zip of a content pack holds. Nothing is unpacked to disk.
 
     Raises:
-        BadRequest: it is no zip, is too large, has paths that leave it, no metadata, or an item that is wrong.
+        TooLarge: it is larger than any pack, in bytes, unpacked or in files.
+        BadRequest: it is no zip, has paths that leave it, no metadata, or an item that is wrong.
     """
     size = content.seek(0, io.SEEK_END)
     if size > MAX_ZIP_BYTES:
-        raise BadRequest(f"The content pack has {size} bytes, {MAX_ZIP_BYTES} are allowed.")
+        raise TooLarge(f"The content pack has {size} bytes, {MAX_ZIP_BYTES} are allowed.")
     try:
         with zipfile.ZipFile(content) as archive:
             return _pack(archive, size)
@@ -100,10 +101,10 @@ def _files(archive: zipfile.ZipFile) -> list[str]:
     """Return the names of the files in the archive."""
     entries = archive.infolist()
     if len(entries) > MAX_FILES:
-        raise BadRequest(f"The content pack has {len(entries)} files, {MAX_FILES} are allowed.")
+        raise TooLarge(f"The content pack has {len(entries)} files, {MAX_FILES} are allowed.")
     unpacked = sum(entry.file_size for entry in entries)
     if unpacked > MAX_UNPACKED_BYTES:
-        raise BadRequest(f"The content pack would have {unpacked} bytes when unpacked, {MAX_UNPACKED_BYTES} are allowed.")
+        raise TooLarge(f"The content pack would have {unpacked} bytes when unpacked, {MAX_UNPACKED_BYTES} are allowed.")
     for entry in entries:
         if _leaves(entry.filename):
             raise BadRequest(f"The content pack has a file that would lie outside it: {entry.filename[:100]}")
@@ -124,7 +125,9 @@ def _objects(archive: zipfile.ZipFile, files: list[str], folder: str) -> Iterato
 
 def _object(archive: zipfile.ZipFile, name: str) -> dict[str, Any]:
     try:
-        parsed = json.loads(archive.read(name))
+        # What a file really holds may be far more than the zip says of it; no more than that is unpacked.
+        with archive.open(name) as packed:
+            parsed = json.loads(packed.read(archive.getinfo(name).file_size))
     except (ValueError, RecursionError):
         parsed = None
     if not isinstance(parsed, dict):

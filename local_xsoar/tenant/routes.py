@@ -19,13 +19,16 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import compile_path
 
-from local_xsoar.tenant.errors import BadRequest, InvestigationClosed, NotFound, TenantError, error_body
+from local_xsoar.tenant.errors import BadRequest, InvestigationClosed, NotFound, TenantError, TooLarge, error_body
 from local_xsoar.tenant.packs import install_pack, read_pack
 from local_xsoar.tenant.shapes import CLOSED, SERVER_OWNED, incident_wrapper, to_json
 from local_xsoar.tenant.tenant import Tenant, takes_entries
 
 API_USER = "admin"  # whose key it is: entries and incidents made with it carry this name
 FORMATS = ("table", "json", "text", "markdown", "html")
+
+FORM_PARTS = 20  # more than any client sends
+MAX_DEPTH = 100  # of nesting in a JSON body: what is stored has to be read again inside lists and objects of ours
 
 Params = Mapping[str, str]
 JsonHandler = Callable[[Tenant, Params, dict[str, Any]], Response]
@@ -62,11 +65,22 @@ async def json_body(request: Request, required: bool) -> dict[str, Any]:
         body = json.loads(raw, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         raise BadRequest(NOT_JSON)
+    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _depth(body) > MAX_DEPTH:
+        raise BadRequest(f"The request body is nested too deeply: {MAX_DEPTH} levels are allowed.")
     if body is None and not required:
         return {}
     if not isinstance(body, dict):
         raise BadRequest(NOT_JSON)
     return body
+
+
+def _depth(value: Any) -> int:
+    """Return how many lists and objects lie in one another."""
+    depth, level = 0, [value]
+    while level := [item for item in level if isinstance(item, dict | list)]:
+        depth += 1
+        level = [inner for item in level for inner in (item.values() if isinstance(item, dict) else item)]
+    return depth
 
 
 def _refuse_constant(name: str) -> Any:
@@ -407,7 +421,9 @@ def list_packs(tenant: Tenant, params: Params, body: dict[str, Any]) -> Response
 @asynccontextmanager
 async def _form(request: Request) -> AsyncIterator[FormData]:
     try:
-        form = await request.form()
+        form = await request.form(max_files=FORM_PARTS, max_fields=FORM_PARTS)
+    except TooLarge:
+        raise
     except (HTTPException, MultiPartException):
         raise BadRequest("The request body is not well-formed. It must be multipart/form-data.")
     try:

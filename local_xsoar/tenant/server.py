@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from email.utils import formatdate
 
 import uvicorn
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from local_xsoar.tenant.access import Gate, api_path
-from local_xsoar.tenant.errors import TenantError, error_body
-from local_xsoar.tenant.routes import API_ROOTS, answer_api, json_response, unknown_route
+from local_xsoar.tenant.errors import TenantError, TooLarge, error_body
+from local_xsoar.tenant.routes import API_ROOTS, answer_api, error_response, json_response, unknown_route
 from local_xsoar.tenant.settings import TenantSettings
 from local_xsoar.tenant.tenant import Tenant
 from local_xsoar.tenant.times import SECOND
@@ -55,7 +56,7 @@ class TenantApplication:
         """Answer one request."""
         if scope["type"] != "http":
             return
-        request = Request(scope, receive)
+        request = Request(scope, bounded(scope, receive, self._tenant.settings))
         try:
             response = await self._answer(request)
         except ClientDisconnect:
@@ -70,6 +71,8 @@ class TenantApplication:
                 response = await self._tenant_answer(request)
             except ClientDisconnect:
                 raise
+            except TenantError as error:
+                response = error_response(error)
             except Exception:
                 _log.exception("%s %s failed", request.method, request.url.path)
                 title = "Internal server error"
@@ -100,6 +103,29 @@ class TenantApplication:
         if request.method == "GET":
             return HTMLResponse(UI_PAGE)
         return unknown_route(request.method, request.url.path)
+
+
+def bounded(scope: Scope, receive: Receive, settings: TenantSettings) -> Receive:
+    """Return what reads the body of a request, up to the tenant's limit. No more than the limit is ever taken in.
+
+    The returned function raises TooLarge when the body is longer, or says beforehand that it will be.
+    """
+    headers = Headers(scope=scope)
+    is_form = headers.get("content-type", "").startswith("multipart/")
+    limit = settings.upload_limit if is_form else settings.body_limit
+    declared = headers.get("content-length", "")
+    is_declared_longer = declared.isdecimal() and int(declared[:19]) > limit
+    read = 0
+
+    async def receive_bounded() -> Message:
+        nonlocal read
+        message = {} if is_declared_longer else await receive()
+        read += len(message.get("body", b""))
+        if is_declared_longer or read > limit:
+            raise TooLarge(f"The request's body is too large: {limit} bytes are allowed.")
+        return message
+
+    return receive_bounded
 
 
 def _is_api_root(path: str) -> bool:

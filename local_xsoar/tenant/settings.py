@@ -37,11 +37,13 @@ class TenantSettings:
     page_keeps: str = "newest"  # which entries a `pageSize` keeps: newest | oldest
     empty_list: str = "null"  # how no incidents and no entries look: null | list
     search_size_limit: int = 1000  # a larger `size` is capped to it
+    body_limit: int = 50_000_000  # bytes of a request's body; what is longer is answered with 413
+    upload_limit: int = 1_000_000_000  # the same for a form that carries a file
     drop_created_if_name_contains: str = ""  # stands for a pre-processing rule that drops new incidents
 
     def __post_init__(self) -> None:
         major = self.version.split(".")[0]
-        if not major.isdigit():
+        if not major.isdigit() or int(major) < 6:
             raise TenantError(f'The version "{self.version}" is not one such as 8.8.0 or 6.12.0.')
         for field, choices in _CHOICES.items():
             if getattr(self, field) not in choices:

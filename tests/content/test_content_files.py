@@ -138,7 +138,7 @@ def test_pre_commit_runs_without_downloads() -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["dev.txt", "sdk.txt"])
+@pytest.mark.parametrize("name", ["dev.in", "sdk.in"])
 def test_requirements_are_pinned(name: str) -> None:
     """
     Given a list of requirements

@@ -158,7 +158,7 @@ def test_a_pack_beyond_a_limit_is_refused(
     """
     monkeypatch.setattr(packs, limit, value)
     response = upload(client, pack_zip(**{"README.md": "x" * 100_000, "LICENSE": "x"}))
-    assert response.status_code == 400, response.text
+    assert response.status_code == 413, response.text
     assert named in response.json()["error"]
     assert installed(client) == []
 

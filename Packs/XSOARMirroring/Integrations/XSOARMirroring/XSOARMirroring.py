@@ -985,7 +985,8 @@ def attachment_entries(incident: dict[str, Any], entries: list[dict[str, Any]]) 
 
 def fetch_incidents_command(client: Client, settings: Settings) -> None:
     """Create the local incidents for the new remote ones, with their attachments, and move the last run behind them."""
-    bookmark = read_bookmark(demisto.getLastRun(), lambda: first_fetch_ms(settings))
+    last_run = demisto.getLastRun() or {}
+    bookmark = read_bookmark(last_run, lambda: first_fetch_ms(settings))
     records_before = read_memory().records
     here = frozenset(key for key, record in records_before.items() if record.linked or (record.ours and settings.skip_own))
     new = fetch_new(client, settings, bookmark, here)
@@ -1017,7 +1018,8 @@ def fetch_incidents_command(client: Client, settings: Settings) -> None:
         return with_health(memory, replace(memory, records=mirrored), health, memory.health.fetch_ms)
 
     change_memory(remember)
-    demisto.setLastRun(bookmark.advance(delivered, settings.look_back_ms).to_run())
+    # What a newer version of this pack keeps there stays.
+    demisto.setLastRun({**last_run, **bookmark.advance(delivered, settings.look_back_ms).to_run()})
     demisto.incidents(incidents)
 
 
@@ -1136,6 +1138,7 @@ class Health:
     fetch_calls, round_calls: how many requests they made.
     entries_in, entries_out: how many entries crossed.
     errors: the last failure of each command that the server runs by itself: its time and its sentence.
+    rest: what a newer version of this pack keeps here. It stays as it is.
     """
 
     cursor_ms: int = 0
@@ -1146,6 +1149,7 @@ class Health:
     entries_in: int = 0
     entries_out: int = 0
     errors: dict[str, list[Any]] = field(default_factory=dict)
+    rest: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -1277,7 +1281,8 @@ def unpack_memory(context: Any) -> Memory:
 def unpack_health(kept: dict[str, Any]) -> Health:
     """Return what was kept of the health; what is damaged or missing is as in a new one."""
     new = asdict(Health())
-    return Health(**{key: kept[key] if isinstance(kept.get(key), type(value)) else value for key, value in new.items()})
+    known = {key: kept[key] if isinstance(kept.get(key), type(value)) else value for key, value in new.items()}
+    return Health(**{**known, "rest": {key: value for key, value in kept.items() if key not in new}})
 
 
 def read_json(text: Any, kind: type) -> Any:
@@ -1303,7 +1308,8 @@ def pack_memory(memory: Memory) -> dict[str, str]:
 
 def pack_health(health: Health) -> str:
     """Return the health as the context keeps it."""
-    return to_json({key: value for key, value in asdict(health).items() if value})
+    known = {key: value for key, value in asdict(replace(health, rest={})).items() if value}
+    return to_json({**health.rest, **known})
 
 
 def to_json(value: Any) -> str:
@@ -1513,7 +1519,7 @@ def get_modified_remote_data_command(client: Client, settings: Settings, args: d
         return with_health(known, after, health, known.health.round_ms)
 
     change_memory(remember)
-    set_last_mirror_run({**bookmark.to_run(), "swept": swept})
+    set_last_mirror_run({**last_mirror_run, **bookmark.to_run(), "swept": swept})
     log(settings, f"get-modified-remote-data: {len(ids)} incidents: {', '.join(ids) or 'none'}.")
     return GetModifiedRemoteDataResponse(ids)
 
