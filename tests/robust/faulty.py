@@ -93,13 +93,13 @@ REACHED = "cannot be reached"
 FAULTS = [
     Fault("429", http(429, json={"error": "too many"}), "API rate limit"),
     Fault("429, again in 5 s", http(429, headers={"Retry-After": "5"}), "API rate limit"),
-    Fault("429, again in a year", http(429, headers={"Retry-After": str(YEAR)}), "API rate limit", from_there_on=True),
+    Fault("429, again in a year", http(429, headers={"Retry-After": str(YEAR)}), "API rate limit"),
     Fault("500", http(500, json=JSON_ERROR), r"not able to answer.*\(500\)", from_there_on=True),
     Fault("500, done", http(500, json=JSON_ERROR), r"not able to answer.*\(500\)", done=True, only_changes=True),
     Fault("502 HTML", http(502, **HTML), r"not able to answer.*\(502\)"),
     Fault("502 HTML, done", http(502, **HTML), r"not able to answer.*\(502\)", done=True, only_changes=True),
     Fault("503", http(503), r"not able to answer.*\(503\)"),
-    Fault("200 HTML", http(200, **HTML), "web page", from_there_on=True),
+    Fault("200 HTML", http(200, **HTML), "web page"),
     Fault("200 truncated JSON", http(200, **TRUNCATED), "is not JSON|something else than the file"),
     Fault(
         "200 truncated JSON, done",
@@ -109,7 +109,7 @@ FAULTS = [
         only_changes=True,
     ),
     Fault("reset in the middle of the answer, done", torn, REACHED, done=True),
-    Fault("204", http(204), "empty", from_there_on=True),
+    Fault("204", http(204), "empty"),
     Fault("204, done", http(204), "empty", done=True, only_changes=True),
     Fault(
         "refused", raising(requests.exceptions.ConnectionError, ConnectionRefusedError(111, CURSED)), REACHED, from_there_on=True
@@ -130,10 +130,8 @@ FAULTS = [
         done=True,
         only_changes=True,
     ),
-    Fault(
-        "redirect", http(302, headers={"Location": f"https://{ELSEWHERE}/login"}), f"redirects to {ELSEWHERE}", from_there_on=True
-    ),
-    Fault("expired certificate", raising(requests.exceptions.SSLError, CURSED), "certificate is not trusted", from_there_on=True),
+    Fault("redirect", http(302, headers={"Location": f"https://{ELSEWHERE}/login"}), f"redirects to {ELSEWHERE}"),
+    Fault("expired certificate", raising(requests.exceptions.SSLError, CURSED), "certificate is not trusted"),
 ]
 KILLS = [
     Fault("worker killed", lambda _: Killed(), ""),
