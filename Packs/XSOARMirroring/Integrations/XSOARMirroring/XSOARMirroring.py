@@ -497,6 +497,8 @@ class Client(BaseClient):
                 error_handler=lambda _: None,
                 # A redirect would carry the key to another address.
                 allow_redirects=False,
+                # Without it requests takes what a .netrc of this server or engine holds, in the place of the key.
+                auth=lambda request: request,
                 **request,
             )
             self._note_time(response)
@@ -507,9 +509,10 @@ class Client(BaseClient):
         except RemoteError:
             raise
         except DemistoException as error:
-            raise unreachable(error.exception or error, self._settings)
+            # Without the library's own error: its text may hold what was sent, and return_error logs what it is given.
+            raise unreachable(error.exception or error, self._settings) from None
         except requests.exceptions.RequestException as error:
-            raise unreachable(error, self._settings)
+            raise unreachable(error, self._settings) from None
 
     def _note_time(self, response: requests.Response) -> None:
         try:
@@ -782,7 +785,7 @@ def parse_last_update(value: Any) -> int:
         ValueError: it is neither.
     """
     text = str(value).strip()
-    if re.fullmatch(r"\d+(\.\d+)?", text):
+    if re.fullmatch(r"\d{1,30}(\.\d+)?", text):
         number = float(text)
         while number > 10**14:
             number /= 1000

@@ -1076,6 +1076,37 @@ def test_a_missing_permission_is_named(
     assert permission in server.fails(command, **{"data": {}, "incidentChanged": True, **args} if "delta" in args else args)
 
 
+def test_what_the_library_says_of_a_failure_is_not_told(server: Server, remote: Remote) -> None:
+    """Given an error of the HTTP library that quotes what was sent; When it ends a run; Then key and quote are nowhere."""
+    remote.fail("POST /incidents/search", requests.exceptions.ConnectionError(f"Authorization: {KEY}"), times=9)
+
+    error = server.fails("fetch-incidents")
+
+    assert KEY not in error + server.context + str(server.log)
+
+
+def test_a_netrc_of_the_server_does_not_take_the_place_of_the_key(
+    server: Server, remote: Remote, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Given a .netrc with a password for the remote's host; When the remote is asked; Then it gets the key and nothing else."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine api-remote.example.com login word password word\n", encoding="utf-8")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+
+    server.fetch()
+
+    assert {call.headers["Authorization"] for call in remote.calls} == {KEY}
+
+
+@pytest.mark.parametrize("last_update", ["9" * 400, "1e400", "9" * 31])
+def test_a_time_without_measure_is_refused(server: Server, remote: Remote, last_update: str) -> None:
+    """Given a time of hundreds of digits; When an incident is asked for from then on; Then it says what to give, and ends."""
+    remote.add("9")
+
+    assert "give an ISO time or an epoch" in server.fails("get-remote-data", id="9", lastUpdate=last_update)
+
+
 def test_a_redirect_is_not_followed_and_the_key_stays_here(server: Server, remote: Remote, requests_mock: Any) -> None:
     """
     Given: a remote that redirects to another host.
