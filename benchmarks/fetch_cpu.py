@@ -57,7 +57,8 @@ def fetch_with_pack(tenant: "TenantProcess") -> Callable[[], None]:
         bookmark = script.Bookmark(0, 0)
         new = script.fetch_new(client, settings, bookmark)
         incidents = [script.fetched_incident(remote, settings, []) for remote in new]
-        bookmark.advance({str(remote["id"]): script.parse_ms(remote["created"], 0) for remote in new}, 0).to_run()
+        delivered = {str(remote["id"]): script.parse_ms(remote["created"], 0) for remote in new}
+        bookmark.advance(delivered, 0, script.remote_now_ms(client)).to_run()
         assert len(incidents) == INCIDENTS
 
     return fetch

@@ -39,6 +39,7 @@ ENTRY_COLUMNS = ["id", "created", "user", "category", "tags", "file", "contents"
 SHOWN_FIELDS = (*BRIEF_FIELDS, "details", "dueDate", "closeNotes", "playbookId", "investigationId")
 
 MAX_FETCH_LIMIT = 200
+MOST_RESULTS = 10_000
 LOOK_BACK_LIMIT_MINUTES = 1440
 SEARCH_PAGE = 500
 SEARCH_PAGE_LIMIT = 1000  # XSOAR REST API: a search gives no more than 1,000 incidents a page.
@@ -47,6 +48,13 @@ ENTRY_PAGE_SMALLEST = 50  # No tenant is known to cap a page of entries below th
 RETRY_PAUSES = (0.5, 1.0)  # Seconds before the second and the third try of a call, and up to half as much again.
 RETRY_BUDGET = 90.0  # Seconds that the failed tries of one run may take in all. After that a failure ends the call at once.
 RETRY_AFTER_LIMIT = 10.0  # Seconds. A remote that asks for a longer pause is left alone until the next round.
+LARGEST_ANSWER = 100 << 20  # Bytes, unpacked. A larger answer is not read to its end.
+LARGEST_ERROR = 1 << 20  # Bytes, of the body of an error.
+LARGEST_FILE = 1 << 30  # Bytes. A larger file is not taken.
+SLOWEST_ANSWER_MS = 240_000  # An answer that takes longer is given up: the server ends a run after five minutes.
+PIECE = 1 << 14  # Bytes, packed, that are unpacked at once: 1,000 times as much at most.
+MOST_PAGES = 200  # Pages of one search or War Room in one run. What lies behind them waits for the next.
+LONGEST_ID = 200  # Characters. No tenant is known to give longer IDs or times.
 SAVE_PAUSES = (0.2, 0.4, 0.8, 1.6)  # Seconds before the next try of a save that met another's change.
 CONTEXT_TRIES = 5
 SWEEP = 20  # Incidents a round looks into, where a new entry does not show in its incident. It bounds the calls of a round.
@@ -61,9 +69,13 @@ MODIFIED_OVERLAP_MS = 120_000  # How late a change may appear in the remote's se
 MINUTE_MS = 60_000
 HEALTH_MS = 5 * MINUTE_MS  # What xsoar-mirror-status tells may be so old, where nothing else has to be written.
 MAX_NAME_BYTES = 200
+# Windows opens a device instead of a file of such a name, whatever its suffix.
+DEVICE_NAMES = frozenset({"CON", "PRN", "AUX", "NUL", *(f"{word}{number}" for word in ("COM", "LPT") for number in range(1, 10))})
 
 # What a fetched incident takes over from the remote one besides its custom fields. The rest is in rawJSON, for mappers.
 FETCHED_FIELDS = ("name", "type", "severity", "owner", "details", "occurred", "phase", "dueDate", "playbookId")
+FETCHED_TIMES = ("occurred", "dueDate")
+SEVERITIES = (0, 0.5, 1, 2, 3, 4)
 
 # Keys that the remote server owns. They are never written, whatever an outgoing mapper sends.
 SERVER_OWNED_FIELDS = frozenset(
@@ -84,7 +96,7 @@ OWN_FIELD_PREFIX = "xsoarmirroring"  # The CLI names of this pack's incident fie
 MIRRORING_COMMANDS = frozenset({"fetch-incidents", "get-modified-remote-data", "get-remote-data", "update-remote-system"})
 
 # What a remote error means, as far as the code must know it. The message tells a person.
-RATE_LIMIT, BUSY, UNREACHABLE, REFUSED_KEY, NOT_API, NOT_FOUND, CONFLICT, CLOSED, REJECTED = (
+RATE_LIMIT, BUSY, UNREACHABLE, REFUSED_KEY, NOT_API, NOT_FOUND, CONFLICT, CLOSED, REJECTED, UNUSABLE = (
     "rate limit",
     "busy",
     "unreachable",
@@ -94,7 +106,10 @@ RATE_LIMIT, BUSY, UNREACHABLE, REFUSED_KEY, NOT_API, NOT_FOUND, CONFLICT, CLOSED
     "conflict",
     "closed",
     "rejected",
+    "unusable",
 )
+# What concerns one incident alone.
+UNREADABLE = (NOT_FOUND, REJECTED, UNUSABLE)
 
 
 """ SETTINGS """
@@ -142,7 +157,8 @@ def parse_settings(params: dict[str, Any], instance: str) -> Settings:
     Raises:
         ValueError: a parameter is missing or wrong; the message is one sentence that names the parameter and the remedy.
     """
-    credentials = params.get("credentials_api_key") or {}
+    credentials = params.get("credentials_api_key")
+    credentials = credentials if isinstance(credentials, dict) else {}
     api_key = str(credentials.get("password") or "").strip()
     key_id = str(credentials.get("identifier") or "").strip()
     advanced_key = flag(params, "advanced_api_key", "The API key is an advanced key", False)
@@ -155,16 +171,16 @@ def parse_settings(params: dict[str, Any], instance: str) -> Settings:
     if advanced_key and not key_id:
         raise ValueError("API Key ID is missing: an advanced key belongs to XSOAR 8; enter the ID that its API Keys page shows.")
 
-    direction = params.get("mirror_direction") or "None"
+    direction = str(params.get("mirror_direction") or "None")
     if direction not in DIRECTIONS:
-        raise ValueError(f"Incident Mirroring Direction is {direction!r}: choose one of {', '.join(DIRECTIONS)}.")
+        raise ValueError(f"Incident Mirroring Direction is {short(direction, 80)!r}: choose one of {', '.join(DIRECTIONS)}.")
     tags = listed(params.get("tags"))
     mirror_tags = listed(params.get("mirror_tag"))
     shared = sorted(set(tags) & set(mirror_tags))
     if shared:
         raise ValueError(
-            f"The tag {shared[0]!r} stands in Incoming Entry tags and in Outgoing Entry Tags: entries would be sent back and "
-            "forth; use different tags for the two directions."
+            f"The tag {short(shared[0], 80)!r} stands in Incoming Entry tags and in Outgoing Entry Tags: entries would be sent "
+            "back and forth; use different tags for the two directions."
         )
 
     return Settings(
@@ -176,7 +192,7 @@ def parse_settings(params: dict[str, Any], instance: str) -> Settings:
         verify=not flag(params, "insecure", "Trust any certificate (not secure)", False),
         proxy=flag(params, "proxy", "Use system proxy settings", False),
         max_fetch=whole_number(params.get("max_fetch"), "Maximum number of incidents to pull per fetch", 1, MAX_FETCH_LIMIT),
-        query=str(params.get("query") or "").strip(),
+        query=whole_query(params.get("query")),
         first_fetch=str(params.get("first_fetch") or "3 days").strip(),
         look_back_ms=MINUTE_MS
         * whole_number(
@@ -197,6 +213,22 @@ def parse_settings(params: dict[str, Any], instance: str) -> Settings:
     )
 
 
+def whole_query(value: Any) -> str:
+    """Return the user's query. Raises ValueError when it would change what is asked beside it: a bracket or a quote is open."""
+    query = str(value or "").strip()
+    # Without what is quoted or escaped, only brackets can reach beyond the end.
+    rest = re.sub(r'"(?:[^"\\]|\\.)*"|\\.', "", query, flags=re.DOTALL)
+    depths = [0]
+    for character in rest:
+        depths.append(depths[-1] + {"(": 1, ")": -1}.get(character, 0))
+    if min(depths) < 0 or depths[-1] or '"' in rest or "\\" in rest:
+        raise ValueError(
+            f"Fetch only incidents that match the query is {short(query, 80)!r}: a bracket, a quote or a backslash in it stands "
+            "alone; correct the query."
+        )
+    return query
+
+
 def flag(params: dict[str, Any], name: str, display: str, default: bool, remedy: str = "select or clear the checkbox") -> bool:
     """Return a checkbox parameter, or an argument that is true or false, as a bool; `default` when it was never set."""
     value = params.get(name)
@@ -205,7 +237,7 @@ def flag(params: dict[str, Any], name: str, display: str, default: bool, remedy:
     try:
         return argToBoolean(value)
     except ValueError:
-        raise ValueError(f"{display} is {value!r}: {remedy}.")
+        raise ValueError(f"{display} is {short(value, 80)!r}: {remedy}.")
 
 
 def whole_number(value: Any, name: str, lowest: int, highest: int | None = None) -> int:
@@ -215,7 +247,7 @@ def whole_number(value: Any, name: str, lowest: int, highest: int | None = None)
     if not text:
         raise ValueError(f"{name} is blank: {allowed}")
     if not re.fullmatch(r"[+-]?[0-9]{1,15}", text):
-        raise ValueError(f"{name} is {text!r}, which is not a whole number: {allowed}")
+        raise ValueError(f"{name} is {short(text, 80)!r}, which is not a whole number: {allowed}")
     number = int(text)
     if number < lowest or (highest is not None and number > highest):
         raise ValueError(f"{name} is {number}: {allowed}")
@@ -232,7 +264,7 @@ def parse_categories(value: Any, name: str) -> tuple[str, ...]:
     categories = tuple(category.lower() for category in listed(value))
     unknown = [category for category in categories if category not in CATEGORIES]
     if unknown:
-        raise ValueError(f"{name} holds {unknown[0]!r}: choose from {', '.join(CATEGORIES)}.")
+        raise ValueError(f"{name} holds {short(unknown[0], 80)!r}: choose from {', '.join(CATEGORIES)}.")
     return categories
 
 
@@ -254,7 +286,7 @@ def api_root(url: Any, key_id: str) -> str:
     if "@" in text:
         raise ValueError("XSOAR Server URL holds a user name: enter the address alone, and the key as API Key.")
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"XSOAR Server URL is {text!r}: enter an address that begins with https://.")
+        raise ValueError(f"XSOAR Server URL is {short(text, 80)!r}: enter an address that begins with https://.")
     path, account = parts.path.rstrip("/"), ""
     known_end = re.compile(r"/(acc_[^/]+|xsoar|xsoar/public/v1)$")
     while match := known_end.search(path):
@@ -264,6 +296,25 @@ def api_root(url: Any, key_id: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc, path + ("/xsoar" if key_id else "") + account, "", ""))
 
 
+def as_text(value: Any) -> Any:
+    """Return a value as a cell of a table shows it, with what is Markdown or HTML in it shown as the text that it is."""
+    if isinstance(value, str):
+        safe = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        return re.sub(r"([\\*_\[\]~!])", r"\\\1", safe)
+    if isinstance(value, dict | list):
+        inner = value.values() if isinstance(value, dict) else value
+        if any(isinstance(item, dict | list) for item in inner):
+            return as_text(json.dumps(value, ensure_ascii=False))
+    if isinstance(value, dict):
+        return {as_text(key): as_text(item) for key, item in value.items()}
+    return [as_text(item) for item in value] if isinstance(value, list) else value
+
+
+def rows_shown(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of a table with their values as they are shown."""
+    return [{key: as_text(value) for key, value in row.items()} for row in rows]
+
+
 def remote_link(settings: Settings, incident_id: str) -> str:
     """Return the address of an incident's page in the remote tenant.
 
@@ -271,7 +322,7 @@ def remote_link(settings: Settings, incident_id: str) -> str:
     it under `#/Details`, and so its own links say; 8.x under `Details`.
     """
     parts = urlsplit(settings.api_root)
-    page = quote(incident_id, safe="")
+    page = quote(incident_id, safe="", errors="replace")
     if settings.key_id:
         return urlunsplit((parts.scheme, parts.netloc.removeprefix("api-"), f"/Details/{page}", "", ""))
     return urlunsplit((parts.scheme, parts.netloc, f"{parts.path}/", "", f"/Details/{page}"))
@@ -287,12 +338,13 @@ def parse_when(text: Any, name: str) -> int:
     moment = None
     if typed and not re.fullmatch(r"[+-]?[0-9.,]+", typed):
         try:
-            moment = arg_to_datetime(typed)
-        except ValueError:
+            moment = arg_to_datetime(typed[:LONGEST_ID])
+        except (ValueError, OverflowError):
             moment = None
     if moment is None:
         raise ValueError(
-            f"{name} is {typed!r}: enter a number and a unit such as 3 days, or an ISO time such as 2026-03-01T00:00:00Z."
+            f"{name} is {short(typed, 80)!r}: enter a number and a unit such as 3 days, or an ISO time such as "
+            "2026-03-01T00:00:00Z."
         )
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=timezone.utc)
@@ -303,13 +355,18 @@ def first_fetch_ms(settings: Settings) -> int:
     """Return when the first fetch begins, in milliseconds since 1970. Raises ValueError when it is no time, or not past."""
     start_ms = parse_when(settings.first_fetch, "First fetch time")
     if start_ms > local_now_ms():
-        raise ValueError(f"First fetch time is {settings.first_fetch!r}, which is not past: enter an earlier time.")
+        raise ValueError(f"First fetch time is {short(settings.first_fetch, 80)!r}, which is not past: enter an earlier time.")
     return start_ms
 
 
 def local_now_ms() -> int:
     """Return the local clock, in milliseconds since 1970."""
     return int(time.time() * 1000)
+
+
+def remote_now_ms(client: "Client") -> int:
+    """Return the remote's clock, or the local one where it is not known; a minute ahead, since the two are not alike."""
+    return (client.remote_time_ms or local_now_ms()) + MINUTE_MS
 
 
 """ CLIENT """
@@ -332,7 +389,10 @@ class Client(BaseClient):
     """
 
     def __init__(self, settings: Settings, pause: Callable[[float], None] = time.sleep) -> None:
-        super().__init__(base_url=settings.api_root, verify=settings.verify, proxy=settings.proxy)
+        # Without such an `auth` requests takes what a .netrc of this server or engine holds, in the place of the key.
+        super().__init__(base_url=settings.api_root, verify=settings.verify, proxy=settings.proxy, auth=lambda request: request)
+        # requests prepares the next call of a redirect, and reads all of the answer for it, even where it is not to follow.
+        self._session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]
         self._settings = settings
         self._pause = pause
         self.remote_time_ms = 0  # The remote's clock at its last answer, in whole seconds. 0: not known yet.
@@ -341,7 +401,7 @@ class Client(BaseClient):
 
     def about(self) -> dict[str, Any]:
         """Return the version of the remote and its modes."""
-        return self._json("GET", "/about", reads=True) or {}
+        return self._object("GET", "/about", reads=True)
 
     def search(
         self, query: str, size: int, page: int = 0, sort: str = "created", ascending: bool = True, from_ms: int | None = None
@@ -356,32 +416,38 @@ class Client(BaseClient):
         if from_ms is not None:
             incident_filter["fromDate"] = iso(from_ms)
         try:
-            answer = self._json("POST", "/incidents/search", reads=True, json_data={"filter": incident_filter}) or {}
+            answer = self._object("POST", "/incidents/search", reads=True, json_data={"filter": incident_filter})
         except RemoteError as error:
             if error.kind == REJECTED:
                 raise RemoteError(REJECTED, f"The remote tenant did not accept the query {query!r}. {error} Correct the query.")
             raise
         # XSOAR REST API: `data` is null when nothing matches.
-        return answer.get("data") or [], int(answer.get("total") or 0)
+        return with_ids(answer.get("data")), whole(answer.get("total"), 0)
 
     def load(self, incident_id: str) -> dict[str, Any]:
         """Return an incident, whole."""
-        incident = self._json("GET", f"/incident/load/{quote(incident_id, safe='')}", reads=True)
-        if not incident or not incident.get("id"):
+        if not is_id(incident_id):
+            raise RemoteError(REJECTED, f"{short(incident_id, 40)!r} is not the ID of an incident.")
+        incident = self._object("GET", f"/incident/load/{quote(incident_id, safe='')}", reads=True)
+        if str(incident.get("id")) != incident_id:
             raise RemoteError(NOT_FOUND, f"The remote tenant has no incident {incident_id}, or the API key may not read it.")
         return incident
 
     def save(self, incident: dict[str, Any]) -> dict[str, Any]:
         """Write a whole incident and return it as it is now. What is left out is wiped; kind `conflict`: the version is old."""
-        return self._json("POST", "/incident", json_data=incident) or {}
+        return self._object("POST", "/incident", json_data=incident)
 
     def create(self, incident: dict[str, Any]) -> dict[str, Any]:
         """Create an incident, with its War Room, and return it."""
-        created = self._json("POST", "/incident", json_data={**incident, "createInvestigation": True}) or {}
-        if not created.get("id"):
+        created = self._object("POST", "/incident", json_data={**incident, "createInvestigation": True})
+        if not created:
             # XSOAR REST API: 200 with an empty body.
             raise RemoteError(
                 REJECTED, "The remote tenant dropped the new incident: exempt it from the tenant's pre-processing rules."
+            )
+        if not is_id(created.get("id")):
+            raise RemoteError(
+                UNUSABLE, "The remote tenant did not say which incident it has created; it is looked for next time."
             )
         return created
 
@@ -392,15 +458,15 @@ class Client(BaseClient):
 
     def entries(self, investigation_id: str, entry_filter: dict[str, Any]) -> list[dict[str, Any]]:
         """Return a page of the entries of a War Room."""
-        answer = (
-            self._json("POST", f"/investigation/{quote(investigation_id, safe='')}", reads=True, json_data=entry_filter) or {}
-        )
-        return answer.get("entries") or []
+        if not is_id(investigation_id):
+            raise RemoteError(NOT_FOUND, f"{short(investigation_id, 40)!r} is not the ID of a War Room.")
+        route = f"/investigation/{quote(investigation_id, safe='')}"
+        return with_ids(self._object("POST", route, reads=True, json_data=entry_filter).get("entries"))
 
     def add_note(self, investigation_id: str, text: str, markdown: bool) -> dict[str, Any]:
         """Write a note and return its entry."""
         body = {"investigationId": investigation_id, "data": text, "markdown": markdown, "id": "", "version": 0}
-        return self._json("POST", "/entry/note", json_data=body) or {}
+        return self._object("POST", "/entry/note", json_data=body)
 
     def mark_as_note(self, entry: dict[str, Any], investigation_id: str) -> None:
         """Turn an entry into a note."""
@@ -410,7 +476,7 @@ class Client(BaseClient):
     def add_formatted(self, investigation_id: str, text: str, entry_format: str) -> dict[str, Any]:
         """Write an entry in a format and return it. Unlike /entry, this route never runs a text that looks like a command."""
         body = {"investigationId": investigation_id, "contents": text, "format": entry_format}
-        return self._json("POST", "/entry/formatted", json_data=body) or {}
+        return self._object("POST", "/entry/formatted", json_data=body)
 
     def run(self, investigation_id: str, command: str) -> None:
         """Run a command in a War Room and wait for its end."""
@@ -425,8 +491,8 @@ class Client(BaseClient):
             answer = self._json("POST", route, data=body, content_type=body.content_type)
         finally:
             body.close()
-        entries = (answer or {}).get("entries") or []
-        return entries if isinstance(entries, list) else [entries]
+        entries = answer.get("entries") if isinstance(answer, dict) else None
+        return with_ids(entries if isinstance(entries, list) else [entries])
 
     def download(self, entry_id: str, target: Path, size: int | None = None) -> None:
         """Write the file of an entry to `target`, piece by piece. One that has not its `size`, if that is known, is an error."""
@@ -436,23 +502,33 @@ class Client(BaseClient):
             if "content-disposition" not in response.headers and "json" in response.headers.get("Content-Type", ""):
                 raise RemoteError(NOT_API, f"{host_of(response.url)} gave something else than the file: {CHECK_URL}")
             with target.open("wb") as content:
-                content.writelines(response.iter_content(chunk_size=1 << 20))
+                content.writelines(pieces_of(response, LARGEST_FILE))
             arrived = target.stat().st_size
             if size not in (None, arrived):
                 raise RemoteError(UNREACHABLE, f"{host_of(response.url)} gave {arrived} bytes of a file that has {size}.")
 
         route = f"/entry/download/{quote(entry_id, safe='')}"
         # Packed on its way, a file of which only a part arrives would look whole.
-        self._call("GET", route, reads=True, use=save_to_target, stream=True, accept_encoding="identity")
+        self._call("GET", route, reads=True, use=save_to_target, accept_encoding="identity")
 
     def incident_fields(self) -> list[dict[str, Any]]:
         """Return the incident fields of the remote."""
         # XSOAR REST API: the route gives evidence and indicator fields too; group 0 is the incident's.
-        return [item for item in self._json("GET", "/incidentfields", reads=True) or [] if not item.get("group")]
+        fields = objects(self._json("GET", "/incidentfields", reads=True))
+        return [item for item in fields if not item.get("group") and is_id(item.get("cliName"))]
 
     def incident_types(self) -> list[dict[str, Any]]:
         """Return the incident types of the remote."""
-        return self._json("GET", "/incidenttype", reads=True) or []
+        return objects(self._json("GET", "/incidenttype", reads=True))
+
+    def _object(self, method: str, route: str, reads: bool = False, **request: Any) -> dict[str, Any]:
+        """Return the JSON object of an answer, an empty one when the answer is empty."""
+        answer = self._json(method, route, reads, **request)
+        if answer is not None and not isinstance(answer, dict):
+            raise RemoteError(
+                UNUSABLE, f"{host_of(self._settings.api_root)} answers with what the XSOAR API never gives: {CHECK_URL}"
+            )
+        return answer or {}
 
     def _json(self, method: str, route: str, reads: bool = False, **request: Any) -> Any:
         return self._call(method, route, reads=reads, use=json_of_reading if reads else json_body, **request)
@@ -481,7 +557,7 @@ class Client(BaseClient):
         route: str,
         use: Callable[[requests.Response], Any],
         content_type: str = "application/json",
-        accept_encoding: str = "gzip, deflate",
+        accept_encoding: str = "gzip",
         **request: Any,
     ) -> Any:
         headers = {**signed_headers(self._settings), "Content-Type": content_type, "Accept-Encoding": accept_encoding}
@@ -497,15 +573,16 @@ class Client(BaseClient):
                 error_handler=lambda _: None,
                 # A redirect would carry the key to another address.
                 allow_redirects=False,
-                # Without it requests takes what a .netrc of this server or engine holds, in the place of the key.
-                auth=lambda request: request,
+                # An answer is read no further than to a limit.
+                stream=True,
                 **request,
             )
-            self._note_time(response)
-            error = error_of(response, self._settings)
-            if error:
-                raise error
-            return use(response)
+            with response:
+                self._note_time(response)
+                error = error_of(response, self._settings)
+                if error:
+                    raise error
+                return use(response)
         except RemoteError:
             raise
         except DemistoException as error:
@@ -517,7 +594,7 @@ class Client(BaseClient):
     def _note_time(self, response: requests.Response) -> None:
         try:
             self.remote_time_ms = int(parsedate_to_datetime(response.headers["Date"]).timestamp()) * 1000
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, IndexError, OverflowError):
             return
 
 
@@ -584,25 +661,80 @@ def signed_headers(settings: Settings) -> dict[str, str]:
     return headers
 
 
-def json_body(response: requests.Response) -> Any:
+def pieces_of(response: requests.Response, most: int) -> Iterator[bytes]:
+    """Yield an answer piece by piece. Raises RemoteError when it is larger than `most` bytes unpacked, or takes too long."""
+    host = host_of(response.url)
+    if response.headers.get("Content-Encoding", "").strip().lower() not in ("", "identity", "gzip"):
+        raise RemoteError(UNUSABLE, f"{host} packs its answer in a way that it was not asked for: check the proxy before it.")
+    begin_ms, size = local_now_ms(), 0
+    for piece in response.iter_content(chunk_size=PIECE):
+        size += len(piece)
+        if size > most:
+            raise RemoteError(UNUSABLE, f"The answer of {host} is larger than {most >> 20} MB, so it is not read.")
+        if local_now_ms() - begin_ms > SLOWEST_ANSWER_MS:
+            raise RemoteError(UNUSABLE, f"The answer of {host} took more than {SLOWEST_ANSWER_MS // MINUTE_MS} minutes.")
+        yield piece
+
+
+def decoded(body: bytes) -> Any:
+    """Return the value of a JSON text; numbers that JSON does not know become None. Raises ValueError when it is none."""
+
+    def finite(text: str) -> float | None:
+        number = float(text)
+        return number if abs(number) != float("inf") else None
+
+    try:
+        return json.loads(body, parse_constant=lambda _: None, parse_float=finite)
+    except RecursionError:
+        raise ValueError("It is nested too deep.")
+
+
+def is_id(value: Any) -> bool:
+    """Return whether a value of the remote can be an ID, or a name of a field: what fits into an address and into our memory."""
+    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    return 0 < len(text) <= LONGEST_ID and text.isprintable() and text.strip(" .") != ""
+
+
+def objects(value: Any) -> list[dict[str, Any]]:
+    """Return the objects of a list that the remote gave; none when it is no list."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def with_ids(value: Any) -> list[dict[str, Any]]:
+    """Return the incidents or entries of a list that the remote gave. What has no ID cannot be mirrored."""
+    return [item for item in objects(value) if is_id(item.get("id"))]
+
+
+def texts(value: Any) -> list[str]:
+    """Return the texts of a list that the remote gave; none when it is no list."""
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def whole(value: Any, otherwise: int) -> int:
+    """Return a whole number that the remote gave; `otherwise` when it is something else."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else otherwise
+
+
+def json_body(response: requests.Response, reads: bool = False) -> Any:
     """Return the JSON of an answer; None when it is empty. Raises RemoteError when it is something else."""
-    if not response.content.strip():
+    content = b"".join(pieces_of(response, LARGEST_ANSWER))
+    if not content.strip():
+        if reads:
+            raise RemoteError(BUSY, empty_answer(response))
         return None
     try:
-        body = response.json()
+        body = decoded(content)
     except ValueError:
         raise RemoteError(NOT_API, f"The answer of {host_of(response.url)} is not JSON: {CHECK_URL}")
     # XSOAR REST API: some failures come with status 200 and an `error` that is not null.
     if isinstance(body, dict) and body.get("error"):
-        raise RemoteError(REJECTED, f"The remote tenant answered: {short(body['error'])}.")
+        raise RemoteError(REJECTED, f"The remote tenant answered: {short(without_key(response, body['error']))}.")
     return body
 
 
 def json_of_reading(response: requests.Response) -> Any:
     """Return the JSON of what was read. An empty answer is none: an XSOAR says `null` where it has nothing."""
-    if not response.content.strip():
-        raise RemoteError(BUSY, empty_answer(response))
-    return json_body(response)
+    return json_body(response, reads=True)
 
 
 def empty_answer(response: requests.Response) -> str:
@@ -709,8 +841,8 @@ def unreachable(error: BaseException, settings: Settings) -> RemoteError:
 def detail_of(response: requests.Response) -> str:
     """Return what an error body says, shortened. An XSOAR server and the gateway of XSOAR 8 say it under different keys."""
     try:
-        body = response.json()
-    except ValueError:
+        body = decoded(b"".join(pieces_of(response, LARGEST_ERROR)))
+    except (ValueError, RemoteError):
         return ""
     if not isinstance(body, dict):
         return ""
@@ -718,7 +850,13 @@ def detail_of(response: requests.Response) -> str:
     reply, errors = body.get("reply"), body.get("errors")
     parts += [reply.get("err_msg")] if isinstance(reply, dict) else []
     parts += [item.get("detail") for item in errors if isinstance(item, dict)] if isinstance(errors, list) else []
-    return short("; ".join(dict.fromkeys(str(part) for part in parts if part)))
+    return short(without_key(response, "; ".join(dict.fromkeys(str(part) for part in parts if part))))
+
+
+def without_key(response: requests.Response, text: Any) -> str:
+    """Return a text of an answer without the key or signature that was sent, which a proxy may repeat."""
+    sent = str(response.request.headers.get("Authorization") or "")
+    return str(text).replace(sent, "<key>") if sent else str(text)
 
 
 def retry_after_of(response: requests.Response) -> float:
@@ -736,8 +874,11 @@ def short(text: Any, length: int = 300) -> str:
 
 
 def host_of(url: str) -> str:
-    """Return the host of an address, with its port if it names one."""
-    return urlsplit(url).netloc.rpartition("@")[2]
+    """Return the host of an address, with its port if it names one; an empty text when it is no address."""
+    try:
+        return short(urlsplit(url).netloc.rpartition("@")[2], LONGEST_ID)
+    except ValueError:
+        return ""
 
 
 """ TIMES AND IDS """
@@ -756,7 +897,7 @@ def parse_ns(text: Any) -> int:
     """
     match = ISO_TIME.fullmatch(str(text).strip())
     if not match:
-        raise ValueError(f"{text!r} is not an ISO time.")
+        raise ValueError(f"{short(text, 80)!r} is not an ISO time.")
     day, clock, fraction, offset = match.groups()
     zone = "+00:00" if offset in (None, "Z", "z") else offset
     moment = datetime.fromisoformat(f"{day}T{clock}{zone}")
@@ -793,21 +934,23 @@ def parse_last_update(value: Any) -> int:
     try:
         return parse_ns(text) // 1_000_000
     except ValueError:
-        raise ValueError(f"lastUpdate is {text!r}: give an ISO time or an epoch.")
+        raise ValueError(f"lastUpdate is {short(text, 80)!r}: give an ISO time or an epoch.")
 
 
 def entry_number(entry_id: str) -> tuple[int, str]:
     """Return what entries of one instant are ordered by: the number before the @, then the ID itself."""
     number = str(entry_id).partition("@")[0]
-    return (int(number) if number.isdecimal() else 0, str(entry_id))
+    return (int(number) if number.isdecimal() and len(number) < 20 else 0, str(entry_id))
 
 
 def safe_file_name(name: Any) -> str:
     """Return a file name that stays a name: no folders, no control characters, not longer than file systems take."""
-    base = re.split(r"[\\/]", str(name or ""))[-1]
-    clean = "".join(character for character in base if character.isprintable()).strip()
-    if clean.strip(".") == "":
+    base = re.split(r"[\\/]", name if isinstance(name, str) else "")[-1]
+    clean = "".join(character for character in base if character.isprintable()).strip().rstrip(". ")
+    if not clean:
         return "file"
+    if clean.partition(".")[0].strip().upper() in DEVICE_NAMES:
+        clean = f"_{clean}"
     stem, dot, suffix = clean.rpartition(".")
     if not stem or len(suffix.encode()) > 20:
         stem, dot, suffix = clean, "", ""
@@ -835,9 +978,12 @@ class Bookmark:
         """Return from when on to ask. A look-back that was enlarged does not reach behind what is known."""
         return max(self.since_ms, self.time_ms - look_back_ms)
 
-    def advance(self, delivered: dict[str, int], look_back_ms: int) -> "Bookmark":
-        """Return the bookmark behind a delivery, given as times by key; what lies before the look-back is forgotten."""
-        time_ms = max([self.time_ms, *delivered.values()])
+    def advance(self, delivered: dict[str, int], look_back_ms: int, now_ms: int) -> "Bookmark":
+        """Return the bookmark behind a delivery, given as times by key; what lies before the look-back is forgotten.
+
+        A time that has yet to come does not move it further than to now: everything until then would be passed over.
+        """
+        time_ms = max([self.time_ms, *(min(moment, now_ms) for moment in delivered.values())])
         since_ms = max(self.since_ms, time_ms - look_back_ms)
         known = {key: moment for key, moment in {**self.known, **delivered}.items() if moment >= since_ms}
         return Bookmark(time_ms, since_ms, known)
@@ -885,7 +1031,7 @@ def search_everything(
     """
     seen: set[str] = set()
     page = 0
-    while True:
+    for _ in range(MOST_PAGES):
         incidents, total = read_page(since_ms, page)
         fresh = [incident for incident in incidents if str(incident.get("id")) not in seen]
         seen.update(str(incident.get("id")) for incident in fresh)
@@ -931,7 +1077,7 @@ def fetched_incident(remote: dict[str, Any], settings: Settings, attachments: li
         raw |= {"dbotMirrorDirection": settings.direction, "dbotMirrorTags": list(settings.mirror_tags)}
     else:
         raw.pop("dbotMirrorInstance")
-    incident = {key: raw[key] for key in FETCHED_FIELDS if raw.get(key) not in (None, "")}
+    incident = {key: raw[key] for key in FETCHED_FIELDS if raw.get(key) not in (None, "") and fits(key, raw[key])}
     incident |= {key: value for key, value in raw.items() if key.startswith("dbotMirror")}
     incident["name"] = str(incident.get("name") or f"Incident {remote.get('id')}")
     incident["CustomFields"] = raw["CustomFields"]
@@ -941,14 +1087,23 @@ def fetched_incident(remote: dict[str, Any], settings: Settings, attachments: li
     return incident
 
 
+def fits(key: str, value: Any) -> bool:
+    """Return whether the server takes a value for a field of a fetched incident. One that it does not may cost them all."""
+    if key == "severity":
+        return isinstance(value, int | float) and not isinstance(value, bool) and value in SEVERITIES
+    if key in FETCHED_TIMES:
+        return parse_ms(value, -1) != -1
+    return isinstance(value, str)
+
+
 def mirrored_fields(remote: dict[str, Any], settings: Settings, record: "Record") -> dict[str, Any]:
     """Return a remote incident for the incoming mapper: custom fields also stand at the top, under their CLI names.
 
     SLA timers stay behind, and the playbook unless it is wanted. The remote's own mirror fields, with which it may itself
     mirror a third tenant, give way to ours: otherwise the mapper would point the local incident at that tenant.
     """
-    custom = {key: value for key, value in custom_fields(remote).items() if not stays(key, value)}
-    own = {key: value for key, value in remote.items() if not key.lower().startswith("dbot")}
+    custom = {key: value for key, value in custom_fields(remote).items() if not stays(key, value) and not steers(key)}
+    own = {key: value for key, value in remote.items() if not steers(key)}
     if not settings.mirror_playbook:
         own.pop("playbookId", None)
     return {
@@ -959,6 +1114,11 @@ def mirrored_fields(remote: dict[str, Any], settings: Settings, record: "Record"
         "dbotMirrorInstance": settings.instance,
         **mirror_report(settings, str(remote.get("id")), record),
     }
+
+
+def steers(key: str) -> bool:
+    """Return whether a field tells a tenant how to mirror an incident. Those of one tenant mean nothing in the other."""
+    return key.lower().startswith(("dbot", "mirror_"))
 
 
 def custom_fields(incident: dict[str, Any]) -> dict[str, Any]:
@@ -975,7 +1135,7 @@ def attachment_entries(incident: dict[str, Any], entries: list[dict[str, Any]]) 
     """
     left = {str(entry.get("id")): entry for entry in entries if entry.get("file")}
     found: list[tuple[str, str]] = []
-    for attachment in incident.get("attachment") or []:
+    for attachment in objects(incident.get("attachment")):
         path, name = attachment.get("path"), attachment.get("name") or attachment.get("path")
         match = next((key for key, entry in left.items() if path and entry.get("fileID") == path), None) or next(
             (key for key, entry in left.items() if entry.get("file") == name), None
@@ -999,18 +1159,20 @@ def fetch_incidents_command(client: Client, settings: Settings) -> None:
     for remote in new:
         attachments, entry_ids = download_attachments(client, remote)
         incidents.append(fetched_incident(remote, settings, attachments))
-        closed = remote.get("status") == IncidentStatus.DONE
+        status = status_of(remote)
         records[str(remote["id"])] = Record(
-            modified=str(remote.get("modified") or ""),
+            modified=modified_of(remote),
             # An incident that is closed already has its closing still before it here.
-            status=None if closed else remote.get("status"),
+            status=None if status == IncidentStatus.DONE else status,
             baseline_ms=baseline_ms,
             known_entries=frozenset(entry_ids),
             # What changes there before this record is kept would be listed too early, and not again.
             due_ms=1 if settings.comes_in else 0,
             in_ms=local_now_ms(),
         )
-    delivered = {str(remote["id"]): parse_ms(remote.get("created"), bookmark.time_ms) for remote in new}
+    # One that does not say when it was created is remembered as long as the newest.
+    newest_ms = max((parse_ms(remote.get("created"), bookmark.time_ms) for remote in new), default=bookmark.time_ms)
+    delivered = {str(remote["id"]): parse_ms(remote.get("created"), newest_ms) for remote in new}
     log(settings, f"fetch-incidents: {len(new)} new incidents: {', '.join(delivered) or 'none'}.")
 
     def remember(memory: Memory) -> Memory:
@@ -1022,8 +1184,20 @@ def fetch_incidents_command(client: Client, settings: Settings) -> None:
 
     change_memory(remember)
     # What a newer version of this pack keeps there stays.
-    demisto.setLastRun({**last_run, **bookmark.advance(delivered, settings.look_back_ms).to_run()})
+    demisto.setLastRun({**last_run, **bookmark.advance(delivered, settings.look_back_ms, remote_now_ms(client)).to_run()})
     demisto.incidents(incidents)
+
+
+def modified_of(incident: dict[str, Any]) -> str:
+    """Return what tells whether an incident changed. It is kept, so what is no time is kept as a digest."""
+    modified = incident.get("modified") or ""
+    return modified if isinstance(modified, str) and len(modified) <= LONGEST_ID else digest_of(modified)
+
+
+def status_of(incident: dict[str, Any], otherwise: int | None = None) -> int | None:
+    """Return the status of an incident; `otherwise` when it says none."""
+    status = whole(incident.get("status"), -1)
+    return status if 0 <= status <= IncidentStatus.ARCHIVE else otherwise
 
 
 def download_attachments(client: Client, remote: dict[str, Any]) -> tuple[list[dict[str, str]], list[str]]:
@@ -1081,7 +1255,7 @@ def download_file(client: Client, entry_id: str, name: str, size: int | None) ->
     path = Path(f"{demisto.investigation()['id']}_{result['FileID']}")
     try:
         client.download(entry_id, path, size)
-    except RemoteError:
+    except (RemoteError, OSError):
         path.unlink(missing_ok=True)
         raise
     return result
@@ -1477,7 +1651,7 @@ def modified_since(client: Client, bookmark: Bookmark) -> dict[str, tuple[str, i
     changed: dict[str, tuple[str, int]] = {}
     for portion in search_everything(read_page, "modified", start_ms):
         for incident in portion:
-            key = f"{incident['id']} {incident.get('modified')}"
+            key = f"{incident['id']} {modified_of(incident)}"
             if key not in bookmark.known:
                 changed[key] = (str(incident["id"]), parse_ms(incident.get("modified"), start_ms))
     return changed
@@ -1511,7 +1685,7 @@ def get_modified_remote_data_command(client: Client, settings: Settings, args: d
     silent_ids, swept = sweep(client, settings, memory, quiet_ids, str(last_mirror_run.get("swept") or ""))
     ids += silent_ids
     news = frozenset([*(incident_id for incident_id, _ in changed.values()), *silent_ids])
-    bookmark = bookmark.advance({key: moment for key, (_, moment) in changed.items()}, MODIFIED_OVERLAP_MS)
+    bookmark = bookmark.advance({key: moment for key, (_, moment) in changed.items()}, MODIFIED_OVERLAP_MS, remote_now_ms(client))
 
     def remember(known: Memory) -> Memory:
         listed = {
@@ -1567,8 +1741,15 @@ def read_entries(client: Client, investigation_id: str, entry_filter: dict[str, 
     if not investigation_id:
         return []
     found: dict[str, dict[str, Any]] = {}
+    pages = 0
 
     def read(**position: str) -> list[dict[str, Any]]:
+        nonlocal pages
+        pages += 1
+        if pages > MOST_PAGES:
+            raise RemoteError(
+                UNUSABLE, f"The War Room {investigation_id} has more than {MOST_PAGES} pages of entries, so it is not read."
+            )
         page = client.entries(investigation_id, {**entry_filter, "pageSize": ENTRY_PAGE, **position})
         fresh = [entry for entry in page if str(entry.get("id")) not in found]
         found.update((str(entry.get("id")), entry) for entry in fresh)
@@ -1594,7 +1775,7 @@ def incoming_entries(entries: Iterable[dict[str, Any]], settings: Settings, reco
         entry
         for entry in entries
         if entry_key(entry) not in known
-        and wanted_tags & set(entry.get("tags") or [])
+        and wanted_tags & set(texts(entry.get("tags")))
         and category_of(entry) in (*settings.categories, "")
         and last_touched_ms(entry) >= (record.baseline_ms or 0)
     ]
@@ -1635,9 +1816,16 @@ def has_file(entry: dict[str, Any]) -> bool:
     return bool(entry.get("file") or entry.get("fileID"))
 
 
+def author_of(entry: dict[str, Any]) -> str:
+    """Return who wrote an entry, on one line."""
+    names = [name for name in (entry.get("user"), entry.get("dbotCreatedBy")) if name and isinstance(name, str)]
+    # Behind no sign that begins a command.
+    return (short(names[0], LONGEST_ID).lstrip("!/@{ ") if names else "") or "DBot"
+
+
 def signature(entry: dict[str, Any]) -> str:
     """Return the line that tells who wrote an entry, and when. An API key cannot write in another person's name."""
-    author = entry.get("user") or entry.get("dbotCreatedBy") or "DBot"
+    author = author_of(entry)
     created = parse_ms(entry.get("created"), -1)
     when = f", {iso(created)[:19].replace('T', ' ')} UTC" if created > 0 else ""
     return f"{author}{when}{', edited' if entry_key(entry) != str(entry.get('id')) else ''}"
@@ -1675,7 +1863,7 @@ def signed_text(entry: dict[str, Any]) -> tuple[str, str]:
 
 def local_entry(entry: dict[str, Any], settings: Settings, file_result: dict[str, Any] | None) -> dict[str, Any]:
     """Return a remote entry as get-remote-data gives it. It carries no tag that would send it out again."""
-    tags = [tag for tag in entry.get("tags") or [] if tag not in settings.mirror_tags]
+    tags = [tag for tag in texts(entry.get("tags")) if tag not in settings.mirror_tags]
     common = {"Tags": tags, "Note": bool(entry.get("note"))}
     if file_result:
         return {**file_result, "Contents": signed_comment(entry), **common}
@@ -1684,7 +1872,7 @@ def local_entry(entry: dict[str, Any], settings: Settings, file_result: dict[str
         "Type": EntryType.NOTE,
         "Contents": text,
         "ContentsFormat": entry_format,
-        "Category": entry.get("category") or "",
+        "Category": entry["category"] if isinstance(entry.get("category"), str) else "",
         **common,
     }
 
@@ -1697,8 +1885,8 @@ def status_entry(record: Record, remote: dict[str, Any]) -> dict[str, Any] | Non
             return None
         contents = {
             "dbotIncidentClose": True,
-            "closeReason": remote.get("closeReason") or "Other",
-            "closeNotes": remote.get("closeNotes") or "Closed in the remote tenant.",
+            "closeReason": str(remote.get("closeReason") or "Other"),
+            "closeNotes": str(remote.get("closeNotes") or "Closed in the remote tenant."),
         }
     elif before == IncidentStatus.DONE and now in (IncidentStatus.PENDING, IncidentStatus.ACTIVE):
         contents = {"dbotIncidentReopen": True}
@@ -1709,8 +1897,10 @@ def status_entry(record: Record, remote: dict[str, Any]) -> dict[str, Any] | Non
 
 def get_remote_data_command(client: Client, settings: Settings, args: dict[str, Any]) -> None:
     """Give the server what is new of one remote incident: its fields if they changed, closing or reopening, new entries."""
-    remote_args = GetRemoteDataArgs({"lastUpdate": "", **args})
-    incident_id = str(remote_args.remote_incident_id)
+    remote_args = GetRemoteDataArgs({"id": "", "lastUpdate": "", **args})
+    incident_id = str(remote_args.remote_incident_id or "").strip()
+    if not incident_id:
+        raise ValueError("id is missing: give the ID of an incident of the remote tenant, for example id=4.")
     memory = read_memory()
     read = record = memory.records.get(incident_id, Record())
     if record.baseline_ms is None:
@@ -1718,7 +1908,7 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
     try:
         remote = client.load(incident_id)
     except RemoteError as error:
-        if error.kind not in (NOT_FOUND, REJECTED):
+        if error.kind not in UNREADABLE:
             raise
         report_unreadable(settings, incident_id, error, remembered=bool(remote_args.last_update))
         return
@@ -1726,7 +1916,7 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
     try:
         tagged = all_tagged_entries(client, settings, str(remote.get("investigationId") or ""))
     except RemoteError as error:
-        if error.kind not in (NOT_FOUND, REJECTED):
+        if error.kind not in UNREADABLE:
             raise
         in_error = str(error)
     moves = memory.entries_move
@@ -1747,15 +1937,15 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
         # The server takes entries only into an active incident: it is reopened before they come, and closed behind them.
         entries.insert(len(entries) if remote.get("status") == IncidentStatus.DONE else 0, transition)
     # An incident that does not say when it changed may have changed.
-    changed = not remote.get("modified") or str(remote["modified"]) != record.modified
+    changed = not remote.get("modified") or modified_of(remote) != record.modified
     due_ms, misses = when_due(record, is_whole=not in_error and len(delivered) == len(arriving))
     now_ms = local_now_ms()
     after = replace(
         record,
-        modified=str(remote.get("modified") or ""),
-        status=remote.get("status"),
+        modified=modified_of(remote),
+        status=status_of(remote, record.status),
         # What the server is about to do here is no change to tell the remote of.
-        local_status=remote.get("status") if transition else record.local_status,
+        local_status=status_of(remote) if transition else record.local_status,
         announced=record.announced or transition is not None,
         known_entries=record.known_entries.union(delivered),
         due_ms=due_ms,
@@ -1804,7 +1994,7 @@ def report_unreadable(settings: Settings, incident_id: str, error: RemoteError, 
     fields = {"id": incident_id, "dbotMirrorId": incident_id, "dbotMirrorInstance": settings.instance}
     record = replace(read_memory().records.get(incident_id, Record()), in_error=short(error))
     return_results(GetRemoteDataResponse({**fields, **mirror_report(settings, incident_id, record)}, []))
-    if remembered:
+    if remembered and is_id(incident_id):
         change_record(incident_id, lambda now: replace(missed(now), in_error=record.in_error))
 
 
@@ -1900,7 +2090,7 @@ def split_delta(delta: dict[str, Any], remote: dict[str, Any], is_custom: Callab
     custom: dict[str, Any] = {}
     dropped: list[str] = []
     for key, value in [*flat.items(), *nested.items()]:
-        if stays(key, value) or key.lower().startswith("dbot"):
+        if stays(key, value) or steers(key):
             dropped.append(key)
         elif key in known_custom or key in nested:
             custom[key] = value
@@ -2008,7 +2198,8 @@ def stands_there(item: Outgoing, remote_entry: dict[str, Any]) -> bool:
     """Return whether a remote entry is what sending a local one leaves behind."""
     if item.path is None:
         return not has_file(remote_entry) and remote_entry.get("contents") == item.text
-    metadata = remote_entry.get("fileMetadata") or {}
+    metadata = remote_entry.get("fileMetadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
     if remote_entry.get("file") != item.name or metadata.get("size") not in (None, item.path.stat().st_size):
         return False
     if not metadata.get("sha256"):
@@ -2038,7 +2229,7 @@ def send_entry(client: Client, investigation_id: str, item: Outgoing, there: lis
         written = [found]
     else:
         written = write_entry(client, investigation_id, item)
-    if not all(remote_entry.get("id") for remote_entry in written) or not written:
+    if not written or not all(is_id(remote_entry.get("id")) for remote_entry in written):
         raise RemoteError(BUSY, "The remote tenant did not say which entry it has written; it is looked for in the next round.")
     if item.note and not item.path and not written[0].get("note"):
         client.mark_as_note(written[0], investigation_id)
@@ -2095,7 +2286,7 @@ def update_remote_system_command(client: Client, settings: Settings, args: dict[
     if wanted:
         attempt(lambda: send_entries(client, settings, incident_id, wanted, record))
     tried_before = all(entry_key(entry) in record.attempted for entry in wanted)
-    if closing and (not failures or (tried_before and all(error.kind in (REJECTED, NOT_FOUND) for error in failures))):
+    if closing and (not failures or (tried_before and all(error.kind in UNREADABLE for error in failures))):
         # What may go later goes first, since a closed War Room takes nothing; what is refused again keeps nothing open.
         words = {**data, **{key: value for key, value in delta.items() if value}}
         attempt(lambda: close_remote(client, settings, incident_id, words, time.sleep))
@@ -2169,7 +2360,7 @@ def create_remote(client: Client, settings: Settings, data: dict[str, Any], orig
             raise
     incident_id = str(created["id"])
     log(settings, f"update-remote-system: incident {incident_id}: created.")
-    record = Record(modified=str(created.get("modified") or ""), status=created.get("status"), baseline_ms=0, ours=True)
+    record = Record(modified=modified_of(created), status=status_of(created), baseline_ms=0, ours=True)
     change_memory(
         lambda memory: replace(
             memory, records={incident_id: record, **memory.records}, creating={**memory.creating, origin: incident_id}
@@ -2224,8 +2415,8 @@ def send_fields(client: Client, settings: Settings, incident_id: str, delta: dic
 
     def remember(record: Record) -> Record:
         # Only if nothing else changed there since the last round; otherwise that change has yet to come in.
-        seen = record.modified == str(loaded.get("modified") or "")
-        return replace(record, modified=str(saved.get("modified") or "")) if seen else record
+        seen = record.modified == modified_of(loaded)
+        return replace(record, modified=modified_of(saved)) if seen else record
 
     change_record(incident_id, remember)
     return saved is not loaded
@@ -2293,7 +2484,7 @@ def close_remote(
     is_open = remote.get("status") != IncidentStatus.DONE
     if is_open:
         reason, notes = closing_words(local, offered_reasons(client))
-        client.close(incident_id, int(remote.get("version") or 0), reason, notes)
+        client.close(incident_id, whole(remote.get("version"), 0), reason, notes)
     # XSOAR REST API: the answer may come before the incident is closed.
     for seconds in SAVE_PAUSES:
         if client.load(incident_id).get("status") == IncidentStatus.DONE:
@@ -2387,7 +2578,7 @@ def mapping_scheme(types: list[dict[str, Any]], fields: list[dict[str, Any]]) ->
 
 def associated_types(incident_field: dict[str, Any]) -> list[str]:
     """Return the incident types that a field belongs to."""
-    return [*(incident_field.get("associatedTypes") or []), *(incident_field.get("systemAssociatedTypes") or [])]
+    return [*texts(incident_field.get("associatedTypes")), *texts(incident_field.get("systemAssociatedTypes"))]
 
 
 def is_bound(incident_field: dict[str, Any]) -> bool:
@@ -2405,7 +2596,7 @@ def get_mapping_fields_command(client: Client) -> GetMappingFieldsResponse:
 
 def search_incidents_command(client: Client, args: dict[str, Any]) -> CommandResults:
     """Return the remote incidents that match a query, the newest first, as a table and under XSOAR.Incident."""
-    wanted = whole_number(args.get("max_results") or 10, "max_results", 1)
+    wanted = whole_number(args.get("max_results") or 10, "max_results", 1, MOST_RESULTS)
     since_ms = parse_when(args.get("start_time") or "3 days", "start_time")
     query = str(args.get("query") or "-status:closed -category:job")
     columns = list(listed(args.get("columns"))) or DEFAULT_COLUMNS
@@ -2418,7 +2609,7 @@ def search_incidents_command(client: Client, args: dict[str, Any]) -> CommandRes
         # A page that repeats what is there is followed by no other.
         page, found = page + 1, len(incidents) - before
     found_incidents = list(incidents.values())[:wanted]
-    readable = tableToMarkdown("Search Results:", found_incidents, headers=None if "all" in columns else columns)
+    readable = tableToMarkdown("Search Results:", rows_shown(found_incidents), headers=None if "all" in columns else columns)
     outputs = found_incidents
     if len(found_incidents) > MOST_WHOLE_INCIDENTS:
         outputs = [{key: incident.get(key) for key in BRIEF_FIELDS} for incident in found_incidents]
@@ -2439,7 +2630,7 @@ def shown_entry(entry: dict[str, Any]) -> dict[str, Any]:
     """Return what a table of entries shows of one. What is data, not a text, is shown as JSON."""
     contents = entry.get("contents")
     text = contents if isinstance(contents, str) or contents is None else json.dumps(contents, ensure_ascii=False)
-    author = entry.get("user") or entry.get("dbotCreatedBy") or "DBot"
+    author = author_of(entry)
     return {**{key: entry.get(key) for key in ENTRY_COLUMNS}, "user": author, "contents": text}
 
 
@@ -2448,7 +2639,7 @@ def get_incident_command(client: Client, args: dict[str, Any]) -> CommandResults
     incident_id = str(args.get("id") or "").strip()
     if not incident_id:
         raise ValueError("id is missing: give the ID of an incident of the remote tenant, for example id=4.")
-    wanted = whole_number(args.get("max_results") or 10, "max_results", 1)
+    wanted = whole_number(args.get("max_results") or 10, "max_results", 1, MOST_RESULTS)
     since_ms = parse_when(args.get("from_date") or "3 days", "from_date")
     entry_filter: dict[str, Any] = {
         "fromTime": iso(since_ms),
@@ -2459,11 +2650,15 @@ def get_incident_command(client: Client, args: dict[str, Any]) -> CommandResults
     incident = client.load(incident_id)
     entries = read_entries(client, str(incident.get("investigationId") or ""), entry_filter)[-wanted:]
     custom = {key: value for key, value in custom_fields(incident).items() if not is_timer(value)}
-    shown = {**{key: incident.get(key) for key in SHOWN_FIELDS}, **custom}
-    rows = [{"field": key, "value": value} for key, value in shown.items() if plain(value) is not None]
-    readable = tableToMarkdown(f"Incident {incident.get('name') or incident_id}", rows, headers=["field", "value"])
+    fields = {**{key: incident.get(key) for key in SHOWN_FIELDS}, **custom}
+    rows = [{"field": key, "value": value} for key, value in fields.items() if plain(value) is not None]
+    title = short(as_text(str(incident.get("name") or incident_id))).replace("`", "\\`")
+    readable = tableToMarkdown(f"Incident {title}", rows_shown(rows), headers=["field", "value"])
     readable += "\n" + tableToMarkdown(
-        f"Last entries since {iso(since_ms)}", [shown_entry(entry) for entry in entries], headers=ENTRY_COLUMNS, removeNull=True
+        f"Last entries since {iso(since_ms)}",
+        rows_shown([shown_entry(entry) for entry in entries]),
+        headers=ENTRY_COLUMNS,
+        removeNull=True,
     )
     return CommandResults(
         outputs_prefix="XSOAR.Incident",
@@ -2589,9 +2784,9 @@ def mirror_diff_command(client: Client, settings: Settings, args: dict[str, Any]
     crossing, ignored = compared(local, client.load(remote_id))
     different = [row["field"] for row in crossing if not row["equal"]]
     outputs = {"id": remote_id, "equal": not different, "different": different, "fields": crossing, "ignored": ignored}
-    shown = [{**row, "equal": "yes" if row["equal"] else "no"} for row in sorted(crossing, key=lambda row: row["equal"])]
+    rows = [{**row, "equal": "yes" if row["equal"] else "no"} for row in sorted(crossing, key=lambda row: row["equal"])]
     title = f"Here and remote incident {remote_id}: " + (f"{len(different)} fields differ" if different else "equal")
-    readable = tableToMarkdown(title, shown, headers=["field", "here", "there", "equal"])
+    readable = tableToMarkdown(title, rows_shown(rows), headers=["field", "here", "there", "equal"])
     if ignored:
         readable += "\n" + tableToMarkdown("Different, and never mirrored", ignored, headers=["field", "reason"])
     return CommandResults(
@@ -2628,7 +2823,7 @@ def mirror_resync_command(client: Client, settings: Settings, args: dict[str, An
             modified="" if fields else known.modified,
             # Without its entries a linked incident begins now; the server would give the time at which it was created.
             baseline_ms=0 if entries else begin_ms if known.baseline_ms is None else known.baseline_ms,
-            status=remote.get("status") if is_forgotten else known.status,
+            status=status_of(remote, known.status) if is_forgotten else known.status,
             linked=known.linked or is_linked,
             due_ms=at_once(known),
             misses=0,
