@@ -58,7 +58,7 @@ def fetch_with_pack(tenant: "TenantProcess") -> Callable[[], None]:
         new = script.fetch_new(client, settings, bookmark)
         incidents = [script.fetched_incident(remote, settings, []) for remote in new]
         delivered = {str(remote["id"]): script.parse_ms(remote["created"], 0) for remote in new}
-        bookmark.advance(delivered, 0, script.remote_now_ms(client)).to_run()
+        bookmark.advance(delivered, 0, script.remote_now_ms(client), script.KEPT_KNOWN_MS).to_run()
         assert len(incidents) == INCIDENTS
 
     return fetch

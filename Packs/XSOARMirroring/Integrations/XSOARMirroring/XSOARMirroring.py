@@ -67,6 +67,9 @@ KEPT_CLOSED_MS = 30 * 24 * HOUR_MS  # A closed incident that has not changed for
 KEPT_RECORDS = 20_000
 MODIFIED_OVERLAP_MS = 120_000  # How late a change may appear in the remote's search index and still be found.
 MINUTE_MS = 60_000
+LARGEST_SKEW_MS = 7 * 24 * HOUR_MS  # A clock that is further from ours tells nothing.
+KEPT_KNOWN_MS = 24 * HOUR_MS  # So far the remote's clock may be put back, and no incident is fetched twice or passed over.
+KEPT_KNOWN = 2_000
 HEALTH_MS = 5 * MINUTE_MS  # What xsoar-mirror-status tells may be so old, where nothing else has to be written.
 MAX_NAME_BYTES = 200
 # Windows opens a device instead of a file of such a name, whatever its suffix.
@@ -328,17 +331,31 @@ def remote_link(settings: Settings, incident_id: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc, f"{parts.path}/", "", f"/Details/{page}"))
 
 
-def parse_when(text: Any, name: str) -> int:
+def parse_when(text: Any, name: str, now_ms: int) -> int:
     """Return a time that a person typed, relative ("3 days") or ISO, in milliseconds since 1970. Without a zone it is UTC.
+
+    Args:
+        now_ms: what a relative time is taken back from.
 
     Raises:
         ValueError: it is no time. A bare number is refused: dateparser would read it as a month or as an epoch.
     """
     typed = str(text or "").strip()
-    moment = None
-    if typed and not re.fullmatch(r"[+-]?[0-9.,]+", typed):
+    if ago := PAST_TIME.fullmatch(typed):
+        return max(0, now_ms - int(ago[1]) * UNITS_MS[ago[2].lower()])
+    try:
+        return parse_ns(typed if "T" in typed.upper() else f"{typed}T00:00:00") // 1_000_000
+    except ValueError:
+        moment = None
+    if not re.fullmatch(r"[+-]?[0-9.,]*", typed):
+        base = datetime(1970, 1, 1) + timedelta(milliseconds=now_ms)
         try:
-            moment = arg_to_datetime(typed[:LONGEST_ID])
+            # Its way is slow, and slower still when it tries all languages; and some take a letter for a month.
+            moment = dateparser.parse(
+                typed[:LONGEST_ID],
+                languages=["en"],
+                settings={"RELATIVE_BASE": base, "TIMEZONE": "UTC", "RETURN_AS_TIMEZONE_AWARE": True},
+            )
         except (ValueError, OverflowError):
             moment = None
     if moment is None:
@@ -346,15 +363,17 @@ def parse_when(text: Any, name: str) -> int:
             f"{name} is {short(typed, 80)!r}: enter a number and a unit such as 3 days, or an ISO time such as "
             "2026-03-01T00:00:00Z."
         )
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
     return int(moment.timestamp() * 1000)
 
 
-def first_fetch_ms(settings: Settings) -> int:
-    """Return when the first fetch begins, in milliseconds since 1970. Raises ValueError when it is no time, or not past."""
-    start_ms = parse_when(settings.first_fetch, "First fetch time")
-    if start_ms > local_now_ms():
+def first_fetch_ms(settings: Settings, now_ms: int) -> int:
+    """Return when the first fetch begins, in milliseconds since 1970. Raises ValueError when it is no time, or not past.
+
+    Args:
+        now_ms: the remote's clock. It may be far from the local one.
+    """
+    start_ms = parse_when(settings.first_fetch, "First fetch time", now_ms)
+    if start_ms > now_ms:
         raise ValueError(f"First fetch time is {short(settings.first_fetch, 80)!r}, which is not past: enter an earlier time.")
     return start_ms
 
@@ -365,8 +384,14 @@ def local_now_ms() -> int:
 
 
 def remote_now_ms(client: "Client") -> int:
-    """Return the remote's clock, or the local one where it is not known; a minute ahead, since the two are not alike."""
-    return (client.remote_time_ms or local_now_ms()) + MINUTE_MS
+    """Return the remote's clock at its last answer, in milliseconds since 1970; the local one where it did not tell."""
+    return client.remote_time_ms or local_now_ms()
+
+
+def asked_now_ms(client: "Client") -> int:
+    """Return the remote's clock, which is asked for it."""
+    client.about()
+    return remote_now_ms(client)
 
 
 """ CLIENT """
@@ -397,6 +422,7 @@ class Client(BaseClient):
         self._pause = pause
         self.remote_time_ms = 0  # The remote's clock at its last answer, in whole seconds. 0: not known yet.
         self.calls = 0  # How many requests went out.
+        self._ahead_ms = 0  # How far the remote's clock is taken to be ahead of ours, in what is signed.
         self._failing_seconds = 0.0  # How long failed tries have taken.
 
     def about(self) -> dict[str, Any]:
@@ -541,6 +567,8 @@ class Client(BaseClient):
                 return self._call_once(method, route, use, **request)
             except RemoteError as error:
                 self._failing_seconds += time.monotonic() - started
+                if error.kind == REFUSED_KEY and pause is not None and self._takes_over_clock():
+                    continue
                 # A gateway in trouble may also answer with a page of its own.
                 repeatable = error.kind == RATE_LIMIT or (reads and error.kind in (BUSY, UNREACHABLE, NOT_API))
                 if pause is None or not repeatable or error.retry_after > RETRY_AFTER_LIMIT:
@@ -551,6 +579,14 @@ class Client(BaseClient):
                 self._pause(max(pause, error.retry_after) + pause * secrets.randbelow(500) / 1000)
         raise AssertionError("the last try either returns or raises")
 
+    def _takes_over_clock(self) -> bool:
+        """Return whether what is signed next will hold the remote's time, unlike what it has just refused."""
+        ahead_ms = remote_now_ms(self) - local_now_ms()
+        if not self._settings.advanced_key or abs(ahead_ms - self._ahead_ms) < MINUTE_MS:
+            return False
+        self._ahead_ms = ahead_ms
+        return True
+
     def _call_once(
         self,
         method: str,
@@ -560,7 +596,8 @@ class Client(BaseClient):
         accept_encoding: str = "gzip",
         **request: Any,
     ) -> Any:
-        headers = {**signed_headers(self._settings), "Content-Type": content_type, "Accept-Encoding": accept_encoding}
+        signed = signed_headers(self._settings, local_now_ms() + self._ahead_ms)
+        headers = {**signed, "Content-Type": content_type, "Accept-Encoding": accept_encoding}
         if isinstance(request.get("data"), MultipartFile):
             request["data"].rewind()
         self.calls += 1
@@ -578,7 +615,7 @@ class Client(BaseClient):
                 **request,
             )
             with response:
-                self._note_time(response)
+                self.remote_time_ms = clock_of(response) or self.remote_time_ms
                 error = error_of(response, self._settings)
                 if error:
                     raise error
@@ -590,12 +627,6 @@ class Client(BaseClient):
             raise unreachable(error.exception or error, self._settings) from None
         except requests.exceptions.RequestException as error:
             raise unreachable(error, self._settings) from None
-
-    def _note_time(self, response: requests.Response) -> None:
-        try:
-            self.remote_time_ms = int(parsedate_to_datetime(response.headers["Date"]).timestamp()) * 1000
-        except (KeyError, TypeError, ValueError, IndexError, OverflowError):
-            return
 
 
 class MultipartFile:
@@ -643,7 +674,7 @@ class MultipartFile:
             piece.close()
 
 
-def signed_headers(settings: Settings) -> dict[str, str]:
+def signed_headers(settings: Settings, now_ms: int) -> dict[str, str]:
     """Return the headers that carry the key, for one request: an advanced key is signed anew for each.
 
     XSOAR REST API: 6.x takes the key alone; 8.x the key with its ID; an advanced key goes as
@@ -654,7 +685,7 @@ def signed_headers(settings: Settings) -> dict[str, str]:
         headers["x-xdr-auth-id"] = settings.key_id
     if settings.advanced_key:
         nonce = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(64))
-        timestamp = str(local_now_ms())
+        timestamp = str(now_ms)
         headers["x-xdr-nonce"] = nonce
         headers["x-xdr-timestamp"] = timestamp
         headers["Authorization"] = hashlib.sha256((settings.api_key + nonce + timestamp).encode()).hexdigest()
@@ -746,6 +777,15 @@ CHECK_URL = (
     "check the XSOAR Server URL; for XSOAR 8 it is the value of Copy API URL on the API Keys page and an API Key ID is "
     "needed, for XSOAR 6 the address of the server with the API Key ID left empty."
 )
+
+
+def clock_of(response: requests.Response) -> int:
+    """Return what the remote's clock showed when it answered, in milliseconds since 1970; 0 when it does not tell."""
+    try:
+        time_ms = int(parsedate_to_datetime(response.headers["Date"]).timestamp()) * 1000
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError):
+        return 0
+    return time_ms if abs(time_ms - local_now_ms()) < LARGEST_SKEW_MS else 0
 
 
 def error_of(response: requests.Response, settings: Settings) -> RemoteError | None:
@@ -884,6 +924,8 @@ def host_of(url: str) -> str:
 """ TIMES AND IDS """
 
 PLAIN_ENTRY_ID = re.compile(r"(0|[1-9][0-9]{0,9})@([^#]+)")  # XSOAR REST API: a number and the id of the War Room.
+UNITS_MS = {"second": 1000, "minute": MINUTE_MS, "hour": HOUR_MS, "day": 24 * HOUR_MS, "week": 7 * 24 * HOUR_MS}
+PAST_TIME = re.compile(r"([0-9]{1,9}) ?(second|minute|hour|day|week)s?( ago)?", re.IGNORECASE)
 ISO_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|z|[+-]\d\d:?\d\d)?")
 
 
@@ -978,15 +1020,21 @@ class Bookmark:
         """Return from when on to ask. A look-back that was enlarged does not reach behind what is known."""
         return max(self.since_ms, self.time_ms - look_back_ms)
 
-    def advance(self, delivered: dict[str, int], look_back_ms: int, now_ms: int) -> "Bookmark":
-        """Return the bookmark behind a delivery, given as times by key; what lies before the look-back is forgotten.
+    def is_ahead(self, now_ms: int) -> bool:
+        """Return whether the remote's clock was put back behind what was delivered. What comes now is older than that."""
+        return now_ms < self.time_ms
 
-        A time that has yet to come does not move it further than to now: everything until then would be passed over.
+    def advance(self, delivered: dict[str, int], look_back_ms: int, now_ms: int, kept_ms: int = 0) -> "Bookmark":
+        """Return the bookmark behind a delivery, given as times by key.
+
+        Of what lies before the look-back, only what is no older than `kept_ms` and among the newest 2,000 is still known.
+        A time that has yet to come does not move it further than to now: what comes until then would be passed over.
         """
         time_ms = max([self.time_ms, *(min(moment, now_ms) for moment in delivered.values())])
-        since_ms = max(self.since_ms, time_ms - look_back_ms)
-        known = {key: moment for key, moment in {**self.known, **delivered}.items() if moment >= since_ms}
-        return Bookmark(time_ms, since_ms, known)
+        known = {**self.known, **delivered}
+        kept_from_ms = max(time_ms - kept_ms, sorted(known.values())[-KEPT_KNOWN] if len(known) > KEPT_KNOWN else 0)
+        since_ms = max(self.since_ms, min(kept_from_ms, time_ms - look_back_ms))
+        return Bookmark(time_ms, since_ms, {key: moment for key, moment in known.items() if moment >= since_ms})
 
     def to_run(self) -> dict[str, str]:
         """Return the bookmark as a last run, whose values are texts."""
@@ -1046,13 +1094,15 @@ def search_everything(
 def fetch_new(client: Client, settings: Settings, bookmark: Bookmark, here: frozenset[str] = frozenset()) -> list[dict[str, Any]]:
     """Return the remote incidents to create, the oldest first, at most `max_fetch`; those that are `here` are left out."""
     query = combined_query(settings.query, settings.skip_own)
-    size = min(SEARCH_PAGE_LIMIT, len(bookmark.known) + settings.max_fetch)
+    start_ms = bookmark.start(settings.look_back_ms)
+    passed_over = sum(moment >= start_ms for moment in bookmark.known.values())
+    size = min(SEARCH_PAGE_LIMIT, passed_over + settings.max_fetch)
     known = here.union(bookmark.known)
     new: list[dict[str, Any]] = []
     portions = search_everything(
         lambda since_ms, page: client.search(query, size=size, page=page, from_ms=since_ms),
         "created",
-        bookmark.start(settings.look_back_ms),
+        start_ms,
     )
     for portion in portions:
         new.extend(incident for incident in portion if str(incident.get("id")) not in known)
@@ -1149,11 +1199,17 @@ def attachment_entries(incident: dict[str, Any], entries: list[dict[str, Any]]) 
 def fetch_incidents_command(client: Client, settings: Settings) -> None:
     """Create the local incidents for the new remote ones, with their attachments, and move the last run behind them."""
     last_run = demisto.getLastRun() or {}
-    bookmark = read_bookmark(last_run, lambda: first_fetch_ms(settings))
+    bookmark = read_bookmark(last_run, lambda: first_fetch_ms(settings, asked_now_ms(client)))
     records_before = read_memory().records
     here = frozenset(key for key, record in records_before.items() if record.linked or (record.ours and settings.skip_own))
     new = fetch_new(client, settings, bookmark, here)
-    baseline_ms = 0 if settings.history else client.remote_time_ms or local_now_ms()
+    if bookmark.is_ahead(remote_now_ms(client)):
+        bookmark = replace(bookmark, time_ms=bookmark.since_ms)
+        new = fetch_new(client, settings, bookmark, here)
+        if len(new) < settings.max_fetch:
+            # That is all of it until now, but for what is not in the index yet.
+            bookmark = replace(bookmark, time_ms=max(bookmark.since_ms, remote_now_ms(client) - MODIFIED_OVERLAP_MS))
+    baseline_ms = 0 if settings.history else remote_now_ms(client)
     incidents: list[dict[str, Any]] = []
     records: dict[str, Record] = {}
     for remote in new:
@@ -1184,7 +1240,8 @@ def fetch_incidents_command(client: Client, settings: Settings) -> None:
 
     change_memory(remember)
     # What a newer version of this pack keeps there stays.
-    demisto.setLastRun({**last_run, **bookmark.advance(delivered, settings.look_back_ms, remote_now_ms(client)).to_run()})
+    bookmark = bookmark.advance(delivered, settings.look_back_ms, remote_now_ms(client), KEPT_KNOWN_MS)
+    demisto.setLastRun({**last_run, **bookmark.to_run()})
     demisto.incidents(incidents)
 
 
@@ -1679,6 +1736,11 @@ def get_modified_remote_data_command(client: Client, settings: Settings, args: d
         # Beginning anew costs a few calls: what a record says was delivered is not delivered again.
         bookmark = read_bookmark(None, first_ms)
     changed = modified_since(client, bookmark)
+    if bookmark.is_ahead(remote_now_ms(client)):
+        # What is listed again is not delivered again.
+        start_ms = remote_now_ms(client) - HOUR_MS
+        bookmark = Bookmark(start_ms, start_ms)
+        changed = modified_since(client, bookmark)
     memory = read_memory()
     ids = list(dict.fromkeys([*(incident_id for incident_id, _ in changed.values()), *due_ids(memory.records, local_now_ms())]))
     quiet_ids = [key for key in set(memory.records).difference(ids) if not memory.records[key].due_ms]
@@ -1689,7 +1751,8 @@ def get_modified_remote_data_command(client: Client, settings: Settings, args: d
 
     def remember(known: Memory) -> Memory:
         listed = {
-            key: replace(record, due_ms=at_once(record)) if key in news else record for key, record in known.records.items()
+            key: not_ahead(replace(record, due_ms=at_once(record)) if key in news else record, remote_now_ms(client))
+            for key, record in known.records.items()
         }
         after = replace(known, records=pruned(listed, local_now_ms()))
         health = replace(known.health, round_ms=local_now_ms(), round_calls=client.calls, cursor_ms=bookmark.time_ms)
@@ -1699,6 +1762,13 @@ def get_modified_remote_data_command(client: Client, settings: Settings, args: d
     set_last_mirror_run({**last_mirror_run, **bookmark.to_run(), "swept": swept})
     log(settings, f"get-modified-remote-data: {len(ids)} incidents: {', '.join(ids) or 'none'}.")
     return GetModifiedRemoteDataResponse(ids)
+
+
+def not_ahead(record: Record, now_ms: int) -> Record:
+    """Return a record whose entries do not wait for a time that the remote's clock, which was put back, has yet to show."""
+    if (record.baseline_ms or 0) <= now_ms:
+        return record
+    return replace(record, baseline_ms=now_ms - MODIFIED_OVERLAP_MS)
 
 
 def due_ids(records: dict[str, Record], now_ms: int) -> list[str]:
@@ -2597,7 +2667,7 @@ def get_mapping_fields_command(client: Client) -> GetMappingFieldsResponse:
 def search_incidents_command(client: Client, args: dict[str, Any]) -> CommandResults:
     """Return the remote incidents that match a query, the newest first, as a table and under XSOAR.Incident."""
     wanted = whole_number(args.get("max_results") or 10, "max_results", 1, MOST_RESULTS)
-    since_ms = parse_when(args.get("start_time") or "3 days", "start_time")
+    since_ms = parse_when(args.get("start_time") or "3 days", "start_time", local_now_ms())
     query = str(args.get("query") or "-status:closed -category:job")
     columns = list(listed(args.get("columns"))) or DEFAULT_COLUMNS
     incidents: dict[str, dict[str, Any]] = {}
@@ -2640,7 +2710,7 @@ def get_incident_command(client: Client, args: dict[str, Any]) -> CommandResults
     if not incident_id:
         raise ValueError("id is missing: give the ID of an incident of the remote tenant, for example id=4.")
     wanted = whole_number(args.get("max_results") or 10, "max_results", 1, MOST_RESULTS)
-    since_ms = parse_when(args.get("from_date") or "3 days", "from_date")
+    since_ms = parse_when(args.get("from_date") or "3 days", "from_date", local_now_ms())
     entry_filter: dict[str, Any] = {
         "fromTime": iso(since_ms),
         "categories": list(parse_categories(args.get("categories") or "chats,notes", "categories")),
@@ -2942,7 +3012,8 @@ def run_test(client: Client, settings: Settings) -> str:
     """
     try:
         client.about()
-        client.search(combined_query(settings.query, settings.skip_own), size=1, from_ms=first_fetch_ms(settings))
+        start_ms = first_fetch_ms(settings, remote_now_ms(client))
+        client.search(combined_query(settings.query, settings.skip_own), size=1, from_ms=start_ms)
     except RemoteError as error:
         if error.kind == REFUSED_KEY and settings.key_id and other_kind_works(settings):
             word = "standard key: clear" if settings.advanced_key else "advanced key: select"

@@ -1120,7 +1120,8 @@ def test_a_redirect_is_not_followed_and_the_key_stays_here(server: Server, remot
     error = server.fails("fetch-incidents")
 
     assert "redirects to elsewhere.example.net" in error
-    assert {request.url for request in requests_mock.request_history} == {f"{HOST_8}/xsoar/incidents/search"}
+    asked = {request.url for request in requests_mock.request_history}
+    assert asked == {f"{HOST_8}/xsoar/about", f"{HOST_8}/xsoar/incidents/search"}
 
 
 FAULTS = [
@@ -1161,7 +1162,7 @@ def test_reading_is_given_up_after_three_tries(server: Server, remote: Remote) -
 
     assert "not able to answer for now (503)" in server.fails("fetch-incidents")
 
-    assert len(remote.calls) == 3
+    assert [call.route for call in remote.calls].count("POST /incidents/search") == 3
 
 
 def test_tries_that_take_long_are_not_repeated_for_ever(server: Server, remote: Remote, clock: Any) -> None:
@@ -1232,7 +1233,7 @@ def test_a_long_rate_limit_is_left_to_the_next_round(server: Server, remote: Rem
 
     assert "API rate limit" in server.fails("fetch-incidents")
 
-    assert (len(remote.calls), naps) == (1, [])
+    assert ([call.route for call in remote.calls].count("POST /incidents/search"), naps) == (1, [])
 
 
 @pytest.mark.parametrize("date", ["", "yesterday", None])
@@ -1692,17 +1693,35 @@ def test_a_larger_look_back_brings_nothing_twice(server: Server, remote: Remote)
     assert [ids(server.fetch()) for _ in range(2)] == [["9"], []]
 
 
-def test_what_is_remembered_of_a_fetch_is_not_more_than_the_look_back(server: Server, remote: Remote) -> None:
+def test_what_is_remembered_of_a_fetch_is_a_day(server: Server, remote: Remote) -> None:
     """
-    Given: incidents over many hours.
+    Given: incidents over five days.
     When: they are fetched.
-    Then: the last run names only those that a next fetch may meet again.
+    Then: the last run names those of the last day: the ones that would be met again if the remote's clock were put back.
     """
     for number in range(60):
-        remote.add(str(number + 1), created=f"2026-03-01T{number // 6:02d}:{number % 6}0:00Z")
+        remote.add(str(number + 1), created=f"2026-02-{24 + number // 12:02d}T{number % 12 * 2:02d}:00:00Z")
+    server.params["first_fetch"] = "10 days"
     server.fetch()
 
-    assert len(json.dumps(server.last_run)) < 300
+    assert sorted(json.loads(server.last_run["known"]), key=int) == [str(number) for number in range(48, 61)]
+
+
+@pytest.mark.parametrize(("look_back_minutes", "kept"), [(0, 2000), (10, 2000), (50, 3001)])
+def test_what_is_remembered_of_many_incidents_is_bounded(look_back_minutes: int, kept: int) -> None:
+    """
+    Given: an incident a second for more than an hour, and a look-back.
+    When: they were fetched.
+    Then: the newest 2,000 are remembered, or all of the look-back if that is more.
+    """
+    minute = script.MINUTE_MS
+    delivered = {str(number): number * 1000 for number in range(5000)}
+
+    bookmark = script.Bookmark(0, 0).advance(delivered, look_back_minutes * minute, 10**12, script.KEPT_KNOWN_MS)
+
+    assert len(bookmark.known) == kept
+    assert bookmark.time_ms == 4999 * 1000
+    assert bookmark.since_ms == min(bookmark.known.values())
 
 
 @pytest.mark.parametrize("fault", [{"status_code": 400, "json": ERRORS["bad_query"]}, *[p.values[0] for p in FAULTS[-3:]]])
