@@ -76,7 +76,7 @@ docs: $(DEV) $(SDK)  ## Write the generated part of the README, its examples and
 ##@ Check
 
 .PHONY: test test-real checks lint style types secrets doc-review xsoar-lint validate validate-added
-.PHONY: unit suite web coverage check-pack upload
+.PHONY: unit suite web coverage check-pack upload soak
 
 # All that CI runs, in this order, up to the first error.
 test: checks unit suite web coverage pack check-pack sbom upload  ## Run all that CI runs
@@ -161,6 +161,10 @@ web: $(DEV) | build
 	$(call step,The local tenant's web page in Chromium)
 	@CHROMIUM=$$(bash tools/find_chromium.sh) || { [ $$? = 3 ] || exit 2; echo 'The tests in the browser were passed over.'; exit 0; }; \
 		export CHROMIUM; .venv/bin/python -m pytest $(BROWSER_TESTS)
+
+# A short day runs with the tests. This one takes half an hour, and ARGS="--incidents 10000 --entries 100000" some two hours.
+soak: $(DEV)  ## Mirror two tenants for a simulated day with faults; a table, pictures and dist/soak.json
+	@.venv/bin/python -m tests.soak.soak $(ARGS)
 
 check-pack: $(DEV) pack
 	$(call step,The zip against its sources)

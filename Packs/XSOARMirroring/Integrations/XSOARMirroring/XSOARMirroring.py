@@ -1499,17 +1499,32 @@ def read_memory() -> Memory:
     return unpack_memory(get_integration_context())
 
 
+def read_record(incident_id: str) -> Record:
+    """Return the record of one incident, an empty one when there is none, without unpacking the others."""
+    return unpack_record(packed_records(get_integration_context()).get(incident_id))
+
+
+def packed_records(context: Any) -> dict[str, Any]:
+    """Return the records as the integration context keeps them."""
+    return read_json(context.get("incidents"), dict) if isinstance(context, dict) else {}
+
+
 def unpack_memory(context: Any) -> Memory:
     """Return what the mirror remembers from the integration context; what is damaged or missing there is as if it were new."""
     context = context if isinstance(context, dict) else {}
     packed = read_json(context.get("incidents"), dict)
     return Memory(
         records={key: unpack_record(value) for key, value in packed.items()},
-        entries_move={"true": True, "false": False}.get(str(context.get("entries_move"))),
+        entries_move=unpack_entries_move(context),
         creating={key: str(value) for key, value in read_json(context.get("creating"), dict).items()},
         custom_fields=frozenset(map(str, read_json(context.get("custom_fields"), list))),
         health=unpack_health(read_json(context.get("health"), dict)),
     )
+
+
+def unpack_entries_move(context: dict[str, Any]) -> bool | None:
+    """Return what the integration context tells of whether entries move their incident."""
+    return {"true": True, "false": False}.get(str(context.get("entries_move")))
 
 
 def unpack_health(kept: dict[str, Any]) -> Health:
@@ -1533,11 +1548,16 @@ def pack_memory(memory: Memory) -> dict[str, str]:
     records = {key: pack_record(record) for key, record in memory.records.items()}
     return {
         "incidents": to_json(records),
-        "entries_move": "" if memory.entries_move is None else str(memory.entries_move).lower(),
+        "entries_move": pack_entries_move(memory.entries_move),
         "creating": json.dumps(memory.creating),
         "custom_fields": json.dumps(sorted(memory.custom_fields)),
         "health": pack_health(memory.health),
     }
+
+
+def pack_entries_move(moves: bool | None) -> str:
+    """Return as a text whether entries move their incident; an empty one while it is not known."""
+    return "" if moves is None else str(moves).lower()
 
 
 def pack_health(health: Health) -> str:
@@ -1646,19 +1666,32 @@ def pruned(records: dict[str, Record], now_ms: int) -> dict[str, Record]:
     return {key: recent[key] for key in oldest_first[-KEPT_RECORDS:]} if len(recent) > KEPT_RECORDS else recent
 
 
-def change_record(incident_id: str, change: Callable[[Record], Record], entries_out: int = 0) -> None:
-    """Change the record of one incident, without looking at the others, and count entries that went out."""
+def change_record(
+    incident_id: str,
+    change: Callable[[Record], Record],
+    entries_in: int = 0,
+    entries_out: int = 0,
+    moves: bool | None = None,
+) -> None:
+    """Change the record of one incident, without looking at the others, and count entries that crossed.
+
+    Args:
+        moves: what was learned of whether entries move their incident; None: nothing.
+    """
 
     def change_packed(context: dict[str, Any]) -> dict[str, Any]:
-        incidents = read_json(context.get("incidents"), dict)
+        incidents = packed_records(context)
         before = unpack_record(incidents.get(incident_id))
         after = change(before)
-        if after == before and not entries_out:
-            return context
-        changed = {**context, "incidents": to_json({**incidents, incident_id: pack_record(after)})}
-        if entries_out:
+        changed = dict(context)
+        if after != before:
+            changed["incidents"] = to_json({**incidents, incident_id: pack_record(after)})
+        if moves is not None:
+            changed["entries_move"] = pack_entries_move(moves)
+        if entries_in or entries_out:
             health = unpack_health(read_json(context.get("health"), dict))
-            changed["health"] = pack_health(replace(health, entries_out=health.entries_out + entries_out))
+            crossed = {"entries_in": health.entries_in + entries_in, "entries_out": health.entries_out + entries_out}
+            changed["health"] = pack_health(replace(health, **crossed))
         return changed
 
     change_context(change_packed)
@@ -1947,22 +1980,34 @@ def local_entry(entry: dict[str, Any], settings: Settings, file_result: dict[str
     }
 
 
+def reopening() -> dict[str, Any]:
+    """Return the entry that reopens the local incident."""
+    return {"Type": EntryType.NOTE, "Contents": {"dbotIncidentReopen": True}, "ContentsFormat": EntryFormat.JSON}
+
+
+def closing_with(remote: dict[str, Any]) -> dict[str, Any]:
+    """Return the entry that closes the local incident with the words of the remote one."""
+    contents = {
+        "dbotIncidentClose": True,
+        "closeReason": str(remote.get("closeReason") or "Other"),
+        "closeNotes": str(remote.get("closeNotes") or "Closed in the remote tenant."),
+    }
+    return {"Type": EntryType.NOTE, "Contents": contents, "ContentsFormat": EntryFormat.JSON}
+
+
 def status_entry(record: Record, remote: dict[str, Any]) -> dict[str, Any] | None:
     """Return the entry that closes or reopens the local incident when the remote one just was; None otherwise."""
     before, now = record.status, remote.get("status")
     if now == IncidentStatus.DONE and before != IncidentStatus.DONE:
-        if record.local_status == IncidentStatus.DONE:
-            return None
-        contents = {
-            "dbotIncidentClose": True,
-            "closeReason": str(remote.get("closeReason") or "Other"),
-            "closeNotes": str(remote.get("closeNotes") or "Closed in the remote tenant."),
-        }
-    elif before == IncidentStatus.DONE and now in (IncidentStatus.PENDING, IncidentStatus.ACTIVE):
-        contents = {"dbotIncidentReopen": True}
-    else:
-        return None
-    return {"Type": EntryType.NOTE, "Contents": contents, "ContentsFormat": EntryFormat.JSON}
+        return None if record.local_status == IncidentStatus.DONE else closing_with(remote)
+    if before == IncidentStatus.DONE and now in (IncidentStatus.PENDING, IncidentStatus.ACTIVE):
+        return reopening()
+    return None
+
+
+def is_shut_on_both_sides(record: Record, remote: dict[str, Any]) -> bool:
+    """Return whether an incident was closed on both sides when it was looked at last, and is closed there now."""
+    return IncidentStatus.DONE == remote.get("status") == record.status == record.local_status
 
 
 def get_remote_data_command(client: Client, settings: Settings, args: dict[str, Any]) -> None:
@@ -1971,8 +2016,9 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
     incident_id = str(remote_args.remote_incident_id or "").strip()
     if not incident_id:
         raise ValueError("id is missing: give the ID of an incident of the remote tenant, for example id=4.")
-    memory = read_memory()
-    read = record = memory.records.get(incident_id, Record())
+    context = get_integration_context()
+    read = record = unpack_record(packed_records(context).get(incident_id))
+    moves_before = unpack_entries_move(context)
     if record.baseline_ms is None:
         record = replace(record, baseline_ms=parse_last_update(remote_args.last_update) if remote_args.last_update else 0)
     try:
@@ -1989,12 +2035,12 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
         if error.kind not in UNREADABLE:
             raise
         in_error = str(error)
-    moves = memory.entries_move
+    moves = moves_before
     if moves is not False:
         moves = entries_move_modified(remote, tagged, moves)
         if moves is False:
             # An entry may have come between the two calls. Only one that is newer than the incident is now proves it.
-            moves = entries_move_modified(client.load(incident_id), tagged, memory.entries_move)
+            moves = entries_move_modified(client.load(incident_id), tagged, moves_before)
     entries, delivered = [], []
     arriving = incoming_entries(tagged, settings, record)
     for entry in arriving:
@@ -2006,6 +2052,10 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
     if transition:
         # The server takes entries only into an active incident: it is reopened before they come, and closed behind them.
         entries.insert(len(entries) if remote.get("status") == IncidentStatus.DONE else 0, transition)
+    is_opened_for_them = settings.close_in and bool(entries) and is_shut_on_both_sides(record, remote)
+    if is_opened_for_them:
+        # It was reopened there, written into and closed again since the last look, or an entry was tagged in a closed one.
+        entries = [reopening(), *entries, closing_with(remote)]
     # An incident that does not say when it changed may have changed.
     changed = not remote.get("modified") or modified_of(remote) != record.modified
     due_ms, misses = when_due(record, is_whole=not in_error and len(delivered) == len(arriving))
@@ -2016,7 +2066,7 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
         status=status_of(remote, record.status),
         # What the server is about to do here is no change to tell the remote of.
         local_status=status_of(remote) if transition else record.local_status,
-        announced=record.announced or transition is not None,
+        announced=record.announced or transition is not None or is_opened_for_them,
         known_entries=record.known_entries.union(delivered),
         due_ms=due_ms,
         misses=misses,
@@ -2035,13 +2085,13 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
         # The server always gives lastUpdate. Without it a person looks, and what is shown has not arrived.
         return
 
-    def remember(now: Memory) -> Memory:
-        merged = merge_records(now.records.get(incident_id, read), read, after)
-        health = replace(now.health, entries_in=now.health.entries_in + len(delivered))
-        return replace(now, records={**now.records, incident_id: merged}, entries_move=moves, health=health)
-
     # Last, so that a run that fails before it brings all of it again.
-    change_memory(remember)
+    change_record(
+        incident_id,
+        lambda now: merge_records(read if now == EMPTY_RECORD else now, read, after),
+        entries_in=len(delivered),
+        moves=moves,
+    )
 
 
 def merge_records(now: Record, read: Record, after: Record) -> Record:
@@ -2062,7 +2112,7 @@ def report_unreadable(settings: Settings, incident_id: str, error: RemoteError, 
     """Tell the server that an incident cannot be read, in the field that a mapper can show, and try again later."""
     demisto.info(f"{BRAND}: get-remote-data: incident {incident_id} cannot be read: {error.kind}.")
     fields = {"id": incident_id, "dbotMirrorId": incident_id, "dbotMirrorInstance": settings.instance}
-    record = replace(read_memory().records.get(incident_id, Record()), in_error=short(error))
+    record = replace(read_record(incident_id), in_error=short(error))
     return_results(GetRemoteDataResponse({**fields, **mirror_report(settings, incident_id, record)}, []))
     if remembered and is_id(incident_id):
         change_record(incident_id, lambda now: replace(missed(now), in_error=record.in_error))
@@ -2327,17 +2377,19 @@ def update_remote_system_command(client: Client, settings: Settings, args: dict[
         incident_id, is_new = create_remote(client, settings, data, origin)
         # When an earlier try has created it, what was changed here since then has yet to go.
         delta = {} if is_new else delta or data
-    record = read_memory().records.get(incident_id, Record())
+    record = read_record(incident_id)
     closed_here = update.inc_status == IncidentStatus.DONE
     open_here = update.inc_status in (IncidentStatus.PENDING, IncidentStatus.ACTIVE)
-    closing = settings.close_out and closed_here and record.local_status != IncidentStatus.DONE
     open_although_closed = open_here and record.local_status == IncidentStatus.DONE
     # The server was asked to close it here and has not done it yet: then nobody has reopened it, unless the delta says so.
     not_closed_yet = open_although_closed and record.announced and STATUS_KEYS.isdisjoint(delta)
-    reopening = settings.close_out and open_although_closed and not not_closed_yet
+    wanted = outgoing_entries(update.entries, settings, record)
+    # It was reopened here, written into and closed again since the last update.
+    closed_again = closed_here and record.status == IncidentStatus.DONE and "status" in delta and bool(wanted)
+    reopening = settings.close_out and (closed_again or (open_although_closed and not not_closed_yet))
+    closing = settings.close_out and closed_here and (closed_again or record.local_status != IncidentStatus.DONE)
     # What belongs to a closing goes with it, or not at all.
     fields = without_own({key: value for key, value in delta.items() if not closed_here or key not in CLOSING_KEYS})
-    wanted = outgoing_entries(update.entries, settings, record)
     failures: list[RemoteError] = []
     went = bool(origin)
 
@@ -2599,7 +2651,14 @@ def reopen_remote(client: Client, settings: Settings, incident_id: str) -> bool:
     XSOAR REST API: there is no route for it, only the command reopenInvestigation, which runs in the War Room of another open
     incident. Where there is none, or the command does not do it, the log says so and the incident stays as it is.
     """
+
+    def remember_open() -> None:
+        # Also that it was told: a closing here that comes with it may fail, and is then still to be told.
+        active = IncidentStatus.ACTIVE
+        change_record(incident_id, lambda record: replace(record, status=active, local_status=active, announced=False))
+
     if client.load(incident_id).get("status") != IncidentStatus.DONE:
+        remember_open()
         return False
     # Rather in one that is mirrored, where people expect to see us. XSOAR REST API: an investigation has the id of its incident.
     records = read_memory().records
@@ -2618,7 +2677,7 @@ def reopen_remote(client: Client, settings: Settings, incident_id: str) -> bool:
         demisto.info(f"{BRAND}: incident {incident_id} was reopened here and stays closed in the remote tenant: reopen it there.")
         return False
     log(settings, f"update-remote-system: incident {incident_id}: reopened.")
-    change_record(incident_id, lambda record: replace(record, status=IncidentStatus.ACTIVE))
+    remember_open()
     return True
 
 

@@ -3373,6 +3373,28 @@ def test_a_reopening_comes_before_the_entries(server: Server, remote: Remote, mi
     assert contents(server.pull(mirrored)[1]) == [REOPENING, "there is more"]
 
 
+def test_an_entry_for_a_closed_incident_reopens_it_for_a_moment(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: an incident that is closed on both sides, reopened there, written into and closed again before the next round.
+    When: it is pulled, and the server tells of the incident while it is open.
+    Then: the entry comes between a reopening and a closing with the last words, and nothing of that goes back.
+    """
+    remote.close(mirrored)
+    server.pull(mirrored)
+    remote.change(mirrored, status=1)
+    remote.write(mirrored, "one more thing")
+    remote.close(mirrored, "Duplicate", "See 3.")
+
+    entries = server.pull(mirrored)[1]
+    remote.calls.clear()
+    pushed(server, mirrored, status=1, delta={})
+
+    closing = {"dbotIncidentClose": True, "closeReason": "Duplicate", "closeNotes": "See 3."}
+    assert contents(entries) == [REOPENING, "one more thing", closing]
+    assert not remote.writes()
+    assert server.pull(mirrored)[1] == []
+
+
 def test_a_pending_incident_that_is_opened_is_not_reopened(server: Server, remote: Remote) -> None:
     """
     Given: a pending incident that becomes active.
