@@ -18,7 +18,9 @@ import hashlib
 import io
 import secrets
 import string
+import threading
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from itertools import pairwise
@@ -55,6 +57,8 @@ SLOWEST_ANSWER_MS = 240_000  # An answer that takes longer is given up: the serv
 PIECE = 1 << 14  # Bytes, packed, that are unpacked at once: 1,000 times as much at most.
 MOST_PAGES = 200  # Pages of one search or War Room in one run. What lies behind them waits for the next.
 LONGEST_ID = 200  # Characters. No tenant is known to give longer IDs or times.
+RUN_SECONDS = 150  # After that a run begins nothing that the next may do as well: the server ends it after five minutes.
+AT_ONCE = 8  # Reading calls that run side by side.
 SAVE_PAUSES = (0.2, 0.4, 0.8, 1.6)  # Seconds before the next try of a save that met another's change.
 CONTEXT_TRIES = 5
 SWEEP = 20  # Incidents a round looks into, where a new entry does not show in its incident. It bounds the calls of a round.
@@ -99,7 +103,7 @@ OWN_FIELD_PREFIX = "xsoarmirroring"  # The CLI names of this pack's incident fie
 MIRRORING_COMMANDS = frozenset({"fetch-incidents", "get-modified-remote-data", "get-remote-data", "update-remote-system"})
 
 # What a remote error means, as far as the code must know it. The message tells a person.
-RATE_LIMIT, BUSY, UNREACHABLE, REFUSED_KEY, NOT_API, NOT_FOUND, CONFLICT, CLOSED, REJECTED, UNUSABLE = (
+RATE_LIMIT, BUSY, UNREACHABLE, REFUSED_KEY, NOT_API, NOT_FOUND, CONFLICT, CLOSED, REJECTED, UNUSABLE, LATE = (
     "rate limit",
     "busy",
     "unreachable",
@@ -110,6 +114,7 @@ RATE_LIMIT, BUSY, UNREACHABLE, REFUSED_KEY, NOT_API, NOT_FOUND, CONFLICT, CLOSED
     "closed",
     "rejected",
     "unusable",
+    "late",
 )
 # What concerns one incident alone.
 UNREADABLE = (NOT_FOUND, REJECTED, UNUSABLE)
@@ -410,7 +415,7 @@ class Client(BaseClient):
     """The REST API of the remote tenant: one method a route, which returns what the tenant answers.
 
     Every method raises RemoteError. Reading calls are repeated when the remote is busy or the connection breaks; writing
-    ones only when it is certain that nothing was done.
+    ones only when it is certain that nothing was done. Threads may share a client.
     """
 
     def __init__(self, settings: Settings, pause: Callable[[float], None] = time.sleep) -> None:
@@ -424,6 +429,13 @@ class Client(BaseClient):
         self.calls = 0  # How many requests went out.
         self._ahead_ms = 0  # How far the remote's clock is taken to be ahead of ours, in what is signed.
         self._failing_seconds = 0.0  # How long failed tries have taken.
+        self._begun = time.monotonic()
+        self._counting = threading.Lock()
+        self._gate = threading.Lock()  # Is closed while the remote wants no calls.
+
+    def is_late(self) -> bool:
+        """Return whether this run has lasted so long that what can wait is left to the next."""
+        return time.monotonic() - self._begun > RUN_SECONDS
 
     def about(self) -> dict[str, Any]:
         """Return the version of the remote and its modes."""
@@ -562,11 +574,13 @@ class Client(BaseClient):
     def _call(self, method: str, route: str, reads: bool, use: Callable[[requests.Response], Any], **request: Any) -> Any:
         """Make a call, repeated where that is safe, and return what `use` makes of the answer."""
         for pause in (*RETRY_PAUSES, None):
-            started = time.monotonic()
+            with self._gate:
+                started = time.monotonic()
             try:
                 return self._call_once(method, route, use, **request)
             except RemoteError as error:
-                self._failing_seconds += time.monotonic() - started
+                with self._counting:
+                    self._failing_seconds += time.monotonic() - started
                 if error.kind == REFUSED_KEY and pause is not None and self._takes_over_clock():
                     continue
                 # A gateway in trouble may also answer with a page of its own.
@@ -575,8 +589,10 @@ class Client(BaseClient):
                     raise
                 if self._failing_seconds > RETRY_BUDGET:
                     raise
-                # Not all instances, nor all workers of one, shall come back at the same moment.
-                self._pause(max(pause, error.retry_after) + pause * secrets.randbelow(500) / 1000)
+                # A limit of calls holds for all that are under way.
+                with self._gate if error.kind == RATE_LIMIT else contextlib.nullcontext():
+                    # Not all instances, nor all workers of one, shall come back at the same moment.
+                    self._pause(max(pause, error.retry_after) + pause * secrets.randbelow(500) / 1000)
         raise AssertionError("the last try either returns or raises")
 
     def _takes_over_clock(self) -> bool:
@@ -600,7 +616,8 @@ class Client(BaseClient):
         headers = {**signed, "Content-Type": content_type, "Accept-Encoding": accept_encoding}
         if isinstance(request.get("data"), MultipartFile):
             request["data"].rewind()
-        self.calls += 1
+        with self._counting:
+            self.calls += 1
         try:
             response = self._http_request(
                 method,
@@ -627,6 +644,60 @@ class Client(BaseClient):
             raise unreachable(error.exception or error, self._settings) from None
         except requests.exceptions.RequestException as error:
             raise unreachable(error, self._settings) from None
+
+
+class Calls:
+    """Calls to the remote that run side by side, at most `at_once`. When one fails, those that have not begun fail as it did.
+
+    What is called must not touch `demisto`: that is for the main thread, which calls nothing by itself meanwhile.
+    0: each call is made when it is started, in the thread that starts it.
+    """
+
+    def __init__(self, at_once: int) -> None:
+        self._pool = ThreadPoolExecutor(at_once) if at_once else None
+        self._failure: BaseException | None = None
+
+    def __enter__(self) -> "Calls":
+        return self
+
+    def __exit__(self, kind: Any, failure: BaseException | None, trace: Any) -> None:
+        self._failure = self._failure or failure
+        if self._pool:
+            self._pool.shutdown()
+
+    def start(self, work: Callable[..., Any], *args: Any) -> "Future[Any]":
+        """Begin a call as soon as there is room."""
+        if self._pool:
+            return self._pool.submit(self._run, work, *args)
+        future: Future[Any] = Future()
+        future.set_result(work(*args))
+        return future
+
+    def _run(self, work: Callable[..., Any], *args: Any) -> Any:
+        if self._failure:
+            raise self._failure
+        try:
+            return work(*args)
+        except BaseException as error:
+            self._failure = error
+            raise
+
+
+def in_time(client: Client, work: Callable[..., Any], *args: Any) -> Any:
+    """Return what a call returns; a RemoteError of kind `late` where there is no time left to make it."""
+    if client.is_late():
+        return RemoteError(LATE, "This run has lasted long enough; the next one goes on with it.")
+    return work(*args)
+
+
+def readable(work: Callable[..., Any], *args: Any) -> Any:
+    """Return what a call returns, or its RemoteError when that concerns one incident alone. Raises any other."""
+    try:
+        return work(*args)
+    except RemoteError as error:
+        if error.kind not in UNREADABLE:
+            raise
+        return error
 
 
 class MultipartFile:
@@ -1066,9 +1137,9 @@ def combined_query(query: str, skip_own: bool) -> str:
 
 
 def search_everything(
-    read_page: Callable[[int, int], tuple[list[dict[str, Any]], int]], time_field: str, since_ms: int
+    client: Client, read_page: Callable[[int, int], tuple[list[dict[str, Any]], int]], time_field: str, since_ms: int
 ) -> Iterator[list[dict[str, Any]]]:
-    """Yield all incidents from a time on, ascending, in portions, each incident once.
+    """Yield all incidents from a time on, ascending, in portions, each incident once; when it gets late, only the first ones.
 
     Pages shift while they are read when incidents leave the result. So the next page is asked for by time, from the last
     incident read on, and by page number only where more incidents share one millisecond than a page holds.
@@ -1085,7 +1156,7 @@ def search_everything(
         seen.update(str(incident.get("id")) for incident in fresh)
         if fresh:
             yield fresh
-        if not incidents or (page == 0 and len(incidents) >= total) or (page > 0 and not fresh):
+        if not incidents or (page == 0 and len(incidents) >= total) or (page > 0 and not fresh) or client.is_late():
             return
         last_ms = max(parse_ms(incident.get(time_field), since_ms) for incident in incidents)
         since_ms, page = (last_ms, 0) if last_ms > since_ms else (since_ms, page + 1)
@@ -1100,6 +1171,7 @@ def fetch_new(client: Client, settings: Settings, bookmark: Bookmark, here: froz
     known = here.union(bookmark.known)
     new: list[dict[str, Any]] = []
     portions = search_everything(
+        client,
         lambda since_ms, page: client.search(query, size=size, page=page, from_ms=since_ms),
         "created",
         start_ms,
@@ -1203,17 +1275,21 @@ def fetch_incidents_command(client: Client, settings: Settings) -> None:
     records_before = read_memory().records
     here = frozenset(key for key, record in records_before.items() if record.linked or (record.ours and settings.skip_own))
     new = fetch_new(client, settings, bookmark, here)
-    if bookmark.is_ahead(remote_now_ms(client)):
+    was_put_back = bookmark.is_ahead(remote_now_ms(client))
+    if was_put_back:
         bookmark = replace(bookmark, time_ms=bookmark.since_ms)
         new = fetch_new(client, settings, bookmark, here)
-        if len(new) < settings.max_fetch:
-            # That is all of it until now, but for what is not in the index yet.
-            bookmark = replace(bookmark, time_ms=max(bookmark.since_ms, remote_now_ms(client) - MODIFIED_OVERLAP_MS))
+    files, late = download_attachments(client, new)
+    new = before_late(new, late)
+    if was_put_back and len(new) < settings.max_fetch and not client.is_late():
+        # That is all of it until now, but for what is not in the index yet.
+        bookmark = replace(bookmark, time_ms=max(bookmark.since_ms, remote_now_ms(client) - MODIFIED_OVERLAP_MS))
     baseline_ms = 0 if settings.history else remote_now_ms(client)
     incidents: list[dict[str, Any]] = []
     records: dict[str, Record] = {}
     for remote in new:
-        attachments, entry_ids = download_attachments(client, remote)
+        its_files = files.get(str(remote["id"]), [])
+        attachments = [{"path": result["FileID"], "name": result["File"]} for _, result in its_files]
         incidents.append(fetched_incident(remote, settings, attachments))
         status = status_of(remote)
         records[str(remote["id"])] = Record(
@@ -1221,7 +1297,7 @@ def fetch_incidents_command(client: Client, settings: Settings) -> None:
             # An incident that is closed already has its closing still before it here.
             status=None if status == IncidentStatus.DONE else status,
             baseline_ms=baseline_ms,
-            known_entries=frozenset(entry_ids),
+            known_entries=frozenset(entry_id for entry_id, _ in its_files),
             # What changes there before this record is kept would be listed too early, and not again.
             due_ms=1 if settings.comes_in else 0,
             in_ms=local_now_ms(),
@@ -1257,27 +1333,42 @@ def status_of(incident: dict[str, Any], otherwise: int | None = None) -> int | N
     return status if 0 <= status <= IncidentStatus.ARCHIVE else otherwise
 
 
-def download_attachments(client: Client, remote: dict[str, Any]) -> tuple[list[dict[str, str]], list[str]]:
-    """Download an incident's attachments; return them as a fetched incident takes them, and the IDs of their entries."""
-    if not remote.get("attachment"):
-        return [], []
-    attachments, entry_ids = [], []
-    entries, missing = entries_with_files(client, remote)
-    sizes = {str(entry.get("id")): file_size(entry) for entry in entries}
-    for name, entry_id in attachment_entries(remote, entries):
-        try:
-            if not entry_id:
-                raise missing
-            result = download_file(client, entry_id, name, sizes[entry_id])
-        except RemoteError as error:
-            ensure_remote_is_well(client, error)
-            demisto.info(
-                f"{BRAND}: a file of the remote incident {remote.get('id')} is left out (entry {entry_id or '-'}): {error}"
-            )
-            continue
-        attachments.append({"path": result["FileID"], "name": result["File"]})
-        entry_ids.append(entry_id)
-    return attachments, entry_ids
+def download_attachments(
+    client: Client, incidents: list[dict[str, Any]]
+) -> tuple[dict[str, list[tuple[str, dict[str, Any]]]], set[str]]:
+    """Download the attachments of incidents. What cannot be had is left out, which the log tells.
+
+    Returns:
+        For each incident's id the IDs of the entries and their file results; and the incidents for which time ran out.
+    """
+    found: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+    late: set[str] = set()
+    with_files = [incident for incident in incidents if incident.get("attachment")]
+    with Calls(AT_ONCE) as calls:
+        listed = [(incident, calls.start(in_time, client, entries_with_files, client, incident)) for incident in with_files]
+        wanted: list[tuple[str, str, Future[Any] | RemoteError]] = []
+        for incident, listing in listed:
+            entries, missing = listing.result() if not isinstance(listing.result(), RemoteError) else ([], listing.result())
+            by_id = {str(entry["id"]): entry for entry in entries}
+            for name, entry_id in attachment_entries(incident, entries):
+                download = start_download(client, calls, {**by_id[entry_id], "file": name}) if entry_id else missing
+                wanted.append((str(incident["id"]), entry_id, download))
+        for incident_id, entry_id, download in wanted:
+            outcome = download if isinstance(download, RemoteError) else download.result()
+            if isinstance(outcome, RemoteError):
+                late |= {incident_id} if outcome.kind == LATE else set()
+                demisto.info(
+                    f"{BRAND}: a file of the remote incident {incident_id} is left out (entry {entry_id or '-'}): {outcome}"
+                )
+            else:
+                found.setdefault(incident_id, []).append((entry_id, outcome))
+    return found, late
+
+
+def before_late(new: list[dict[str, Any]], late: set[str]) -> list[dict[str, Any]]:
+    """Return the new incidents up to the first for whose files time ran out; that one alone, as it is, when it is the first."""
+    cut = next((number for number, incident in enumerate(new) if str(incident["id"]) in late), len(new))
+    return new[: max(cut, 1)]
 
 
 def entries_with_files(client: Client, remote: dict[str, Any]) -> tuple[list[dict[str, Any]], RemoteError]:
@@ -1305,14 +1396,26 @@ def file_size(entry: dict[str, Any]) -> int | None:
     return size if isinstance(size, int) and not isinstance(size, bool) else None
 
 
-def download_file(client: Client, entry_id: str, name: str, size: int | None) -> dict[str, Any]:
-    """Download the file of an entry into the working folder and return its file result."""
-    result = fileResult(safe_file_name(name), "")
+def start_download(client: Client, calls: Calls, entry: dict[str, Any]) -> "Future[Any]":
+    """Begin to download the file of an entry into the working folder.
+
+    Its result is the file result, or the RemoteError for which this file alone cannot be had.
+    """
+    result = fileResult(safe_file_name(entry.get("file")), "")
     # CommonServerPython: fileResult makes the file under this name. It is filled here, so that it never is in memory whole.
     path = Path(f"{demisto.investigation()['id']}_{result['FileID']}")
+    return calls.start(in_time, client, download_file, client, entry, result, path)
+
+
+def download_file(client: Client, entry: dict[str, Any], result: dict[str, Any], path: Path) -> dict[str, Any] | RemoteError:
+    """Download the file of an entry to a path; return its file result, or the RemoteError for which it alone cannot be had."""
     try:
-        client.download(entry_id, path, size)
-    except (RemoteError, OSError):
+        client.download(str(entry["id"]), path, file_size(entry))
+    except RemoteError as error:
+        path.unlink(missing_ok=True)
+        ensure_remote_is_well(client, error)
+        return error
+    except OSError:
         path.unlink(missing_ok=True)
         raise
     return result
@@ -1690,8 +1793,8 @@ def change_record(
             changed["entries_move"] = pack_entries_move(moves)
         if entries_in or entries_out:
             health = unpack_health(read_json(context.get("health"), dict))
-            crossed = {"entries_in": health.entries_in + entries_in, "entries_out": health.entries_out + entries_out}
-            changed["health"] = pack_health(replace(health, **crossed))
+            health = replace(health, entries_in=health.entries_in + entries_in, entries_out=health.entries_out + entries_out)
+            changed["health"] = pack_health(health)
         return changed
 
     change_context(change_packed)
@@ -1739,7 +1842,7 @@ def modified_since(client: Client, bookmark: Bookmark) -> dict[str, tuple[str, i
 
     start_ms = bookmark.start(MODIFIED_OVERLAP_MS)
     changed: dict[str, tuple[str, int]] = {}
-    for portion in search_everything(read_page, "modified", start_ms):
+    for portion in search_everything(client, read_page, "modified", start_ms):
         for incident in portion:
             key = f"{incident['id']} {modified_of(incident)}"
             if key not in bookmark.known:
@@ -1821,52 +1924,86 @@ def sweep(client: Client, settings: Settings, memory: Memory, candidates: list[s
     turn = sorted((key for key in candidates if memory.records[key].status != IncidentStatus.DONE), key=entry_number)
     behind = [key for key in turn if entry_number(key) > entry_number(swept_last)]
     found: list[str] = []
-    for incident_id in (behind + turn)[: min(len(turn), SWEEP_TRUSTED if memory.entries_move else SWEEP)]:
-        swept_last = incident_id  # Also past one that cannot be read: it must not hold up the others.
+    wanted = (behind + turn)[: min(len(turn), SWEEP_TRUSTED if memory.entries_move else SWEEP)]
+
+    def look(incident_id: str) -> list[dict[str, Any]] | RemoteError:
         try:
             # XSOAR REST API: an investigation has the id of its incident.
-            entries = all_tagged_entries(client, settings, incident_id)
+            return all_tagged_entries(client, settings, incident_id)
         except RemoteError as error:
-            demisto.info(f"{BRAND}: get-modified-remote-data: the War Room of incident {incident_id} cannot be read: {error}")
             if error.kind in (RATE_LIMIT, UNREACHABLE):
+                raise
+            return error
+
+    with Calls(AT_ONCE) as calls:
+        for incident_id, begun in [(incident_id, calls.start(look, incident_id)) for incident_id in wanted]:
+            swept_last = incident_id  # Also past one that cannot be read: it must not hold up the others.
+            try:
+                entries = begun.result()
+            except RemoteError as error:
+                note_unread(incident_id, error)
                 break
-            continue
-        if incoming_entries(entries, settings, memory.records[incident_id]):
-            found.append(incident_id)
+            if isinstance(entries, RemoteError):
+                note_unread(incident_id, entries)
+            elif incoming_entries(entries, settings, memory.records[incident_id]):
+                found.append(incident_id)
     return found, swept_last
 
 
+def note_unread(incident_id: str, error: RemoteError) -> None:
+    """Tell the log of a War Room that a round could not look into."""
+    demisto.info(f"{BRAND}: get-modified-remote-data: the War Room of incident {incident_id} cannot be read: {error}")
+
+
 def read_entries(client: Client, investigation_id: str, entry_filter: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return all entries of a War Room that pass a filter, the oldest first, each once; none while there is no War Room.
+    """Return all entries of a War Room that pass a filter, the oldest first, each once; none while there is no War Room."""
+    pages = war_room_pages(client, Calls(0), investigation_id, entry_filter) if investigation_id else []
+    return in_order(entry for page in pages for entry in page)
+
+
+def in_order(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return entries, the oldest first."""
+    return sorted(entries, key=lambda entry: created_order(entry, 0))
+
+
+def war_room_pages(
+    client: Client, calls: Calls, investigation_id: str, entry_filter: dict[str, Any]
+) -> Iterator[list[dict[str, Any]]]:
+    """Yield the entries of a War Room that pass a filter, in portions, each once.
 
     Which entries a page keeps is not documented, so both ends are followed: back from its oldest, and on from its newest.
     """
-    if not investigation_id:
-        return []
-    found: dict[str, dict[str, Any]] = {}
+    seen: set[str] = set()
+    ends: list[dict[str, Any]] = []  # The oldest and the newest so far.
     pages = 0
 
-    def read(**position: str) -> list[dict[str, Any]]:
+    def start(way: str) -> "Future[Any]":
         nonlocal pages
         pages += 1
         if pages > MOST_PAGES:
             raise RemoteError(
                 UNUSABLE, f"The War Room {investigation_id} has more than {MOST_PAGES} pages of entries, so it is not read."
             )
-        page = client.entries(investigation_id, {**entry_filter, "pageSize": ENTRY_PAGE, **position})
-        fresh = [entry for entry in page if str(entry.get("id")) not in found]
-        found.update((str(entry.get("id")), entry) for entry in fresh)
-        return fresh
+        position = {"lastId": {"lastId": ends[0]["id"]}, "firstID": {"firstID": ends[-1]["id"]}}[way] if way else {}
+        return calls.start(readable, client.entries, investigation_id, {**entry_filter, "pageSize": ENTRY_PAGE, **position})
 
-    def ends() -> list[dict[str, Any]]:
-        return sorted(found.values(), key=lambda entry: created_order(entry, 0))
-
-    if len(read()) >= ENTRY_PAGE_SMALLEST:
-        while read(lastId=str(ends()[0]["id"])):
-            pass
-        while read(firstID=str(ends()[-1]["id"])):
-            pass
-    return ends()
+    reading = {start(""): ""}
+    while reading:
+        wait(reading, return_when=FIRST_COMPLETED)
+        begun = next(future for future in reading if future.done())
+        way, page = reading.pop(begun), begun.result()
+        if isinstance(page, RemoteError):
+            raise page
+        fresh = [entry for entry in page if str(entry["id"]) not in seen]
+        seen.update(str(entry["id"]) for entry in fresh)
+        if fresh:
+            ends = in_order([*ends, *fresh])
+            ends = [ends[0], ends[-1]]
+            yield fresh
+        if way and fresh:
+            reading[start(way)] = way
+        elif not way and len(fresh) >= ENTRY_PAGE_SMALLEST:
+            reading |= {start(one_way): one_way for one_way in ("lastId", "firstID")}
 
 
 def incoming_entries(entries: Iterable[dict[str, Any]], settings: Settings, record: Record) -> list[dict[str, Any]]:
@@ -2021,20 +2158,19 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
     moves_before = unpack_entries_move(context)
     if record.baseline_ms is None:
         record = replace(record, baseline_ms=parse_last_update(remote_args.last_update) if remote_args.last_update else 0)
-    try:
-        remote = client.load(incident_id)
-    except RemoteError as error:
-        if error.kind not in UNREADABLE:
-            raise
-        report_unreadable(settings, incident_id, error, remembered=bool(remote_args.last_update))
-        return
-    tagged, in_error = [], ""
-    try:
-        tagged = all_tagged_entries(client, settings, str(remote.get("investigationId") or ""))
-    except RemoteError as error:
-        if error.kind not in UNREADABLE:
-            raise
-        in_error = str(error)
+    with Calls(AT_ONCE) as calls:
+        loading = calls.start(readable, client.load, incident_id)
+        # XSOAR REST API: an investigation has the id of its incident. A pending incident has none yet.
+        expected_id = incident_id if record.status else ""
+        pulled = pull_entries(client, settings, calls, expected_id, record)
+        remote = loading.result()
+        if isinstance(remote, RemoteError):
+            report_unreadable(settings, incident_id, remote, remembered=bool(remote_args.last_update))
+            return
+        if (investigation_id := str(remote.get("investigationId") or "")) != expected_id:
+            pulled = pull_entries(client, settings, calls, investigation_id, record)
+        tagged, downloads, in_error = pulled
+        files = {key: download.result() for key, download in downloads.items()}
     moves = moves_before
     if moves is not False:
         moves = entries_move_modified(remote, tagged, moves)
@@ -2044,9 +2180,11 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
     entries, delivered = [], []
     arriving = incoming_entries(tagged, settings, record)
     for entry in arriving:
-        arrived = arriving_entry(client, settings, entry)
-        if arrived:
-            entries.append(arrived)
+        file_result = files.get(str(entry["id"]))
+        if isinstance(file_result, RemoteError):
+            demisto.info(f"{BRAND}: get-remote-data: the file of the entry {entry['id']} is left out for now: {file_result}")
+        else:
+            entries.append(local_entry(entry, settings, file_result))
             delivered.append(entry_key(entry))
     transition = status_entry(record, remote) if settings.close_in else None
     if transition:
@@ -2059,6 +2197,8 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
     # An incident that does not say when it changed may have changed.
     changed = not remote.get("modified") or modified_of(remote) != record.modified
     due_ms, misses = when_due(record, is_whole=not in_error and len(delivered) == len(arriving))
+    if any(isinstance(result, RemoteError) and result.kind == LATE for result in files.values()):
+        due_ms, misses = at_once(record), 0
     now_ms = local_now_ms()
     after = replace(
         record,
@@ -2136,28 +2276,47 @@ def missed(record: Record) -> Record:
     return replace(record, modified="", due_ms=local_now_ms() + pause_ms, misses=record.misses + 1)
 
 
-def arriving_entry(client: Client, settings: Settings, entry: dict[str, Any]) -> dict[str, Any] | None:
-    """Return a remote entry as get-remote-data gives it; None when its file alone cannot be had, which is logged."""
-    if not has_file(entry):
-        return local_entry(entry, settings, None)
+def pull_entries(
+    client: Client, settings: Settings, calls: Calls, investigation_id: str, record: Record
+) -> tuple[list[dict[str, Any]], dict[str, "Future[Any]"], str]:
+    """Read the tagged entries of a War Room and begin to download the files that are to come in, page by page.
+
+    Returns:
+        The entries, the oldest first; the downloads by the id of their entries; and why the War Room cannot be read.
+    """
+    tagged: list[dict[str, Any]] = []
+    downloads: dict[str, Future[Any]] = {}
+    if not is_pulled(settings) or not investigation_id:
+        return [], {}, ""
     try:
-        result = download_file(client, str(entry["id"]), str(entry.get("file") or ""), file_size(entry))
-        return local_entry(entry, settings, result)
+        for page in war_room_pages(client, calls, investigation_id, tag_filter(settings)):
+            tagged += page
+            for entry in incoming_entries(page, settings, record):
+                if has_file(entry):
+                    downloads[str(entry["id"])] = start_download(client, calls, entry)
     except RemoteError as error:
-        ensure_remote_is_well(client, error)
-        demisto.info(f"{BRAND}: get-remote-data: the file of the entry {entry['id']} is left out for now: {error}")
-        return None
+        if error.kind not in UNREADABLE:
+            raise
+        return [], {}, str(error)
+    return in_order(tagged), downloads, ""
 
 
-def all_tagged_entries(client: Client, settings: Settings, investigation_id: str) -> list[dict[str, Any]]:
-    """Return the entries of a War Room that carry an incoming tag.
+def is_pulled(settings: Settings) -> bool:
+    """Return whether entries come in at all."""
+    return bool(settings.tags and settings.categories)
+
+
+def tag_filter(settings: Settings) -> dict[str, Any]:
+    """Return what asks for the entries that carry an incoming tag.
 
     Without fromTime: an entry that was tagged long after it was written would be missed. The record tells what is new.
     """
-    if not settings.tags or not settings.categories:
-        return []
-    entry_filter = {"categories": list(settings.categories), "tags": list(settings.tags), "tagsAndOperator": False}
-    return read_entries(client, investigation_id, entry_filter)
+    return {"categories": list(settings.categories), "tags": list(settings.tags), "tagsAndOperator": False}
+
+
+def all_tagged_entries(client: Client, settings: Settings, investigation_id: str) -> list[dict[str, Any]]:
+    """Return the entries of a War Room that carry an incoming tag."""
+    return read_entries(client, investigation_id, tag_filter(settings)) if is_pulled(settings) else []
 
 
 def entries_move_modified(remote: dict[str, Any], entries: list[dict[str, Any]], otherwise: bool | None) -> bool | None:
@@ -2561,6 +2720,9 @@ def send_entries(client: Client, settings: Settings, incident_id: str, entries: 
     there = [remote_entry for remote_entry in there if entry_key(remote_entry) not in record.known_entries]
     failures: list[RemoteError] = []
     for entry in entries:
+        if client.is_late():
+            failures.append(RemoteError(LATE, "Sending the entries takes long; the next round goes on with them."))
+            break
         try:
             note_attempt(incident_id, entry_key(entry))
             written = send_entry(client, investigation_id, outgoing(entry), there)

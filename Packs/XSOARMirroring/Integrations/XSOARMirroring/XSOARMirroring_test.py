@@ -7,12 +7,15 @@ run. `Server` stands for the server that runs the script, `Remote` for the tenan
 
 import copy
 import hashlib
+import itertools
 import json
 import re
+import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.policy import HTTP
@@ -622,6 +625,10 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(CommonServerPython.get_demisto_version, "_version", None)
+    # So that calls come in one order. Side by side they are made in the tests of that, and in all tests over HTTP.
+    monkeypatch.setattr(script, "AT_ONCE", 1)
+    # The time that is frozen here is not frozen in threads, so no run is late; what happens then is tested by `is_late`.
+    monkeypatch.setattr(script, "RUN_SECONDS", 10**12)
     server = Server()
     server.attach(monkeypatch)
     yield server
@@ -1163,6 +1170,164 @@ def test_reading_is_given_up_after_three_tries(server: Server, remote: Remote) -
     assert "not able to answer for now (503)" in server.fails("fetch-incidents")
 
     assert [call.route for call in remote.calls].count("POST /incidents/search") == 3
+
+
+def test_calls_run_side_by_side_up_to_their_number_and_keep_their_order() -> None:
+    """
+    Given: twelve calls, of which three may run at once, and each of which waits until three are under way.
+    When: they are made.
+    Then: they come to their end, in the order in which they were asked for, and never more than three at once.
+    """
+    three = threading.Barrier(3, timeout=30)
+    under_way: list[int] = []
+    most = []
+
+    def work(number: int) -> int:
+        under_way.append(number)
+        most.append(len(under_way))
+        three.wait()
+        under_way.remove(number)
+        three.wait()
+        return number
+
+    with script.Calls(3) as calls:
+        started = [calls.start(work, number) for number in range(12)]
+
+        assert [call.result() for call in started] == list(range(12))
+    assert max(most) == 3
+
+
+def test_a_call_that_fails_ends_those_that_have_not_begun() -> None:
+    """
+    Given: three calls at once, the second of which fails while many wait.
+    When: they are made.
+    Then: those under way come to their end, none of the others begins, and each says why.
+    """
+    both = threading.Barrier(2, timeout=30)
+    begun: list[int] = []
+
+    def work(number: int) -> int:
+        begun.append(number)
+        both.wait()
+        if number == 1:
+            raise script.RemoteError(script.UNREACHABLE, "it is away")
+        return number
+
+    with script.Calls(2) as calls:
+        started = [calls.start(work, number) for number in range(40)]
+        outcomes = [call.exception() or call.result() for call in started]
+
+    assert outcomes[0] == 0
+    # Another pair may have begun before the failure was known.
+    assert begun in ([0, 1], [1, 0], [0, 1, 2, 3], [1, 0, 2, 3])
+    assert {str(outcome) for outcome in outcomes[4:]} == {"it is away"}
+
+
+def test_no_call_begins_while_the_remote_wants_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Given: two calls side by side, the first of which meets the rate limit and has to wait for five seconds.
+    When: it waits.
+    Then: the other does not begin until the pause is over.
+    """
+    told: list[str] = []
+    pausing, other_may_end = threading.Event(), threading.Event()
+
+    def pause(seconds: float) -> None:
+        told.append(f"pause of {seconds:.0f}")
+        pausing.set()
+        other_may_end.wait(0.2)
+        told.append("pause is over")
+
+    def call_once(client: Any, method: str, route: str, use: Any, **request: Any) -> str:
+        told.append(route)
+        if told.count("first") == 1 and route == "first":
+            raise script.RemoteError(script.RATE_LIMIT, "API rate limit", 5.0)
+        if route == "second":
+            other_may_end.set()
+        return route
+
+    monkeypatch.setattr(script.Client, "_call_once", call_once)
+    client = script.Client(script.parse_settings(PARAMS, "headquarters"), pause)
+
+    def second() -> str:
+        assert pausing.wait(30)
+        return client._call("GET", "second", True, str)
+
+    with script.Calls(2) as calls:
+        both = [calls.start(client._call, "GET", "first", True, str), calls.start(second)]
+
+        assert [call.result() for call in both] == ["first", "second"]
+    assert told[:3] == ["first", "pause of 5", "pause is over"]
+    assert sorted(told[3:]) == ["first", "second"]
+
+
+@contextmanager
+def late_after(questions: int) -> Iterator[None]:
+    """Let it be late once it was asked so many times whether it is."""
+    asked = itertools.count()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(script.Client, "is_late", lambda self: next(asked) >= questions)
+        yield
+
+
+@pytest.mark.parametrize("questions", range(10))
+def test_a_fetch_that_takes_long_goes_on_in_the_next(server: Server, remote: Remote, questions: int) -> None:
+    """
+    Given: five incidents with a file each, on pages of two, and a remote so slow that a fetch gets late somewhere.
+    When: fetches run, the later ones in time.
+    Then: the first brings what it has whole, at least one, and in the end each incident is here once, with its file.
+    """
+    remote.search_limit = 2
+    for number in range(1, 6):
+        remote.add(str(number))
+        attach(remote, str(number), f"{number}.txt", b"bytes")
+
+    with late_after(questions):
+        first = server.fetch()
+    rest = [*server.fetch(), *server.fetch()]
+
+    assert len(first) >= 1
+    assert ids([*first, *rest]) == ["1", "2", "3", "4", "5"]
+    # An incident whose own files take a whole run is not held back for ever.
+    assert all(incident.get("attachment") for incident in [*first[1:], *rest])
+
+
+@pytest.mark.parametrize("questions", range(4))
+def test_a_pull_that_takes_long_goes_on_in_the_next_round(server: Server, remote: Remote, mirrored: str, questions: int) -> None:
+    """
+    Given: three files and a text, and a remote so slow that a pull gets late among the files.
+    When: rounds run, the later one in time.
+    Then: the text and the files that were had come at once, the rest in the next round, each once.
+    """
+    for number in range(3):
+        remote.write_file(mirrored, f"{number}.txt", b"bytes")
+    remote.write(mirrored, "the text")
+
+    with late_after(questions):
+        first = server.pull(mirrored)[1]
+
+    assert len(first) == 1 + questions
+    assert mirrored in modified(server)
+    second = server.pull(mirrored)[1]
+    names = sorted(entry["File"] for entry in [*first, *second] if entry.get("File"))
+    assert names == ["0.txt", "1.txt", "2.txt"]
+    assert server.pull(mirrored)[1] == []
+
+
+def test_sending_that_takes_long_goes_on_in_the_next_round(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: four entries to send, and a remote so slow that time runs out after two.
+    When: the server sends them, and again what failed.
+    Then: it is told that some are left, and in the end each is there once, in its order.
+    """
+    entries = [local_entry(number, f"text {number}") for number in range(4)]
+
+    with late_after(2):
+        error = push(server, mirrored, entries=entries).error
+    pushed(server, mirrored, entries=entries)
+
+    assert "the next round goes on with them" in error
+    assert [entry["contents"].rpartition("\n")[2] for entry in remote.entries[mirrored]] == [f"text {n}" for n in range(4)]
 
 
 def test_tries_that_take_long_are_not_repeated_for_ever(server: Server, remote: Remote, clock: Any) -> None:
