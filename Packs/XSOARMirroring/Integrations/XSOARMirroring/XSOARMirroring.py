@@ -52,7 +52,7 @@ RETRY_BUDGET = 90.0  # Seconds that the failed tries of one run may take in all.
 RETRY_AFTER_LIMIT = 10.0  # Seconds. A remote that asks for a longer pause is left alone until the next round.
 LARGEST_ANSWER = 100 << 20  # Bytes, unpacked. A larger answer is not read to its end.
 LARGEST_ERROR = 1 << 20  # Bytes, of the body of an error.
-LARGEST_FILE = 1 << 30  # Bytes. A larger file is not taken.
+LARGEST_FILE = 1 << 30  # Bytes. Of a larger file only a note comes, with its name and where it is.
 SLOWEST_ANSWER_MS = 240_000  # An answer that takes longer is given up: the server ends a run after five minutes.
 PIECE = 1 << 14  # Bytes, packed, that are unpacked at once: 1,000 times as much at most.
 MOST_PAGES = 200  # Pages of one search or War Room in one run. What lies behind them waits for the next.
@@ -103,7 +103,7 @@ OWN_FIELD_PREFIX = "xsoarmirroring"  # The CLI names of this pack's incident fie
 MIRRORING_COMMANDS = frozenset({"fetch-incidents", "get-modified-remote-data", "get-remote-data", "update-remote-system"})
 
 # What a remote error means, as far as the code must know it. The message tells a person.
-RATE_LIMIT, BUSY, UNREACHABLE, REFUSED_KEY, NOT_API, NOT_FOUND, CONFLICT, CLOSED, REJECTED, UNUSABLE, LATE = (
+RATE_LIMIT, BUSY, UNREACHABLE, REFUSED_KEY, NOT_API, NOT_FOUND, CONFLICT, CLOSED, REJECTED, UNUSABLE, TOO_LARGE, LATE = (
     "rate limit",
     "busy",
     "unreachable",
@@ -114,10 +114,11 @@ RATE_LIMIT, BUSY, UNREACHABLE, REFUSED_KEY, NOT_API, NOT_FOUND, CONFLICT, CLOSED
     "closed",
     "rejected",
     "unusable",
+    "too large",
     "late",
 )
 # What concerns one incident alone.
-UNREADABLE = (NOT_FOUND, REJECTED, UNUSABLE)
+UNREADABLE = (NOT_FOUND, REJECTED, UNUSABLE, TOO_LARGE)
 
 
 """ SETTINGS """
@@ -545,6 +546,8 @@ class Client(BaseClient):
             if size not in (None, arrived):
                 raise RemoteError(UNREACHABLE, f"{host_of(response.url)} gave {arrived} bytes of a file that has {size}.")
 
+        if size is not None and size > LARGEST_FILE:
+            raise RemoteError(TOO_LARGE, f"The file of the entry {entry_id} is larger than {LARGEST_FILE >> 20} MiB.")
         route = f"/entry/download/{quote(entry_id, safe='')}"
         # Packed on its way, a file of which only a part arrives would look whole.
         self._call("GET", route, reads=True, use=save_to_target, accept_encoding="identity")
@@ -772,7 +775,7 @@ def pieces_of(response: requests.Response, most: int) -> Iterator[bytes]:
     for piece in response.iter_content(chunk_size=PIECE):
         size += len(piece)
         if size > most:
-            raise RemoteError(UNUSABLE, f"The answer of {host} is larger than {most >> 20} MB, so it is not read.")
+            raise RemoteError(TOO_LARGE, f"The answer of {host} is larger than {most >> 20} MiB, so it is not read.")
         if local_now_ms() - begin_ms > SLOWEST_ANSWER_MS:
             raise RemoteError(UNUSABLE, f"The answer of {host} took more than {SLOWEST_ANSWER_MS // MINUTE_MS} minutes.")
         yield piece
@@ -1279,7 +1282,7 @@ def fetch_incidents_command(client: Client, settings: Settings) -> None:
     if was_put_back:
         bookmark = replace(bookmark, time_ms=bookmark.since_ms)
         new = fetch_new(client, settings, bookmark, here)
-    files, late = download_attachments(client, new)
+    files, late = download_attachments(client, settings, new)
     new = before_late(new, late)
     if was_put_back and len(new) < settings.max_fetch and not client.is_late():
         # That is all of it until now, but for what is not in the index yet.
@@ -1334,15 +1337,16 @@ def status_of(incident: dict[str, Any], otherwise: int | None = None) -> int | N
 
 
 def download_attachments(
-    client: Client, incidents: list[dict[str, Any]]
+    client: Client, settings: Settings, incidents: list[dict[str, Any]]
 ) -> tuple[dict[str, list[tuple[str, dict[str, Any]]]], set[str]]:
-    """Download the attachments of incidents. What cannot be had is left out, which the log tells.
+    """Download the attachments of incidents. Those that cannot be had are left out, which the log tells; too large ones, by a note.
 
     Returns:
         For each incident's id the IDs of the entries and their file results; and the incidents for which time ran out.
     """
     found: dict[str, list[tuple[str, dict[str, Any]]]] = {}
     late: set[str] = set()
+    names: dict[str, str] = {}
     with_files = [incident for incident in incidents if incident.get("attachment")]
     with Calls(AT_ONCE) as calls:
         listed = [(incident, calls.start(in_time, client, entries_with_files, client, incident)) for incident in with_files]
@@ -1351,10 +1355,14 @@ def download_attachments(
             entries, missing = listing.result() if not isinstance(listing.result(), RemoteError) else ([], listing.result())
             by_id = {str(entry["id"]): entry for entry in entries}
             for name, entry_id in attachment_entries(incident, entries):
+                names[entry_id] = name
                 download = start_download(client, calls, {**by_id[entry_id], "file": name}) if entry_id else missing
                 wanted.append((str(incident["id"]), entry_id, download))
         for incident_id, entry_id, download in wanted:
             outcome = download if isinstance(download, RemoteError) else download.result()
+            if isinstance(outcome, RemoteError) and outcome.kind == TOO_LARGE:
+                note = left_there(settings, incident_id, names[entry_id])
+                outcome = fileResult(safe_file_name(f"{names[entry_id]} (too large).txt"), note)
             if isinstance(outcome, RemoteError):
                 late |= {incident_id} if outcome.kind == LATE else set()
                 demisto.info(
@@ -1363,6 +1371,14 @@ def download_attachments(
             else:
                 found.setdefault(incident_id, []).append((entry_id, outcome))
     return found, late
+
+
+def left_there(settings: Settings, incident_id: str, name: str) -> str:
+    """Return the note that stands for a file which is too large to be mirrored."""
+    return (
+        f"The file {name} is larger than {LARGEST_FILE >> 20} MiB, so it is not mirrored. It is in the remote incident: "
+        f"{remote_link(settings, incident_id)}"
+    )
 
 
 def before_late(new: list[dict[str, Any]], late: set[str]) -> list[dict[str, Any]]:
@@ -2181,7 +2197,11 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
     arriving = incoming_entries(tagged, settings, record)
     for entry in arriving:
         file_result = files.get(str(entry["id"]))
-        if isinstance(file_result, RemoteError):
+        if isinstance(file_result, RemoteError) and file_result.kind == TOO_LARGE:
+            note = left_there(settings, incident_id, str(entry.get("file")))
+            entries.append(local_entry({**entry, "file": "", "fileID": "", "contents": note, "format": "text"}, settings, None))
+            delivered.append(entry_key(entry))
+        elif isinstance(file_result, RemoteError):
             demisto.info(f"{BRAND}: get-remote-data: the file of the entry {entry['id']} is left out for now: {file_result}")
         else:
             entries.append(local_entry(entry, settings, file_result))

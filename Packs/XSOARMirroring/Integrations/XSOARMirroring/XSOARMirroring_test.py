@@ -1261,6 +1261,40 @@ def test_no_call_begins_while_the_remote_wants_none(monkeypatch: pytest.MonkeyPa
     assert sorted(told[3:]) == ["first", "second"]
 
 
+@pytest.mark.parametrize("is_told", [True, False], ids=["its size is told", "its size is not told"])
+def test_a_file_that_is_too_large_comes_as_a_note(
+    server: Server, remote: Remote, monkeypatch: pytest.MonkeyPatch, clock: Any, is_told: bool
+) -> None:
+    """
+    Given: an incident with a small and a large attachment, and then a large and a small file in its War Room.
+    When: it is fetched and pulled.
+    Then: the small ones come; for each large one a note with its name and where it is; and all of that once.
+    """
+    monkeypatch.setattr(script, "LARGEST_FILE", 1 << 20)
+    large, metadata = b"x" * (1 << 20) + b"x", {"size": (1 << 20) + 1} if is_told else {}
+    remote.add("1")
+    attach(remote, "1", "small.txt", b"small")
+    attach(remote, "1", "dump.bin", large)
+    for entry in remote.entries["1"]:
+        if entry["file"] == "dump.bin":
+            entry["fileMetadata"] = metadata
+    (fetched,) = server.fetch()
+    clock.tick(timedelta(minutes=1))
+    remote.write_file("1", "memory.raw", large, fileMetadata=metadata)
+    remote.write_file("1", "notes.txt", b"notes")
+
+    entries = server.pull("1")[1]
+
+    assert [attachment["name"] for attachment in fetched["attachment"]] == ["small.txt", "dump.bin (too large).txt"]
+    note = Path(fetched["attachment"][1]["path"]).name
+    assert [entry.get("File") for entry in entries] == [None, "notes.txt"]
+    assert "memory.raw is larger than 1 MiB" in entries[0]["Contents"]
+    assert "/Details/1" in entries[0]["Contents"]
+    assert any("dump.bin is larger than 1 MiB" in path.read_text() for path in Path().glob(f"*{note}"))
+    assert server.pull("1")[1] == []
+    assert len(remote.asked("GET /entry/download")) == (2 if is_told else 4)
+
+
 @contextmanager
 def late_after(questions: int) -> Iterator[None]:
     """Let it be late once it was asked so many times whether it is."""
