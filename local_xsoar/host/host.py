@@ -5,6 +5,7 @@ import shutil
 import threading
 import uuid
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ class Host:
         on_call: OnCall | None = None,
         custom_fields_delta: CustomFieldsDelta = "changed",
         workers: Workers | None = None,
+        pause: Callable[[float], None] | None = None,
     ) -> None:
         """Open the host.
 
@@ -51,6 +53,7 @@ class Host:
             custom_fields_delta: whether the delta of update-remote-system holds the changed custom fields only, or all: it is
                 not known what a server does.
             workers: to share a fork server with other hosts; it is then not stopped on exit.
+            pause: called with the seconds wherever a script would sleep, which goes on when it returns; by default scripts sleep.
         """
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
@@ -58,7 +61,7 @@ class Host:
         self._own_workers = workers is None
         self._workers = workers or Workers()
         self._state = HostState(folder / "host.sqlite")
-        self._runner = Runner(tenant, self._state, self._workers, timeout, on_call)
+        self._runner = Runner(tenant, self._state, self._workers, timeout, on_call, pause)
         self._custom_fields_delta: CustomFieldsDelta = custom_fields_delta
         self._locks: dict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
         self._instances = {row.name: _instance(row, read_integration(row.integration)) for row in self._state.instances()}

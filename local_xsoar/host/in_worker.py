@@ -1,7 +1,8 @@
 """What happens inside a worker: the functions of `demisto` are put in place, then the integration's script runs as __main__.
 
 The worker speaks with the host in lines of JSON over one socket. The host's first line is the job: {"script", "folder",
-"paths", "command", "args", "params", "context", "last_run", "last_mirror_run", "investigation", "incident", "version", "urls"}.
+"paths", "command", "args", "params", "context", "last_run", "last_mirror_run", "investigation", "incident", "version", "urls",
+"asks_for_pauses"}.
 The worker's lines are {"call": name, "data": value, "wait": bool}; the host answers a waiting one with {"value": value} or
 {"error": text}. The last line is the call "done" with {"error": text, "error_type": name}; the worker ends once it is answered.
 What the worker said takes effect only then.
@@ -18,6 +19,7 @@ import os
 import socket
 import sys
 import threading
+import time
 import traceback
 import types
 import uuid
@@ -233,6 +235,17 @@ def install(channel: Channel, job: dict[str, Any]) -> None:
         setattr(module, name, value)
 
 
+def ask_for_pauses(channel: Channel) -> None:
+    """Have the host pause for the script wherever it, or a library of its, would sleep."""
+
+    def sleep(seconds: Any) -> None:
+        if seconds < 0:
+            raise ValueError("sleep length must be non-negative")
+        channel.call("pause", float(seconds), wait=True)
+
+    time.sleep = sleep
+
+
 def _refusing(name: str) -> Any:
     def refuse(*args: Any, **kwargs: Any) -> NoReturn:
         raise NotImplementedError(f"demisto.{name}() is not part of the local XSOAR")
@@ -272,6 +285,8 @@ def run(descriptor: int, code: types.CodeType | None, loaders: Mapping[str, impo
     error = error_type = ""
     try:
         install(channel, job)
+        if job["asks_for_pauses"]:
+            ask_for_pauses(channel)
         _run_script(job["script"], code)
     except SystemExit as ended:
         if ended.code not in _ENDED_WELL:

@@ -4,7 +4,7 @@ import contextlib
 import shutil
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -67,6 +67,7 @@ class Runner:
     workers: Workers
     timeout: float
     on_call: OnCall | None
+    pause: Callable[[float], None] | None
 
     def log(self, instance: Instance, line: str) -> None:
         """Add a line to the instance's log."""
@@ -88,6 +89,9 @@ class Runner:
         def answer(name: str, data: Any, folder: Path) -> Any:
             if name == "getFilePath":
                 return self._file(str(data), folder, investigation)
+            if name == "pause" and self.pause:
+                self.pause(data)
+                return None
             return self._context(instance.name, purpose, name, data)
 
         with self.workers.run(
@@ -145,6 +149,7 @@ class Runner:
             "last_mirror_run": self.state.last_mirror_run(instance.name) if purpose == "mirror" else {},
             "investigation": investigation,
             "incident": incident,
+            "asks_for_pauses": self.pause is not None,
             "version": {
                 "version": version,
                 "buildNumber": "1",

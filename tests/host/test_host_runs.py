@@ -266,6 +266,32 @@ def test_a_worker_can_be_killed_at_any_step(open_host: Callable[..., Host], step
     assert host.run("rough", "rough-context").ok
 
 
+def test_a_script_that_pauses_takes_its_time(rough: Host) -> None:
+    """
+    Given: a script that sleeps for a while.
+    When: it runs on a host as it comes.
+    Then: the run takes at least that long.
+    """
+    run = rough.run("rough", "rough-nap", {"seconds": "0.05"})
+    assert texts(run.entries) == ["rested"]
+    assert run.seconds >= 0.05
+
+
+def test_a_host_may_pause_in_its_own_way(open_host: Callable[..., Host]) -> None:
+    """
+    Given: a host that is told what to do for a pause.
+    When: a script sleeps for a day, and for less than nothing.
+    Then: the host was asked for the day and the script went on; the other is refused as ever.
+    """
+    pauses: list[float] = []
+    host = open_host(pause=pauses.append)
+    host.add_instance("rough", SAMPLES / "Rough", {"url": "https://there"})
+    run = host.run("rough", "rough-nap", {"seconds": "86400"})
+    assert texts(run.entries) == ["rested"]
+    assert pauses == [86400]
+    assert "ValueError: sleep length must be non-negative" in host.run("rough", "rough-nap", {"seconds": "-1"}).error
+
+
 def test_threads_may_log_at_once_and_are_waited_for(rough: Host) -> None:
     """
     Given: a script that logs from eight threads, and has a thread that outlives its main.

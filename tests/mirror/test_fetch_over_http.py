@@ -201,15 +201,17 @@ def test_attachments(remote: Mirror) -> None:
 
 def test_an_attachment_that_cannot_be_had(remote: Mirror) -> None:
     """Given an attachment that the remote does not give; When fetching; Then the rest comes, and the log warns."""
-    remote.there.create_incident({"name": "with files"}, attachments=[("gone.txt", b"gone"), ("here.txt", b"here")])
-    refused: list[str] = []
+    remote_id = remote.remote_incident()
+    for name in ("gone.txt", "here.txt"):
+        remote.there.attach_file(remote_id, name, b"content")
+    gone, _ = [entry["id"] for entry in remote.there.entries(remote_id) if entry["file"]]
 
-    def refuse_first(request: Any, number: int) -> None:
-        if "/entry/download/" in request.url.path and (not refused or request.url.path in refused):
-            refused.append(request.url.path)
+    # Files are asked for at the same time, so that either may come first.
+    def refuse_it(request: Any, number: int) -> None:
+        if request.url.path.endswith(f"/entry/download/{gone}"):
             remote.interference.answers[number] = lambda: JSONResponse({"error": "no such file"}, status_code=500)
 
-    remote.interference.before = refuse_first
+    remote.interference.before = refuse_it
     run = succeeded(remote.host.fetch(INSTANCE))
 
     (local_id,) = run.created

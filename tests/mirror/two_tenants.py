@@ -154,11 +154,15 @@ def succeeded(run: CommandRun) -> CommandRun:
 
 @dataclass
 class Site:
-    """Where tests make tenants and hosts; all of them are gone when the test ends."""
+    """Where tests make tenants and hosts; all of them are gone when the test ends.
+
+    Between its tries the script does not wait: `pauses` tells how many seconds it would have.
+    """
 
     folder: Path
     exits: ExitStack
     workers: Workers
+    pauses: list[float] = field(default_factory=list)
 
     def tenant(self, name: str, version: str, clock: Callable[[], int] = time.time_ns, **settings: Any) -> Tenant:
         """Make a tenant; 8.x ones get a key ID."""
@@ -176,9 +180,8 @@ class Site:
 
     def host(self, tenant: Tenant, on_call: Callable[[int, str], None] | None = None) -> Host:
         """Make a host that runs the pack on a tenant; `on_call` sees each step of its workers."""
-        return self.exits.enter_context(
-            Host(tenant, self.folder / f"host of {tenant.settings.name}", workers=self.workers, on_call=on_call)
-        )
+        folder = self.folder / f"host of {tenant.settings.name}"
+        return self.exits.enter_context(Host(tenant, folder, workers=self.workers, on_call=on_call, pause=self.pauses.append))
 
     def mirror(
         self, here: str = "8", there: str = "8", on_call: Callable[[int, str], None] | None = None, **remote_settings: Any

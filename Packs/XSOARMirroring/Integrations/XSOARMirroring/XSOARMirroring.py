@@ -1339,7 +1339,7 @@ def status_of(incident: dict[str, Any], otherwise: int | None = None) -> int | N
 def download_attachments(
     client: Client, settings: Settings, incidents: list[dict[str, Any]]
 ) -> tuple[dict[str, list[tuple[str, dict[str, Any]]]], set[str]]:
-    """Download the attachments of incidents. The log tells of those that cannot be had; of a too large one, a note that comes for it.
+    """Download the attachments of incidents. The log tells of those that cannot be had; for a too large one, a note comes.
 
     Returns:
         For each incident's id the IDs of the entries and their file results; and the incidents for which time ran out.

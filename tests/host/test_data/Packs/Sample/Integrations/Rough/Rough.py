@@ -114,6 +114,9 @@ def main():
     elif command == "rough-sleep":
         start_a_process_that_never_ends(args["pipe"])
         threading.Event().wait()
+    elif command == "rough-nap":
+        time.sleep(float(args["seconds"]))
+        demisto.results("rested")
     elif command == "rough-leave-running":
         start_a_process_that_never_ends(args["pipe"])
         demisto.results("done")

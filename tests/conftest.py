@@ -1,0 +1,11 @@
+"""The order in which the files of tests are handed to the processes that share them."""
+
+import pytest
+
+# The folders whose files take longest. They come first: a long file that comes last is run while the other processes are idle.
+LONG_ONES = ("robust", "mirror", "cli")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files of the folders that take longest first, and leave all else in its order."""
+    items.sort(key=lambda item: LONG_ONES.index(item.path.parent.name) if item.path.parent.name in LONG_ONES else len(LONG_ONES))
