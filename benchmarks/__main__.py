@@ -1,34 +1,88 @@
-"""Run the measurements; print a table and write dist/bench.json."""
+"""Run the measurements; print a table and write dist/bench.json.
 
+    python -m benchmarks [--only PART ...] [--plots]
+
+`--plots` also writes the plots of the growth to docs/.
+"""
+
+import argparse
 import json
+import os
 import platform
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import calls, fetch_cpu
+from benchmarks import calls, fetch_cpu, growth, latency, memory, start
 
-RESULT = Path(__file__).resolve().parents[1] / "dist" / "bench.json"
+ROOT = Path(__file__).resolve().parents[1]
+RESULT = ROOT / "dist" / "bench.json"
+PACKAGES = ("requests", "urllib3", "dateparser", "starlette", "uvicorn")
+PARTS = ("cpu", "latency", "calls", "memory", "growth", "start")
 
 
 def main() -> int:
     """Measure, show and write."""
-    measured = [fetch_cpu.measure(), *calls.measure()]
-    table = Table("work", "measured", "compared with", "must be", "holds")
+    parser = argparse.ArgumentParser(prog="make bench", description="Measure the pack, each figure beside its floor.")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="measure these parts alone")
+    parser.add_argument("--plots", action="store_true", help="write the plots of the growth to docs/")
+    wanted = parser.parse_args()
+    about = {"date": datetime.now(UTC).isoformat(timespec="seconds"), **machine()}
+    plots: dict[str, str] = {}
+
+    def grow() -> list[dict[str, Any]]:
+        rows, drawn = growth.measure()
+        plots.update(drawn)
+        return rows
+
+    parts: dict[str, Callable[[], list[dict[str, Any]]]] = {
+        "cpu": lambda: [fetch_cpu.measure()],
+        "latency": latency.measure,
+        "calls": calls.measure,
+        "memory": memory.measure,
+        "growth": grow,
+        "start": start.measure,
+    }
+    console = Console(width=190)
+    measured: list[dict[str, Any]] = []
+    for name in PARTS:
+        if name in wanted.only:
+            console.print(f"Measuring: {name}", style="dim")
+            measured += parts[name]()
+    table = Table("work", "measured", "compared with", "must be", "holds", show_lines=True)
     for row in measured:
         table.add_row(row["work"], row["measured"], row["compared with"], row["must be"], "yes" if row["holds"] else "no")
-    Console(width=150).print(table)
+    console.print(table)
     RESULT.parent.mkdir(exist_ok=True)
-    about = {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    about["load at the end"] = load()
+    RESULT.write_text(json.dumps({**about, "measured": measured}, indent=2) + "\n", encoding="utf-8")
+    if wanted.plots:
+        for name, drawn in plots.items():
+            (ROOT / "docs" / f"{name}.svg").write_text(drawn, encoding="utf-8")
+    return 0
+
+
+def machine() -> dict[str, Any]:
+    """Return what the figures were taken on."""
+    return {
         "python": platform.python_version(),
         "machine": platform.machine(),
+        "system": platform.system(),
+        "processors": os.cpu_count(),
+        "packages": {name: version(name) for name in PACKAGES},
+        "load at the beginning": load(),
     }
-    RESULT.write_text(json.dumps({**about, "measured": measured}, indent=2) + "\n")
-    return 0
+
+
+def load() -> list[float]:
+    """Return how many processes wanted a processor in the last 1, 5 and 15 minutes."""
+    return [round(average, 2) for average in os.getloadavg()]
 
 
 if __name__ == "__main__":

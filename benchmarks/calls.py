@@ -1,60 +1,121 @@
-"""How many calls one minute of mirroring makes, for more and more mirrored incidents of which ten changed."""
+"""One minute of mirroring with more and more mirrored incidents of which ten changed: its calls, its time, its context."""
 
-import secrets
 import tempfile
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import Response
+from benchmarks import row
+from benchmarks.remote import Remote
+from benchmarks.script_runs import Server, script
 
-from local_xsoar.host import Host
-from local_xsoar.tenant import Tenant, TenantSettings, serving
-
-INTEGRATION = Path(__file__).resolve().parents[1] / "Packs" / "XSOARMirroring" / "Integrations" / "XSOARMirroring"
-SIZES = (100, 1000)
+SIZES = (100, 1_000, 10_000)
 CHANGED = 10
 MOST_CALLS = 25 + 2 * CHANGED
+AWAY = 0.05
+SPACING_NS = 10 * 10**9
+HOUR_NS = 3600 * 10**9
+LARGEST_CONTEXT = 2 << 20
+ENTRIES_EACH = 20
+SLOWEST_ROUND = 2.0
+
+
+@dataclass(frozen=True)
+class Minute:
+    """What one round took: its calls, its time and CPU, and the bytes of the context after it."""
+
+    calls: int
+    seconds: float
+    cpu: float
+    context: int
+
+
+@dataclass
+class Clock:
+    """A clock that is set by hand, in nanoseconds since 1970."""
+
+    now_ns: int
+
+    def __call__(self) -> int:
+        return self.now_ns
 
 
 def measure() -> list[dict[str, Any]]:
-    """Return a row for each number of mirrored incidents."""
-    return [measure_size(size) for size in SIZES]
+    """Return a row of calls for each size, one for the time of the round and one for the context."""
+    minutes = {}
+    for size in SIZES:
+        with tempfile.TemporaryDirectory() as folder:
+            minutes[size] = minute_of(size, Path(folder))
+    fewest, most = minutes[SIZES[0]], minutes[SIZES[-1]]
+    slower = most.seconds / fewest.seconds
+    return [
+        *(calls_row(size, minute, fewest) for size, minute in minutes.items()),
+        row(
+            f"the same minute, {SIZES[-1]:,} incidents, {AWAY * 1000:.0f} ms away",
+            f"{slower:.1f} x as long ({most.seconds:.2f} s; CPU {most.cpu / fewest.cpu:.1f} x, {most.cpu:.2f} s)",
+            f"{SIZES[0]} incidents ({fewest.seconds:.2f} s; CPU {fewest.cpu:.2f} s)",
+            f"at most {SLOWEST_ROUND:.0f} x",
+            slower <= SLOWEST_ROUND,
+        ),
+        row(
+            f"integration context, {SIZES[-1]:,} incidents with {ENTRIES_EACH} mirrored entries each",
+            f"{most.context / (1 << 20):.2f} MiB",
+            f"{most.context / SIZES[-1]:.0f} bytes an incident",
+            f"at most {LARGEST_CONTEXT >> 20} MiB",
+            most.context <= LARGEST_CONTEXT,
+        ),
+    ]
 
 
-def measure_size(size: int) -> dict[str, Any]:
-    """Mirror some incidents until nothing is left to do, change ten, and count the calls of the next round."""
-    calls: list[str] = []
+def calls_row(size: int, minute: Minute, fewest: Minute) -> dict[str, Any]:
+    """Return the row of the calls for one size."""
+    return row(
+        f"one minute of {size:,} mirrored incidents, {CHANGED} changed",
+        f"{minute.calls} calls",
+        f"25 calls and 2 per change; {fewest.calls} for {SIZES[0]} incidents",
+        f"at most {MOST_CALLS} calls, for each size alike",
+        minute.calls <= MOST_CALLS and minute.calls == fewest.calls,
+    )
 
-    async def count(request: Request) -> Response | None:
-        calls.append(request.url.path)
-        return None
 
-    with tempfile.TemporaryDirectory() as folder:
-        here = Tenant(TenantSettings("here", Path(folder) / "here", api_key=secrets.token_hex(8), key_id="1"))
-        there = Tenant(TenantSettings("there", Path(folder) / "there", api_key=secrets.token_hex(8), key_id="1"))
-        ids = [str((there.create_incident({"name": f"Incident {number}"}) or {})["id"]) for number in range(size)]
-        with serving(there, hook=count) as url, Host(here, Path(folder) / "host") as host:
-            credentials = {"identifier": "1", "password": there.settings.api_key}
-            host.add_instance(
-                "there",
-                INTEGRATION,
-                {"url": url, "credentials_api_key": credentials, "isFetch": True, "tags": "in", "max_fetch": "200"},
-            )
-            while host.fetch("there").created:
-                pass
-            while host.mirror("there").modified:
-                pass
-            for incident_id in ids[:CHANGED]:
-                there.change_incident(incident_id, {"severity": 3})
-            calls.clear()
-            host.mirror("there")
-        here.close()
-        there.close()
-    return {
-        "work": f"one minute of {size} mirrored incidents, {CHANGED} changed",
-        "measured": f"{len(calls)} calls",
-        "compared with": "25 calls and 2 per change",
-        "must be": f"at most {MOST_CALLS} calls",
-        "holds": len(calls) <= MOST_CALLS,
-    }
+def minute_of(size: int, folder: Path) -> Minute:
+    """Mirror some incidents, change ten of them, and run the next round.
+
+    All are fetched by the script. Then their records are written as they are when each has had entries in both directions, which
+    in rounds would take hours.
+    """
+    clock = Clock(time.time_ns() - HOUR_NS - size * SPACING_NS)
+    with Remote(folder / "remote", AWAY, clock=clock) as remote:
+        with remote.tenant.batch():
+            for number in range(size):
+                clock.now_ns += SPACING_NS
+                remote.tenant.create_incident({"name": f"Incident {number}"})
+        clock.now_ns = time.time_ns()
+        server = Server({**remote.params, "max_fetch": "200"}, folder / "work")
+        fetched = 0
+        while new := len(server.run("fetch-incidents").incidents):
+            fetched += new
+        assert fetched == size
+        server.change_records(lambda records: {key: in_step(key, record) for key, record in records.items()})
+        assert server.run("get-modified-remote-data", lastUpdate=script.iso(clock.now_ns // 10**6)).result["Contents"] == []
+        changed = [str(number + 1) for number in range(0, size, size // CHANGED)]
+        for incident_id in changed:
+            clock.now_ns = time.time_ns()
+            remote.tenant.change_incident(incident_id, {"severity": 3})
+        remote.seen()
+        runs = [server.run("get-modified-remote-data", lastUpdate=script.iso(clock.now_ns // 10**6))]
+        listed = runs[0].result["Contents"]
+        assert set(changed) == set(listed), listed
+        runs += [server.run("get-remote-data", id=key, lastUpdate=script.iso(clock.now_ns // 10**6)) for key in listed]
+        calls = len(remote.seen().paths)
+    return Minute(calls, sum(run.seconds for run in runs), sum(run.cpu for run in runs), len(server.context))
+
+
+def in_step(incident_id: str, record: Any) -> Any:
+    """Return the record of an incident as it is when entries went both ways, and nothing is left to do."""
+    known = frozenset(f"{number}@{incident_id}" for number in range(2, 2 + ENTRIES_EACH))
+    sent = frozenset(f"{number}@{10_000 + int(incident_id)}" for number in range(3, 3 + ENTRIES_EACH // 2))
+    return script.replace(
+        record, due_ms=0, known_entries=known, sent_entries=sent, local_status=1, in_ms=record.in_ms + 1, out_ms=record.in_ms + 2
+    )

@@ -14,6 +14,7 @@ are kept or asked for (`_ms`), since an XSOAR 8 tenant knows no finer time than 
 """
 
 import contextlib
+import functools
 import hashlib
 import io
 import secrets
@@ -1011,7 +1012,13 @@ def parse_ns(text: Any) -> int:
     Raises:
         ValueError: it is not an ISO time.
     """
-    match = ISO_TIME.fullmatch(str(text).strip())
+    return parse_text_ns(str(text))
+
+
+@functools.lru_cache(maxsize=8192)
+def parse_text_ns(text: str) -> int:
+    """See `parse_ns`: an incident's and an entry's times are asked for several times each."""
+    match = ISO_TIME.fullmatch(text.strip())
     if not match:
         raise ValueError(f"{short(text, 80)!r} is not an ISO time.")
     day, clock, fraction, offset = match.groups()
@@ -1544,6 +1551,7 @@ RECORD_KEYS = {
     "u": "untold",
     "k": "linked",
 }
+ID_KEYS = frozenset(key for key, name in RECORD_KEYS.items() if name in ("known_entries", "sent_entries", "attempted"))
 EMPTY_RECORD = Record()
 
 
@@ -1555,6 +1563,18 @@ def pack_record(record: Record) -> dict[str, Any]:
         if value != getattr(EMPTY_RECORD, name):
             packed[key] = pack_ids(value) if isinstance(value, frozenset) else int(value) if value is True else value
     return packed
+
+
+def brief_record(packed: Any) -> Record:
+    """Return a record without its entry ids, which are most of the work."""
+    kept = packed if isinstance(packed, dict) else {}
+    return unpack_record({key: value for key, value in kept.items() if key not in ID_KEYS})
+
+
+def with_times(packed: Any, record: Record) -> dict[str, Any]:
+    """Return a packed record with the `due_ms` and `baseline_ms` of its brief one; all else in it stays as it is."""
+    kept = packed if isinstance(packed, dict) else {}
+    return {**kept, **pack_record(Record(due_ms=record.due_ms, baseline_ms=record.baseline_ms))}
 
 
 def unpack_record(packed: Any) -> Record:
@@ -1628,12 +1648,12 @@ def packed_records(context: Any) -> dict[str, Any]:
     return read_json(context.get("incidents"), dict) if isinstance(context, dict) else {}
 
 
-def unpack_memory(context: Any) -> Memory:
+def unpack_memory(context: Any, unpack: Callable[[Any], Record] = unpack_record) -> Memory:
     """Return what the mirror remembers from the integration context; what is damaged or missing there is as if it were new."""
     context = context if isinstance(context, dict) else {}
     packed = read_json(context.get("incidents"), dict)
     return Memory(
-        records={key: unpack_record(value) for key, value in packed.items()},
+        records={key: unpack(value) for key, value in packed.items()},
         entries_move=unpack_entries_move(context),
         creating={key: str(value) for key, value in read_json(context.get("creating"), dict).items()},
         custom_fields=frozenset(map(str, read_json(context.get("custom_fields"), list))),
@@ -1781,8 +1801,10 @@ def pruned(records: dict[str, Record], now_ms: int) -> dict[str, Record]:
             or parse_ms(record.modified, now_ms) > now_ms - KEPT_CLOSED_MS
         )
     }
+    if len(recent) <= KEPT_RECORDS:
+        return recent
     oldest_first = sorted(recent, key=lambda key: (recent[key].status != IncidentStatus.DONE, parse_ms(recent[key].modified, 0)))
-    return {key: recent[key] for key in oldest_first[-KEPT_RECORDS:]} if len(recent) > KEPT_RECORDS else recent
+    return {key: recent[key] for key in oldest_first[-KEPT_RECORDS:]}
 
 
 def change_record(
@@ -1893,24 +1915,32 @@ def get_modified_remote_data_command(client: Client, settings: Settings, args: d
         start_ms = remote_now_ms(client) - HOUR_MS
         bookmark = Bookmark(start_ms, start_ms)
         changed = modified_since(client, bookmark)
-    memory = read_memory()
+    read = get_integration_context()
+    memory = unpack_memory(read, brief_record)
     ids = list(dict.fromkeys([*(incident_id for incident_id, _ in changed.values()), *due_ids(memory.records, local_now_ms())]))
     quiet_ids = [key for key in set(memory.records).difference(ids) if not memory.records[key].due_ms]
-    silent_ids, swept = sweep(client, settings, memory, quiet_ids, str(last_mirror_run.get("swept") or ""))
+    silent_ids, swept = sweep(client, settings, memory, packed_records(read), quiet_ids, str(last_mirror_run.get("swept") or ""))
     ids += silent_ids
     news = frozenset([*(incident_id for incident_id, _ in changed.values()), *silent_ids])
     bookmark = bookmark.advance({key: moment for key, (_, moment) in changed.items()}, MODIFIED_OVERLAP_MS, remote_now_ms(client))
 
-    def remember(known: Memory) -> Memory:
+    def remember(context: dict[str, Any]) -> dict[str, Any]:
+        packed = packed_records(context)
+        known = unpack_memory({**context, "incidents": ""}, brief_record)
+        before = memory.records if context == read else {key: brief_record(value) for key, value in packed.items()}
+        now_ms = remote_now_ms(client)
         listed = {
-            key: not_ahead(replace(record, due_ms=at_once(record)) if key in news else record, remote_now_ms(client))
-            for key, record in known.records.items()
+            key: not_ahead(replace(record, due_ms=at_once(record)) if key in news else record, now_ms)
+            for key, record in before.items()
         }
-        after = replace(known, records=pruned(listed, local_now_ms()))
+        listed = pruned(listed, local_now_ms())
         health = replace(known.health, round_ms=local_now_ms(), round_calls=client.calls, cursor_ms=bookmark.time_ms)
-        return with_health(known, after, health, known.health.round_ms)
+        if listed == before and local_now_ms() - known.health.round_ms < HEALTH_MS:
+            return context
+        after = {key: packed[key] if record is before[key] else with_times(packed[key], record) for key, record in listed.items()}
+        return {**context, "incidents": to_json(after), "health": pack_health(health)}
 
-    change_memory(remember)
+    change_context(remember)
     set_last_mirror_run({**last_mirror_run, **bookmark.to_run(), "swept": swept})
     log(settings, f"get-modified-remote-data: {len(ids)} incidents: {', '.join(ids) or 'none'}.")
     return GetModifiedRemoteDataResponse(ids)
@@ -1928,7 +1958,9 @@ def due_ids(records: dict[str, Record], now_ms: int) -> list[str]:
     return [incident_id for incident_id, record in records.items() if 0 < record.due_ms <= now_ms]
 
 
-def sweep(client: Client, settings: Settings, memory: Memory, candidates: list[str], swept_last: str) -> tuple[list[str], str]:
+def sweep(
+    client: Client, settings: Settings, memory: Memory, packed: dict[str, Any], candidates: list[str], swept_last: str
+) -> tuple[list[str], str]:
     """Look into the War Rooms of some open incidents, the next ones in turn, for entries that `modified` did not tell of.
 
     XSOAR REST API: whether an entry moves its incident's `modified` is not documented. `memory` holds what was learned; where
@@ -1961,7 +1993,7 @@ def sweep(client: Client, settings: Settings, memory: Memory, candidates: list[s
                 break
             if isinstance(entries, RemoteError):
                 note_unread(incident_id, entries)
-            elif incoming_entries(entries, settings, memory.records[incident_id]):
+            elif incoming_entries(entries, settings, unpack_record(packed.get(incident_id))):
                 found.append(incident_id)
     return found, swept_last
 
@@ -2015,11 +2047,11 @@ def war_room_pages(
         if fresh:
             ends = in_order([*ends, *fresh])
             ends = [ends[0], ends[-1]]
+        # Before what was read is used, which begins calls of its own.
+        if fresh and len(page) >= ENTRY_PAGE_SMALLEST:
+            reading |= {start(one_way): one_way for one_way in ([way] if way else ["lastId", "firstID"])}
+        if fresh:
             yield fresh
-        if way and fresh:
-            reading[start(way)] = way
-        elif not way and len(fresh) >= ENTRY_PAGE_SMALLEST:
-            reading |= {start(one_way): one_way for one_way in ("lastId", "firstID")}
 
 
 def incoming_entries(entries: Iterable[dict[str, Any]], settings: Settings, record: Record) -> list[dict[str, Any]]:

@@ -2433,8 +2433,10 @@ def test_a_damaged_context_does_not_stop_the_mirror(server: Server, remote: Remo
     remote.write("1", "hello")
     server.context = json.dumps(context)
 
+    listed = modified(server)
     first, entries = server.pull("1")
 
+    assert listed == ["1"]
     assert first["name"] == "incident 1"
     assert contents(entries) == ["hello"]
     assert server.pull("1") == ({"id": "1"}, [])
