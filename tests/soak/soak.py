@@ -444,7 +444,7 @@ class Soak:
                 heaviest=heaviest.command,
                 parent=self.reaper.parent_memory,
                 context=len(json.dumps(context)),
-                incidents=len(json.loads(context.get("incidents") or "{}")),
+                incidents=sum(len(json.loads(part)) for key, part in context.items() if key.startswith("incidents")),
             )
         )
         for run in runs:

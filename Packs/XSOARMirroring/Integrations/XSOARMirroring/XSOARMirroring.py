@@ -20,6 +20,7 @@ import io
 import secrets
 import string
 import threading
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field, replace
@@ -1551,6 +1552,8 @@ RECORD_KEYS = {
     "u": "untold",
     "k": "linked",
 }
+WHOLE = "incidents"
+PARTS = 64  # With 10,000 incidents some 150 of them are read and written for one.
 ID_KEYS = frozenset(key for key, name in RECORD_KEYS.items() if name in ("known_entries", "sent_entries", "attempted"))
 EMPTY_RECORD = Record()
 
@@ -1640,20 +1643,53 @@ def read_memory() -> Memory:
 
 def read_record(incident_id: str) -> Record:
     """Return the record of one incident, an empty one when there is none, without unpacking the others."""
-    return unpack_record(packed_records(get_integration_context()).get(incident_id))
+    return unpack_record(packed_record(get_integration_context(), incident_id))
 
 
 def packed_records(context: Any) -> dict[str, Any]:
-    """Return the records as the integration context keeps them."""
-    return read_json(context.get("incidents"), dict) if isinstance(context, dict) else {}
+    """Return all records as the integration context keeps them."""
+    kept = context if isinstance(context, dict) else {}
+    found: dict[str, Any] = {}
+    for key in sorted(filter(is_part, kept)):
+        found.update(read_json(kept[key], dict))
+    return found
+
+
+def packed_record(context: Any, incident_id: str) -> Any:
+    """Return the record of one incident as the integration context keeps it, without reading the others; None: there is none."""
+    kept = context if isinstance(context, dict) else {}
+    in_one_part = packed_records({WHOLE: kept.get(WHOLE)}).get(incident_id)
+    return read_json(kept.get(part_of(incident_id)), dict).get(incident_id, in_one_part)
+
+
+def part_of(incident_id: str) -> str:
+    """Return the key of the integration context under which the record of an incident is kept, with a few others."""
+    return f"{WHOLE}_{zlib.crc32(incident_id.encode(errors='replace')) % PARTS:02d}"
+
+
+def is_part(key: str) -> bool:
+    """Return whether a key of the integration context holds records. The first builds of 1.0.0 kept all of them under one."""
+    return key == WHOLE or re.fullmatch(WHOLE + r"_\d\d", key) is not None
+
+
+def in_parts(packed: dict[str, Any]) -> dict[str, str]:
+    """Return packed records as the integration context keeps them: so that one can be read and written without all."""
+    parts: dict[str, dict[str, Any]] = {}
+    for incident_id, record in packed.items():
+        parts.setdefault(part_of(incident_id), {})[incident_id] = record
+    return {key: to_json(part) for key, part in parts.items()}
+
+
+def without_parts(context: dict[str, Any]) -> dict[str, Any]:
+    """Return the integration context without the records."""
+    return {key: value for key, value in context.items() if not is_part(key)}
 
 
 def unpack_memory(context: Any, unpack: Callable[[Any], Record] = unpack_record) -> Memory:
     """Return what the mirror remembers from the integration context; what is damaged or missing there is as if it were new."""
     context = context if isinstance(context, dict) else {}
-    packed = read_json(context.get("incidents"), dict)
     return Memory(
-        records={key: unpack(value) for key, value in packed.items()},
+        records={key: unpack(value) for key, value in packed_records(context).items()},
         entries_move=unpack_entries_move(context),
         creating={key: str(value) for key, value in read_json(context.get("creating"), dict).items()},
         custom_fields=frozenset(map(str, read_json(context.get("custom_fields"), list))),
@@ -1686,7 +1722,7 @@ def pack_memory(memory: Memory) -> dict[str, str]:
     """Return what the mirror remembers as keys of the integration context, whose values are texts."""
     records = {key: pack_record(record) for key, record in memory.records.items()}
     return {
-        "incidents": to_json(records),
+        **in_parts(records),
         "entries_move": pack_entries_move(memory.entries_move),
         "creating": json.dumps(memory.creating),
         "custom_fields": json.dumps(sorted(memory.custom_fields)),
@@ -1736,7 +1772,7 @@ def change_memory(change: Callable[[Memory], Memory]) -> None:
     def change_packed(context: dict[str, Any]) -> dict[str, Any]:
         before = unpack_memory(context)
         after = change(before)
-        return context if after == before else {**context, **pack_memory(after)}
+        return context if after == before else {**without_parts(context), **pack_memory(after)}
 
     change_context(change_packed)
 
@@ -1821,12 +1857,13 @@ def change_record(
     """
 
     def change_packed(context: dict[str, Any]) -> dict[str, Any]:
-        incidents = packed_records(context)
-        before = unpack_record(incidents.get(incident_id))
+        part = part_of(incident_id)
+        changed = {**without_parts(context), **in_parts(packed_records(context))} if WHOLE in context else dict(context)
+        records = read_json(changed.get(part), dict)
+        before = unpack_record(records.get(incident_id))
         after = change(before)
-        changed = dict(context)
         if after != before:
-            changed["incidents"] = to_json({**incidents, incident_id: pack_record(after)})
+            changed[part] = to_json({**records, incident_id: pack_record(after)})
         if moves is not None:
             changed["entries_move"] = pack_entries_move(moves)
         if entries_in or entries_out:
@@ -1926,7 +1963,7 @@ def get_modified_remote_data_command(client: Client, settings: Settings, args: d
 
     def remember(context: dict[str, Any]) -> dict[str, Any]:
         packed = packed_records(context)
-        known = unpack_memory({**context, "incidents": ""}, brief_record)
+        known = unpack_memory(without_parts(context))
         before = memory.records if context == read else {key: brief_record(value) for key, value in packed.items()}
         now_ms = remote_now_ms(client)
         listed = {
@@ -1938,7 +1975,7 @@ def get_modified_remote_data_command(client: Client, settings: Settings, args: d
         if listed == before and local_now_ms() - known.health.round_ms < HEALTH_MS:
             return context
         after = {key: packed[key] if record is before[key] else with_times(packed[key], record) for key, record in listed.items()}
-        return {**context, "incidents": to_json(after), "health": pack_health(health)}
+        return {**without_parts(context), **in_parts(after), "health": pack_health(health)}
 
     change_context(remember)
     set_last_mirror_run({**last_mirror_run, **bookmark.to_run(), "swept": swept})
@@ -2202,7 +2239,7 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
     if not incident_id:
         raise ValueError("id is missing: give the ID of an incident of the remote tenant, for example id=4.")
     context = get_integration_context()
-    read = record = unpack_record(packed_records(context).get(incident_id))
+    read = record = unpack_record(packed_record(context, incident_id))
     moves_before = unpack_entries_move(context)
     if record.baseline_ms is None:
         record = replace(record, baseline_ms=parse_last_update(remote_args.last_update) if remote_args.last_update else 0)

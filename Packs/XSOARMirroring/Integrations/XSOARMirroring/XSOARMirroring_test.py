@@ -2443,6 +2443,61 @@ def test_a_damaged_context_does_not_stop_the_mirror(server: Server, remote: Remo
     assert json.loads(server.context).get("other") == context.get("other")
 
 
+def kept_records(server: Server) -> dict[str, Any]:
+    """Return the records as the context keeps them, of all incidents."""
+    return script.packed_records(json.loads(server.context))
+
+
+def test_one_record_is_written_without_the_others(server: Server, remote: Remote) -> None:
+    """
+    Given: 300 mirrored incidents, kept in parts, and one of them that changed.
+    When: it is pulled.
+    Then: only the part that holds it is another, and a part holds a few incidents only.
+    """
+    for _ in range(300):
+        remote.add()
+    server.params["max_fetch"] = "200"
+    server.fetch()
+    server.fetch()
+    remote.change("7", details="new")
+    before = json.loads(server.context)
+
+    server.pull("7")
+
+    after = json.loads(server.context)
+    assert len(kept_records(server)) == 300
+    assert {key for key in after if script.is_part(key) and after[key] != before[key]} == {script.part_of("7")}
+    assert max(len(json.loads(after[key])) for key in after if script.is_part(key)) < 20
+
+
+@pytest.mark.parametrize("command", ["get-remote-data", "get-modified-remote-data", "fetch-incidents"])
+def test_records_kept_under_one_key_are_read_and_then_kept_in_parts(server: Server, remote: Remote, command: str) -> None:
+    """
+    Given: a context as the first builds kept it, with all records under one key.
+    When: a command changes it.
+    Then: nothing is forgotten, nothing delivered again, and the one key is gone.
+    """
+    for _ in range(3):
+        remote.add()
+        remote.write(remote.add()["id"], "hello")
+    server.params["fetch_incident_history"] = True
+    server.fetch()
+    for incident_id in sorted(kept_records(server), key=int):
+        server.pull(incident_id)
+    context, records = json.loads(server.context), kept_records(server)
+    server.context = json.dumps({**script.without_parts(context), "incidents": json.dumps(records)})
+
+    remote.add()
+    remote.change("1", details="new")
+    server.run(command, {"id": "1", "lastUpdate": LAST_UPDATE})
+
+    assert "incidents" not in json.loads(server.context)
+    assert {key: record.get("e") for key, record in kept_records(server).items() if key in records} == {
+        key: record.get("e") for key, record in records.items()
+    }
+    assert server.pull("2")[1] == []
+
+
 def test_the_context_holds_ids_and_times_but_no_texts(server: Server, remote: Remote, clock: Any) -> None:
     """
     Given: an incident with names, entries and a file that came and went.
@@ -2461,7 +2516,7 @@ def test_the_context_holds_ids_and_times_but_no_texts(server: Server, remote: Re
 
     kept = json.dumps(server.memory())
     assert "the-" not in kept
-    assert len(json.loads(server.context)["incidents"]) < 400
+    assert len(json.dumps(kept_records(server))) < 400
 
 
 @pytest.mark.parametrize(
@@ -2499,10 +2554,9 @@ def test_what_a_newer_version_keeps_is_left_as_it_is(server: Server, remote: Rem
     When: the incident is fetched, brought and updated by this version.
     Then: what it does not know is still there.
     """
-    context = json.loads(server.context)
-    incidents = json.loads(context["incidents"])
+    context, incidents = json.loads(server.context), kept_records(server)
     incidents[mirrored]["newer"] = {"x": [1]}
-    server.context = json.dumps({**context, "incidents": json.dumps(incidents), "newer": "y"})
+    server.context = json.dumps({**context, **script.in_parts(incidents), "newer": "y"})
 
     remote.change(mirrored, details="new")
     modified(server)
@@ -2511,7 +2565,7 @@ def test_what_a_newer_version_keeps_is_left_as_it_is(server: Server, remote: Rem
 
     kept = json.loads(server.context)
     assert kept["newer"] == "y"
-    assert json.loads(kept["incidents"])[mirrored]["newer"] == {"x": [1]}
+    assert kept_records(server)[mirrored]["newer"] == {"x": [1]}
 
 
 def test_incidents_closed_long_ago_are_forgotten(server: Server, remote: Remote, clock: Any) -> None:
@@ -2551,7 +2605,7 @@ def test_what_is_remembered_of_an_incident_is_small(server: Server, remote: Remo
     for number in range(0, 400, 10):
         server.pull(str(100_000 + number))
 
-    assert len(json.loads(server.context)["incidents"]) < 400 * 200
+    assert len(json.dumps(kept_records(server))) < 400 * 200
     assert len(server.context) < 400 * 200
 
 
@@ -3375,7 +3429,7 @@ def test_an_incident_that_stays_gone_is_forgotten(server: Server, remote: Remote
     server.fetch()
 
     assert 5 <= told <= 12
-    assert set(json.loads(json.loads(server.context)["incidents"])) == {"9"}
+    assert set(kept_records(server)) == {"9"}
 
 
 def test_an_incident_without_a_time_of_change_is_brought_each_time(server: Server, remote: Remote, mirrored: str) -> None:
@@ -6086,7 +6140,7 @@ def test_every_command_fails_with_a_sentence(
     assert ("skip update" in error) is (command == "get-modified-remote-data")
     last_run, last_mirror_run, context = server.memory()
     # Of an update that failed the incident is to be told.
-    context.pop("incidents" if command == "update-remote-system" else "", None)
+    context.pop(script.part_of("1") if command == "update-remote-system" else "", None)
     assert (last_run, last_mirror_run, context) == ({}, {}, {})
 
 
