@@ -55,7 +55,7 @@ def fetch_with_pack(tenant: "TenantProcess") -> Callable[[], None]:
     def fetch() -> None:
         client = script.Client(settings)
         bookmark = script.Bookmark(0, 0)
-        new = script.fetch_new(client, settings, bookmark)
+        new = script.fetch_new(client, settings, bookmark, {})
         incidents = [script.fetched_incident(remote, settings, []) for remote in new]
         delivered = {str(remote["id"]): script.parse_ms(remote["created"], 0) for remote in new}
         bookmark.advance(delivered, 0, script.remote_now_ms(client), script.KEPT_KNOWN_MS).to_run()

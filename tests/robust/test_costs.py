@@ -5,7 +5,6 @@ How long it takes is measured by `make bench`, and no test here depends on it.
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -27,10 +26,8 @@ def mirror(server: Server, remote: Remote, clock: Any, count: int) -> None:
     for number in range(len(remote.incidents) + 1, count + 1):
         remote.add(str(number), created=created, modified=created)
     clock.tick(timedelta(hours=1))
-    context = json.loads(server.context)
-    memory = script.unpack_memory(context)
     records = {key: in_step(key, incident["modified"]) for key, incident in remote.incidents.items()}
-    server.context = json.dumps({**context, **script.pack_memory(replace(memory, records=records))})
+    server.context = json.dumps(script.with_records(json.loads(server.context), records))
     server.last_mirror_run = {}
 
 
@@ -87,12 +84,12 @@ def test_the_context_holds_10000_incidents(server: Server, remote: Remote) -> No
     """
     remote.add("5000")
     records = {str(number): in_step(str(number), remote.incidents["5000"]["modified"]) for number in range(1, 10_001)}
-    server.context = json.dumps(script.pack_memory(script.Memory(records=records)))
+    server.context = json.dumps(script.with_records({}, records))
     before = server.context_version
     remote.change("5000", severity=3)
     assert server.pull("5000")[0]["severity"] == 3
     assert server.context_version > before
-    assert len(script.unpack_memory(json.loads(server.context)).records) == 10_000
+    assert len(script.all_records(json.loads(server.context))) == 10_000
     assert len(server.context.encode()) <= LARGEST_CONTEXT
 
 
@@ -172,3 +169,26 @@ def test_a_long_war_room_is_read_in_pages(server: Server, remote: Remote, mirror
     assert contents(entries[:2]) == ["step 0", "step 1"]
     assert len(remote.asked("GET /entry/download")) == 5
     assert len(remote.calls) <= 5 + 8
+
+
+def test_a_quiet_minute_looks_at_few_records(server: Server, remote: Remote, clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Given 2,000 mirrored incidents of which none changed, in parts of the integration context
+    When rounds run for two hours
+    Then a round looks into one part or two, and each hour one of them into all, for those that are to be forgotten.
+    """
+    mirror(server, remote, clock, 2_000)
+    looked: list[int] = []
+    plain = script.unpack_part
+
+    def counted(text: Any) -> dict[str, Any]:
+        looked[-1] += 1
+        return plain(text)
+
+    monkeypatch.setattr(script, "unpack_part", counted)
+    for _ in range(120):
+        clock.tick(timedelta(minutes=1))
+        looked.append(0)
+        assert server.ok("get-modified-remote-data", lastUpdate=remote.now())["Contents"] == []
+    assert sum(parts >= script.PARTS for parts in looked) == 2
+    assert max(parts for parts in looked if parts < script.PARTS) <= 2

@@ -161,7 +161,7 @@ def strike(world: World, cycle: Cycle, fault: Fault, number: int, mode: str) -> 
     for line in world.home.told:
         if CURSED in line or "Traceback" in line or "AssertionError" in line:
             broken.append(f"TELLS TOO MUCH: {line[:120]}")
-    if KEY in json.dumps([world.home.told, world.home.server.log, world.home.server.context]):
+    if KEY in json.dumps([world.home.told, world.home.server.log, world.home.server.kept_text()]):
         broken.append("TELLS THE KEY")
     return list(dict.fromkeys(broken))
 

@@ -224,7 +224,7 @@ def test_every_argument_has_a_meaning_or_a_sentence(
         outcome = server.run(command, args)
 
         assert not remote.writes()
-        assert len(server.context) < 5000
+        assert len(server.kept_text()) < 5000
         assert len(remote.calls) < 20
         if outcome.error:
             must_be_a_sentence(server, outcome.error)

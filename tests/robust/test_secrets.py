@@ -96,7 +96,7 @@ class Outside:
     def add(self, server: Server, outcome: Outcome) -> None:
         """Collect what one run left."""
         self.private.append(json.dumps([outcome.result if not outcome.error else None, outcome.incidents], ensure_ascii=False))
-        self.public += [outcome.error, server.context, json.dumps([server.last_run, server.last_mirror_run])]
+        self.public += [outcome.error, server.kept_text(), json.dumps([server.last_run, server.last_mirror_run])]
         self.public += [line for _, line in server.log]
         server.log.clear()
 
@@ -282,7 +282,7 @@ def test_an_exception_of_the_library_is_not_passed_on(
     errors.append(push(server, "1", **update()).error)
 
     assert told
-    text = "\n".join([*errors, *(line for _, line in server.log), server.context])
+    text = "\n".join([*errors, *(line for _, line in server.log), server.kept_text()])
     assert not [secret for secret in told if secret in text]
 
 
@@ -295,7 +295,7 @@ def test_a_key_with_special_characters_is_hidden_too(server: Server, remote: Rem
 
     errors = [server.run(command, args).error for command, args in commands("1")]
 
-    text = "\n".join([*errors, *(line for _, line in server.log), server.context])
+    text = "\n".join([*errors, *(line for _, line in server.log), server.kept_text()])
     if way == "password":
         for written in (key, json.dumps(key)[1:-1], quote(key), quote_plus(key), "zz-canary"):
             assert written not in text
@@ -390,4 +390,4 @@ def test_a_body_is_not_part_of_an_error(server: Server, remote: Remote) -> None:
         for outcome in outcomes:
             assert outcome.error
             assert KEY not in outcome.error
-    assert KEY not in server.context + str(server.log)
+    assert KEY not in server.kept_text() + str(server.log)

@@ -10,8 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from XSOARMirroring import packed_records
-from XSOARMirroring_test import PARAMS, Remote, Server, contents, ids, local_entry, modified, push, pushed
+from XSOARMirroring_test import PARAMS, Remote, Server, contents, ids, kept_records, local_entry, modified, push, pushed
 
 from tests.robust.state_samples import AT, FOLDER, LOCAL_HALF, LOCAL_LOST, load_sample, play_a_day, state_of
 
@@ -178,7 +177,7 @@ def test_what_a_newer_version_keeps_of_an_incident_stays(server: Server, remote:
 
     work(server, remote, clock)
 
-    after = packed_records(json.loads(server.context))
+    after = kept_records(server)
     assert {key: after[key]["newer"] for key in records} == dict.fromkeys(records, value)
     assert after["1"] != {**records["1"], "newer": value}
 
@@ -204,6 +203,6 @@ def test_a_day_leaves_what_the_samples_hold(server: Server, remote: Remote, cloc
 
     state = state_of(server)
     assert set(state["context"]) >= {"creating", "health", "entries_move"}
-    assert len(packed_records(state["context"])) == 9
+    assert len(kept_records(server)) == 9
     assert sorted(json.loads(state["context"]["creating"]).values()) == ["", "9"]
     assert remote.now().startswith(AT.removesuffix("Z"))

@@ -13,6 +13,7 @@ Times are integers: nanoseconds since 1970 where they come from an incident or a
 are kept or asked for (`_ms`), since an XSOAR 8 tenant knows no finer time than that.
 """
 
+import base64
 import contextlib
 import functools
 import hashlib
@@ -25,7 +26,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field, replace
 from email.utils import parsedate_to_datetime
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -1173,13 +1174,16 @@ def search_everything(
         since_ms, page = (last_ms, 0) if last_ms > since_ms else (since_ms, page + 1)
 
 
-def fetch_new(client: Client, settings: Settings, bookmark: Bookmark, here: frozenset[str] = frozenset()) -> list[dict[str, Any]]:
-    """Return the remote incidents to create, the oldest first, at most `max_fetch`; those that are `here` are left out."""
+def fetch_new(client: Client, settings: Settings, bookmark: Bookmark, context: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the remote incidents to create, the oldest first, at most `max_fetch`.
+
+    Those are left out that a local incident was linked to by hand, and unless told otherwise those that were created from here:
+    their records in the integration context say so.
+    """
     query = combined_query(settings.query, settings.skip_own)
     start_ms = bookmark.start(settings.look_back_ms)
     passed_over = sum(moment >= start_ms for moment in bookmark.known.values())
     size = min(SEARCH_PAGE_LIMIT, passed_over + settings.max_fetch)
-    known = here.union(bookmark.known)
     new: list[dict[str, Any]] = []
     portions = search_everything(
         client,
@@ -1188,7 +1192,10 @@ def fetch_new(client: Client, settings: Settings, bookmark: Bookmark, here: froz
         start_ms,
     )
     for portion in portions:
-        new.extend(incident for incident in portion if str(incident.get("id")) not in known)
+        fresh = {str(incident["id"]): incident for incident in portion if str(incident["id"]) not in bookmark.known}
+        records = records_of(context, fresh).items()
+        here = {key for key, record in records if record.linked or (record.ours and settings.skip_own)}
+        new.extend(incident for key, incident in fresh.items() if key not in here)
         if len(new) >= settings.max_fetch:
             break
     return sorted(new, key=lambda incident: created_order(incident, bookmark.time_ms))[: settings.max_fetch]
@@ -1283,13 +1290,12 @@ def fetch_incidents_command(client: Client, settings: Settings) -> None:
     """Create the local incidents for the new remote ones, with their attachments, and move the last run behind them."""
     last_run = demisto.getLastRun() or {}
     bookmark = read_bookmark(last_run, lambda: first_fetch_ms(settings, asked_now_ms(client)))
-    records_before = read_memory().records
-    here = frozenset(key for key, record in records_before.items() if record.linked or (record.ours and settings.skip_own))
-    new = fetch_new(client, settings, bookmark, here)
+    context = read_context()
+    new = fetch_new(client, settings, bookmark, context)
     was_put_back = bookmark.is_ahead(remote_now_ms(client))
     if was_put_back:
         bookmark = replace(bookmark, time_ms=bookmark.since_ms)
-        new = fetch_new(client, settings, bookmark, here)
+        new = fetch_new(client, settings, bookmark, context)
     files, late = download_attachments(client, settings, new)
     new = before_late(new, late)
     if was_put_back and len(new) < settings.max_fetch and not client.is_late():
@@ -1318,14 +1324,13 @@ def fetch_incidents_command(client: Client, settings: Settings) -> None:
     delivered = {str(remote["id"]): parse_ms(remote.get("created"), newest_ms) for remote in new}
     log(settings, f"fetch-incidents: {len(new)} new incidents: {', '.join(delivered) or 'none'}.")
 
-    def remember(memory: Memory) -> Memory:
+    def remember(context: dict[str, Any]) -> dict[str, Any]:
         # One that was linked while the fetch was under way keeps what its resync asked for.
-        fetched = {key: record for key, record in records.items() if not memory.records.get(key, record).linked}
-        mirrored = {**memory.records, **fetched} if settings.direction else memory.records
-        health = replace(memory.health, fetch_ms=local_now_ms(), fetch_calls=client.calls)
-        return with_health(memory, replace(memory, records=mirrored), health, memory.health.fetch_ms)
+        linked = {key for key, record in records_of(context, records).items() if record.linked}
+        mirrored = {key: record for key, record in records.items() if settings.direction and key not in linked}
+        return with_health(context, with_records(context, mirrored), "fetch_ms", fetch_calls=client.calls)
 
-    change_memory(remember)
+    change_context(remember)
     # What a newer version of this pack keeps there stays.
     bookmark = bookmark.advance(delivered, settings.look_back_ms, remote_now_ms(client), KEPT_KNOWN_MS)
     demisto.setLastRun({**last_run, **bookmark.to_run()})
@@ -1515,9 +1520,8 @@ class Health:
 
 @dataclass(frozen=True)
 class Memory:
-    """All that the mirror remembers between commands.
+    """What the mirror remembers between commands, besides the records of its incidents.
 
-    records: what is known of each mirrored incident, by remote id.
     entries_move: whether a new entry moves its incident's `modified` in the remote; None: not known yet.
     creating: the incidents that are being created there, by origin: their remote id, empty while it is not known. The server
         learns the id only when all of the update went well, and until then asks for the creation again.
@@ -1525,23 +1529,23 @@ class Memory:
     health: what xsoar-mirror-status tells.
     """
 
-    records: dict[str, Record] = field(default_factory=dict)
     entries_move: bool | None = None
     creating: dict[str, str] = field(default_factory=dict)
     custom_fields: frozenset[str] = frozenset()
     health: Health = field(default_factory=Health)
 
 
+DUE_KEY, BASELINE_KEY = "d", "b"
 # The fields of a record, by the short keys under which the context keeps them.
 RECORD_KEYS = {
     "m": "modified",
     "s": "status",
     "l": "local_status",
-    "b": "baseline_ms",
+    BASELINE_KEY: "baseline_ms",
     "e": "known_entries",
     "o": "sent_entries",
     "a": "attempted",
-    "d": "due_ms",
+    DUE_KEY: "due_ms",
     "c": "ours",
     "n": "misses",
     "w": "announced",
@@ -1552,8 +1556,9 @@ RECORD_KEYS = {
     "u": "untold",
     "k": "linked",
 }
-WHOLE = "incidents"
+PART = "incidents"  # The first builds of 1.0.0 kept all records under this one key.
 PARTS = 64  # With 10,000 incidents some 150 of them are read and written for one.
+QUICKLY = 1  # The level of compression: some 30 bytes an incident.
 ID_KEYS = frozenset(key for key, name in RECORD_KEYS.items() if name in ("known_entries", "sent_entries", "attempted"))
 EMPTY_RECORD = Record()
 
@@ -1572,12 +1577,6 @@ def brief_record(packed: Any) -> Record:
     """Return a record without its entry ids, which are most of the work."""
     kept = packed if isinstance(packed, dict) else {}
     return unpack_record({key: value for key, value in kept.items() if key not in ID_KEYS})
-
-
-def with_times(packed: Any, record: Record) -> dict[str, Any]:
-    """Return a packed record with the `due_ms` and `baseline_ms` of its brief one; all else in it stays as it is."""
-    kept = packed if isinstance(packed, dict) else {}
-    return {**kept, **pack_record(Record(due_ms=record.due_ms, baseline_ms=record.baseline_ms))}
 
 
 def unpack_record(packed: Any) -> Record:
@@ -1636,60 +1635,101 @@ def ranges_of(numbers: list[int]) -> str:
     return ",".join("-".join(map(str, part)) for part in parts)
 
 
-def read_memory() -> Memory:
-    """Return what the mirror remembers."""
-    return unpack_memory(get_integration_context())
+def read_context() -> dict[str, Any]:
+    """Return the integration context. `record_of` and `unpack_memory` tell what the mirror remembers in it."""
+    return settled(get_integration_context())
 
 
 def read_record(incident_id: str) -> Record:
-    """Return the record of one incident, an empty one when there is none, without unpacking the others."""
-    return unpack_record(packed_record(get_integration_context(), incident_id))
+    """Return the record of one incident, an empty one when there is none."""
+    return record_of(read_context(), incident_id) or EMPTY_RECORD
 
 
-def packed_records(context: Any) -> dict[str, Any]:
-    """Return all records as the integration context keeps them."""
+def settled(context: Any) -> dict[str, Any]:
+    """Return the integration context with all records in parts, an empty one when it is damaged."""
     kept = context if isinstance(context, dict) else {}
-    found: dict[str, Any] = {}
-    for key in sorted(filter(is_part, kept)):
-        found.update(read_json(kept[key], dict))
-    return found
-
-
-def packed_record(context: Any, incident_id: str) -> Any:
-    """Return the record of one incident as the integration context keeps it, without reading the others; None: there is none."""
-    kept = context if isinstance(context, dict) else {}
-    in_one_part = packed_records({WHOLE: kept.get(WHOLE)}).get(incident_id)
-    return read_json(kept.get(part_of(incident_id)), dict).get(incident_id, in_one_part)
+    if PART not in kept:
+        return kept
+    older = {key: unpack_record(packed) for key, packed in read_json(kept[PART], dict).items()}
+    return with_records({key: value for key, value in kept.items() if key != PART}, {**older, **all_records(kept)})
 
 
 def part_of(incident_id: str) -> str:
     """Return the key of the integration context under which the record of an incident is kept, with a few others."""
-    return f"{WHOLE}_{zlib.crc32(incident_id.encode(errors='replace')) % PARTS:02d}"
+    return f"{PART}_{zlib.crc32(incident_id.encode(errors='replace')) % PARTS:02d}"
 
 
-def is_part(key: str) -> bool:
-    """Return whether a key of the integration context holds records. The first builds of 1.0.0 kept all of them under one."""
-    return key == WHOLE or re.fullmatch(WHOLE + r"_\d\d", key) is not None
+def parts_of(context: dict[str, Any]) -> list[str]:
+    """Return the keys of the integration context that hold records."""
+    return sorted(key for key in context if re.fullmatch(PART + r"_\d\d", key))
 
 
-def in_parts(packed: dict[str, Any]) -> dict[str, str]:
-    """Return packed records as the integration context keeps them: so that one can be read and written without all."""
+def pack_part(records: dict[str, Any]) -> str:
+    """Return the packed records of a part as one text: when the first is due, their newest baseline, and all of them, compressed.
+
+    So a round need not look into a part where it has nothing to do, and the server has less to carry for each command.
+    """
+
+    def times(key: str) -> list[int]:
+        values = [record.get(key) for record in records.values() if isinstance(record, dict)]
+        return [value for value in values if isinstance(value, int) and value > 0]
+
+    compressed = base64.b64encode(zlib.compress(to_json(records).encode(), QUICKLY)).decode()
+    return f"{min(times(DUE_KEY), default=0)} {max(times(BASELINE_KEY), default=0)} {compressed}"
+
+
+def unpack_part(text: Any) -> dict[str, Any]:
+    """Return the packed records that `pack_part` was given; none when the text is missing or damaged."""
+    try:
+        return read_json(zlib.decompress(base64.b64decode(str(text or "").rpartition(" ")[2])), dict)
+    except (ValueError, zlib.error):
+        return {}
+
+
+def part_times(text: Any) -> tuple[int, int]:
+    """Return when the first record of a part is due, and the newest baseline of its records; 0 where there is none."""
+    match = re.match(r"(\d+) (\d+) ", str(text))
+    return (int(match.group(1)), int(match.group(2))) if match else (0, 0)
+
+
+def record_of(context: dict[str, Any], incident_id: str) -> Record | None:
+    """Return the record of one incident; None when there is none."""
+    return records_of(context, [incident_id]).get(incident_id)
+
+
+def records_of(context: dict[str, Any], incident_ids: Iterable[str]) -> dict[str, Record]:
+    """Return the records of some incidents, without looking at other parts."""
+    wanted: dict[str, set[str]] = {}
+    for incident_id in incident_ids:
+        wanted.setdefault(part_of(incident_id), set()).add(incident_id)
+    return {
+        key: unpack_record(packed)
+        for part, ids in wanted.items()
+        if part in context
+        for key, packed in unpack_part(context[part]).items()
+        if key in ids
+    }
+
+
+def all_records(context: dict[str, Any], unpack: Callable[[Any], Record] = unpack_record) -> dict[str, Record]:
+    """Return all records."""
+    return {key: unpack(packed) for part in parts_of(context) for key, packed in unpack_part(context[part]).items()}
+
+
+def with_records(context: dict[str, Any], records: dict[str, Record]) -> dict[str, Any]:
+    """Return the integration context with some records as they are now."""
     parts: dict[str, dict[str, Any]] = {}
-    for incident_id, record in packed.items():
-        parts.setdefault(part_of(incident_id), {})[incident_id] = record
-    return {key: to_json(part) for key, part in parts.items()}
+    for incident_id, record in records.items():
+        key = part_of(incident_id)
+        if key not in parts:
+            parts[key] = unpack_part(context.get(key))
+        parts[key][incident_id] = pack_record(record)
+    return {**context, **{key: pack_part(part) for key, part in parts.items()}}
 
 
-def without_parts(context: dict[str, Any]) -> dict[str, Any]:
-    """Return the integration context without the records."""
-    return {key: value for key, value in context.items() if not is_part(key)}
-
-
-def unpack_memory(context: Any, unpack: Callable[[Any], Record] = unpack_record) -> Memory:
-    """Return what the mirror remembers from the integration context; what is damaged or missing there is as if it were new."""
-    context = context if isinstance(context, dict) else {}
+def unpack_memory(context: dict[str, Any]) -> Memory:
+    """Return what the mirror remembers besides its records; what is damaged or missing in the context is as if it were new."""
     return Memory(
-        records={key: unpack(value) for key, value in packed_records(context).items()},
         entries_move=unpack_entries_move(context),
         creating={key: str(value) for key, value in read_json(context.get("creating"), dict).items()},
         custom_fields=frozenset(map(str, read_json(context.get("custom_fields"), list))),
@@ -1720,9 +1760,7 @@ def read_json(text: Any, kind: type) -> Any:
 
 def pack_memory(memory: Memory) -> dict[str, str]:
     """Return what the mirror remembers as keys of the integration context, whose values are texts."""
-    records = {key: pack_record(record) for key, record in memory.records.items()}
     return {
-        **in_parts(records),
         "entries_move": pack_entries_move(memory.entries_move),
         "creating": json.dumps(memory.creating),
         "custom_fields": json.dumps(sorted(memory.custom_fields)),
@@ -1754,9 +1792,8 @@ def change_context(change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     """
     for _ in range(CONTEXT_TRIES):
         context, version = get_integration_context_with_version()
-        before = context if isinstance(context, dict) else {}
-        after = change(before)
-        if after == before:
+        after = change(settled(context))
+        if after == context:
             return
         try:
             set_integration_context(after, version=version)
@@ -1767,25 +1804,28 @@ def change_context(change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
 
 
 def change_memory(change: Callable[[Memory], Memory]) -> None:
-    """Change what the mirror remembers. See `change_context`."""
-
-    def change_packed(context: dict[str, Any]) -> dict[str, Any]:
-        before = unpack_memory(context)
-        after = change(before)
-        return context if after == before else {**without_parts(context), **pack_memory(after)}
-
-    change_context(change_packed)
+    """Change what the mirror remembers besides its records. See `change_context`."""
+    change_context(lambda context: with_memory(context, change))
 
 
-def with_health(before: Memory, after: Memory, health: Health, noted_ms: int) -> Memory:
-    """Return what is to be remembered, with the health as it is now.
+def with_memory(context: dict[str, Any], change: Callable[[Memory], Memory]) -> dict[str, Any]:
+    """Return the integration context with what is remembered besides the records changed."""
+    before = unpack_memory(context)
+    after = change(before)
+    return context if after == before else {**context, **pack_memory(after)}
+
+
+def with_health(before: dict[str, Any], after: dict[str, Any], noted: str, **health: Any) -> dict[str, Any]:
+    """Return the integration context as it is to be kept, with the health as it is now.
 
     Args:
-        noted_ms: when this part of the health was noted last. For it alone the context is written every five minutes only.
+        noted: the time among the health that tells when this part of it was noted last. For it alone the context is written
+            every five minutes only.
     """
-    if after == before and local_now_ms() - noted_ms < HEALTH_MS:
+    known = unpack_memory(before).health
+    if after == before and local_now_ms() - getattr(known, noted) < HEALTH_MS:
         return before
-    return replace(after, health=health)
+    return with_memory(after, lambda memory: replace(memory, health=replace(known, **{**health, noted: local_now_ms()})))
 
 
 def note_error(command: str, error: str) -> None:
@@ -1819,13 +1859,8 @@ def without_incident(error: str) -> str:
     return re.sub(r"^Incident [^:]+: ", "", error)
 
 
-def change_records(change: Callable[[dict[str, Record]], dict[str, Record]]) -> None:
-    """Change the records of the mirrored incidents."""
-    change_memory(lambda memory: replace(memory, records=change(memory.records)))
-
-
-def pruned(records: dict[str, Record], now_ms: int) -> dict[str, Record]:
-    """Return the records without those of incidents that are long closed or long gone, and without too many."""
+def forgotten(records: dict[str, Record], now_ms: int) -> set[str]:
+    """Return the incidents that are long closed or long gone, and the oldest of those that are too many."""
     recent = {
         key: record
         for key, record in records.items()
@@ -1837,10 +1872,19 @@ def pruned(records: dict[str, Record], now_ms: int) -> dict[str, Record]:
             or parse_ms(record.modified, now_ms) > now_ms - KEPT_CLOSED_MS
         )
     }
-    if len(recent) <= KEPT_RECORDS:
-        return recent
     oldest_first = sorted(recent, key=lambda key: (recent[key].status != IncidentStatus.DONE, parse_ms(recent[key].modified, 0)))
-    return {key: recent[key] for key in oldest_first[-KEPT_RECORDS:]}
+    return set(records) - set(oldest_first[-KEPT_RECORDS:])
+
+
+def without_forgotten(context: dict[str, Any], now_ms: int) -> dict[str, Any]:
+    """Return the integration context without the records of incidents that are `forgotten`."""
+    old = forgotten(all_records(context, brief_record), now_ms)
+    kept = dict(context)
+    for part in set(map(part_of, old)):
+        left = {key: packed for key, packed in unpack_part(kept.pop(part)).items() if key not in old}
+        if left:
+            kept[part] = pack_part(left)
+    return kept
 
 
 def change_record(
@@ -1856,23 +1900,17 @@ def change_record(
         moves: what was learned of whether entries move their incident; None: nothing.
     """
 
-    def change_packed(context: dict[str, Any]) -> dict[str, Any]:
-        part = part_of(incident_id)
-        changed = {**without_parts(context), **in_parts(packed_records(context))} if WHOLE in context else dict(context)
-        records = read_json(changed.get(part), dict)
-        before = unpack_record(records.get(incident_id))
+    def change_one(context: dict[str, Any]) -> dict[str, Any]:
+        before = record_of(context, incident_id) or EMPTY_RECORD
         after = change(before)
-        if after != before:
-            changed[part] = to_json({**records, incident_id: pack_record(after)})
-        if moves is not None:
-            changed["entries_move"] = pack_entries_move(moves)
-        if entries_in or entries_out:
-            health = unpack_health(read_json(context.get("health"), dict))
-            health = replace(health, entries_in=health.entries_in + entries_in, entries_out=health.entries_out + entries_out)
-            changed["health"] = pack_health(health)
-        return changed
+        return with_memory(context if after == before else with_records(context, {incident_id: after}), count)
 
-    change_context(change_packed)
+    def count(memory: Memory) -> Memory:
+        health = memory.health
+        health = replace(health, entries_in=health.entries_in + entries_in, entries_out=health.entries_out + entries_out)
+        return replace(memory, health=health, entries_move=memory.entries_move if moves is None else moves)
+
+    change_context(change_one)
 
 
 """ WHAT AN INCIDENT SHOWS OF ITS MIRRORING """
@@ -1952,33 +1990,25 @@ def get_modified_remote_data_command(client: Client, settings: Settings, args: d
         start_ms = remote_now_ms(client) - HOUR_MS
         bookmark = Bookmark(start_ms, start_ms)
         changed = modified_since(client, bookmark)
-    read = get_integration_context()
-    memory = unpack_memory(read, brief_record)
-    ids = list(dict.fromkeys([*(incident_id for incident_id, _ in changed.values()), *due_ids(memory.records, local_now_ms())]))
-    quiet_ids = [key for key in set(memory.records).difference(ids) if not memory.records[key].due_ms]
-    silent_ids, swept = sweep(client, settings, memory, packed_records(read), quiet_ids, str(last_mirror_run.get("swept") or ""))
+    context = read_context()
+    ids = list(dict.fromkeys([*(incident_id for incident_id, _ in changed.values()), *due_ids(context, local_now_ms())]))
+    silent_ids, swept = sweep(client, settings, context, frozenset(ids), str(last_mirror_run.get("swept") or ""))
     ids += silent_ids
-    news = frozenset([*(incident_id for incident_id, _ in changed.values()), *silent_ids])
+    news = [*(incident_id for incident_id, _ in changed.values()), *silent_ids]
     bookmark = bookmark.advance({key: moment for key, (_, moment) in changed.items()}, MODIFIED_OVERLAP_MS, remote_now_ms(client))
+    forgot_ms, now_ms = parse_ms(last_mirror_run.get("forgot"), 0), local_now_ms()
+    if is_forgetting := abs(now_ms - forgot_ms) >= HOUR_MS:
+        forgot_ms = now_ms
 
     def remember(context: dict[str, Any]) -> dict[str, Any]:
-        packed = packed_records(context)
-        known = unpack_memory(without_parts(context))
-        before = memory.records if context == read else {key: brief_record(value) for key, value in packed.items()}
-        now_ms = remote_now_ms(client)
-        listed = {
-            key: not_ahead(replace(record, due_ms=at_once(record)) if key in news else record, now_ms)
-            for key, record in before.items()
-        }
-        listed = pruned(listed, local_now_ms())
-        health = replace(known.health, round_ms=local_now_ms(), round_calls=client.calls, cursor_ms=bookmark.time_ms)
-        if listed == before and local_now_ms() - known.health.round_ms < HEALTH_MS:
-            return context
-        after = {key: packed[key] if record is before[key] else with_times(packed[key], record) for key, record in listed.items()}
-        return {**without_parts(context), **in_parts(after), "health": pack_health(health)}
+        listed = {key: replace(record, due_ms=at_once(record)) for key, record in records_of(context, news).items()}
+        waiting = {**ahead_of(context, remote_now_ms(client)), **listed}
+        after = with_records(context, {key: not_ahead(record, remote_now_ms(client)) for key, record in waiting.items()})
+        after = without_forgotten(after, now_ms) if is_forgetting else after
+        return with_health(context, after, "round_ms", round_calls=client.calls, cursor_ms=bookmark.time_ms)
 
     change_context(remember)
-    set_last_mirror_run({**last_mirror_run, **bookmark.to_run(), "swept": swept})
+    set_last_mirror_run({**last_mirror_run, **bookmark.to_run(), "swept": swept, "forgot": iso(forgot_ms)})
     log(settings, f"get-modified-remote-data: {len(ids)} incidents: {', '.join(ids) or 'none'}.")
     return GetModifiedRemoteDataResponse(ids)
 
@@ -1990,26 +2020,54 @@ def not_ahead(record: Record, now_ms: int) -> Record:
     return replace(record, baseline_ms=now_ms - MODIFIED_OVERLAP_MS)
 
 
-def due_ids(records: dict[str, Record], now_ms: int) -> list[str]:
+def ahead_of(context: dict[str, Any], now_ms: int) -> dict[str, Record]:
+    """Return the records whose baseline the remote's clock has yet to show."""
+    ahead = {key: context[key] for key in parts_of(context) if part_times(context[key])[1] > now_ms}
+    return {key: record for key, record in all_records(ahead).items() if (record.baseline_ms or 0) > now_ms}
+
+
+def due_ids(context: dict[str, Any], now_ms: int) -> list[str]:
     """Return the incidents that a round listed and did not bring."""
-    return [incident_id for incident_id, record in records.items() if 0 < record.due_ms <= now_ms]
+    due = {key: context[key] for key in parts_of(context) if 0 < part_times(context[key])[0] <= now_ms}
+    return [incident_id for incident_id, record in all_records(due, brief_record).items() if 0 < record.due_ms <= now_ms]
+
+
+def quiet_in_turn(context: dict[str, Any], swept_last: str) -> Iterator[tuple[str, Record]]:
+    """Yield the open incidents that are not due, in turn, beginning behind the one that was looked into last.
+
+    The turn goes through the parts, so no more of them are read than it takes.
+    """
+    last = (part_of(swept_last) if swept_last else "", entry_number(swept_last))
+    for is_behind in (True, False):
+        for part in parts_of(context):
+            if part != last[0] and (part > last[0]) != is_behind:
+                continue
+            packed = unpack_part(context[part])
+            for incident_id in sorted(packed, key=entry_number):
+                record = brief_record(packed[incident_id])
+                if ((part, entry_number(incident_id)) > last) == is_behind and is_quiet(record):
+                    yield incident_id, unpack_record(packed[incident_id])
+
+
+def is_quiet(record: Record) -> bool:
+    """Return whether nothing tells of news in an incident that may have some all the same. A pending one has no War Room."""
+    return record.status not in (IncidentStatus.PENDING, IncidentStatus.DONE) and not record.due_ms
 
 
 def sweep(
-    client: Client, settings: Settings, memory: Memory, packed: dict[str, Any], candidates: list[str], swept_last: str
+    client: Client, settings: Settings, context: dict[str, Any], listed: frozenset[str], swept_last: str
 ) -> tuple[list[str], str]:
     """Look into the War Rooms of some open incidents, the next ones in turn, for entries that `modified` did not tell of.
 
-    XSOAR REST API: whether an entry moves its incident's `modified` is not documented. `memory` holds what was learned; where
-    it does not, each open incident is looked into in its turn.
+    XSOAR REST API: whether an entry moves its incident's `modified` is not documented. The context holds what was learned;
+    where it does not, each open incident is looked into in its turn, but those that are `listed` anyway.
 
     Returns:
         The incidents with new entries, and the last incident that was looked into.
     """
-    turn = sorted((key for key in candidates if memory.records[key].status != IncidentStatus.DONE), key=entry_number)
-    behind = [key for key in turn if entry_number(key) > entry_number(swept_last)]
     found: list[str] = []
-    wanted = (behind + turn)[: min(len(turn), SWEEP_TRUSTED if memory.entries_move else SWEEP)]
+    most = SWEEP_TRUSTED if unpack_entries_move(context) else SWEEP
+    turn = (item for item in quiet_in_turn(context, swept_last) if item[0] not in listed)
 
     def look(incident_id: str) -> list[dict[str, Any]] | RemoteError:
         try:
@@ -2021,7 +2079,8 @@ def sweep(
             return error
 
     with Calls(AT_ONCE) as calls:
-        for incident_id, begun in [(incident_id, calls.start(look, incident_id)) for incident_id in wanted]:
+        looked = [(incident_id, record, calls.start(look, incident_id)) for incident_id, record in islice(turn, most)]
+        for incident_id, record, begun in looked:
             swept_last = incident_id  # Also past one that cannot be read: it must not hold up the others.
             try:
                 entries = begun.result()
@@ -2030,7 +2089,7 @@ def sweep(
                 break
             if isinstance(entries, RemoteError):
                 note_unread(incident_id, entries)
-            elif incoming_entries(entries, settings, unpack_record(packed.get(incident_id))):
+            elif incoming_entries(entries, settings, record):
                 found.append(incident_id)
     return found, swept_last
 
@@ -2238,8 +2297,8 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
     incident_id = str(remote_args.remote_incident_id or "").strip()
     if not incident_id:
         raise ValueError("id is missing: give the ID of an incident of the remote tenant, for example id=4.")
-    context = get_integration_context()
-    read = record = unpack_record(packed_record(context, incident_id))
+    context = read_context()
+    read = record = record_of(context, incident_id) or EMPTY_RECORD
     moves_before = unpack_entries_move(context)
     if record.baseline_ms is None:
         record = replace(record, baseline_ms=parse_last_update(remote_args.last_update) if remote_args.last_update else 0)
@@ -2488,7 +2547,7 @@ def apply_delta(remote: dict[str, Any], top: dict[str, Any], custom: dict[str, A
 
 def known_custom_fields(client: Client) -> Callable[[str], bool]:
     """Return what tells whether the remote has a custom field: the names kept, read anew once when one is not among them."""
-    names, is_fresh = set(read_memory().custom_fields), False
+    names, is_fresh = set(unpack_memory(read_context()).custom_fields), False
 
     def is_custom(key: str) -> bool:
         nonlocal names, is_fresh
@@ -2711,14 +2770,15 @@ def create_remote(client: Client, settings: Settings, data: dict[str, Any], orig
     may look alike.
     """
     local_id = str(data.get("id") or "")
-    memory = read_memory()
-    if memory.creating.get(origin):
-        return memory.creating[origin], False
+    context = read_context()
+    creating = unpack_memory(context).creating
+    if creating.get(origin):
+        return creating[origin], False
     created, is_new = None, False
-    if local_id or origin in memory.creating:
+    if local_id or origin in creating:
         found, _ = client.search(f"dbotMirrorId:{quoted(origin)}", size=SEARCH_PAGE)
         ours = [incident for incident in found if incident.get("dbotMirrorId") == origin]
-        created = next((incident for incident in ours if local_id or str(incident["id"]) not in memory.records), None)
+        created = next((incident for incident in ours if local_id or not record_of(context, str(incident["id"]))), None)
     if created is None:
         change_memory(lambda memory: replace(memory, creating={**memory.creating, origin: ""}))
         try:
@@ -2731,11 +2791,12 @@ def create_remote(client: Client, settings: Settings, data: dict[str, Any], orig
     incident_id = str(created["id"])
     log(settings, f"update-remote-system: incident {incident_id}: created.")
     record = Record(modified=modified_of(created), status=status_of(created), baseline_ms=0, ours=True)
-    change_memory(
-        lambda memory: replace(
-            memory, records={incident_id: record, **memory.records}, creating={**memory.creating, origin: incident_id}
-        )
-    )
+
+    def remember(context: dict[str, Any]) -> dict[str, Any]:
+        known = with_records(context, {incident_id: record, **records_of(context, [incident_id])})
+        return with_memory(known, lambda memory: replace(memory, creating={**memory.creating, origin: incident_id}))
+
+    change_context(remember)
     return incident_id, is_new
 
 
@@ -2912,10 +2973,12 @@ def reopen_remote(client: Client, settings: Settings, incident_id: str) -> bool:
         remember_open()
         return False
     # Rather in one that is mirrored, where people expect to see us. XSOAR REST API: an investigation has the id of its incident.
-    records = read_memory().records
+    records = all_records(read_context(), brief_record)
     mirrored = [key for key, record in records.items() if record.status == IncidentStatus.ACTIVE and key != incident_id]
-    open_incidents, _ = client.search("status:active", size=1, ascending=False) if not mirrored else ([], 0)
-    investigation_id = mirrored[-1] if mirrored else str((open_incidents or [{}])[0].get("investigationId") or "")
+    investigation_id = max(mirrored, key=entry_number, default="")
+    if not investigation_id:
+        open_incidents, _ = client.search("status:active", size=1, ascending=False)
+        investigation_id = str((open_incidents or [{}])[0].get("investigationId") or "")
     # The id becomes a part of a command.
     if investigation_id and re.fullmatch(r"[\w-]+", incident_id):
         try:
@@ -3187,7 +3250,7 @@ def mirror_resync_command(client: Client, settings: Settings, args: dict[str, An
     remote = client.load(remote_id)
     begin_ms = client.remote_time_ms or local_now_ms()
     is_here = local.get("dbotMirrorId") == remote_id
-    record = read_memory().records.get(remote_id)
+    record = record_of(read_context(), remote_id)
     if record is None and not is_here:
         raise ValueError(
             f"This instance mirrors no incident {remote_id}: run the command in the War Room of the incident that mirrors it."
@@ -3229,7 +3292,8 @@ def mirror_resync_command(client: Client, settings: Settings, args: dict[str, An
 
 def mirror_status_command(client: Client, settings: Settings, args: dict[str, Any]) -> CommandResults:
     """Return what the mirror knows, and how the remote tenant looks from here. It writes nothing."""
-    memory, now_ms = read_memory(), local_now_ms()
+    context, now_ms = read_context(), local_now_ms()
+    memory, records = unpack_memory(context), all_records(context)
     try:
         version, problem = str(client.about().get("demistoVersion") or ""), ""
     except RemoteError as error:
@@ -3242,13 +3306,13 @@ def mirror_status_command(client: Client, settings: Settings, args: dict[str, An
         "RemoteError": problem,
         "ClockSkewSeconds": skew,
         "EntriesMoveModified": memory.entries_move,
-        **memory_status(memory, now_ms),
+        **memory_status(memory, list(records.values()), now_ms),
     }
     shown = {key: value for key, value in outputs.items() if value not in (None, "")}
     readable = tableToMarkdown(f"Mirroring of {settings.instance}", shown, headers=list(shown), headerTransform=pascalToSpace)
     remote_id = str(args.get("id") or "").strip()
     if remote_id:
-        incident = incident_status(remote_id, memory.records.get(remote_id), settings)
+        incident = incident_status(remote_id, records.get(remote_id), settings)
         outputs["Incident"] = incident
         readable += "\n" + tableToMarkdown(
             f"Remote incident {remote_id}", incident, headers=list(incident), headerTransform=pascalToSpace, removeNull=True
@@ -3261,9 +3325,9 @@ def mirror_status_command(client: Client, settings: Settings, args: dict[str, An
     )
 
 
-def memory_status(memory: Memory, now_ms: int) -> dict[str, Any]:
+def memory_status(memory: Memory, records: list[Record], now_ms: int) -> dict[str, Any]:
     """Return what xsoar-mirror-status tells of what the mirror remembers."""
-    health, records = memory.health, memory.records.values()
+    health = memory.health
     error_ms, error, error_command = max((*last_failure(health, name), name) for name in sorted(MIRRORING_COMMANDS))
     return {
         "Cursor": when(health.cursor_ms),

@@ -191,6 +191,10 @@ class Server:
         """Return the log lines of a level."""
         return [line for its_level, line in self.log if its_level == level]
 
+    def kept_text(self) -> str:
+        """Return the integration context and, as it keeps them compressed, the records in it: a text to search."""
+        return self.context + json.dumps(kept_records(self))
+
     def memory(self) -> tuple[Any, ...]:
         """Return all that the server keeps from run to run, to compare; without what only xsoar-mirror-status tells."""
         context = json.loads(self.context)
@@ -2445,7 +2449,38 @@ def test_a_damaged_context_does_not_stop_the_mirror(server: Server, remote: Remo
 
 def kept_records(server: Server) -> dict[str, Any]:
     """Return the records as the context keeps them, of all incidents."""
-    return script.packed_records(json.loads(server.context))
+    context = json.loads(server.context)
+    return {key: packed for part in script.parts_of(context) for key, packed in script.unpack_part(context[part]).items()}
+
+
+def without_records(context: dict[str, Any]) -> dict[str, Any]:
+    """Return an integration context without its records."""
+    return {key: value for key, value in context.items() if key not in script.parts_of(context)}
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["", "x", "0 0 ", "0 0 !!", "0 0 AAAA", "a b c", script.pack_part({})[:-3], 7, None, ["x"], script.pack_part({"1": 5})],
+)
+def test_a_damaged_part_does_not_stop_the_mirror(server: Server, remote: Remote, part: Any) -> None:
+    """
+    Given: two mirrored incidents, and what is kept of the one is damaged.
+    When: a round runs, and both are pulled.
+    Then: the one comes anew with its entry, nothing comes of the other, and then nothing of either.
+    """
+    server.params["fetch_incident_history"] = True
+    for incident_id in ("1", "2"):
+        remote.add(incident_id)
+        remote.write(incident_id, "hello")
+    server.fetch()
+    for incident_id in ("1", "2"):
+        assert contents(server.pull(incident_id)[1]) == ["hello"]
+    server.context = json.dumps({**json.loads(server.context), script.part_of("1"): part})
+
+    modified(server)
+
+    assert contents(server.pull("1")[1]) == ["hello"]
+    assert [server.pull(incident_id)[1] for incident_id in ("1", "2")] == [[], []]
 
 
 def test_one_record_is_written_without_the_others(server: Server, remote: Remote) -> None:
@@ -2466,8 +2501,8 @@ def test_one_record_is_written_without_the_others(server: Server, remote: Remote
 
     after = json.loads(server.context)
     assert len(kept_records(server)) == 300
-    assert {key for key in after if script.is_part(key) and after[key] != before[key]} == {script.part_of("7")}
-    assert max(len(json.loads(after[key])) for key in after if script.is_part(key)) < 20
+    assert {key for key in script.parts_of(after) if after[key] != before[key]} == {script.part_of("7")}
+    assert max(len(script.unpack_part(after[key])) for key in script.parts_of(after)) < 20
 
 
 @pytest.mark.parametrize("command", ["get-remote-data", "get-modified-remote-data", "fetch-incidents"])
@@ -2485,7 +2520,7 @@ def test_records_kept_under_one_key_are_read_and_then_kept_in_parts(server: Serv
     for incident_id in sorted(kept_records(server), key=int):
         server.pull(incident_id)
     context, records = json.loads(server.context), kept_records(server)
-    server.context = json.dumps({**script.without_parts(context), "incidents": json.dumps(records)})
+    server.context = json.dumps({**without_records(context), "incidents": json.dumps(records)})
 
     remote.add()
     remote.change("1", details="new")
@@ -2514,7 +2549,7 @@ def test_the_context_holds_ids_and_times_but_no_texts(server: Server, remote: Re
     server.pull("1")
     pushed(server, "1", entries=[local_entry(1, "the-outgoing-text")], delta={"details": "the-new-details"})
 
-    kept = json.dumps(server.memory())
+    kept = json.dumps(server.memory()) + server.kept_text()
     assert "the-" not in kept
     assert len(json.dumps(kept_records(server))) < 400
 
@@ -2556,7 +2591,7 @@ def test_what_a_newer_version_keeps_is_left_as_it_is(server: Server, remote: Rem
     """
     context, incidents = json.loads(server.context), kept_records(server)
     incidents[mirrored]["newer"] = {"x": [1]}
-    server.context = json.dumps({**context, **script.in_parts(incidents), "newer": "y"})
+    server.context = json.dumps({**without_records(context), "incidents": json.dumps(incidents), "newer": "y"})
 
     remote.change(mirrored, details="new")
     modified(server)
@@ -2937,13 +2972,14 @@ def test_a_round_looks_into_no_war_room_of_closed_or_pending_incidents(server: S
     remote.add("2", status=0, investigationId="")
     server.fetch()
     clock.tick(timedelta(hours=1))
+    assert sorted(modified(server)) == ["1", "2"]
     for incident_id in ("1", "2"):
         server.pull(incident_id)
     remote.calls.clear()
 
     for _ in range(3):
         clock.tick(timedelta(minutes=1))
-        modified(server)
+        assert modified(server) == []
 
     assert remote.asked("POST /investigation") == []
 
@@ -3448,8 +3484,8 @@ def test_an_incident_without_a_time_of_change_is_brought_each_time(server: Serve
 def test_what_is_remembered_stays_bounded() -> None:
     """
     Given: records of an open incident, of one that was closed long ago and of one closed yesterday, and very many of others.
-    When: they are pruned.
-    Then: the one closed long ago is forgotten, and of too many the oldest closed ones; open ones are kept.
+    When: it is told which are to be forgotten.
+    Then: it is the one closed long ago, and of too many the oldest closed ones; open ones are not.
     """
     now_ms = script.parse_ms(NOW, 0)
     old, recent = "2025-01-01T00:00:00Z", "2026-02-28T00:00:00Z"
@@ -3459,13 +3495,10 @@ def test_what_is_remembered_stays_bounded() -> None:
         "yesterday": script.Record(modified=recent, status=2),
     }
 
-    assert set(script.pruned(records, now_ms)) == {"open", "yesterday"}
+    assert script.forgotten(records, now_ms) == {"closed"}
 
     many = {str(number): script.Record(modified=NOW, status=1) for number in range(script.KEPT_RECORDS - 1)}
-    kept = script.pruned({**records, **many}, now_ms)
-    assert len(kept) == script.KEPT_RECORDS
-    assert "open" in kept
-    assert "yesterday" not in kept
+    assert script.forgotten({**records, **many}, now_ms) == {"closed", "yesterday"}
 
 
 def test_an_id_goes_into_the_address_whole(server: Server, remote: Remote) -> None:
@@ -5705,13 +5738,12 @@ def test_a_resync_during_a_fetch_is_not_lost(server: Server, remote: Remote) -> 
     remote.add("1")
 
     def link(context: dict[str, Any]) -> None:
-        linked = script.Memory(records={"1": script.Record(linked=True, baseline_ms=0, due_ms=1)})
-        context.update(script.pack_memory(linked))
+        context.update(script.with_records(context, {"1": script.Record(linked=True, baseline_ms=0, due_ms=1)}))
 
     server.rivals = [link]
     server.fetch()
 
-    record = script.unpack_memory(json.loads(server.context)).records["1"]
+    record = script.all_records(json.loads(server.context))["1"]
     assert (record.linked, record.baseline_ms, record.due_ms) == (True, 0, 1)
 
 
