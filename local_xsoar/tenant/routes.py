@@ -260,9 +260,10 @@ def _investigation(incident: Mapping[str, Any]) -> dict[str, Any]:
 
 def load_investigation(tenant: Tenant, params: Params, body: dict[str, Any]) -> Response:
     """POST /investigation/{id}"""
-    entries = tenant.entries(params["id"], body)
-    incident = tenant.incident(params["id"])
-    return json_response({**_investigation(incident), "entries": _list_or_null(tenant, entries)})
+    bodies = tenant.entry_bodies(params["id"], body)
+    investigation = to_json(_investigation(tenant.incident(params["id"])))
+    entries = f"[{','.join(bodies)}]" if bodies else to_json(_list_or_null(tenant, []))
+    return Response(f'{investigation[:-1]},"entries":{entries}}}', media_type="application/json")
 
 
 def _open_incident(tenant: Tenant, investigation_id: str) -> dict[str, Any]:

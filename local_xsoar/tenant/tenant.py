@@ -502,6 +502,10 @@ class Tenant:
             NotFound: there is no such War Room.
             BadRequest: a field of the filter is of the wrong type.
         """
+        return [json.loads(body) for body in self.entry_bodies(investigation_id, entry_filter)]
+
+    def entry_bodies(self, investigation_id: str, entry_filter: Mapping[str, Any] | None = None) -> list[str]:
+        """Return what `entries` does, each as the JSON text that it is kept as: a page of many is sent on as it is."""
         with self._store.reading() as db:
             number = int(_load_investigation(db, investigation_id)["id"])
             search = entry_search(number, entry_filter or {}, self.now(), self.settings)
@@ -510,7 +514,7 @@ class Tenant:
             page = f"SELECT rowid FROM entries WHERE {search.where.text} ORDER BY number {direction} LIMIT ?"  # noqa: S608
             statement = f"SELECT body FROM entries WHERE rowid IN ({page}) ORDER BY number"  # noqa: S608
             rows = db.execute(statement, (*search.where.parameters, search.limit or -1)).fetchall()
-        return [json.loads(row[0]) for row in rows]
+        return [row[0] for row in rows]
 
     def entry_file(self, entry_id: str) -> tuple[str, Path]:
         """Return the name of the entry's file and where its bytes lie.

@@ -2313,17 +2313,15 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
             return
         if (investigation_id := str(remote.get("investigationId") or "")) != expected_id:
             pulled = pull_entries(client, settings, calls, investigation_id, record)
-        tagged, downloads, in_error = pulled
-        files = {key: download.result() for key, download in downloads.items()}
+        files = {key: download.result() for key, download in pulled.downloads.items()}
     moves = moves_before
     if moves is not False:
-        moves = entries_move_modified(remote, tagged, moves)
+        moves = entries_move_modified(remote, pulled.newest_ms, moves)
         if moves is False:
             # An entry may have come between the two calls. Only one that is newer than the incident is now proves it.
-            moves = entries_move_modified(client.load(incident_id), tagged, moves_before)
+            moves = entries_move_modified(client.load(incident_id), pulled.newest_ms, moves_before)
     entries, delivered = [], []
-    arriving = incoming_entries(tagged, settings, record)
-    for entry in arriving:
+    for entry in pulled.arriving:
         file_result = files.get(str(entry["id"]))
         if isinstance(file_result, RemoteError) and file_result.kind == TOO_LARGE:
             note = left_there(settings, incident_id, str(entry.get("file")))
@@ -2344,7 +2342,7 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
         entries = [reopening(), *entries, closing_with(remote)]
     # An incident that does not say when it changed may have changed.
     changed = not remote.get("modified") or modified_of(remote) != record.modified
-    due_ms, misses = when_due(record, is_whole=not in_error and len(delivered) == len(arriving))
+    due_ms, misses = when_due(record, is_whole=not pulled.error and len(delivered) == len(pulled.arriving))
     if any(isinstance(result, RemoteError) and result.kind == LATE for result in files.values()):
         due_ms, misses = at_once(record), 0
     now_ms = local_now_ms()
@@ -2359,11 +2357,11 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
         due_ms=due_ms,
         misses=misses,
         in_ms=now_ms if entries or (changed and remote.get("modified")) else record.in_ms,
-        in_error=short(in_error),
+        in_error=short(pulled.error),
     )
     if changed:
         mirrored = mirrored_fields(remote, settings, replace(after, in_ms=now_ms))
-    elif entries or record.untold or in_error or misses != record.misses:
+    elif entries or record.untold or pulled.error or misses != record.misses:
         mirrored = {"id": incident_id, **mirror_report(settings, incident_id, after)}
     else:
         mirrored = {"id": incident_id}
@@ -2424,29 +2422,41 @@ def missed(record: Record) -> Record:
     return replace(record, modified="", due_ms=local_now_ms() + pause_ms, misses=record.misses + 1)
 
 
-def pull_entries(
-    client: Client, settings: Settings, calls: Calls, investigation_id: str, record: Record
-) -> tuple[list[dict[str, Any]], dict[str, "Future[Any]"], str]:
-    """Read the tagged entries of a War Room and begin to download the files that are to come in, page by page.
+@dataclass(frozen=True)
+class Pulled:
+    """What a look into a War Room has brought.
 
-    Returns:
-        The entries, the oldest first; the downloads by the id of their entries; and why the War Room cannot be read.
+    arriving: the entries that are to come in, the oldest first.
+    downloads: their files, by the id of the entry: once it is there, the file's entry, or a RemoteError.
+    newest_ms: when the newest of the tagged entries was written or changed last; 0: there is none.
+    error: why the War Room cannot be read.
     """
-    tagged: list[dict[str, Any]] = []
-    downloads: dict[str, Future[Any]] = {}
+
+    arriving: list[dict[str, Any]] = field(default_factory=list)
+    downloads: dict[str, "Future[Any]"] = field(default_factory=dict)
+    newest_ms: int = 0
+    error: str = ""
+
+
+def pull_entries(client: Client, settings: Settings, calls: Calls, investigation_id: str, record: Record) -> Pulled:
+    """Read the tagged entries of a War Room and begin to download the files that are to come in, page by page."""
     if not is_pulled(settings) or not investigation_id:
-        return [], {}, ""
+        return Pulled()
+    arriving: list[dict[str, Any]] = []
+    downloads: dict[str, Future[Any]] = {}
+    newest_ms = 0
     try:
         for page in war_room_pages(client, calls, investigation_id, tag_filter(settings)):
-            tagged += page
+            newest_ms = max(newest_ms, *map(last_touched_ms, page))
             for entry in incoming_entries(page, settings, record):
+                arriving.append(entry)
                 if has_file(entry):
                     downloads[str(entry["id"])] = start_download(client, calls, entry)
     except RemoteError as error:
         if error.kind not in UNREADABLE:
             raise
-        return [], {}, str(error)
-    return in_order(tagged), downloads, ""
+        return Pulled(error=str(error))
+    return Pulled(in_order(arriving), downloads, newest_ms)
 
 
 def is_pulled(settings: Settings) -> bool:
@@ -2467,12 +2477,11 @@ def all_tagged_entries(client: Client, settings: Settings, investigation_id: str
     return read_entries(client, investigation_id, tag_filter(settings)) if is_pulled(settings) else []
 
 
-def entries_move_modified(remote: dict[str, Any], entries: list[dict[str, Any]], otherwise: bool | None) -> bool | None:
+def entries_move_modified(remote: dict[str, Any], newest_ms: int, otherwise: bool | None) -> bool | None:
     """Return whether entries move their incident's `modified`, as far as one incident shows it; `otherwise` where it does not.
 
     An entry that is newer than its incident proves that they do not; an incident as new as its newest entry, that they do.
     """
-    newest_ms = max((last_touched_ms(entry) for entry in entries), default=0)
     modified_ms = parse_ms(remote.get("modified"), 0)
     if newest_ms > modified_ms:
         return False
