@@ -171,6 +171,18 @@ def test_a_long_war_room_is_read_in_pages(server: Server, remote: Remote, mirror
     assert len(remote.calls) <= 5 + 8
 
 
+def test_an_outgoing_entry_costs_one_write_of_the_context(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given a mirrored incident with 20 entries to send
+    When they are sent
+    Then the context is written once for each, once for the last, and once for the whole update.
+    """
+    before = server.context_version
+    pushed(server, mirrored, entries=[local_entry(number, f"Step {number}.") for number in range(1, 21)])
+    assert len(remote.entries[mirrored]) == 20
+    assert server.context_version - before <= 22
+
+
 def test_a_quiet_minute_looks_at_few_records(server: Server, remote: Remote, clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     Given 2,000 mirrored incidents of which none changed, in parts of the integration context

@@ -2878,44 +2878,49 @@ def send_entries(client: Client, settings: Settings, incident_id: str, entries: 
     there = read_entries(client, investigation_id, {}) if keys & record.attempted else []
     there = [remote_entry for remote_entry in there if entry_key(remote_entry) not in record.known_entries]
     failures: list[RemoteError] = []
+    sent: dict[str, list[str]] = {}  # What the record does not say yet.
     for entry in entries:
         if client.is_late():
             failures.append(RemoteError(LATE, "Sending the entries takes long; the next round goes on with them."))
             break
+        key = entry_key(entry)
+        note_entries(incident_id, sent, about_to_go=key)
+        sent = {}
         try:
-            note_attempt(incident_id, entry_key(entry))
-            written = send_entry(client, investigation_id, outgoing(entry), there)
+            sent = {key: send_entry(client, investigation_id, outgoing(entry), there)}
         except RemoteError as error:
             failures.append(error)
-            first_try = entry_key(entry) not in record.attempted
+            first_try = key not in record.attempted
             if error.kind == CLOSED or (error.kind in (BUSY, UNREACHABLE) and first_try):
                 # It may pass, and then the entries arrive in their order. One that fails again is passed over.
                 break
             ensure_remote_is_well(client, error)
-            continue
-        remember_sent(incident_id, entry_key(entry), written)
+    if sent:
+        note_entries(incident_id, sent)
     log(settings, f"update-remote-system: incident {incident_id}: {len(entries) - len(failures)} entries.")
     if failures:
         raise failures[0]
     return True
 
 
-def note_attempt(incident_id: str, key: str) -> None:
-    """Note that a local entry is about to go out, so that a try whose end is not known is not simply repeated."""
-    change_record(incident_id, lambda record: replace(record, attempted=record.attempted | {key}))
+def note_entries(incident_id: str, sent: dict[str, list[str]], about_to_go: str = "") -> None:
+    """Remember which local entries went out, that what came of them there is not to come in, and which is about to go.
 
+    A try whose end is not known is not simply repeated.
 
-def remember_sent(incident_id: str, key: str, written: list[str]) -> None:
-    """Remember that a local entry went out, and that what came of it there is not to come in."""
+    Args:
+        sent: the ids of the remote entries, by the key of the local one.
+    """
+    written = [entry_id for entry_ids in sent.values() for entry_id in entry_ids]
     change_record(
         incident_id,
         lambda record: replace(
             record,
-            sent_entries=record.sent_entries | {key},
-            attempted=record.attempted - {key},
+            sent_entries=record.sent_entries.union(sent),
+            attempted=record.attempted.difference(sent).union(filter(None, [about_to_go])),
             known_entries=record.known_entries.union(written),
         ),
-        entries_out=1,
+        entries_out=len(sent),
     )
 
 
