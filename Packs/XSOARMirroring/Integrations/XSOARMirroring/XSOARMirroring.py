@@ -431,6 +431,7 @@ class Client(BaseClient):
         self._pause = pause
         self.remote_time_ms = 0  # The remote's clock at its last answer, in whole seconds. 0: not known yet.
         self.calls = 0  # How many requests went out.
+        self.schema: Schema | None = None  # The remote's incident fields, when this run has read them.
         self._ahead_ms = 0  # How far the remote's clock is taken to be ahead of ours, in what is signed.
         self._failing_seconds = 0.0  # How long failed tries have taken.
         self._begun = time.monotonic()
@@ -1519,19 +1520,33 @@ class Health:
 
 
 @dataclass(frozen=True)
+class Schema:
+    """What is kept of the remote's incident fields.
+
+    custom_fields: the CLI names of the custom ones.
+    close_reasons: what a closing may say; none: anything.
+    read_ms: when they were read (local clock); 0: not yet.
+    """
+
+    custom_fields: frozenset[str] = frozenset()
+    close_reasons: tuple[str, ...] = ()
+    read_ms: int = 0
+
+
+@dataclass(frozen=True)
 class Memory:
     """What the mirror remembers between commands, besides the records of its incidents.
 
     entries_move: whether a new entry moves its incident's `modified` in the remote; None: not known yet.
     creating: the incidents that are being created there, by origin: their remote id, empty while it is not known. The server
         learns the id only when all of the update went well, and until then asks for the creation again.
-    custom_fields: the CLI names of the remote's custom fields, when they were read last.
+    schema: the remote's incident fields, when they were read last.
     health: what xsoar-mirror-status tells.
     """
 
     entries_move: bool | None = None
     creating: dict[str, str] = field(default_factory=dict)
-    custom_fields: frozenset[str] = frozenset()
+    schema: Schema = field(default_factory=Schema)
     health: Health = field(default_factory=Health)
 
 
@@ -1732,7 +1747,7 @@ def unpack_memory(context: dict[str, Any]) -> Memory:
     return Memory(
         entries_move=unpack_entries_move(context),
         creating={key: str(value) for key, value in read_json(context.get("creating"), dict).items()},
-        custom_fields=frozenset(map(str, read_json(context.get("custom_fields"), list))),
+        schema=unpack_schema(read_json(context.get("schema"), dict)),
         health=unpack_health(read_json(context.get("health"), dict)),
     )
 
@@ -1740,6 +1755,12 @@ def unpack_memory(context: dict[str, Any]) -> Memory:
 def unpack_entries_move(context: dict[str, Any]) -> bool | None:
     """Return what the integration context tells of whether entries move their incident."""
     return {"true": True, "false": False}.get(str(context.get("entries_move")))
+
+
+def unpack_schema(kept: dict[str, Any]) -> Schema:
+    """Return what was kept of the remote's fields; what is damaged or missing is as if they had not been read."""
+    names = texts(kept.get("custom_fields")), texts(kept.get("close_reasons"))
+    return Schema(frozenset(names[0]), tuple(names[1]), whole(kept.get("read_ms"), 0))
 
 
 def unpack_health(kept: dict[str, Any]) -> Health:
@@ -1763,7 +1784,7 @@ def pack_memory(memory: Memory) -> dict[str, str]:
     return {
         "entries_move": pack_entries_move(memory.entries_move),
         "creating": json.dumps(memory.creating),
-        "custom_fields": json.dumps(sorted(memory.custom_fields)),
+        "schema": pack_schema(memory.schema),
         "health": pack_health(memory.health),
     }
 
@@ -1771,6 +1792,11 @@ def pack_memory(memory: Memory) -> dict[str, str]:
 def pack_entries_move(moves: bool | None) -> str:
     """Return as a text whether entries move their incident; an empty one while it is not known."""
     return "" if moves is None else str(moves).lower()
+
+
+def pack_schema(schema: Schema) -> str:
+    """Return the schema as the context keeps it; an empty text while it was not read."""
+    return to_json({**asdict(schema), "custom_fields": sorted(schema.custom_fields)}) if schema.read_ms else ""
 
 
 def pack_health(health: Health) -> str:
@@ -2554,18 +2580,26 @@ def apply_delta(remote: dict[str, Any], top: dict[str, Any], custom: dict[str, A
     return changed
 
 
-def known_custom_fields(client: Client) -> Callable[[str], bool]:
-    """Return what tells whether the remote has a custom field: the names kept, read anew once when one is not among them."""
-    names, is_fresh = set(unpack_memory(read_context()).custom_fields), False
+def remote_schema(client: Client, holds: Callable[[Schema], bool]) -> Schema:
+    """Return the remote's incident fields: as they are kept, or read anew, once in a run.
 
-    def is_custom(key: str) -> bool:
-        nonlocal names, is_fresh
-        if key not in names and not is_fresh:
-            names, is_fresh = custom_field_names(client.incident_fields()), True
-            change_memory(lambda memory: replace(memory, custom_fields=frozenset(names)))
-        return key in names
+    Args:
+        holds: tells whether what is looked for is in it. Where it is not, or what is kept is an hour old, they are read anew.
+    """
+    if client.schema:
+        return client.schema
+    kept, now_ms = unpack_memory(read_context()).schema, local_now_ms()
+    if holds(kept) and 0 <= now_ms - kept.read_ms < HOUR_MS:
+        return kept
+    fields = client.incident_fields()
+    schema = client.schema = Schema(frozenset(custom_field_names(fields)), offered_reasons(fields), now_ms)
+    change_memory(lambda memory: replace(memory, schema=schema))
+    return schema
 
-    return is_custom
+
+def is_custom_field(client: Client, key: str) -> bool:
+    """Return whether the remote has a custom field of that CLI name."""
+    return key in remote_schema(client, lambda schema: key in schema.custom_fields).custom_fields
 
 
 def save_delta(
@@ -2791,7 +2825,7 @@ def create_remote(client: Client, settings: Settings, data: dict[str, Any], orig
     if created is None:
         change_memory(lambda memory: replace(memory, creating={**memory.creating, origin: ""}))
         try:
-            created = client.create(new_remote_incident(data, custom_field_names(client.incident_fields()), origin))
+            created = client.create(new_remote_incident(data, remote_schema(client, lambda _: False).custom_fields, origin))
             is_new = True
         except RemoteError as error:
             if error.kind == REJECTED:
@@ -2832,7 +2866,7 @@ def quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def new_remote_incident(data: dict[str, Any], custom_names: set[str], origin: str) -> dict[str, Any]:
+def new_remote_incident(data: dict[str, Any], custom_names: frozenset[str], origin: str) -> dict[str, Any]:
     """Return the incident to create in the remote tenant from a local one in remote names; it says where it came from."""
     custom = {**custom_fields(data), **{key: value for key, value in data.items() if key in custom_names}}
     top = {key: value for key, value in data.items() if key not in custom_names and key != "CustomFields"}
@@ -2847,7 +2881,7 @@ def new_remote_incident(data: dict[str, Any], custom_names: set[str], origin: st
 
 def send_fields(client: Client, settings: Settings, incident_id: str, delta: dict[str, Any]) -> bool:
     """Write local changes into the remote incident and remember what it looks like now; return whether it was written."""
-    loaded, saved, dropped = save_delta(client, incident_id, delta, known_custom_fields(client), time.sleep)
+    loaded, saved, dropped = save_delta(client, incident_id, delta, functools.partial(is_custom_field, client), time.sleep)
     log(settings, f"update-remote-system: incident {incident_id}: {len(delta) - len(dropped)} fields.")
     if dropped:
         keys = ", ".join(dropped)
@@ -2931,7 +2965,7 @@ def close_remote(
     remote = client.load(incident_id)
     is_open = remote.get("status") != IncidentStatus.DONE
     if is_open:
-        reason, notes = closing_words(local, offered_reasons(client))
+        reason, notes = closing_words(local, reasons_for(client, local))
         client.close(incident_id, whole(remote.get("version"), 0), reason, notes)
     # XSOAR REST API: the answer may come before the incident is closed.
     for seconds in SAVE_PAUSES:
@@ -2950,19 +2984,27 @@ def close_remote(
     return is_open
 
 
-def offered_reasons(client: Client) -> list[str]:
+def reasons_for(client: Client, local: dict[str, Any]) -> tuple[str, ...]:
     """Return the close reasons that the remote offers; none when it takes any, or the key may not ask."""
+
+    def holds(schema: Schema) -> bool:
+        return not schema.close_reasons or local.get("closeReason") in schema.close_reasons
+
     try:
-        fields = client.incident_fields()
+        return remote_schema(client, holds).close_reasons
     except RemoteError as error:
         if error.kind not in (REFUSED_KEY, NOT_FOUND, REJECTED):
             raise
-        return []
+        return ()
+
+
+def offered_reasons(fields: list[dict[str, Any]]) -> tuple[str, ...]:
+    """Return the close reasons among the remote's incident fields; none when it takes any."""
     values = next((item.get("selectValues") for item in fields if item.get("cliName") == "closeReason"), None)
-    return [value for value in values if isinstance(value, str) and value.strip()] if isinstance(values, list) else []
+    return tuple(value for value in texts(values) if value.strip())
 
 
-def closing_words(local: dict[str, Any], offered: list[str]) -> tuple[str, str]:
+def closing_words(local: dict[str, Any], offered: tuple[str, ...]) -> tuple[str, str]:
     """Return the close reason and notes for the remote. A reason that it does not offer becomes Other and goes with the notes."""
     reason = str(local.get("closeReason") or "Other")
     notes = str(local.get("closeNotes") or "Closed in the mirrored incident.")

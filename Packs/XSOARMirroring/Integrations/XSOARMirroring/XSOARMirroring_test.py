@@ -3816,6 +3816,30 @@ def test_the_schema_of_the_remote_is_kept_and_read_anew_for_an_unknown_field(
     assert remote.incidents[mirrored]["CustomFields"]["later"] == "x"
 
 
+def test_close_reasons_are_read_once_an_hour(server: Server, remote: Remote, clock: Any) -> None:
+    """
+    Given: five incidents that are closed here one after another, and a remote that offers another reason behind the second.
+    When: they are closed within an hour, the fourth with that reason, the last one an hour later.
+    Then: the fields are asked for at first, for the reason that was not offered, and an hour later; and each reason arrives.
+    """
+    for number in range(1, 6):
+        remote.add(str(number))
+    server.fetch()
+    offered = ["Resolved", "Duplicate"]
+    remote.incident_fields.append({"cliName": "closeReason", "system": True, "group": 0, "selectValues": offered})
+    asked = []
+    for number, reason in enumerate(["Resolved", "Duplicate", "Resolved", "Handed over", "Handed over"], start=1):
+        if number == 3:
+            offered.append("Handed over")
+        if number == 5:
+            clock.tick(timedelta(hours=1))
+        pushed(server, str(number), status=2, delta={"status": 2, "closeReason": reason, "closeNotes": "done"})
+        asked.append(len(remote.asked("GET /incidentfields")))
+        assert remote.incidents[str(number)]["closeReason"] == reason
+
+    assert asked == [1, 1, 1, 2, 3]
+
+
 SERVER_OWNED = {
     "id": "99",
     "version": -1,
