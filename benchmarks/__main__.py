@@ -1,14 +1,15 @@
 """Run the measurements; print a table and write dist/bench.json.
 
-    python -m benchmarks [--only PART ...] [--plots]
+    python -m benchmarks [--only PART ...] [--docs]
 
-`--plots` also writes the plots of the growth to docs/.
+`--docs` also writes the table and the plots of the growth to docs/.
 """
 
 import argparse
 import json
 import os
 import platform
+import re
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -23,6 +24,8 @@ from benchmarks import calls, fetch_cpu, growth, latency, memory, start
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "dist" / "bench.json"
+DOCUMENT = ROOT / "docs" / "performance.md"
+COLUMNS = ("work", "measured", "compared with", "must be", "holds")
 PACKAGES = ("requests", "urllib3", "dateparser", "starlette", "uvicorn")
 PARTS = ("cpu", "latency", "calls", "memory", "growth", "start")
 
@@ -31,8 +34,10 @@ def main() -> int:
     """Measure, show and write."""
     parser = argparse.ArgumentParser(prog="make bench", description="Measure the pack, each figure beside its floor.")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="measure these parts alone")
-    parser.add_argument("--plots", action="store_true", help="write the plots of the growth to docs/")
+    parser.add_argument("--docs", action="store_true", help="write the table and the plots of the growth to docs/")
     wanted = parser.parse_args()
+    if wanted.docs and wanted.only != PARTS:
+        parser.error("--docs is for a run of all parts: leave --only out")
     about = {"date": datetime.now(UTC).isoformat(timespec="seconds"), **machine()}
     plots: dict[str, str] = {}
 
@@ -55,17 +60,38 @@ def main() -> int:
         if name in wanted.only:
             console.print(f"Measuring: {name}", style="dim")
             measured += parts[name]()
-    table = Table("work", "measured", "compared with", "must be", "holds", show_lines=True)
+    table = Table(*COLUMNS, show_lines=True)
     for row in measured:
-        table.add_row(row["work"], row["measured"], row["compared with"], row["must be"], "yes" if row["holds"] else "no")
+        table.add_row(*cells(row))
     console.print(table)
     RESULT.parent.mkdir(exist_ok=True)
     about["load at the end"] = load()
     RESULT.write_text(json.dumps({**about, "measured": measured}, indent=2) + "\n", encoding="utf-8")
-    if wanted.plots:
+    if wanted.docs:
+        DOCUMENT.write_text(with_run(DOCUMENT.read_text(encoding="utf-8"), about, measured), encoding="utf-8")
         for name, drawn in plots.items():
             (ROOT / "docs" / f"{name}.svg").write_text(drawn, encoding="utf-8")
     return 0
+
+
+def cells(row: dict[str, Any]) -> list[str]:
+    """Return a row as the table shows it."""
+    return [*(row[name] for name in COLUMNS[:-1]), "yes" if row["holds"] else "**no**"]
+
+
+def with_run(text: str, about: dict[str, Any], measured: list[dict[str, Any]]) -> str:
+    """Return the document with its section "A run" as this run was."""
+    first, last = about["load at the beginning"][0], about["load at the end"][0]
+    packages = ", ".join(f"{name} {number}" for name, number in about["packages"].items())
+    lines = [
+        f"`make bench ARGS=--docs` on {about['date'][:10]}, {about['machine']} with {about['processors']} virtual processors, of "
+        f"which {first} were busy when it began and {last} when it ended; Python {about['python']}, {packages}:",
+        "",
+        f"| {' | '.join(COLUMNS)} |",
+        "|---" * len(COLUMNS) + "|",
+        *(f"| {' | '.join(cells(row))} |" for row in measured),
+    ]
+    return re.sub(r"(?s)(?<=\n## A run\n\n).*?(?=\n\n## )", lambda _: "\n".join(lines), text)
 
 
 def machine() -> dict[str, Any]:

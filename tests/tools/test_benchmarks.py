@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import growth, script_runs
+from benchmarks import growth, row, script_runs
+from benchmarks.__main__ import with_run
 from benchmarks.remote import Remote
 from benchmarks.script_runs import Server
 
@@ -54,3 +55,24 @@ def test_growth_is_told_from_three_sizes(times: list[float], is_flat: bool, is_s
     sizes = (100, 1_000, 10_000)
     assert growth.flat("work", sizes, times)["holds"] is is_flat
     assert growth.straight("work", sizes, times)["holds"] is is_straight
+
+
+def test_a_run_takes_its_place_in_the_document() -> None:
+    """Given the document with an older run; When a run is written into it; Then it has its table, and the rest is as it was."""
+    about = {
+        "date": "2026-03-01T12:00:00+00:00",
+        "machine": "x86_64",
+        "processors": 2,
+        "python": "3.11",
+        "packages": {"requests": "2"},
+        "load at the beginning": [0.1, 0, 0],
+        "load at the end": [1.2, 0, 0],
+    }
+    rows = [row("a fetch", "2 x", "bare", "at most 4 x", True), row("a round", r"9 x \1", "one", "at most 4 x", False)]
+    text = with_run("# Title\n\nWhy.\n\n## A run\n\nolder\n\n| a |\n\n## Growth\n\nHow.\n", about, rows)
+
+    assert text.startswith("# Title\n\nWhy.\n\n## A run\n\n`make bench ARGS=--docs` on 2026-03-01, x86_64 with 2 ")
+    assert "| a fetch | 2 x | bare | at most 4 x | yes |\n" in text
+    assert text.endswith("| a round | 9 x \\1 | one | at most 4 x | **no** |\n\n## Growth\n\nHow.\n")
+    assert "older" not in text
+    assert with_run(text, about, rows) == text
