@@ -114,9 +114,9 @@ class _Incoming:
         if not may_ask:
             return
         incidents = self._asked_for(remote_ids)
-        last_updates = self._state.mirrored_at(self._instance.name)
         for position, incident in enumerate(incidents):
-            if self._rate_limited(incident, last_updates.get(incident["id"]) or incident["created"]):
+            last_update = self._state.mirrored_at(self._instance.name, incident["id"]) or incident["created"]
+            if self._rate_limited(incident, last_update):
                 self._state.set_remaining(self._instance.name, [later["id"] for later in incidents[position:]])
                 return
         self._state.set_remaining(self._instance.name, [])
@@ -146,15 +146,11 @@ class _Incoming:
     def _asked_for(self, remote_ids: list[str] | None) -> list[dict[str, Any]]:
         """Return the local incidents to ask for: those that a rate limit left first."""
         remaining = self._state.remaining(self._instance.name)
-        wanted = None if remote_ids is None else set(remote_ids)
-        if wanted is not None and not wanted and not remaining:
-            return []
-        incidents = [
-            incident
-            for incident in mirrored_incidents(self._tenant, self._instance.name)
-            if self._may_come_in(incident)
-            and (wanted is None or incident["dbotMirrorId"] in wanted or incident["id"] in remaining)
-        ]
+        if remote_ids is None:
+            named = list(mirrored_incidents(self._tenant, self._instance.name))
+        else:
+            named = self._tenant.mirrored_with_ids(self._instance.name, remote_ids=remote_ids, incident_ids=remaining)
+        incidents = [incident for incident in named if self._may_come_in(incident)]
         order = {incident_id: position for position, incident_id in enumerate(remaining)}
         return sorted(incidents, key=lambda incident: order.get(incident["id"], len(order)))
 
@@ -279,7 +275,7 @@ class _Outgoing:
 
     def round(self) -> None:
         """Send every incident that has something to send."""
-        for incident in list(mirrored_incidents(self._tenant, self._instance.name)):
+        for incident in self._tenant.mirrored_perhaps_to_send(self._instance.name):
             if _goes(incident, "out") and self._has_news(incident):
                 try:
                     self._send(self._tenant.incident(incident["id"]))

@@ -25,12 +25,12 @@ def fetched_incidents(tenant: Tenant, instance: str) -> Iterator[dict[str, Any]]
 
 
 def _found(tenant: Tenant, field: str, instance: str, *, oldest_first: bool, size: int) -> Iterator[dict[str, Any]]:
-    page = 0
+    page, seen = 0, 0
     while True:
         sort = [{"field": "id", "asc": oldest_first}]
-        found, _total = tenant.search({"query": f"{field}:{quoted(instance)}", "size": size, "page": page, "sort": sort})
+        found, total = tenant.search({"query": f"{field}:{quoted(instance)}", "size": size, "page": page, "sort": sort})
         # Queries do not tell upper from lower case, names of instances do.
         yield from (incident for incident in found if incident[field] == instance)
-        if len(found) < size:
+        page, seen = page + 1, seen + len(found)
+        if not found or seen >= total:  # A tenant may give shorter pages than it is asked for.
             return
-        page += 1

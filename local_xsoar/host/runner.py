@@ -101,10 +101,10 @@ class Runner:
 
     def _context(self, instance: str, purpose: Purpose, name: str, data: Any) -> Any:
         """Read or write the integration context; a stale version raises ValueError. Test reads it and keeps nothing."""
-        context, version = self.state.context(instance)
         if name == "getIntegrationContext":
-            return context
+            return self.state.context(instance)[0]
         if name == "getIntegrationContextVersioned":
+            context, version = self.state.context(instance)
             return {"context": context, "version": version}
         if name not in ("setIntegrationContext", "setIntegrationContextVersioned"):
             raise ValueError(f"The host knows no {name}")

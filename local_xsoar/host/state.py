@@ -165,12 +165,13 @@ class HostState:
             )
         return stored + 1
 
-    def mirrored_at(self, name: str) -> dict[str, str]:
-        """Return, by local incident id, when get-remote-data was last asked for it."""
+    def mirrored_at(self, name: str, incident_id: str) -> str:
+        """Return when get-remote-data was last asked for a local incident, "" if it never was."""
         with self._lock:
-            return dict(
-                self._connection.execute("select incident, last_update from mirrored where instance = ?", (name,)).fetchall()
-            )
+            row = self._connection.execute(
+                "select last_update from mirrored where instance = ? and incident = ?", (name, incident_id)
+            ).fetchone()
+        return row[0] if row else ""
 
     def set_mirrored_at(self, name: str, incident_id: str, time: str) -> None:
         """Say when get-remote-data was last asked for an incident."""

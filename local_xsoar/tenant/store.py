@@ -1,8 +1,9 @@
 """The embedded database of a tenant: SQLite in WAL mode, one short transaction an operation."""
 
+import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,14 @@ from local_xsoar.tenant.times import parse_iso
 
 # Incidents: what queries compare often stands in columns of its own, folded to one case; the rest is read out of `folded`,
 # the body in one case. The wide columns come last, so that a scan need not read them.
-SCHEMA = """
+#
+# What the mirror job asks for each minute are conditions on the body as `to_json` writes it, each with an index of what meets it.
+# (A column would be missing in the file of an older version; an index is made when that is opened.) CHANGED and UNSENT may hold
+# for too much, as a value may contain the same text, but for nothing too little.
+CHANGED = """(instr(body, '"dbotCurrentDirtyFields":["') > 0 OR (dbotmirrorid = '' AND dbotmirrorlastsync IS NULL))"""
+UNSENT = """(tags <> '[]' AND instr(body, '"mirrored":false') > 0)"""
+MIRROR_TAGS = "CASE WHEN json_valid(body) THEN json_extract(body, '$.dbotMirrorTags') END"  # not valid: nested too deeply
+SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS incidents (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     status INTEGER NOT NULL, severity REAL NOT NULL,
@@ -31,6 +39,9 @@ CREATE INDEX IF NOT EXISTS incidents_created ON incidents (created);
 CREATE INDEX IF NOT EXISTS incidents_modified ON incidents (modified);
 CREATE INDEX IF NOT EXISTS incidents_status ON incidents (status);
 CREATE INDEX IF NOT EXISTS incidents_dbotmirrorid ON incidents (dbotmirrorid);
+CREATE INDEX IF NOT EXISTS incidents_changed ON incidents (dbotmirrorinstance) WHERE {CHANGED};
+CREATE INDEX IF NOT EXISTS incidents_mirror_tags ON incidents (dbotmirrorinstance, {MIRROR_TAGS})
+    WHERE {MIRROR_TAGS} IS NOT NULL;
 CREATE TABLE IF NOT EXISTS entries (
     investigation INTEGER NOT NULL, number INTEGER NOT NULL,
     created INTEGER NOT NULL, modified INTEGER NOT NULL,
@@ -40,6 +51,7 @@ CREATE TABLE IF NOT EXISTS entries (
 );
 CREATE INDEX IF NOT EXISTS entries_created ON entries (investigation, created);
 CREATE INDEX IF NOT EXISTS entries_modified ON entries (investigation, modified);
+CREATE INDEX IF NOT EXISTS entries_unsent ON entries (tags, investigation) WHERE {UNSENT};
 CREATE TABLE IF NOT EXISTS files (
     file_id TEXT PRIMARY KEY, investigation INTEGER NOT NULL, name TEXT NOT NULL, stored_as TEXT NOT NULL, metadata TEXT NOT NULL
 );
@@ -179,6 +191,30 @@ def save_entry(connection: sqlite3.Connection, entry: Mapping[str, Any], number:
         "body": to_json(entry),
     }
     _replace(connection, "entries", row)
+
+
+def incidents_of_remote(connection: sqlite3.Connection, remote_ids: Iterable[str]) -> set[int]:
+    """Return the numbers of the incidents whose dbotMirrorId is one of the ids, in any case."""
+    statement = "SELECT number FROM incidents WHERE dbotmirrorid = ?"
+    wanted = {storable(remote_id).casefold() for remote_id in remote_ids}
+    return {row[0] for remote_id in wanted for row in connection.execute(statement, (remote_id,))}
+
+
+def incidents_to_send(connection: sqlite3.Connection, instance: str) -> set[int]:
+    """Return the numbers of the incidents that may have something to send for an instance, and of some others.
+
+    They were changed here, or the remote does not know them, or they have an unsent entry with a mirror tag of the instance.
+    """
+    # All of the statements is our own text; what stands in the database or was given is bound.
+    changed = f"SELECT number FROM incidents WHERE dbotmirrorinstance = ? AND {CHANGED}"  # noqa: S608
+    mirror_tags = f"SELECT DISTINCT {MIRROR_TAGS} FROM incidents WHERE dbotmirrorinstance = ? AND {MIRROR_TAGS} IS NOT NULL"  # noqa: S608
+    entry_tags = f"SELECT DISTINCT tags FROM entries WHERE {UNSENT}"  # noqa: S608
+    unsent = f"SELECT DISTINCT investigation FROM entries WHERE {UNSENT} AND tags = ?"  # noqa: S608
+    name = instance.casefold()
+    wanted = {tag for row in connection.execute(mirror_tags, (name,)) for tag in json.loads(row[0])}
+    carried = [row[0] for row in connection.execute(entry_tags) if not wanted.isdisjoint(json.loads(row[0]))]
+    numbers = {row[0] for row in connection.execute(changed, (name,))}
+    return numbers | {row[0] for tags in carried for row in connection.execute(unsent, (tags,))}
 
 
 def _replace(connection: sqlite3.Connection, table: str, row: Mapping[str, Any]) -> None:

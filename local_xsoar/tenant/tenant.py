@@ -3,7 +3,7 @@
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from local_xsoar.tenant.query import Meaning
 from local_xsoar.tenant.schema import incident_field, incident_type, initial_fields, initial_types
 from local_xsoar.tenant.settings import TenantSettings
 from local_xsoar.tenant.shapes import ARCHIVED, CLOSED, SERVER_OWNED, entry_numbers, known_fields, to_json
-from local_xsoar.tenant.store import Store, save_entry, save_incident
+from local_xsoar.tenant.store import Store, incidents_of_remote, incidents_to_send, save_entry, save_incident
 
 FILE_ENTRY = 3
 _PROSE_TYPES = ("longText", "markdown", "html")
@@ -96,6 +96,28 @@ class Tenant:
         except (sqlite3.OperationalError, OverflowError) as error:
             raise BadRequest(f"The search is too large to run ({error}).")
         return [shapes.incident_wrapper(json.loads(row[0])) for row in rows], total
+
+    def mirrored_with_ids(
+        self, instance: str, *, remote_ids: Iterable[str], incident_ids: Iterable[str] = ()
+    ) -> list[dict[str, Any]]:
+        """Return the incidents that an instance mirrors and that have one of the remote ids, or of the ids here, oldest first.
+
+        Unlike a search it tells upper from lower case. An empty remote id is none.
+        """
+        remote = {remote_id for remote_id in remote_ids if remote_id}
+        local = {int(incident_id) for incident_id in incident_ids}
+        with self._store.reading() as db:
+            found = _mirrored(db, instance, incidents_of_remote(db, remote) | local)
+        return [incident for incident in found if incident["dbotMirrorId"] in remote or int(incident["id"]) in local]
+
+    def mirrored_perhaps_to_send(self, instance: str) -> list[dict[str, Any]]:
+        """Return the incidents that an instance mirrors and that may have something to send, oldest first; no other has.
+
+        They were changed here, or the remote does not know them, or they have an entry that was not mirrored yet and carries a
+        mirror tag that incidents of the instance have. The direction and the status are not looked at.
+        """
+        with self._store.reading() as db:
+            return _mirrored(db, instance, incidents_to_send(db, instance))
 
     def _meaning(self) -> Meaning:
         with self._store.reading() as db:
@@ -601,6 +623,14 @@ def _load_incident(db: sqlite3.Connection, incident_id: str) -> dict[str, Any]:
     if row is None:
         raise NotFound(f"Could not find incident {incident_id[:60]} (8)")
     return json.loads(row[0])
+
+
+def _mirrored(db: sqlite3.Connection, instance: str, numbers: Iterable[int]) -> list[dict[str, Any]]:
+    """Return those of the incidents that are there and that the instance mirrors, oldest first."""
+    statement = "SELECT body FROM incidents WHERE number = ? AND dbotmirrorinstance = ?"
+    rows = (db.execute(statement, (number, instance.casefold())).fetchone() for number in sorted(numbers))
+    incidents = [json.loads(row[0]) for row in rows if row]
+    return [incident for incident in incidents if incident["dbotMirrorInstance"] == instance]
 
 
 def _load_investigation(db: sqlite3.Connection, investigation_id: str) -> dict[str, Any]:

@@ -643,3 +643,142 @@ def test_more_incidents_than_a_page_are_mirrored(ledger: Host, remote: Remote, t
     remote.holds(modified=["r1099"], data=data("r1099", level=3))
     done = ledger.mirror("ledger")
     assert (done.updated, done.sent) == ([numbers[-1]], [numbers[-1]])
+
+
+# Which incidents: what the job leaves out, and what it must not
+
+
+def test_remote_ids_are_taken_as_they_are(ledger: Host, remote: Remote, tenant: Tenant) -> None:
+    """
+    Given: incidents whose remote ids hold quotes, backslashes and operators, or differ in case only, two of them with the same.
+    When: the remote names them all but "R1", some twice, and with them an id that is empty and one that is no text in UTF-8.
+    Then: each is asked for once, the oldest first, and "R1" is not.
+    """
+    odd = ['He said "no"', "back\\slash\\", "r:(a or b)", "*", "-r2", "r1", "R1", "stra\u00dfe", "nul\0", "r1", "STRASSE"]
+    for remote_id in odd:
+        mirrored(tenant, remote_id)
+    mirrored(tenant, "")
+    named = [remote_id for remote_id in odd if remote_id != "R1"]
+    answers = {key: value for remote_id in odd for key, value in data(remote_id).items()}
+    remote.holds(modified=["", "\ud800", *reversed(named), *named], data=answers)
+    done = ledger.mirror("ledger")
+    assert done.ok, done.errors
+    assert [call["args"]["id"] for call in remote.calls(IN)] == named
+
+
+def test_thousands_of_modified_ids_are_looked_up(ledger: Host, remote: Remote, tenant: Tenant) -> None:
+    """
+    Given: three mirrored incidents.
+    When: the remote names 3,000 ids, the last of them first, two of the three among them.
+    Then: these two are asked for, the oldest first.
+    """
+    for remote_id in ("r0", "r2999", "r3000"):
+        mirrored(tenant, remote_id)
+    remote.holds(modified=[f"r{index}" for index in reversed(range(3000))], data={**data("r0"), **data("r2999")})
+    done = ledger.mirror("ledger")
+    assert done.ok, done.errors
+    assert [call["args"]["id"] for call in remote.calls(IN)] == ["r0", "r2999"]
+
+
+def test_what_a_rate_limit_left_is_not_asked_for_when_it_is_mirrored_no_more(
+    ledger: Host, remote: Remote, tenant: Tenant
+) -> None:
+    """
+    Given: a round that the rate limit ended at the first of four incidents.
+    When: one is deleted, one is given to another instance, one is mirrored out only, and a round runs without modified ids.
+    Then: it asks for the fourth only.
+    """
+    numbers = [mirrored(tenant, f"r{index}") for index in range(4)]
+    remote.holds(modified=[f"r{index}" for index in range(4)], data={"r0": {"error": "API rate limit exceeded"}})
+    ledger.mirror("ledger")
+    tenant.delete_incident(numbers[0])
+    tenant.change_incident(numbers[1], {"dbotMirrorInstance": "Ledger"}, dirty=False)
+    tenant.change_incident(numbers[2], {"dbotMirrorDirection": "Out"}, dirty=False)
+    remote.calls()
+    remote.holds(modified=[], data=data("r3"))
+    done = ledger.mirror("ledger")
+    assert done.ok, done.errors
+    assert [call["args"]["id"] for call in remote.calls(IN)] == ["r3"]
+
+
+def test_an_entry_goes_out_with_a_mirror_tag_of_its_own_incident_only(ledger: Host, remote: Remote, tenant: Tenant) -> None:
+    """
+    Given: an incident with the mirror tag "out" and an entry with the tag "beta", and another with the mirror tag "beta".
+    When: a round runs, then the first gets the mirror tag "beta" too, and another round runs.
+    Then: the entry goes out with the second.
+    """
+    number = mirrored(tenant, "r1")
+    mirrored(tenant, "r2", dbotMirrorTags=["beta"])
+    tenant.add_entry(number, contents="go", user="ann", tags=["gamma", "beta"])
+    assert ledger.mirror("ledger").sent == []
+    tenant.change_incident(number, {"dbotMirrorTags": ["out", "beta"]}, user="ann")
+    done = ledger.mirror("ledger")
+    assert (done.sent, done.entries_out) == ([number], 1)
+    assert [entry["contents"] for entry in remote.calls(OUT)[0]["args"]["entries"]] == ["go"]
+
+
+def test_a_mirror_tag_is_not_a_part_of_a_tag(ledger: Host, tenant: Tenant) -> None:
+    """
+    Given: an incident with the mirror tag "out", and entries whose tags contain the word, or differ in case.
+    When: a round runs.
+    Then: nothing goes out.
+    """
+    number = mirrored(tenant, "r1")
+    for tag in ("Out", "outgoing", 'say "out"', "out,in"):
+        tenant.add_entry(number, contents="stay", user="ann", tags=[tag])
+    assert ledger.mirror("ledger").sent == []
+
+
+def test_each_instance_sends_its_own(open_host: Callable[..., Host], remote: Remote, tenant: Tenant) -> None:
+    """
+    Given: instances whose names differ in case only, each with an incident that was changed, one with an entry, one unknown.
+    When: each mirrors.
+    Then: each sends its own three.
+    """
+    host = open_host()
+    numbers: dict[str, list[str]] = {}
+    for name in ("north", "North"):
+        host.add_instance(name, SAMPLES / "Ledger", remote.params)
+        changed, talking, new = (mirrored(tenant, remote_id, dbotMirrorInstance=name) for remote_id in ("r1", "r2", ""))
+        tenant.change_incident(changed, {"details": "mine"}, user="ann")
+        tenant.add_entry(talking, contents="go", user="ann", tags=["out"])
+        numbers[name] = [changed, talking, new]
+    remote.holds(update="r9")
+    assert {name: host.mirror(name).sent for name in numbers} == numbers
+
+
+def test_a_value_that_looks_like_a_mark_of_the_tenant_sends_nothing(ledger: Host, remote: Remote, tenant: Tenant) -> None:
+    """
+    Given: an incident with a custom field of an object with dirty fields, and a sent entry of an object that is not mirrored.
+    When: rounds run.
+    Then: the entry was sent once, and nothing more is.
+    """
+    number = mirrored(tenant, "r1", CustomFields={"kept": {"dbotCurrentDirtyFields": ["name"]}})
+    tenant.add_entry(number, contents={"mirrored": False}, format="json", user="ann", tags=["out"])
+    assert [ledger.mirror("ledger").entries_out for _ in range(2)] == [1, 0]
+    assert len(remote.calls(OUT)) == 1
+
+
+def test_the_war_rooms_of_quiet_incidents_are_not_read(
+    ledger: Host, remote: Remote, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Given: incidents with entries that came in or went out, and one with an entry to send.
+    When: a round runs.
+    Then: of all War Rooms only that one is read.
+    """
+    numbers = [mirrored(tenant, f"r{index}") for index in range(5)]
+    for number in numbers:
+        tenant.add_entry(number, contents="came", tags=["in"])
+        tenant.add_entry(number, contents="went", user="ann", tags=["out"], mirrored=True)
+    tenant.add_entry(numbers[3], contents="go", user="ann", tags=["out"])
+    read: list[str] = []
+    entries = tenant.entries
+
+    def noted(investigation_id: str, *args: Any) -> list[dict[str, Any]]:
+        read.append(investigation_id)
+        return entries(investigation_id, *args)
+
+    monkeypatch.setattr(tenant, "entries", noted)
+    assert ledger.mirror("ledger").sent == [numbers[3]]
+    assert set(read) == {numbers[3]}
