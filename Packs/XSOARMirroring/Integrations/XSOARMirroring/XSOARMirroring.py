@@ -1366,7 +1366,8 @@ def download_attachments(
         listed = [(incident, calls.start(in_time, client, entries_with_files, client, incident)) for incident in with_files]
         wanted: list[tuple[str, str, Future[Any] | RemoteError]] = []
         for incident, listing in listed:
-            entries, missing = listing.result() if not isinstance(listing.result(), RemoteError) else ([], listing.result())
+            answer = listing.result()
+            entries, missing = ([], answer) if isinstance(answer, RemoteError) else answer
             by_id = {str(entry["id"]): entry for entry in entries}
             for name, entry_id in attachment_entries(incident, entries):
                 names[entry_id] = name
