@@ -1,0 +1,62 @@
+"""Tests of get-mapping-fields."""
+
+from typing import Any
+
+import pytest
+
+from XSOARMirroring_test import Remote, Server
+
+
+def test_mapping_fields_are_given_per_incident_type(server: Server, remote: Remote) -> None:
+    """
+    Given: a remote with fields for all types, for some, for none in particular, a field that a pack brought, nulls, a type
+        without a name, and fields of indicators.
+    When: get-mapping-fields runs.
+    Then: each type has its fields, custom ones under CustomFields; Default Mapping has all; indicator fields are nowhere.
+    """
+    top = {
+        "name": "Name - shortText",
+        "severity": "Severity - number",
+        "details": "Details - longText",
+    }
+    custom = {
+        "customerticket": "Customer Ticket - shortText",
+        "isactive": "Is Active - boolean",
+        "containmentsla": "Containment SLA - timer",
+    }
+    phishing = {"sourceip": "Source IP - shortText", "mailfrom": "Mail From - shortText"}
+    access = {"sourceip": "Source IP - shortText", "nameless": "nameless - shortText"}
+
+    assert server.ok("get-mapping-fields") == {
+        "Default Mapping": {**top, "CustomFields": {**custom, **phishing, **access}},
+        "Phishing": {**top, "CustomFields": {**custom, **phishing}},
+        "Access": {**top, "CustomFields": {**custom, **access}},
+        "nameless-type": {**top, "CustomFields": custom},
+    }
+
+
+def test_reading_the_schema_is_repeated_after_a_fault(server: Server, remote: Remote) -> None:
+    """
+    Given: a remote that is busy for a moment.
+    When: get-mapping-fields runs.
+    Then: it has the schema all the same.
+    """
+    remote.fail("GET /incidenttype", status_code=502)
+    remote.fail("GET /incidentfields", status_code=502)
+
+    assert "Phishing" in server.ok("get-mapping-fields")
+
+
+@pytest.mark.parametrize("answer", [{"json": []}, {"text": "null"}], ids=["list", "null"])
+def test_a_remote_without_fields_and_types_gives_a_default_mapping(
+    server: Server, remote: Remote, answer: dict[str, Any]
+) -> None:
+    """
+    Given: a remote that names no fields and no types.
+    When: get-mapping-fields runs.
+    Then: there is still a Default Mapping.
+    """
+    remote.fail("GET /incidenttype", **answer)
+    remote.fail("GET /incidentfields", **answer)
+
+    assert server.ok("get-mapping-fields") == {"Default Mapping": {"CustomFields": {}}}
