@@ -77,6 +77,7 @@ MINUTE_MS = 60_000
 LARGEST_SKEW_MS = 7 * 24 * HOUR_MS  # A clock that is further from ours tells nothing.
 KEPT_KNOWN_MS = 24 * HOUR_MS  # So far the remote's clock may be put back, and no incident is fetched twice or passed over.
 KEPT_KNOWN = 2_000
+SCHEMA_MS = 10 * MINUTE_MS  # So old the kept close reasons of the remote may be.
 HEALTH_MS = 5 * MINUTE_MS  # What xsoar-mirror-status tells may be so old, where nothing else has to be written.
 MAX_NAME_BYTES = 200
 # Windows opens a device instead of a file of such a name, whatever its suffix.
@@ -431,7 +432,8 @@ class Client(BaseClient):
         self._pause = pause
         self.remote_time_ms = 0  # The remote's clock at its last answer, in whole seconds. 0: not known yet.
         self.calls = 0  # How many requests went out.
-        self.schema: Schema | None = None  # The remote's incident fields, when this run has read them.
+        self.schema: Schema | None = None  # The remote's incident fields, as they were kept, or as this run has read them.
+        self.has_read_schema = False
         self._ahead_ms = 0  # How far the remote's clock is taken to be ahead of ours, in what is signed.
         self._failing_seconds = 0.0  # How long failed tries have taken.
         self._begun = time.monotonic()
@@ -1551,11 +1553,11 @@ class Memory:
     health: Health = field(default_factory=Health)
 
 
-DUE_KEY, BASELINE_KEY = "d", "b"
+STATUS_KEY, DUE_KEY, BASELINE_KEY = "s", "d", "b"
 # The fields of a record, by the short keys under which the context keeps them.
 RECORD_KEYS = {
     "m": "modified",
-    "s": "status",
+    STATUS_KEY: "status",
     "l": "local_status",
     BASELINE_KEY: "baseline_ms",
     "e": "known_entries",
@@ -1572,11 +1574,12 @@ RECORD_KEYS = {
     "u": "untold",
     "k": "linked",
 }
-PART = "incidents"  # The first builds of 1.0.0 kept all records under this one key.
+PART = "incidents"  # The first builds of 1.0.0 kept all records under this one key, later ones in parts as plain JSON.
 PARTS = 64  # With 10,000 incidents some 150 of them are read and written for one.
-QUICKLY = 1  # The level of compression: some 30 bytes an incident.
+QUICKLY = 1  # The level of compression.
 ID_KEYS = frozenset(key for key, name in RECORD_KEYS.items() if name in ("known_entries", "sent_entries", "attempted"))
 EMPTY_RECORD = Record()
+SHUT = (IncidentStatus.PENDING, IncidentStatus.DONE)  # A pending incident has no War Room yet.
 
 
 def pack_record(record: Record) -> dict[str, Any]:
@@ -1680,32 +1683,47 @@ def parts_of(context: dict[str, Any]) -> list[str]:
     return sorted(key for key in context if re.fullmatch(PART + r"_\d\d", key))
 
 
-def pack_part(records: dict[str, Any]) -> str:
-    """Return the packed records of a part as one text: when the first is due, their newest baseline, and all of them, compressed.
+@dataclass(frozen=True)
+class Part:
+    """What stands before the records of a part, so that a round need not look into one where it has nothing to do.
 
-    So a round need not look into a part where it has nothing to do, and the server has less to carry for each command.
+    due_ms: when the first of them is due; 0: none is.
+    baseline_ms: their newest baseline; 0: none has any.
+    open: how many may have news that nothing tells of.
     """
 
-    def times(key: str) -> list[int]:
-        values = [record.get(key) for record in records.values() if isinstance(record, dict)]
-        return [value for value in values if isinstance(value, int) and value > 0]
+    due_ms: int
+    baseline_ms: int
+    open: int
 
+
+def pack_part(records: dict[str, Any]) -> str:
+    """Return the packed records of a part as one text: what `Part` tells of them, and all of them compressed."""
+    found = [record for record in records.values() if isinstance(record, dict)]
+
+    def times(key: str) -> list[int]:
+        return [time_ms for record in found if (time_ms := whole(record.get(key), 0)) > 0]
+
+    due_ms, baseline_ms = min(times(DUE_KEY), default=0), max(times(BASELINE_KEY), default=0)
     compressed = base64.b64encode(zlib.compress(to_json(records).encode(), QUICKLY)).decode()
-    return f"{min(times(DUE_KEY), default=0)} {max(times(BASELINE_KEY), default=0)} {compressed}"
+    return f"{due_ms} {baseline_ms} {sum(record.get(STATUS_KEY) not in SHUT for record in found)} {compressed}"
 
 
 def unpack_part(text: Any) -> dict[str, Any]:
     """Return the packed records that `pack_part` was given; none when the text is missing or damaged."""
+    text = str(text or "")
+    if text.startswith("{"):
+        return read_json(text, dict)
     try:
-        return read_json(zlib.decompress(base64.b64decode(str(text or "").rpartition(" ")[2])), dict)
+        return read_json(zlib.decompress(base64.b64decode(text.rpartition(" ")[2])), dict)
     except (ValueError, zlib.error):
         return {}
 
 
-def part_times(text: Any) -> tuple[int, int]:
-    """Return when the first record of a part is due, and the newest baseline of its records; 0 where there is none."""
-    match = re.match(r"(\d+) (\d+) ", str(text))
-    return (int(match.group(1)), int(match.group(2))) if match else (0, 0)
+def about_part(text: Any) -> Part:
+    """Return what stands before the records of a part; where it is missing, so that they are looked into."""
+    match = re.match(r"(\d+) (\d+) (\d+) ", str(text))
+    return Part(*map(int, match.groups())) if match else Part(1, sys.maxsize, 1)
 
 
 def record_of(context: dict[str, Any], incident_id: str) -> Record | None:
@@ -1760,8 +1778,8 @@ def unpack_entries_move(context: dict[str, Any]) -> bool | None:
 
 def unpack_schema(kept: dict[str, Any]) -> Schema:
     """Return what was kept of the remote's fields; what is damaged or missing is as if they had not been read."""
-    names = texts(kept.get("custom_fields")), texts(kept.get("close_reasons"))
-    return Schema(frozenset(names[0]), tuple(names[1]), whole(kept.get("read_ms"), 0))
+    custom_fields, close_reasons = texts(kept.get("custom_fields")), texts(kept.get("close_reasons"))
+    return Schema(frozenset(custom_fields), tuple(close_reasons), whole(kept.get("read_ms"), 0))
 
 
 def unpack_health(kept: dict[str, Any]) -> Health:
@@ -1837,9 +1855,9 @@ def change_memory(change: Callable[[Memory], Memory]) -> None:
 
 def with_memory(context: dict[str, Any], change: Callable[[Memory], Memory]) -> dict[str, Any]:
     """Return the integration context with what is remembered besides the records changed."""
-    before = unpack_memory(context)
-    after = change(before)
-    return context if after == before else {**context, **pack_memory(after)}
+    memory = unpack_memory(context)
+    before, after = pack_memory(memory), pack_memory(change(memory))
+    return {**context, **{key: text for key, text in after.items() if text != before[key]}}
 
 
 def with_health(before: dict[str, Any], after: dict[str, Any], noted: str, **health: Any) -> dict[str, Any]:
@@ -1907,9 +1925,12 @@ def without_forgotten(context: dict[str, Any], now_ms: int) -> dict[str, Any]:
     """Return the integration context without the records of incidents that are `forgotten`."""
     old = forgotten(all_records(context, brief_record), now_ms)
     kept = dict(context)
-    for part in set(map(part_of, old)):
-        left = {key: packed for key, packed in unpack_part(kept.pop(part)).items() if key not in old}
-        if left:
+    for part in parts_of(context):
+        records = unpack_part(context[part])
+        left = {key: packed for key, packed in records.items() if key not in old}
+        if not left:
+            del kept[part]
+        elif len(left) < len(records):
             kept[part] = pack_part(left)
     return kept
 
@@ -2049,13 +2070,13 @@ def not_ahead(record: Record, now_ms: int) -> Record:
 
 def ahead_of(context: dict[str, Any], now_ms: int) -> dict[str, Record]:
     """Return the records whose baseline the remote's clock has yet to show."""
-    ahead = {key: context[key] for key in parts_of(context) if part_times(context[key])[1] > now_ms}
+    ahead = {key: context[key] for key in parts_of(context) if about_part(context[key]).baseline_ms > now_ms}
     return {key: record for key, record in all_records(ahead).items() if (record.baseline_ms or 0) > now_ms}
 
 
 def due_ids(context: dict[str, Any], now_ms: int) -> list[str]:
     """Return the incidents that a round listed and did not bring."""
-    due = {key: context[key] for key in parts_of(context) if 0 < part_times(context[key])[0] <= now_ms}
+    due = {key: context[key] for key in parts_of(context) if 0 < about_part(context[key]).due_ms <= now_ms}
     return [incident_id for incident_id, record in all_records(due, brief_record).items() if 0 < record.due_ms <= now_ms]
 
 
@@ -2065,8 +2086,9 @@ def quiet_in_turn(context: dict[str, Any], swept_last: str) -> Iterator[tuple[st
     The turn goes through the parts, so no more of them are read than it takes.
     """
     last = (part_of(swept_last) if swept_last else "", entry_number(swept_last))
+    parts = [part for part in parts_of(context) if about_part(context[part]).open]
     for is_behind in (True, False):
-        for part in parts_of(context):
+        for part in parts:
             if part != last[0] and (part > last[0]) != is_behind:
                 continue
             packed = unpack_part(context[part])
@@ -2077,8 +2099,8 @@ def quiet_in_turn(context: dict[str, Any], swept_last: str) -> Iterator[tuple[st
 
 
 def is_quiet(record: Record) -> bool:
-    """Return whether nothing tells of news in an incident that may have some all the same. A pending one has no War Room."""
-    return record.status not in (IncidentStatus.PENDING, IncidentStatus.DONE) and not record.due_ms
+    """Return whether nothing tells of news in an incident that may have some all the same."""
+    return record.status not in SHUT and not record.due_ms
 
 
 def sweep(
@@ -2094,7 +2116,7 @@ def sweep(
     """
     found: list[str] = []
     most = SWEEP_TRUSTED if unpack_entries_move(context) else SWEEP
-    turn = (item for item in quiet_in_turn(context, swept_last) if item[0] not in listed)
+    turn = (item for item in quiet_in_turn(context, swept_last) if is_pulled(settings) and item[0] not in listed)
 
     def look(incident_id: str) -> list[dict[str, Any]] | RemoteError:
         try:
@@ -2568,9 +2590,9 @@ def split_delta(delta: dict[str, Any], remote: dict[str, Any], is_custom: Callab
     return top, custom, dropped
 
 
-def custom_field_names(fields: Iterable[dict[str, Any]]) -> set[str]:
+def custom_field_names(fields: Iterable[dict[str, Any]]) -> frozenset[str]:
     """Return the CLI names of the custom fields. XSOAR REST API: a field of a content pack is one too."""
-    return {str(item.get("cliName")) for item in fields if item.get("content") or not item.get("system")}
+    return frozenset(str(item.get("cliName")) for item in fields if item.get("content") or not item.get("system"))
 
 
 def apply_delta(remote: dict[str, Any], top: dict[str, Any], custom: dict[str, Any]) -> dict[str, Any]:
@@ -2582,20 +2604,28 @@ def apply_delta(remote: dict[str, Any], top: dict[str, Any], custom: dict[str, A
 
 
 def remote_schema(client: Client, holds: Callable[[Schema], bool]) -> Schema:
-    """Return the remote's incident fields: as they are kept, or read anew, once in a run.
-
-    Args:
-        holds: tells whether what is looked for is in it. Where it is not, or what is kept is an hour old, they are read anew.
-    """
-    if client.schema:
+    """Return the remote's incident fields as they are kept; where those do not hold what is looked for, read anew once a run."""
+    if client.schema is None:
+        client.schema = unpack_memory(read_context()).schema
+    if client.has_read_schema or holds(client.schema):
         return client.schema
-    kept, now_ms = unpack_memory(read_context()).schema, local_now_ms()
-    if holds(kept) and 0 <= now_ms - kept.read_ms < HOUR_MS:
-        return kept
     fields = client.incident_fields()
-    schema = client.schema = Schema(frozenset(custom_field_names(fields)), offered_reasons(fields), now_ms)
-    change_memory(lambda memory: replace(memory, schema=schema))
+    client.has_read_schema = True
+    schema = client.schema = Schema(custom_field_names(fields), offered_reasons(fields), local_now_ms())
+
+    def remember(memory: Memory) -> Memory:
+        is_same = replace(memory.schema, read_ms=schema.read_ms) == schema
+        return memory if is_same and is_recent(memory.schema) else replace(memory, schema=schema)
+
+    # What it is needed for matters more than the note of it.
+    with contextlib.suppress(DemistoException):
+        change_memory(remember)
     return schema
+
+
+def is_recent(schema: Schema) -> bool:
+    """Return whether what the remote offers was read within the last minutes."""
+    return 0 <= local_now_ms() - schema.read_ms < SCHEMA_MS
 
 
 def is_custom_field(client: Client, key: str) -> bool:
@@ -2966,8 +2996,17 @@ def close_remote(
     remote = client.load(incident_id)
     is_open = remote.get("status") != IncidentStatus.DONE
     if is_open:
-        reason, notes = closing_words(local, reasons_for(client, local))
-        client.close(incident_id, whole(remote.get("version"), 0), reason, notes)
+        version, words = whole(remote.get("version"), 0), closing_words(local, reasons_for(client, local))
+        try:
+            client.close(incident_id, version, *words)
+        except RemoteError as error:
+            if error.kind != REJECTED:
+                raise
+            # It may no longer offer the reason that it is known to offer.
+            other_words = closing_words(local, reasons_for(client, local, anew=True))
+            if other_words == words:
+                raise
+            client.close(incident_id, version, *other_words)
     # XSOAR REST API: the answer may come before the incident is closed.
     for seconds in SAVE_PAUSES:
         if client.load(incident_id).get("status") == IncidentStatus.DONE:
@@ -2985,11 +3024,12 @@ def close_remote(
     return is_open
 
 
-def reasons_for(client: Client, local: dict[str, Any]) -> tuple[str, ...]:
+def reasons_for(client: Client, local: dict[str, Any], anew: bool = False) -> tuple[str, ...]:
     """Return the close reasons that the remote offers; none when it takes any, or the key may not ask."""
+    reason, _ = closing_words(local, ())
 
     def holds(schema: Schema) -> bool:
-        return not schema.close_reasons or local.get("closeReason") in schema.close_reasons
+        return not anew and is_recent(schema) and reason in schema.close_reasons
 
     try:
         return remote_schema(client, holds).close_reasons

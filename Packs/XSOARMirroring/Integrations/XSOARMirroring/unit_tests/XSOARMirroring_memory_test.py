@@ -5,6 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import XSOARMirroring as script
 from XSOARMirroring_test import LAST_UPDATE, Remote, Server, contents, ids, kept_records, local_entry, modified, pushed
@@ -157,6 +159,83 @@ def test_records_kept_under_one_key_are_read_and_then_kept_in_parts(server: Serv
     assert server.pull("2")[1] == []
 
 
+def test_records_kept_in_parts_as_plain_json_are_read(server: Server, remote: Remote, clock: Any) -> None:
+    """
+    Given: a context whose parts are plain JSON, as builds of 1.0.0 kept them, and an incident in it that is due.
+    When: a round runs and the incident is pulled.
+    Then: it is listed, and nothing of it is delivered again.
+    """
+    server.params["fetch_incident_history"] = True
+    remote.add("1")
+    remote.write("1", "hello")
+    server.fetch()
+    assert contents(server.pull("1")[1]) == ["hello"]
+    clock.tick(timedelta(hours=1))
+    record = {**kept_records(server)["1"], "d": 1}
+    server.context = json.dumps({**without_records(json.loads(server.context)), script.part_of("1"): json.dumps({"1": record})})
+
+    assert modified(server) == ["1"]
+    assert server.pull("1")[1] == []
+
+
+def test_a_record_in_the_part_of_another_stops_no_round(server: Server, remote: Remote, clock: Any) -> None:
+    """
+    Given: a context with a long closed incident in a part that is not its own.
+    When: rounds run.
+    Then: they bring what changed, and the record is gone.
+    """
+    remote.add("1")
+    server.fetch()
+    part = script.part_of("1")
+    assert script.part_of("999") != part
+    context = json.loads(server.context)
+    records = {**script.unpack_part(context[part]), "999": {"m": "2020-01-01T00:00:00Z", "s": 2}}
+    server.context = json.dumps({**context, part: script.pack_part(records)})
+
+    assert [modified(server), modified(server)] == [["1"], ["1"]]
+    assert set(kept_records(server)) == {"1"}
+
+
+@pytest.mark.parametrize("key", ["d", "b"])
+def test_a_flag_in_the_place_of_a_time_hides_no_other_record(key: str) -> None:
+    """Given a part with a flag where a time should be; When it is kept; Then it tells of the times of the other records."""
+    about = script.about_part(script.pack_part({"1": {key: True}, "2": {key: 1_000}, "3": {key: "x"}, "4": None}))
+
+    assert (about.due_ms, about.baseline_ms) == ((1_000, 0) if key == "d" else (0, 1_000))
+
+
+@given(
+    records=st.dictionaries(
+        st.text(min_size=1, max_size=6),
+        st.builds(
+            script.Record,
+            status=st.sampled_from([None, 0, 1, 2]),
+            due_ms=st.sampled_from([0, 0, 1, 10**12]),
+            baseline_ms=st.sampled_from([None, 0, 5, 10**12]),
+            known_entries=st.frozensets(st.sampled_from(["1@4", "2@4", "x"])),
+        ),
+        max_size=150,
+    ),
+    swept_last=st.text(max_size=6),
+)
+def test_records_come_back_and_take_turns(records: dict[str, script.Record], swept_last: str) -> None:
+    """
+    Given: records of any incidents, and one that was looked into last, which may be gone.
+    When: they are kept, and the turn goes round.
+    Then: they are as they were; parts tell what is due and ahead in them; and each quiet one has its turn once, that one last.
+    """
+    context = script.with_records({}, records)
+
+    assert script.all_records(context) == records
+    assert script.records_of(context, list(records)[:3]) == {key: records[key] for key in list(records)[:3]}
+    assert set(script.due_ids(context, 100)) == {key for key, record in records.items() if record.due_ms == 1}
+    assert set(script.ahead_of(context, 100)) == {key for key, record in records.items() if record.baseline_ms == 10**12}
+    turn = [key for key, _ in script.quiet_in_turn(context, swept_last)]
+    quiet = {key for key, record in records.items() if record.status in (None, 1) and not record.due_ms}
+    assert (set(turn), len(turn)) == (quiet, len(quiet))
+    assert swept_last not in turn[:-1]
+
+
 def test_the_context_holds_ids_and_times_but_no_texts(server: Server, remote: Remote, clock: Any) -> None:
     """
     Given: an incident with names, entries and a file that came and went.
@@ -215,7 +294,8 @@ def test_what_a_newer_version_keeps_is_left_as_it_is(server: Server, remote: Rem
     """
     context, incidents = json.loads(server.context), kept_records(server)
     incidents[mirrored]["newer"] = {"x": [1]}
-    server.context = json.dumps({**without_records(context), "incidents": json.dumps(incidents), "newer": "y"})
+    schema = json.dumps({"custom_fields": [], "newer": 1})
+    server.context = json.dumps({**without_records(context), "incidents": json.dumps(incidents), "newer": "y", "schema": schema})
 
     remote.change(mirrored, details="new")
     modified(server)
@@ -223,7 +303,7 @@ def test_what_a_newer_version_keeps_is_left_as_it_is(server: Server, remote: Rem
     pushed(server, mirrored, delta={"severity": 4}, entries=[local_entry(1, "x")])
 
     kept = json.loads(server.context)
-    assert kept["newer"] == "y"
+    assert (kept["newer"], kept["schema"]) == ("y", schema)
     assert kept_records(server)[mirrored]["newer"] == {"x": [1]}
 
 

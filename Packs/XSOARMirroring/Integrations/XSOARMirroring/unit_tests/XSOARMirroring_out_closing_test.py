@@ -1,10 +1,12 @@
 """Tests of update-remote-system as far as it closes and reopens incidents of the remote."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import requests
 
+import XSOARMirroring as script
 from XSOARMirroring_test import CLOSING, REOPENING, Remote, Server, arrived, error_body, local_entry, push, pushed
 
 """ OUT: CLOSING """
@@ -417,3 +419,63 @@ def test_a_remote_that_is_away_fails_the_update(server: Server, remote: Remote, 
     error = push(server, mirrored, delta={"details": "x"}, entries=[local_entry(1, "x")], status=2).error
 
     assert f"Incident {mirrored}: api-remote.example.com cannot be reached" in error
+
+
+def test_close_reasons_are_kept_for_ten_minutes(server: Server, remote: Remote, clock: Any) -> None:
+    """
+    Given: five incidents that are closed here one after another, and a remote that offers another reason behind the second.
+    When: they are closed within minutes, the fourth with that reason, the last one ten minutes later.
+    Then: the fields are asked for at first, for the reason that was not offered, and at last; and each reason arrives.
+    """
+    for number in range(1, 6):
+        remote.add(str(number))
+    server.fetch()
+    offered = ["Resolved", "Duplicate"]
+    remote.incident_fields.append({"cliName": "closeReason", "system": True, "group": 0, "selectValues": offered})
+    asked = []
+    for number, reason in enumerate(["Resolved", "Duplicate", "Resolved", "Handed over", "Handed over"], start=1):
+        if number == 3:
+            offered.append("Handed over")
+        if number == 5:
+            clock.tick(timedelta(minutes=10))
+        pushed(server, str(number), status=2, delta={"status": 2, "closeReason": reason, "closeNotes": "done"})
+        asked.append(len(remote.asked("GET /incidentfields")))
+        assert remote.incidents[str(number)]["closeReason"] == reason
+
+    assert asked == [1, 1, 1, 2, 3]
+
+
+def test_a_reason_that_is_no_longer_offered_becomes_other(
+    server: Server, remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Given: close reasons that were read a minute ago, and a remote that has withdrawn one since then and refuses it.
+    When: an incident is closed with it.
+    Then: it is closed as Other, and the reason goes with the notes.
+    """
+    for incident_id in "12":
+        remote.add(incident_id)
+    server.fetch()
+    offered = ["Resolved", "Other", "Duplicate"]
+    remote.incident_fields.append({"cliName": "closeReason", "system": True, "group": 0, "selectValues": offered})
+    plain = remote._close
+    refused = {"status_code": 400, "json": {"detail": "no such reason"}}
+    monkeypatch.setattr(remote, "_close", lambda body: plain(body) if body["closeReason"] in offered else refused)
+    delta = {"status": 2, "closeReason": "Duplicate", "closeNotes": "See 3."}
+    pushed(server, "1", status=2, delta=delta)
+    offered.remove("Duplicate")
+
+    pushed(server, "2", status=2, delta=delta)
+
+    closed = [(incident["status"], incident["closeReason"], incident["closeNotes"]) for incident in remote.incidents.values()]
+    assert closed == [(2, "Duplicate", "See 3."), (2, "Other", "Duplicate: See 3.")]
+
+
+def test_a_closing_does_not_wait_for_what_is_kept_of_the_fields(server: Server, remote: Remote, mirrored: str) -> None:
+    """Given a context that others change each time; When an incident is closed; Then it is closed there all the same."""
+    remote.incident_fields.append({"cliName": "closeReason", "system": True, "group": 0, "selectValues": ["Resolved"]})
+    server.rivals = [lambda context: context.update(x="1")] * script.CONTEXT_TRIES
+
+    push(server, mirrored, status=2, delta={"status": 2, "closeReason": "Resolved", "closeNotes": "done"})
+
+    assert (remote.incidents[mirrored]["status"], remote.incidents[mirrored]["closeReason"]) == (2, "Resolved")

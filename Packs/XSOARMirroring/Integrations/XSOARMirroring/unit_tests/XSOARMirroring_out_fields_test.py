@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import requests
 
+import demistomock as demisto
 from XSOARMirroring_test import NOW, REPORT, Remote, Server, TEMPLATE, drop, error_body, local_entry, modified, push, pushed
 
 """ OUT: FIELDS """
@@ -72,28 +73,52 @@ def test_the_schema_of_the_remote_is_kept_and_read_anew_for_an_unknown_field(
     assert remote.incidents[mirrored]["CustomFields"]["later"] == "x"
 
 
-def test_close_reasons_are_read_once_an_hour(server: Server, remote: Remote, clock: Any) -> None:
+def test_a_known_field_goes_out_though_the_fields_cannot_be_read(
+    server: Server, remote: Remote, mirrored: str, clock: Any
+) -> None:
     """
-    Given: five incidents that are closed here one after another, and a remote that offers another reason behind the second.
-    When: they are closed within an hour, the fourth with that reason, the last one an hour later.
-    Then: the fields are asked for at first, for the reason that was not offered, and an hour later; and each reason arrives.
+    Given: a custom field that was sent before, and hours later a key that may no longer ask for the remote's fields.
+    When: it is sent again for an incident that lacks it, with another change.
+    Then: both arrive.
     """
-    for number in range(1, 6):
-        remote.add(str(number))
-    server.fetch()
-    offered = ["Resolved", "Duplicate"]
-    remote.incident_fields.append({"cliName": "closeReason", "system": True, "group": 0, "selectValues": offered})
-    asked = []
-    for number, reason in enumerate(["Resolved", "Duplicate", "Resolved", "Handed over", "Handed over"], start=1):
-        if number == 3:
-            offered.append("Handed over")
-        if number == 5:
-            clock.tick(timedelta(hours=1))
-        pushed(server, str(number), status=2, delta={"status": 2, "closeReason": reason, "closeNotes": "done"})
-        asked.append(len(remote.asked("GET /incidentfields")))
-        assert remote.incidents[str(number)]["closeReason"] == reason
+    pushed(server, mirrored, delta={"customerticket": "T-1"})
+    del remote.incidents[mirrored]["CustomFields"]["customerticket"]
+    clock.tick(timedelta(hours=5))
+    remote.fail("GET /incidentfields", times=9, status_code=403)
 
-    assert asked == [1, 1, 1, 2, 3]
+    pushed(server, mirrored, delta={"customerticket": "T-2", "details": "new"})
+
+    incident = remote.incidents[mirrored]
+    assert (incident["CustomFields"]["customerticket"], incident["details"]) == ("T-2", "new")
+
+
+def test_many_custom_fields_cost_no_more_looks_at_the_context(
+    server: Server, remote: Remote, mirrored: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Given: 20 custom fields that the remote has and its incident lacks.
+    When: one of them is sent, and all of them.
+    Then: the integration context is read as often.
+    """
+    names = [f"extra{number}" for number in range(20)]
+    remote.incident_fields += [{"id": f"incident_{name}", "cliName": name, "system": False, "group": 0} for name in names]
+    pushed(server, mirrored, delta={names[0]: "x"})
+    reads: list[Any] = []
+    plain = demisto.getIntegrationContextVersioned
+
+    def counted(*args: Any) -> Any:
+        reads.append(args)
+        return plain(*args)
+
+    monkeypatch.setattr(demisto, "getIntegrationContextVersioned", counted)
+    counts = []
+    for delta in ({names[1]: "y"}, dict.fromkeys(names, "z")):
+        reads.clear()
+        pushed(server, mirrored, delta=delta)
+        counts.append(len(reads))
+
+    assert counts[0] == counts[1]
+    assert {remote.incidents[mirrored]["CustomFields"][name] for name in names} == {"z"}
 
 
 SERVER_OWNED = {
