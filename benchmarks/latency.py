@@ -11,6 +11,7 @@ from benchmarks.script_runs import IN_TAG, OUT_TAG, Run, Server, script
 
 AWAY = 0.05
 AT_ONCE = 8
+REPEATS = 3
 INCIDENTS, FILES_EACH = 100, 2
 TEXTS, FILES = 2_000, 20
 SENT = 20
@@ -36,6 +37,11 @@ def side_by_side(work: str, least: float, runs: list[Run], came: str) -> dict[st
     )
 
 
+def quickest(server: Server, command: str, at_once: int, **args: Any) -> Run:
+    """Return the quickest of some runs that keep nothing: what else the machine does only adds to them."""
+    return min((server.run(command, at_once, keep=False, **args) for _ in range(REPEATS)), key=lambda run: run.seconds)
+
+
 def fetch_with_files(folder: Path) -> dict[str, Any]:
     """Fetch incidents with attachments."""
     with Remote(folder / "remote", AWAY) as remote:
@@ -44,7 +50,7 @@ def fetch_with_files(folder: Path) -> dict[str, Any]:
                 files = [(f"report {part}.txt", CONTENT) for part in range(FILES_EACH)]
                 remote.tenant.create_incident({"name": f"Incident {number}"}, attachments=files)
         server = Server({**remote.params, "max_fetch": str(INCIDENTS)}, folder / "work")
-        runs = [server.run("fetch-incidents", at_once, keep=False) for at_once in (1, AT_ONCE)]
+        runs = [quickest(server, "fetch-incidents", at_once) for at_once in (1, AT_ONCE)]
     for run in runs:
         attached = sum(len(incident["attachment"]) for incident in run.incidents)
         assert (len(run.incidents), attached, run.files) == (INCIDENTS, INCIDENTS * FILES_EACH, INCIDENTS * FILES_EACH)
@@ -64,7 +70,7 @@ def history(folder: Path) -> dict[str, Any]:
         server = Server({**remote.params, "fetch_incident_history": True}, folder / "work")
         assert len(server.run("fetch-incidents").incidents) == 1
         args = {"id": incident_id, "lastUpdate": "2020-01-01T00:00:00Z"}
-        runs = [server.run("get-remote-data", at_once, keep=False, **args) for at_once in (1, AT_ONCE)]
+        runs = [quickest(server, "get-remote-data", at_once, **args) for at_once in (1, AT_ONCE)]
     came = [(len(run.result) - 1, run.files) for run in runs]
     assert came == [(TEXTS + FILES, FILES)] * 2, came
     work = f"history of {TEXTS:,} entries and {FILES} files"

@@ -460,7 +460,7 @@ class BaseClient:
         timeout: float = REQUESTS_TIMEOUT,
     ) -> None:
         self._base_url = base_url
-        self._verify = verify
+        self._verify: bool | str = verify
         self._ok_codes = ok_codes
         self._headers = headers
         self._auth = auth
@@ -507,7 +507,7 @@ class BaseClient:
             raise_on_status=raise_on_status,
             raise_on_redirect=raise_on_redirect,
         )
-        adapter = HTTPAdapter(max_retries=retry) if self._verify else SSLAdapter(verify=self._verify, max_retries=retry)
+        adapter = HTTPAdapter(max_retries=retry) if self._verify else SSLAdapter(verify=False, max_retries=retry)
         self._session.mount("https://", adapter)
 
     def _http_request(

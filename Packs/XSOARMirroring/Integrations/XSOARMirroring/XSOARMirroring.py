@@ -424,8 +424,12 @@ class Client(BaseClient):
     """
 
     def __init__(self, settings: Settings, pause: Callable[[float], None] = time.sleep) -> None:
-        # Without such an `auth` requests takes what a .netrc of this server or engine holds, in the place of the key.
-        super().__init__(base_url=settings.api_root, verify=settings.verify, proxy=settings.proxy, auth=lambda request: request)
+        super().__init__(base_url=settings.api_root, verify=settings.verify, proxy=settings.proxy)
+        # Which proxy and certificates the environment names is looked up once, not for each call. Nothing else of it counts:
+        # requests would take what a .netrc of this server or engine holds, in the place of the key.
+        named = self._session.merge_environment_settings(settings.api_root, {}, None, self._verify, None)
+        self._session.proxies, self._verify = dict(named["proxies"]), named["verify"] or False
+        self._session.trust_env = False
         # requests prepares the next call of a redirect, and reads all of the answer for it, even where it is not to follow.
         self._session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]
         self._settings = settings

@@ -239,6 +239,41 @@ def test_a_netrc_of_the_server_does_not_take_the_place_of_the_key(
     assert {call.headers["Authorization"] for call in remote.calls} == {KEY}
 
 
+@pytest.mark.parametrize(
+    ("params", "environment", "proxy", "verify"),
+    [
+        ({"proxy": True}, {"HTTPS_PROXY": "http://proxy.example.com:3128"}, "http://proxy.example.com:3128", True),
+        ({"proxy": True}, {"HTTPS_PROXY": "http://p.example.com", "NO_PROXY": "example.com"}, None, True),
+        ({"proxy": False}, {"HTTPS_PROXY": "http://proxy.example.com:3128"}, None, True),
+        ({}, {"REQUESTS_CA_BUNDLE": "/etc/our-authorities.pem"}, None, "/etc/our-authorities.pem"),
+        ({}, {"CURL_CA_BUNDLE": "/etc/our-authorities.pem"}, None, "/etc/our-authorities.pem"),
+        ({"insecure": True}, {"REQUESTS_CA_BUNDLE": "/etc/our-authorities.pem"}, None, False),
+    ],
+    ids=["proxy", "no proxy for the host", "proxy off", "authorities", "authorities of curl", "insecure"],
+)
+def test_proxy_and_certificates_are_those_of_the_environment(
+    server: Server,
+    remote: Remote,
+    monkeypatch: pytest.MonkeyPatch,
+    requests_mock: Any,
+    params: dict[str, Any],
+    environment: dict[str, str],
+    proxy: str | None,
+    verify: bool | str,
+) -> None:
+    """Given an environment that names a proxy or authorities; When the remote is asked; Then all calls go by what was set."""
+    server.params |= params
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    remote.add()
+
+    server.fetch()
+
+    calls = requests_mock.request_history
+    assert len(calls) > 1
+    assert {(call.proxies.get("https"), call.verify) for call in calls} == {(proxy, verify)}
+
+
 @pytest.mark.parametrize("last_update", ["9" * 400, "1e400", "9" * 31])
 def test_a_time_without_measure_is_refused(server: Server, remote: Remote, last_update: str) -> None:
     """Given a time of hundreds of digits; When an incident is asked for from then on; Then it says what to give, and ends."""
