@@ -1048,7 +1048,7 @@ def parse_ms(text: Any, otherwise: int) -> int:
 def iso(time_ms: int) -> str:
     """Return a time as the REST API takes it, in UTC."""
     moment = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(milliseconds=time_ms)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{time_ms % 1000:03d}Z"
+    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def parse_last_update(value: Any) -> int:
@@ -2283,10 +2283,10 @@ def signed_text(entry: dict[str, Any]) -> tuple[str, str]:
     if contents is None:
         contents = ""
     line = signature(entry)
+    if isinstance(contents, str) and entry_format == EntryFormat.TEXT:
+        return f"{line}:\n{contents}", EntryFormat.TEXT
     markdown_line = "**" + re.sub(r"([\\`*_\[\]<>|])", r"\\\1", line) + ":**"
     if isinstance(contents, str):
-        if entry_format == EntryFormat.TEXT:
-            return f"{line}:\n{contents}", EntryFormat.TEXT
         if entry_format == EntryFormat.MARKDOWN:
             return f"{markdown_line}\n\n{contents}", EntryFormat.MARKDOWN
         if entry_format == EntryFormat.HTML:
