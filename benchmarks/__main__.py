@@ -40,6 +40,7 @@ def main() -> int:
         parser.error("--docs is for a run of all parts: leave --only out")
     about = {"date": datetime.now(UTC).isoformat(timespec="seconds"), **machine()}
     plots: dict[str, str] = {}
+    before = processor_time()
 
     def grow() -> list[dict[str, Any]]:
         rows, drawn = growth.measure()
@@ -66,6 +67,7 @@ def main() -> int:
     console.print(table)
     RESULT.parent.mkdir(exist_ok=True)
     about["load at the end"] = load()
+    about["stolen"] = stolen(before, processor_time())
     RESULT.write_text(json.dumps({**about, "measured": measured}, indent=2) + "\n", encoding="utf-8")
     if wanted.docs:
         DOCUMENT.write_text(with_run(DOCUMENT.read_text(encoding="utf-8"), about, measured), encoding="utf-8")
@@ -85,7 +87,8 @@ def with_run(text: str, about: dict[str, Any], measured: list[dict[str, Any]]) -
     packages = ", ".join(f"{name} {number}" for name, number in about["packages"].items())
     lines = [
         f"`make bench ARGS=--docs` on {about['date'][:10]}, {about['machine']} with {about['processors']} virtual processors, of "
-        f"which {first} were busy when it began and {last} when it ended; Python {about['python']}, {packages}:",
+        f"which {first} were busy when it began and {last} when it ended, and other machines took {about['stolen']:.0%} of the "
+        f"time; Python {about['python']}, {packages}:",
         "",
         f"| {' | '.join(COLUMNS)} |",
         "|---" * len(COLUMNS) + "|",
@@ -104,6 +107,19 @@ def machine() -> dict[str, Any]:
         "packages": {name: version(name) for name in PACKAGES},
         "load at the beginning": load(),
     }
+
+
+def processor_time() -> list[int]:
+    """Return what the processors have done since the machine began, in ticks by kind (proc(5), "stat"); zeros elsewhere."""
+    counts = Path("/proc/stat")
+    return [int(number) for number in counts.read_text().splitlines()[0].split()[1:9]] if counts.exists() else [0] * 8
+
+
+def stolen(before: list[int], after: list[int]) -> float:
+    """Return the part of the busy time that a virtual machine's host gave to others meanwhile."""
+    user, nice, system, _idle, _wait, interrupts, soft, steal = (last - first for first, last in zip(before, after, strict=True))
+    busy = user + nice + system + interrupts + soft + steal
+    return steal / busy if busy else 0.0
 
 
 def load() -> list[float]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import growth, row, script_runs
-from benchmarks.__main__ import with_run
+from benchmarks.__main__ import stolen, with_run
 from benchmarks.remote import Remote
 from benchmarks.script_runs import Server
 
@@ -67,6 +67,7 @@ def test_a_run_takes_its_place_in_the_document() -> None:
         "packages": {"requests": "2"},
         "load at the beginning": [0.1, 0, 0],
         "load at the end": [1.2, 0, 0],
+        "stolen": 0.061,
     }
     rows = [row("a fetch", "2 x", "bare", "at most 4 x", True), row("a round", r"9 x \1", "one", "at most 4 x", False)]
     text = with_run("# Title\n\nWhy.\n\n## A run\n\nolder\n\n| a |\n\n## Growth\n\nHow.\n", about, rows)
@@ -74,5 +75,12 @@ def test_a_run_takes_its_place_in_the_document() -> None:
     assert text.startswith("# Title\n\nWhy.\n\n## A run\n\n`make bench ARGS=--docs` on 2026-03-01, x86_64 with 2 ")
     assert "| a fetch | 2 x | bare | at most 4 x | yes |\n" in text
     assert text.endswith("| a round | 9 x \\1 | one | at most 4 x | **no** |\n\n## Growth\n\nHow.\n")
+    assert "other machines took 6% of the time" in text
     assert "older" not in text
     assert with_run(text, about, rows) == text
+
+
+@pytest.mark.parametrize(("after", "part"), [([4, 0, 3, 90, 5, 0, 0, 1], 0.125), ([0, 0, 0, 9, 0, 0, 0, 0], 0.0)])
+def test_what_other_machines_took_is_told_from_the_busy_time(after: list[int], part: float) -> None:
+    """Given what the processors did meanwhile; When it is asked what was stolen; Then it is a part of the busy time."""
+    assert stolen([0] * 8, after) == part
