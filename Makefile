@@ -162,7 +162,7 @@ web: $(DEV) | build
 	@CHROMIUM=$$(bash tools/find_chromium.sh) || { [ $$? = 3 ] || exit 2; echo 'The tests in the browser were passed over.'; exit 0; }; \
 		export CHROMIUM; .venv/bin/python -m pytest $(BROWSER_TESTS)
 
-# A short day runs with the tests. This one takes half an hour, and ARGS="--incidents 10000 --entries 100000" some two hours.
+# A short day runs with the tests. This one takes half an hour, and ARGS="--incidents 10000 --entries 100000" more than one.
 soak: $(DEV)  ## Mirror two tenants for a simulated day with faults; a table, pictures and dist/soak.json
 	@.venv/bin/python -m tests.soak.soak $(ARGS)
 

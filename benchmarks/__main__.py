@@ -84,7 +84,7 @@ def cells(row: dict[str, Any]) -> list[str]:
 def with_run(text: str, about: dict[str, Any], measured: list[dict[str, Any]]) -> str:
     """Return the document with its section "A run" as this run was."""
     first, last = about["load at the beginning"][0], about["load at the end"][0]
-    packages = ", ".join(f"{name} {number}" for name, number in about["packages"].items())
+    packages = ", ".join(f"`{name}` {number}" for name, number in about["packages"].items())
     lines = [
         f"`make bench ARGS=--docs` on {about['date'][:10]}, {about['machine']} with {about['processors']} virtual processors, of "
         f"which {first} were busy when it began and {last} when it ended, and other machines took {about['stolen']:.0%} of the "

@@ -1871,10 +1871,10 @@ def with_health(before: dict[str, Any], after: dict[str, Any], noted: str, **hea
         noted: the time among the health that tells when this part of it was noted last. For it alone the context is written
             every five minutes only.
     """
-    known = unpack_memory(before).health
-    if after == before and local_now_ms() - getattr(known, noted) < HEALTH_MS:
+    now_ms = local_now_ms()
+    if after == before and now_ms - getattr(unpack_memory(before).health, noted) < HEALTH_MS:
         return before
-    return with_memory(after, lambda memory: replace(memory, health=replace(known, **{**health, noted: local_now_ms()})))
+    return with_memory(after, lambda memory: replace(memory, health=replace(memory.health, **{**health, noted: now_ms})))
 
 
 def note_error(command: str, error: str) -> None:
