@@ -184,15 +184,19 @@ def test_an_outgoing_entry_costs_one_write_of_the_context(server: Server, remote
     assert server.context_version - before <= 22
 
 
-@pytest.mark.parametrize(("opened", "most"), [(2_000, 2), (8, 9), (0, 0)])
+@pytest.mark.parametrize(
+    ("opened", "tags", "most"), [(2_000, "share", 2), (8, "share", 9), (0, "share", 0), (8, "", 0)]
+)
 def test_a_quiet_minute_looks_at_few_records(
-    server: Server, remote: Remote, clock: Any, monkeypatch: pytest.MonkeyPatch, opened: int, most: int
+    server: Server, remote: Remote, clock: Any, monkeypatch: pytest.MonkeyPatch, opened: int, tags: str, most: int
 ) -> None:
     """
-    Given 2,000 mirrored incidents of which none changed, in parts of the integration context; all, few or none of them open
+    Given 2,000 mirrored incidents of which none changed, in parts of the integration context; all, few or none of them open,
+        or no tag by which entries come in
     When rounds run for two hours
     Then a round looks into the parts whose turn it is, and each hour one of them into all, for those that are to be forgotten.
     """
+    server.params["tags"] = tags
     mirror(server, remote, clock, 2_000)
     context = json.loads(server.context)
     closed = {key: replace(record, status=2) for key, record in script.all_records(context).items() if int(key) > opened}

@@ -2119,13 +2119,15 @@ def sweep(
         The incidents with new entries, and the last incident that was looked into.
     """
     found: list[str] = []
+    if not is_pulled(settings):
+        return found, swept_last
     most = SWEEP_TRUSTED if unpack_entries_move(context) else SWEEP
-    turn = (item for item in quiet_in_turn(context, swept_last) if is_pulled(settings) and item[0] not in listed)
+    turn = (item for item in quiet_in_turn(context, swept_last) if item[0] not in listed)
 
     def look(incident_id: str) -> list[dict[str, Any]] | RemoteError:
         try:
             # XSOAR REST API: an investigation has the id of its incident.
-            return all_tagged_entries(client, settings, incident_id)
+            return read_entries(client, incident_id, tag_filter(settings))
         except RemoteError as error:
             if error.kind in (RATE_LIMIT, UNREACHABLE):
                 raise
@@ -2523,11 +2525,6 @@ def tag_filter(settings: Settings) -> dict[str, Any]:
     Without fromTime: an entry that was tagged long after it was written would be missed. The record tells what is new.
     """
     return {"categories": list(settings.categories), "tags": list(settings.tags), "tagsAndOperator": False}
-
-
-def all_tagged_entries(client: Client, settings: Settings, investigation_id: str) -> list[dict[str, Any]]:
-    """Return the entries of a War Room that carry an incoming tag."""
-    return read_entries(client, investigation_id, tag_filter(settings)) if is_pulled(settings) else []
 
 
 def entries_move_modified(remote: dict[str, Any], newest_ms: int, otherwise: bool | None) -> bool | None:
