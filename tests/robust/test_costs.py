@@ -184,9 +184,7 @@ def test_an_outgoing_entry_costs_one_write_of_the_context(server: Server, remote
     assert server.context_version - before <= 22
 
 
-@pytest.mark.parametrize(
-    ("opened", "tags", "most"), [(2_000, "share", 2), (8, "share", 9), (0, "share", 0), (8, "", 0)]
-)
+@pytest.mark.parametrize(("opened", "tags", "most"), [(2_000, "share", 2), (8, "share", 9), (0, "share", 0), (8, "", 0)])
 def test_a_quiet_minute_looks_at_few_records(
     server: Server, remote: Remote, clock: Any, monkeypatch: pytest.MonkeyPatch, opened: int, tags: str, most: int
 ) -> None:
