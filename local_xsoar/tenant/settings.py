@@ -10,6 +10,7 @@ _CHOICES = {
     "from_time_field": ("created", "modified"),
     "page_keeps": ("newest", "oldest"),
     "empty_list": ("null", "list"),
+    "close_reasons": ("listed", "null"),
 }
 
 
@@ -36,6 +37,7 @@ class TenantSettings:
     from_time_field: str = "created"  # what `fromTime` of POST /investigation/{id} compares: created | modified
     page_keeps: str = "newest"  # which entries a `pageSize` keeps: newest | oldest
     empty_list: str = "null"  # how no incidents and no entries look: null | list
+    close_reasons: str = "listed"  # the closeReason field's selectValues: listed | null
     search_size_limit: int = 1000  # a larger `size` is capped to it
     body_limit: int = 50_000_000  # bytes of a request's body; what is longer is answered with 413
     upload_limit: int = 1_000_000_000  # the same for a form that carries a file

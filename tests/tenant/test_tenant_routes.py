@@ -458,30 +458,60 @@ def test_incident_fields_are_a_bare_list(client: Client) -> None:
     """
     Given: a tenant with a custom field of its own, associated with one type.
     When: the fields are listed, all and by type.
-    Then: the platform's, the packs', the own one and those of evidence and indicators are there, each with its marks.
+    Then: the packs', the own one and those of evidence and indicators are there, each once and with its marks.
     """
     client.tenant.add_incident_field("sourceip", name="Source IP", associated_types=["Phishing"])
     fields = answer(client.get("/incidentfields"))
     by_id = {field["id"]: field for field in fields}
-    assert len(by_id) == len(fields)
-    for name in (
-        *("name", "type", "severity", "status", "owner", "details", "occurred", "created", "modified", "phase", "category"),
-        *("playbookId", "closeReason", "closeNotes", "dueDate", "labels", "sla", "runStatus", "dbotMirrorId"),
-    ):
-        field = by_id[f"incident_{name.lower()}"]
-        assert (field["cliName"], field["group"], field["system"], field["content"], field["associatedTypes"]) == (
-            name,
-            0,
-            True,
-            False,
-            None,
-        )
-    assert (by_id["incident_triagesla"]["system"], by_id["incident_triagesla"]["content"]) == (False, True)
-    own = by_id["incident_sourceip"]
+    assert list(by_id) == sorted(field["id"] for field in fields)
+    timer, own = by_id["incident_triagesla"], by_id["incident_sourceip"]
+    assert (timer["system"], timer["content"], timer["isReadOnly"]) == (False, True, True)
     assert (own["system"], own["content"], own["name"], own["associatedTypes"]) == (False, False, "Source IP", ["Phishing"])
     assert {field["group"] for field in fields} == {0, 1, 2}
     of_malware = {field["cliName"] for field in answer(client.get("/incidentfields/associatedTypes/Malware"))}
     assert "severity" in of_malware and "sourceip" not in of_malware
+
+
+def test_system_fields_are_as_captured(client: Client, captured: Callable[[str], Any]) -> None:
+    """
+    Given: system fields that a real server gave.
+    When: the fields are listed.
+    Then: they are the same but for version and time; keys of an incident that are no field of that server are none here.
+    """
+    by_id = {field["id"]: field for field in answer(client.get("/incidentfields"))}
+    for field in captured("system_fields.json"):
+        given = by_id[field["id"]] | {"modified": field["modified"], "version": field["version"], "selectValues": None}
+        assert {key: given[key] for key in field} == field
+    for name in ("CustomFields", "dueDate", "status", "created", "modified", "closed", "id"):
+        assert f"incident_{name.lower()}" not in by_id
+
+
+@pytest.mark.parametrize(
+    ("setting", "offered"), [("listed", ["False Positive", "Resolved", "Other", "Duplicate"]), ("null", None)]
+)
+def test_close_reasons_may_be_listed(make_tenant: Make, serve: Serve, setting: str, offered: Any) -> None:
+    """
+    Given: a tenant whose closeReason field lists the reasons, and one whose does not.
+    When: the fields are listed.
+    Then: its values are the reasons, or null as in the captured field.
+    """
+    fields = answer(serve(make_tenant(close_reasons=setting)).get("/incidentfields"))
+    (reason,) = [field for field in fields if field["name"] == "closeReason"]
+    assert (reason["cliName"], reason["unmapped"], reason["selectValues"]) == ("closereason", True, offered)
+
+
+def test_a_tenant_of_an_older_version_lists_todays_fields(make_tenant: Make) -> None:
+    """
+    Given: a tenant whose database holds a system field of an older version, and a custom field.
+    When: it is opened again.
+    Then: it lists today's system fields, and the custom field.
+    """
+    tenant = make_tenant()
+    tenant.add_incident_field("sourceip")
+    tenant._put("incident_fields", {"id": "incident_created", "system": True})
+    tenant.close()
+    ids = [field["id"] for field in make_tenant().incident_fields()]
+    assert "incident_sourceip" in ids and "incident_created" not in ids
 
 
 def test_incident_types_are_a_bare_list(client: Client) -> None:
