@@ -193,19 +193,6 @@ def test_unknown_incidents_are_named(client: Client) -> None:
         assert refusal(response, 400, "errNotFound") == "Could not find incident 77 (8)"
 
 
-@pytest.mark.parametrize(("empty_list", "expected"), [("null", None), ("list", [])])
-def test_how_nothing_looks(make_tenant: Make, serve: Serve, empty_list: str, expected: Any) -> None:
-    """
-    Given: tenants set to show nothing as null and as an empty list.
-    When: nothing is found, and a War Room without entries is read.
-    Then: it looks as set.
-    """
-    client = serve(make_tenant(empty_list=empty_list))
-    create(client)
-    assert answer(client.post("/incidents/search", {"filter": {"query": "id:9", "size": 5}}))["data"] == expected
-    assert answer(client.post("/investigation/1"))["entries"] == expected
-
-
 # War Rooms
 
 
