@@ -59,6 +59,14 @@ class Barred(TenantError):
     title = "Forbidden"
 
 
+class NoJsonType(TenantError):
+    """A POST without the content type of JSON, as probed on real servers."""
+
+    status = 415
+    error_id = "unsupported_media_type"
+    title = "Unsupported media type"
+
+
 class TooManyCalls(TenantError):
     """The calls of this minute are used up."""
 

@@ -19,7 +19,16 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import compile_path
 
-from local_xsoar.tenant.errors import BadRequest, Barred, InvestigationClosed, NotFound, TenantError, TooLarge, error_body
+from local_xsoar.tenant.errors import (
+    BadRequest,
+    Barred,
+    InvestigationClosed,
+    NoJsonType,
+    NotFound,
+    TenantError,
+    TooLarge,
+    error_body,
+)
 from local_xsoar.tenant.filters import MOST, as_heard
 from local_xsoar.tenant.manners import RIGHTS
 from local_xsoar.tenant.packs import install_pack, read_pack
@@ -70,9 +79,12 @@ async def json_body(request: Request, required: bool) -> dict[str, Any]:
     """Return the request's body, {} when it is empty and need not be there.
 
     Raises:
+        NoJsonType: the request does not say that it is JSON.
         BadRequest: it is no JSON object.
     """
     raw = await request.body()
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise NoJsonType("The request needs the header Content-Type: application/json.")
     if not raw.strip() and not required:
         return {}
     try:
@@ -627,8 +639,13 @@ def _compiled() -> list[tuple[str, re.Pattern[str], str, FileHandler]]:
 ROUTES = _compiled()
 
 
-async def answer_api(request: Request, tenant: Tenant, path: str) -> Response:
-    """Return the answer to a request that was let in; `path` is the one within the API. Errors become standard bodies."""
+async def answer_api(request: Request, tenant: Tenant, path: str, *, is_public: bool = False) -> Response:
+    """Return the answer to a request that was let in; `path` is the one within the API. Errors become standard bodies.
+
+    `is_public` says that the path came under /xsoar/public/v1, where real servers lead to the web client what they do not know.
+    """
+    if is_public and (request.method, path) == ("GET", "/incidenttype"):
+        return json_response(error_body(405, "method_not_allowed", "Method not allowed", "", f"No GET for {path}"), 405)
     for method, pattern, right, handler in ROUTES:
         match = pattern.match(path) if method == request.method else None
         if match:
@@ -637,4 +654,4 @@ async def answer_api(request: Request, tenant: Tenant, path: str) -> Response:
                 return await handler(request, tenant, match.groupdict())
             except TenantError as error:
                 return error_response(error)
-    return unknown_route(request.method, path)
+    return see_other() if is_public else unknown_route(request.method, path)

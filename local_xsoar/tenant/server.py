@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
-from local_xsoar.tenant.access import Gate, Quota, api_path
+from local_xsoar.tenant.access import PREFIXES_8, Gate, Quota, api_path
 from local_xsoar.tenant.errors import TenantError, TooLarge, TooManyCalls, error_body
 from local_xsoar.tenant.routes import API_ROOTS, answer_api, error_response, json_response, unknown_route
 from local_xsoar.tenant.settings import TenantSettings
@@ -99,12 +99,15 @@ class TenantApplication:
             return self._outside_8(request)
         if self._quota.is_used_up(self._tenant.now()):
             return too_many_calls(self._tenant)
-        return await answer_api(request, self._tenant, path)
+        is_public = settings.is_8 and request.url.path.startswith(f"{PREFIXES_8[0]}/")
+        return await answer_api(request, self._tenant, path, is_public=is_public)
 
     def _outside_8(self, request: Request) -> Response:
         """Answer a request with a good key outside the API of an 8.x."""
         if request.url.path == HEALTHCHECK_8:
             return json_response({"status": "available"})
+        if _is_api_root(request.url.path):  # as probed on real servers
+            return error_response(TenantError("The request could not be handled."))
         if request.method == "GET":
             return HTMLResponse(UI_PAGE)
         return unknown_route(request.method, request.url.path)
