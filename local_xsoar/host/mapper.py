@@ -169,7 +169,8 @@ class FieldNames:
         self._places: dict[str, tuple[str, bool]] = {}
         for item in incident_fields:
             if item.get("group", 0) == 0:
-                place = (item["cliName"], bool(item.get("content")) or not item.get("system"))
+                is_custom = bool(item.get("content")) or not item.get("system")
+                place = (item["cliName"] if is_custom else item.get("name") or item["cliName"], is_custom)
                 for name in (item["cliName"], item.get("name") or item["cliName"]):
                     self._places.setdefault(name.lower(), place)
 

@@ -9,56 +9,59 @@ from local_xsoar.tenant.times import ZERO_TIME
 
 INCIDENT_GROUP, EVIDENCE_GROUP, INDICATOR_GROUP = 0, 1, 2
 
-# The platform's own fields: key in the incident, name that is shown, type.
+# The platform's own fields: name, type. Those of a captured answer of a real server, and below them those that later versions
+# have for mirroring. The name is the key in the incident, except for some (dbotDueDate is its dueDate, dbotStatus its status).
 SYSTEM_FIELDS = (
-    ("account", "Account", "shortText"),
-    ("activated", "Activated", "date"),
-    ("attachment", "Attachment", "attachments"),
-    ("autime", "Autime", "number"),
-    ("category", "Category", "shortText"),
-    ("closeNotes", "Close Notes", "longText"),
-    ("closeReason", "Close Reason", "singleSelect"),
-    ("closed", "Closed", "date"),
-    ("closingUserId", "Closing User", "user"),
-    ("created", "Created", "date"),
-    ("dbotCreatedBy", "Created By", "user"),
-    ("dbotCurrentDirtyFields", "Current Dirty Fields", "internal"),
-    ("dbotDirtyFields", "Dirty Fields", "internal"),
-    ("dbotMirrorDirection", "Mirror Direction", "shortText"),
-    ("dbotMirrorId", "Mirror ID", "shortText"),
-    ("dbotMirrorInstance", "Mirror Instance", "shortText"),
-    ("dbotMirrorLastSync", "Mirror Last Sync", "date"),
-    ("dbotMirrorTags", "Mirror Tags", "tagsSelect"),
-    ("details", "Details", "longText"),
-    ("droppedCount", "Dropped Count", "number"),
-    ("dueDate", "Due Date", "date"),
-    ("id", "ID", "shortText"),
-    ("investigationId", "Investigation ID", "shortText"),
-    ("labels", "Labels", "grid"),
-    ("lastOpen", "Last Open", "date"),
-    ("linkedCount", "Linked Count", "number"),
-    ("linkedIncidents", "Linked Incidents", "internal"),
-    ("modified", "Modified", "date"),
-    ("name", "Name", "shortText"),
-    ("notifyTime", "Notify Time", "date"),
-    ("occurred", "Occurred", "date"),
-    ("openDuration", "Open Duration", "number"),
-    ("owner", "Owner", "user"),
-    ("parent", "Parent", "shortText"),
-    ("phase", "Phase", "singleSelect"),
-    ("playbookId", "Playbook", "shortText"),
-    ("rawJSON", "Raw JSON", "longText"),
-    ("reason", "Reason", "shortText"),
-    ("reminder", "Reminder", "date"),
-    ("roles", "Roles", "role"),
-    ("runStatus", "Run Status", "shortText"),
-    ("severity", "Severity", "singleSelect"),
-    ("sla", "SLA", "number"),
-    ("sourceBrand", "Source Brand", "shortText"),
-    ("sourceInstance", "Source Instance", "shortText"),
-    ("status", "Status", "singleSelect"),
-    ("type", "Type", "singleSelect"),
+    ("attachment", "internal"),
+    ("category", "shortText"),
+    ("closeNotes", "longText"),
+    ("closeReason", "singleSelect"),
+    ("closingUserId", "shortText"),
+    ("dbotClosed", "date"),
+    ("dbotCreated", "date"),
+    ("dbotDueDate", "date"),
+    ("dbotModified", "date"),
+    ("dbotSource", "shortText"),
+    ("dbotStatus", "singleSelect"),
+    ("dbotTotalTime", "date"),
+    ("details", "longText"),
+    ("droppedCount", "internal"),
+    ("labels", "internal"),
+    ("linkedCount", "internal"),
+    ("name", "shortText"),
+    ("occurred", "date"),
+    ("owner", "singleSelect"),
+    ("phase", "singleSelect"),
+    ("playbookId", "singleSelect"),
+    ("reminder", "date"),
+    ("roles", "role"),
+    ("runStatus", "internal"),
+    ("severity", "singleSelect"),
+    ("sourceBrand", "shortText"),
+    ("sourceInstance", "shortText"),
+    ("type", "singleSelect"),
+    ("dbotCreatedBy", "shortText"),
+    ("dbotCurrentDirtyFields", "internal"),
+    ("dbotDirtyFields", "internal"),
+    ("dbotMirrorDirection", "shortText"),
+    ("dbotMirrorId", "shortText"),
+    ("dbotMirrorInstance", "shortText"),
+    ("dbotMirrorLastSync", "date"),
+    ("dbotMirrorTags", "multiSelect"),
 )
+# What no mapper reaches: a rule for it does nothing.
+UNMAPPED = frozenset((
+    "attachment", "category", "closeNotes", "closeReason", "closingUserId", "dbotClosed", "dbotCreated", "dbotDueDate",
+    "dbotModified", "dbotSource", "dbotStatus", "dbotTotalTime", "labels", "playbookId", "reminder", "type",
+    "dbotCreatedBy", "dbotCurrentDirtyFields", "dbotDirtyFields",
+))  # fmt: skip
+READ_ONLY = frozenset((
+    "category", "dbotClosed", "dbotDueDate", "dbotModified", "dbotSource", "dbotStatus", "dbotTotalTime", "droppedCount",
+    "linkedCount", "runStatus", "sourceBrand", "sourceInstance",
+    "dbotCreatedBy", "dbotCurrentDirtyFields", "dbotDirtyFields", "dbotMirrorLastSync",
+))  # fmt: skip
+CLOSE_FORM = frozenset(("closeNotes", "closeReason"))
+CLOSE_REASONS = ("False Positive", "Resolved", "Other", "Duplicate")
 
 # Custom fields that content packs bring along: those of the captured incident.
 PACK_FIELDS = (
@@ -78,11 +81,12 @@ PACK_FIELDS = (
 
 # The route lists the fields of evidence and indicators too.
 OTHER_FIELDS = (
-    ("evidence_description", "description", "Description", "longText", EVIDENCE_GROUP),
-    ("evidence_occurred", "occurred", "Occurred", "date", EVIDENCE_GROUP),
-    ("indicator_value", "value", "Value", "shortText", INDICATOR_GROUP),
-    ("indicator_score", "score", "Verdict", "number", INDICATOR_GROUP),
-    ("indicator_firstseen", "firstSeen", "First Seen", "date", INDICATOR_GROUP),
+    ("evidence", "description", "longText", EVIDENCE_GROUP),
+    ("evidence", "occurred", "date", EVIDENCE_GROUP),
+    ("evidence", "tags", "multiSelect", EVIDENCE_GROUP),
+    ("indicator", "firstSeen", "date", INDICATOR_GROUP),
+    ("indicator", "lastSeen", "date", INDICATOR_GROUP),
+    ("indicator", "investigationIDs", "multiSelect", INDICATOR_GROUP),
 )
 
 DEFAULT_TYPES = (
@@ -94,9 +98,13 @@ DEFAULT_TYPES = (
     ("Job", ""),
 )
 
+# The keys of a captured field, and the pack that newer versions name.
 _FIELD_REST: dict[str, Any] = {
-    "closeForm": True,
+    "breachScript": "",
+    "caseInsensitive": True,
+    "closeForm": False,
     "columns": None,
+    "commitMessage": "",
     "defaultRows": None,
     "description": "",
     "editForm": True,
@@ -105,6 +113,7 @@ _FIELD_REST: dict[str, Any] = {
     "isReadOnly": False,
     "locked": False,
     "modified": ZERO_TIME,
+    "neverSetAsRequired": False,
     "ownerOnly": False,
     "packID": "",
     "packName": "",
@@ -112,13 +121,17 @@ _FIELD_REST: dict[str, Any] = {
     "required": False,
     "script": "",
     "selectValues": None,
+    "shouldCommit": False,
     "sla": 0,
+    "sortValues": None,
     "systemAssociatedTypes": None,
     "threshold": 72,
     "unmapped": False,
     "unsearchable": False,
     "useAsKpi": False,
+    "validatedError": "",
     "validationRegex": "",
+    "vcShouldIgnore": False,
     "version": 1,
 }
 
@@ -148,41 +161,56 @@ _TYPE_REST: dict[str, Any] = {
     "weeksR": 0,
 }
 
-_SELECT_VALUES = {
-    "closeReason": ["False Positive", "Resolved", "Other", "Duplicate"],
-    "severity": ["0", "0.5", "1", "2", "3", "4"],
-    "status": ["0", "1", "2", "3"],
-}
-
 
 def incident_field(
-    cli_name: str,
-    name: str,
-    kind: str,
-    *,
-    system: bool = False,
-    content: bool = False,
-    associated_types: Sequence[str] | None = None,
+    cli_name: str, name: str, kind: str, *, content: bool = False, associated_types: Sequence[str] | None = None
 ) -> dict[str, Any]:
-    """Return an incident field as GET /incidentfields lists it.
+    """Return a custom incident field as GET /incidentfields lists it; one of a content pack is marked as `content`.
 
     Raises:
-        BadRequest: a custom field whose cliName has other characters than lower-case letters, digits and underscores.
+        BadRequest: the cliName has other characters than lower-case letters, digits and underscores.
     """
-    if not system and not re.fullmatch(r"[a-z0-9_]+", cli_name):
+    if not re.fullmatch(r"[a-z0-9_]+", cli_name):
         raise BadRequest(f'"{cli_name}" is no cliName: it has only lower-case letters, digits and underscores.')
+    is_timer = kind == "timer"
     return {
         **_FIELD_REST,
-        "id": f"incident_{cli_name.lower()}",
+        "id": f"incident_{cli_name}",
         "cliName": cli_name,
         "name": name or cli_name,
+        "prevName": name or cli_name,
         "type": kind,
         "group": INCIDENT_GROUP,
-        "system": system,
+        "system": False,
         "content": content,
         "associatedToAll": associated_types is None,
         "associatedTypes": None if associated_types is None else list(associated_types),
-        "selectValues": _SELECT_VALUES.get(cli_name) if system else None,
+        "isReadOnly": is_timer,
+        "editForm": not is_timer,
+    }
+
+
+def system_field(name: str, kind: str, *, owner: str = "incident", group: int = INCIDENT_GROUP) -> dict[str, Any]:
+    """Return a field of the platform's own, as GET /incidentfields lists it: its cliName and id are in lower case."""
+    return {
+        **_FIELD_REST,
+        "id": f"{owner}_{name.lower()}",
+        "cliName": name.lower(),
+        "name": name,
+        "prevName": name,
+        "type": kind,
+        "group": group,
+        "system": True,
+        "content": False,
+        "associatedToAll": group == INCIDENT_GROUP,
+        "associatedTypes": None,
+        "caseInsensitive": False,
+        "threshold": 0,
+        "unmapped": name in UNMAPPED,
+        "isReadOnly": name in READ_ONLY,
+        "neverSetAsRequired": kind == "internal",
+        "closeForm": name in CLOSE_FORM,
+        "editForm": name not in READ_ONLY | CLOSE_FORM | {"closingUserId", "dbotCreated"},
     }
 
 
@@ -201,12 +229,9 @@ def incident_type(name: str, playbook_id: str, *, system: bool = False, default:
 
 def initial_fields() -> list[dict[str, Any]]:
     """Return the fields of a new tenant: incident fields of the platform and of packs, and some of evidence and indicators."""
-    own = [incident_field(cli_name, name, kind, system=True) for cli_name, name, kind in SYSTEM_FIELDS]
+    own = [system_field(name, kind) for name, kind in SYSTEM_FIELDS]
     packs = [incident_field(cli_name, name, kind, content=True) for cli_name, name, kind in PACK_FIELDS]
-    others = [
-        {**incident_field(cli_name, name, kind, system=True), "id": field_id, "group": group}
-        for field_id, cli_name, name, kind, group in OTHER_FIELDS
-    ]
+    others = [system_field(name, kind, owner=owner, group=group) for owner, name, kind, group in OTHER_FIELDS]
     return own + packs + others
 
 

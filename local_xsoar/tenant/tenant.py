@@ -13,7 +13,7 @@ from local_xsoar.tenant.errors import BadRequest, NotFound, OptimisticLock, Tena
 from local_xsoar.tenant.files import Content, StoredFile, drop_file, keep_file, server_name
 from local_xsoar.tenant.filters import entry_search, incident_search
 from local_xsoar.tenant.query import Meaning
-from local_xsoar.tenant.schema import incident_field, incident_type, initial_fields, initial_types
+from local_xsoar.tenant.schema import CLOSE_REASONS, incident_field, incident_type, initial_fields, initial_types
 from local_xsoar.tenant.settings import TenantSettings
 from local_xsoar.tenant.shapes import ARCHIVED, CLOSED, SERVER_OWNED, entry_numbers, known_fields, to_json
 from local_xsoar.tenant.store import Store, incidents_of_remote, incidents_to_send, save_entry, save_incident
@@ -46,7 +46,8 @@ class Tenant:
         except OSError as error:
             raise TenantError(f"The folder {settings.folder} cannot be used ({error.strerror}): give one that can be written to.")
         self._store = Store(settings.folder / "tenant.sqlite")
-        self._add_initial_schema()
+        self._closing: dict[str, tuple[int, dict[str, Any]]] = {}  # by id: loads that still show it open, how it is closed
+        self._add_initial_types()
 
     def close(self) -> None:
         """Close the database. The tenant cannot be used any more; a new one on the same folder has everything."""
@@ -231,10 +232,36 @@ class Tenant:
         Raises:
             NotFound: there is no such incident.
         """
+        self._closing.pop(incident_id, None)
         with self._store.writing() as db:
             old = _load_incident(db, incident_id)
             closed = shapes.closed_incident(old, self.now(), reason, notes, custom_fields or {}, user, self.settings)
             return self._save_change(db, old, closed, dirty=dirty)
+
+    def close_in_time(self, incident_id: str, **closing: Any) -> None:
+        """Close the incident as `close_incident` does, but only after the loads that by the settings still show it open.
+
+        Raises:
+            NotFound: there is no such incident.
+        """
+        loads = self.settings.close_shows_after
+        if loads and self.incident(incident_id)["status"] != CLOSED:
+            self._closing.setdefault(incident_id, (loads, closing))
+        else:
+            self.close_incident(incident_id, **closing)
+
+    def load_incident(self, incident_id: str) -> dict[str, Any]:
+        """Return the incident as a client loads it; a closing that is under way comes nearer.
+
+        Raises:
+            NotFound: there is none of this id.
+        """
+        loads, closing = self._closing.get(incident_id, (-1, {}))
+        if loads > 0:
+            self._closing[incident_id] = (loads - 1, closing)
+        elif loads == 0:
+            self.close_incident(incident_id, **closing)
+        return self.incident(incident_id)
 
     def reopen_incident(self, incident_id: str, *, user: str = "", dirty: bool = True) -> dict[str, Any]:
         """Open a closed incident and its War Room again, and return it. One that is open stays as it is.
@@ -242,6 +269,7 @@ class Tenant:
         Raises:
             NotFound: there is no such incident.
         """
+        self._closing.pop(incident_id, None)
         with self._store.writing() as db:
             old = _load_incident(db, incident_id)
             changed = self._save_change(db, old, shapes.reopened_incident(old), dirty=dirty)
@@ -559,7 +587,11 @@ class Tenant:
 
     def incident_fields(self) -> list[dict[str, Any]]:
         """Return all fields as GET /incidentfields lists them: of incidents (group 0) and others."""
-        return self._all("incident_fields")
+        added = [field for field in self._all("incident_fields") if not field["system"]]
+        by_id = {field["id"]: field for field in (*initial_fields(), *added)}
+        if self.settings.close_reasons == "listed":
+            by_id["incident_closereason"]["selectValues"] = list(CLOSE_REASONS)
+        return sorted(by_id.values(), key=lambda field: str(field["id"]))
 
     def incident_types(self) -> list[dict[str, Any]]:
         """Return the incident types as GET /incidenttype lists them."""
@@ -596,11 +628,10 @@ class Tenant:
         """Remember an uploaded content pack; one of the same id takes its place."""
         self._put("packs", pack)
 
-    def _add_initial_schema(self) -> None:
+    def _add_initial_types(self) -> None:
         with self._store.writing() as db:
-            for table, items in (("incident_fields", initial_fields()), ("incident_types", initial_types())):
-                rows = [(item["id"], to_json(item)) for item in items]
-                db.executemany(f"INSERT OR IGNORE INTO {table} (id, body) VALUES (?, ?)", rows)  # noqa: S608  our own names
+            rows = [(item["id"], to_json(item)) for item in initial_types()]
+            db.executemany("INSERT OR IGNORE INTO incident_types (id, body) VALUES (?, ?)", rows)
 
     def _all(self, table: str) -> list[dict[str, Any]]:
         with self._store.reading() as db:

@@ -11,6 +11,7 @@ import yaml
 
 from local_xsoar.host.mapper import SERVER_OWNED, FieldNames
 from local_xsoar.tenant.schema import incident_field, initial_fields
+from local_xsoar.tenant.shapes import INCIDENT_ZERO
 
 PACK = Path(__file__).resolve().parents[2] / "Packs/XSOARMirroring"
 # How the files of a folder begin.
@@ -84,9 +85,9 @@ def field_names() -> FieldNames:
 
 
 def unknown_fields(names: Iterable[str]) -> set[str]:
-    """Return the names, display or CLI ones, that no incident field has."""
+    """Return the names, display or CLI ones, that no incident field has, nor an incident itself as a key."""
     known = field_names()
-    return {name for name in names if known.place(name) is None}
+    return {name for name in names if known.place(name) is None and name not in INCIDENT_ZERO}
 
 
 def can_be_set(name: str) -> bool:

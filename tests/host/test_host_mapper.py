@@ -9,10 +9,10 @@ from local_xsoar.host.mapper import FieldNames, labels_of_rest, map_incoming, ma
 
 FIELDS = FieldNames(
     [
-        {"cliName": "details", "name": "Details", "system": True},
+        {"cliName": "details", "name": "details", "system": True},
         {"cliName": "closereasontext", "name": "Close Reason Text", "system": False},
-        {"cliName": "fromapack", "name": "From A Pack", "system": True, "content": True},
-        {"cliName": "created", "name": "Created", "system": True},
+        {"cliName": "fromapack", "name": "From A Pack", "system": False, "content": True},
+        {"cliName": "created", "name": "created", "system": True},
         {"cliName": "notanincidentfield", "name": "Evidence", "system": False, "group": 1},
     ]
 )

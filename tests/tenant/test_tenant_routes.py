@@ -193,19 +193,6 @@ def test_unknown_incidents_are_named(client: Client) -> None:
         assert refusal(response, 400, "errNotFound") == "Could not find incident 77 (8)"
 
 
-@pytest.mark.parametrize(("empty_list", "expected"), [("null", None), ("list", [])])
-def test_how_nothing_looks(make_tenant: Make, serve: Serve, empty_list: str, expected: Any) -> None:
-    """
-    Given: tenants set to show nothing as null and as an empty list.
-    When: nothing is found, and a War Room without entries is read.
-    Then: it looks as set.
-    """
-    client = serve(make_tenant(empty_list=empty_list))
-    create(client)
-    assert answer(client.post("/incidents/search", {"filter": {"query": "id:9", "size": 5}}))["data"] == expected
-    assert answer(client.post("/investigation/1"))["entries"] == expected
-
-
 # War Rooms
 
 
@@ -458,30 +445,60 @@ def test_incident_fields_are_a_bare_list(client: Client) -> None:
     """
     Given: a tenant with a custom field of its own, associated with one type.
     When: the fields are listed, all and by type.
-    Then: the platform's, the packs', the own one and those of evidence and indicators are there, each with its marks.
+    Then: the packs', the own one and those of evidence and indicators are there, each once and with its marks.
     """
     client.tenant.add_incident_field("sourceip", name="Source IP", associated_types=["Phishing"])
     fields = answer(client.get("/incidentfields"))
     by_id = {field["id"]: field for field in fields}
-    assert len(by_id) == len(fields)
-    for name in (
-        *("name", "type", "severity", "status", "owner", "details", "occurred", "created", "modified", "phase", "category"),
-        *("playbookId", "closeReason", "closeNotes", "dueDate", "labels", "sla", "runStatus", "dbotMirrorId"),
-    ):
-        field = by_id[f"incident_{name.lower()}"]
-        assert (field["cliName"], field["group"], field["system"], field["content"], field["associatedTypes"]) == (
-            name,
-            0,
-            True,
-            False,
-            None,
-        )
-    assert (by_id["incident_triagesla"]["system"], by_id["incident_triagesla"]["content"]) == (False, True)
-    own = by_id["incident_sourceip"]
+    assert list(by_id) == sorted(field["id"] for field in fields)
+    timer, own = by_id["incident_triagesla"], by_id["incident_sourceip"]
+    assert (timer["system"], timer["content"], timer["isReadOnly"]) == (False, True, True)
     assert (own["system"], own["content"], own["name"], own["associatedTypes"]) == (False, False, "Source IP", ["Phishing"])
     assert {field["group"] for field in fields} == {0, 1, 2}
     of_malware = {field["cliName"] for field in answer(client.get("/incidentfields/associatedTypes/Malware"))}
     assert "severity" in of_malware and "sourceip" not in of_malware
+
+
+def test_system_fields_are_as_captured(client: Client, captured: Callable[[str], Any]) -> None:
+    """
+    Given: system fields that a real server gave.
+    When: the fields are listed.
+    Then: they are the same but for version and time; keys of an incident that are no field of that server are none here.
+    """
+    by_id = {field["id"]: field for field in answer(client.get("/incidentfields"))}
+    for field in captured("system_fields.json"):
+        given = by_id[field["id"]] | {"modified": field["modified"], "version": field["version"], "selectValues": None}
+        assert {key: given[key] for key in field} == field
+    for name in ("CustomFields", "dueDate", "status", "created", "modified", "closed", "id"):
+        assert f"incident_{name.lower()}" not in by_id
+
+
+@pytest.mark.parametrize(
+    ("setting", "offered"), [("listed", ["False Positive", "Resolved", "Other", "Duplicate"]), ("null", None)]
+)
+def test_close_reasons_may_be_listed(make_tenant: Make, serve: Serve, setting: str, offered: Any) -> None:
+    """
+    Given: a tenant whose closeReason field lists the reasons, and one whose does not.
+    When: the fields are listed.
+    Then: its values are the reasons, or null as in the captured field.
+    """
+    fields = answer(serve(make_tenant(close_reasons=setting)).get("/incidentfields"))
+    (reason,) = [field for field in fields if field["name"] == "closeReason"]
+    assert (reason["cliName"], reason["unmapped"], reason["selectValues"]) == ("closereason", True, offered)
+
+
+def test_a_tenant_of_an_older_version_lists_todays_fields(make_tenant: Make) -> None:
+    """
+    Given: a tenant whose database holds a system field of an older version, and a custom field.
+    When: it is opened again.
+    Then: it lists today's system fields, and the custom field.
+    """
+    tenant = make_tenant()
+    tenant.add_incident_field("sourceip")
+    tenant._put("incident_fields", {"id": "incident_created", "system": True})
+    tenant.close()
+    ids = [field["id"] for field in make_tenant().incident_fields()]
+    assert "incident_sourceip" in ids and "incident_created" not in ids
 
 
 def test_incident_types_are_a_bare_list(client: Client) -> None:
@@ -647,7 +664,7 @@ def test_8_outside_the_api(tenant: Tenant, serve: Serve) -> None:
     """
     Given: an 8.x tenant.
     When: addresses outside the API are called, with and without a key.
-    Then: pages of the UI are HTML for everyone; routes of the API there are refused without a key, HTML or unknown with one.
+    Then: pages of the UI are HTML for everyone; routes of the API there are refused without a key and fail with one.
     """
     client = serve(tenant)
 
@@ -667,9 +684,41 @@ def test_8_outside_the_api(tenant: Tenant, serve: Serve) -> None:
         assert call(method, path).json() == {
             "reply": {"err_code": 401, "err_msg": "Public API request unauthorized", "err_extra": None}
         }
-    assert call("GET", "/about", client.headers()).headers["Content-Type"].startswith("text/html")
-    refusal(call("POST", "/incidents/search", client.headers()), 404, "not_found")
+    refusal(call("GET", "/about", client.headers()), 500, "internal")
+    refusal(call("POST", "/incidents/search", client.headers()), 500, "internal")
+    assert call("GET", "/login", client.headers()).headers["Content-Type"].startswith("text/html")
+    refusal(call("POST", "/login", client.headers()), 404, "not_found")
     assert answer(call("GET", "/public_api/v1/healthcheck", client.headers())) == {"status": "available"}
+
+
+def test_8_public_routes_that_are_closed(tenant: Tenant, serve: Serve) -> None:
+    """
+    Given: an 8.x tenant.
+    When: routes that /xsoar/public/v1 does not have are called there.
+    Then: they lead to the web client; the incident types are 405 there, and come without public/v1.
+    """
+    client = serve(tenant)
+
+    def call(path: str) -> requests.Response:
+        address = f"{client.address}/xsoar/{path}"
+        return requests.get(address, headers=client.headers(), timeout=20, allow_redirects=False)
+
+    unknown = call("public/v1/classifier/search")
+    assert (unknown.status_code, unknown.headers["Location"]) == (303, "/")
+    refusal(call("public/v1/incidenttype"), 405, "method_not_allowed")
+    assert answer(call("incidenttype"))
+
+
+@pytest.mark.parametrize("kind", ["", "text/plain", "application/x-www-form-urlencoded"])
+def test_a_body_must_be_called_json(client: Client, kind: str) -> None:
+    """
+    Given: a search in JSON.
+    When: it is sent without a content type, or with another.
+    Then: it is refused with 415.
+    """
+    headers = client.headers() | ({"Content-Type": kind} if kind else {})
+    response = requests.post(f"{client.base}/incidents/search", data=b'{"filter": {}}', headers=headers, timeout=20)
+    assert "Content-Type" in refusal(response, 415, "unsupported_media_type")
 
 
 def test_6_outside_the_api_is_the_page_of_the_ui(make_tenant: Make, serve: Serve) -> None:

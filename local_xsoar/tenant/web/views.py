@@ -6,13 +6,14 @@ A badge is {"text", "tone"}; tones: quiet, good, warn, bad, note, accent.
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from local_xsoar.tenant.schema import SYSTEM_FIELDS
+from local_xsoar.tenant.schema import CLOSE_REASONS
 from local_xsoar.tenant.settings import TenantSettings
-from local_xsoar.tenant.shapes import ACTIVE, ARCHIVED, CLOSED, PENDING
+from local_xsoar.tenant.shapes import ACTIVE, ARCHIVED, CLOSED, PENDING, TIME_FIELDS
 from local_xsoar.tenant.tenant import takes_entries
 from local_xsoar.tenant.times import ZERO_TIME
 from local_xsoar.tenant.web import markup
@@ -39,7 +40,6 @@ SEVERITIES: dict[float, Badge] = {
     3: {"text": "High", "tone": "bad"},
     4: {"text": "Critical", "tone": "bad"},
 }
-CLOSE_REASONS = ("Resolved", "False Positive", "Duplicate", "Other")
 
 # The parts of an incident that have a place of their own; the rest stands under "All other fields".
 _FACTS = (
@@ -67,8 +67,17 @@ _MIRROR_KINDS = {"remotelink": "url", "lastin": "date", "lastout": "date"}
 _DIRECTIONS = {"both": "both ways"}
 _STATE_TONES = {"in step": "good", "behind": "warn", "error": "bad"}
 _ELSEWHERE = {*_FACTS, *_MIRROR_SYSTEM, "dbotCurrentDirtyFields", "id", "name", "status", "details", "attachment", "CustomFields"}
-_SYSTEM_LABELS = {field: label for field, label, _ in SYSTEM_FIELDS} | {"modified": "Changed"}
-_SYSTEM_KINDS = {field: kind for field, _, kind in SYSTEM_FIELDS}
+# What fields of the incident itself are called where their key does not say it.
+_LABELS = {
+    "closingUserId": "Closing User",
+    "dbotCreatedBy": "Created By",
+    "dbotDirtyFields": "Dirty Fields",
+    "id": "ID",
+    "investigationId": "Investigation ID",
+    "modified": "Changed",
+    "playbookId": "Playbook",
+    "sla": "SLA",
+}
 
 
 def tenant_view(settings: TenantSettings) -> dict[str, Any]:
@@ -203,12 +212,22 @@ def _row(key: str, label: str, value: list[Node], name: str = "") -> Row:
 
 
 def _system_row(incident: Mapping[str, Any], field: str) -> Row | None:
-    value = value_nodes(incident[field], _SYSTEM_KINDS.get(field, ""))
+    value = value_nodes(incident[field], _kind(field))
     if field == "severity":
         value = markup.plain(severity(incident[field])["text"])
     elif field == "rawJSON" and value:
         value = _raw_json(incident[field])
-    return _row(field, _SYSTEM_LABELS.get(field, field), value) if value else None
+    return _row(field, _LABELS.get(field) or label_of(field), value) if value else None
+
+
+def label_of(key: str) -> str:
+    """Return a camel-case key as words: `closeReason` is Close Reason."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", key)
+    return words[:1].upper() + words[1:]
+
+
+def _kind(field: str) -> str:
+    return "date" if field in TIME_FIELDS else ""
 
 
 def _raw_json(text: str) -> list[Node]:
@@ -279,7 +298,7 @@ def mirror_rows(incident: Mapping[str, Any], schema: Mapping[str, Mapping[str, A
     rows: list[Row] = []
     errors: list[Row] = []
     for field in (*_MIRROR_SYSTEM, "dbotCurrentDirtyFields"):
-        value = value_nodes(incident[field], _SYSTEM_KINDS.get(field, ""))
+        value = value_nodes(incident[field], _kind(field))
         if value:
             rows.append(_row(field, _MIRROR_LABELS[field], value))
     for name, value in incident["CustomFields"].items():
