@@ -22,7 +22,7 @@ from XSOARMirroring_test import (
     status,
 )
 
-FORBIDDEN = {"status_code": 403, "json": {"detail": "forbidden"}}
+FORBIDDEN: dict[str, Any] = {"status_code": 403, "json": {"detail": "forbidden"}}
 
 """ SEARCH """
 
