@@ -37,6 +37,8 @@ BRAND = "XSOAR Mirroring"  # The sourceBrand of the incidents that this integrat
 
 DIRECTIONS = {"None": "", "Incoming": "In", "Outgoing": "Out", "Incoming And Outgoing": "Both"}
 CATEGORIES = ("notes", "chats", "attachments")
+FIRST_PAGE, OLDER, NEWER, ALL_AT_ONCE = "first", "older", "newer", "all"  # How a War Room is read. See `war_room_pages`.
+CUSTOM = "CustomFields."  # What stands before the CLI name of a custom field, where it could be taken for another.
 DEFAULT_COLUMNS = ["id", "name", "type", "status", "severity", "owner", "occurred"]
 MOST_WHOLE_INCIDENTS = 50  # Above it the context gets these fields of an incident only, as the platform's design guide asks.
 BRIEF_FIELDS = (*DEFAULT_COLUMNS, "created", "modified", "closed", "closeReason", "phase", "sourceBrand", "sourceInstance")
@@ -49,7 +51,7 @@ LOOK_BACK_LIMIT_MINUTES = 1440
 SEARCH_PAGE = 500
 SEARCH_PAGE_LIMIT = 1000  # XSOAR REST API: a search gives no more than 1,000 incidents a page.
 ENTRY_PAGE = 1000
-ENTRY_PAGE_SMALLEST = 50  # No tenant is known to cap a page of entries below this; a shorter page is the last one.
+PAGE_SMALLEST = 50  # No tenant is known to cap a page below this; one that is shorter, and than was asked for, is the last.
 RETRY_PAUSES = (0.5, 1.0)  # Seconds before the second and the third try of a call, and up to half as much again.
 RETRY_BUDGET = 90.0  # Seconds that the failed tries of one run may take in all. After that a failure ends the call at once.
 RETRY_AFTER_LIMIT = 10.0  # Seconds. A remote that asks for a longer pause is left alone until the next round.
@@ -69,6 +71,7 @@ SWEEP_TRUSTED = 3  # The same where it does show, as far as is known.
 MOVED_WITHIN_MS = 100  # An incident that changed so soon after its newest entry is taken to have changed with it.
 HOUR_MS = 3_600_000  # After this an incident that cannot be read is tried again; then after twice as long, and so on.
 SMALLEST_TIME_MS = 1_000_000_000  # A `due_ms` below it is no time: it is due at once.
+BUSY_MISSES = 3  # After so many tries, an incident that answers with a server error while the remote is well is unreadable.
 MOST_MISSES = 10  # After so many tries, in six weeks, it is forgotten.
 KEPT_CLOSED_MS = 30 * 24 * HOUR_MS  # A closed incident that has not changed for so long is forgotten.
 KEPT_RECORDS = 20_000
@@ -87,6 +90,11 @@ DEVICE_NAMES = frozenset({"CON", "PRN", "AUX", "NUL", *(f"{word}{number}" for wo
 FETCHED_FIELDS = ("name", "type", "severity", "owner", "details", "occurred", "phase", "dueDate", "playbookId")
 FETCHED_TIMES = ("occurred", "dueDate")
 SEVERITIES = (0, 0.5, 1, 2, 3, 4)
+# The fields of the incident itself that an incident which is created in the remote may bring along.
+INCIDENT_FIELDS = (
+    *("name", "type", "severity", "owner", "details", "occurred", "phase", "category", "reason", "dueDate", "reminder"),
+    *("closeReason", "closeNotes"),
+)
 
 # Keys that the remote server owns. They are never written, whatever an outgoing mapper sends.
 SERVER_OWNED_FIELDS = frozenset(
@@ -97,32 +105,29 @@ SERVER_OWNED_FIELDS = frozenset(
     "retained roles labels runStatus sla sortValues sourceBrand sourceInstance status allRead allReadWrite todoTaskIds "
     "in_mirror_error out_mirror_error".lower().split()
 )
-# What a delta holds when the status was changed here.
-STATUS_KEYS = frozenset({"status", "closed", "closingUserId", "runStatus", "closeReason", "closeNotes"})
-CLOSING_KEYS = frozenset({"closeReason", "closeNotes"})
+CLOSING_KEYS = frozenset({"closereason", "closenotes"})  # In lower case: mappers spell them both ways.
+# Of fields of the incident itself, never of custom ones.
 SERVER_OWNED_PREFIXES = ("dbot", "xsoar", "haintegration", "haoriginal")
+# These tell a tenant how to mirror an incident. Those of one tenant mean nothing in the other.
+MIRROR_KEYS = frozenset(
+    "dbotMirrorId dbotMirrorDirection dbotMirrorInstance dbotMirrorTags dbotMirrorLastSync dbotDirtyFields "
+    "dbotCurrentDirtyFields".lower().split()
+)
+# What a mapper may call a field of the incident itself, besides its own name in any case. XSOAR REST API: the field
+# dbotDueDate is `dueDate` in an incident.
+FIELD_ALIASES = {"dbotduedate": "dueDate"}
 OWN_FIELD_PREFIX = "xsoarmirroring"  # The CLI names of this pack's incident fields. They tell how one tenant's mirroring stands.
 
 # The commands that the server runs by itself, whose failure xsoar-mirror-status tells of.
 MIRRORING_COMMANDS = frozenset({"fetch-incidents", "get-modified-remote-data", "get-remote-data", "update-remote-system"})
 
 # What a remote error means, as far as the code must know it. The message tells a person.
-RATE_LIMIT, BUSY, UNREACHABLE, REFUSED_KEY, NOT_API, NOT_FOUND, CONFLICT, CLOSED, REJECTED, UNUSABLE, TOO_LARGE, LATE = (
-    "rate limit",
-    "busy",
-    "unreachable",
-    "refused key",
-    "not an API",
-    "not found",
-    "conflict",
-    "closed",
-    "rejected",
-    "unusable",
-    "too large",
-    "late",
-)
+RATE_LIMIT, BUSY, UNREACHABLE, LATE = "rate limit", "busy", "unreachable", "late"
+REFUSED_KEY, FORBIDDEN, NOT_API = "refused key", "forbidden", "not an API"
+NOT_FOUND, CONFLICT, CLOSED, REJECTED = "not found", "conflict", "closed", "rejected"
+UNUSABLE, TOO_LARGE = "unusable", "too large"
 # What concerns one incident alone.
-UNREADABLE = (NOT_FOUND, REJECTED, UNUSABLE, TOO_LARGE)
+UNREADABLE = (NOT_FOUND, REJECTED, FORBIDDEN, UNUSABLE, TOO_LARGE)
 
 
 """ SETTINGS """
@@ -414,6 +419,7 @@ class RemoteError(DemistoException):
         super().__init__(message)
         self.kind = kind
         self.retry_after = retry_after
+        self.status = 0  # The HTTP status of the answer; 0: there was none, or it was a good one.
 
 
 class Client(BaseClient):
@@ -455,7 +461,15 @@ class Client(BaseClient):
     def search(
         self, query: str, size: int, page: int = 0, sort: str = "created", ascending: bool = True, from_ms: int | None = None
     ) -> tuple[list[dict[str, Any]], int]:
-        """Return a page of the incidents that match, and how many match in all. `from_ms` bounds their creation time."""
+        """Return a page of the incidents that match, and how many match in all as the remote says.
+
+        XSOAR REST API: `total` is unreliable on some tenants: it may tell that there is more, never that there is not. It is not
+        certain that `fromDate` counts beside a query, so the bound stands in both; callers check it once more.
+
+        Args:
+            query: what the incidents match.
+            from_ms: bounds their creation time.
+        """
         incident_filter: dict[str, Any] = {
             "query": query,
             "size": size,
@@ -463,7 +477,8 @@ class Client(BaseClient):
             "sort": [{"field": sort, "asc": ascending}, {"field": "id", "asc": ascending}],
         }
         if from_ms is not None:
-            incident_filter["fromDate"] = iso(from_ms)
+            bound = f'created:>="{iso(from_ms)}"'
+            incident_filter |= {"fromDate": iso(from_ms), "query": f"({query}) and {bound}" if query else bound}
         try:
             answer = self._object("POST", "/incidents/search", reads=True, json_data={"filter": incident_filter})
         except RemoteError as error:
@@ -488,12 +503,19 @@ class Client(BaseClient):
 
     def create(self, incident: dict[str, Any]) -> dict[str, Any]:
         """Create an incident, with its War Room, and return it."""
-        created = self._object("POST", "/incident", json_data={**incident, "createInvestigation": True})
-        if not created:
-            # XSOAR REST API: 200 with an empty body.
-            raise RemoteError(
-                REJECTED, "The remote tenant dropped the new incident: exempt it from the tenant's pre-processing rules."
-            )
+
+        def read_created(response: requests.Response) -> dict[str, Any]:
+            created = json_body(response)
+            if created is None and response.status_code == 200:
+                # XSOAR REST API: 200 with an empty body. Other servers answer 201 with an empty one to what they accepted.
+                raise RemoteError(
+                    REJECTED, "The remote tenant dropped the new incident: exempt it from the tenant's pre-processing rules."
+                )
+            return created if isinstance(created, dict) else {}
+
+        created = self._call(
+            "POST", "/incident", reads=False, use=read_created, json_data={**incident, "createInvestigation": True}
+        )
         if not is_id(created.get("id")):
             raise RemoteError(
                 UNUSABLE, "The remote tenant did not say which incident it has created; it is looked for next time."
@@ -526,6 +548,11 @@ class Client(BaseClient):
         """Write an entry in a format and return it. Unlike /entry, this route never runs a text that looks like a command."""
         body = {"investigationId": investigation_id, "contents": text, "format": entry_format}
         return self._object("POST", "/entry/formatted", json_data=body)
+
+    def add_chat(self, investigation_id: str, text: str, markdown: bool) -> dict[str, Any]:
+        """Write a chat and return its entry. This route runs a text that begins with ! or /, so it must not."""
+        body = {"investigationId": investigation_id, "data": text, "markdown": markdown, "id": "", "version": 0}
+        return self._object("POST", "/entry", json_data=body)
 
     def run(self, investigation_id: str, command: str) -> None:
         """Run a command in a War Room and wait for its end."""
@@ -594,7 +621,7 @@ class Client(BaseClient):
             except RemoteError as error:
                 with self._counting:
                     self._failing_seconds += time.monotonic() - started
-                if error.kind == REFUSED_KEY and pause is not None and self._takes_over_clock():
+                if error.kind in (REFUSED_KEY, FORBIDDEN) and pause is not None and self._takes_over_clock():
                     continue
                 # A gateway in trouble may also answer with a page of its own.
                 repeatable = error.kind == RATE_LIMIT or (reads and error.kind in (BUSY, UNREACHABLE, NOT_API))
@@ -648,6 +675,7 @@ class Client(BaseClient):
                 self.remote_time_ms = clock_of(response) or self.remote_time_ms
                 error = error_of(response, self._settings)
                 if error:
+                    error.status = response.status_code
                     raise error
                 return use(response)
         except RemoteError:
@@ -906,9 +934,10 @@ def error_of(response: requests.Response, settings: Settings) -> RemoteError | N
     if status == 401 or (status == 403 and "csrf" in detail.lower()):
         return RemoteError(REFUSED_KEY, refused_key_sentence(status, settings))
     if status in (402, 403):
+        # It is about this call alone: a role may lack one permission.
         return RemoteError(
-            REFUSED_KEY,
-            f"The API key may not do this on {host} ({status}): give its role the permission to {what_it_takes(response)}. "
+            FORBIDDEN,
+            f"The API key may not {what_it_takes(response)} on {host} ({status}): give its role that permission. "
             f"{detail}".strip(),
         )
     if status == 412:
@@ -922,11 +951,27 @@ def error_of(response: requests.Response, settings: Settings) -> RemoteError | N
     return RemoteError(REJECTED, f"The remote tenant refused the request ({status}): {detail or response.reason}.")
 
 
+# What a call needs the permission for, by the beginning of its route.
+PERMISSIONS = (
+    ("/incidents/search", "search incidents"),
+    ("/incident/load", "view the incident"),
+    ("/incident/close", "close incidents"),
+    ("/incidentfields", "read the incident fields"),
+    ("/incidenttype", "read the incident types"),
+    ("/incident", "create and edit incidents"),
+    ("/investigation", "view the War Room of the incident"),
+    ("/entry/download", "download files of the War Room"),
+    ("/entry/upload", "add files to the War Room"),
+    ("/entry/execute", "run commands in the War Room"),
+    ("/entry", "write into the War Room"),
+    ("/about", "use the API"),
+)
+
+
 def what_it_takes(response: requests.Response) -> str:
-    """Return the permission that a refused request needs."""
+    """Return what a refused request would have done, as the permission for it is called."""
     path = urlsplit(response.url).path
-    reads = response.request.method == "GET" or path.endswith("/incidents/search") or "/investigation/" in path
-    return "view incidents and their War Rooms" if reads else "edit incidents"
+    return next((permission for route, permission in PERMISSIONS if route in path), "do this")
 
 
 def refused_key_sentence(status: int, settings: Settings) -> str:
@@ -1148,64 +1193,94 @@ def read_bookmark(run: dict[str, Any] | None, first_ms: Callable[[], int]) -> Bo
 
 
 def combined_query(query: str, skip_own: bool) -> str:
-    """Return the user's query, its meaning unchanged, with the incidents that this integration made left out."""
-    parts = [f"({query})"] if query else []
-    if skip_own:
-        parts.append(f'-sourceBrand:"{BRAND}"')
-    return " and ".join(parts)
+    """Return the user's query, its meaning unchanged, with the incidents that this integration made left out.
+
+    This spares calls only: a remote may keep the brand of a new incident or not. Records and `is_from_here` decide.
+    """
+    own = f'-sourceBrand:"{BRAND}"'
+    if not skip_own:
+        return query
+    return f"({query}) and {own}" if query else own
 
 
 def search_everything(
-    client: Client, read_page: Callable[[int, int], tuple[list[dict[str, Any]], int]], time_field: str, since_ms: int
+    client: Client,
+    read_page: Callable[[int, int], tuple[list[dict[str, Any]], int]],
+    size: int,
+    time_field: str,
+    since_ms: int,
 ) -> Iterator[list[dict[str, Any]]]:
     """Yield all incidents from a time on, ascending, in portions, each incident once; when it gets late, only the first ones.
 
     Pages shift while they are read when incidents leave the result. So the next page is asked for by time, from the last
-    incident read on, and by page number only where more incidents share one millisecond than a page holds.
+    incident read on, and by page number only where more incidents share one millisecond than a page holds. The last page is
+    one that is short although the remote does not say that there is more, or that holds nothing new. What is older than was
+    asked for is left out: a remote that does not keep the bound costs pages, and delivers nothing twice.
 
     Args:
         read_page: takes a time in milliseconds and a page number; returns that page of the incidents from that time on
-            (inclusive, ascending by `time_field`), and how many there are in all.
+            (inclusive, ascending by `time_field`), and how many the remote says there are in all.
+        size: how many incidents `read_page` asks for.
     """
+    begin_ms = since_ms
     seen: set[str] = set()
     page = 0
+    keeps_bound = True
     for _ in range(MOST_PAGES):
         incidents, total = read_page(since_ms, page)
         fresh = [incident for incident in incidents if str(incident.get("id")) not in seen]
         seen.update(str(incident.get("id")) for incident in fresh)
-        if fresh:
-            yield fresh
-        if not incidents or (page == 0 and len(incidents) >= total) or (page > 0 and not fresh) or client.is_late():
+        wanted = [incident for incident in fresh if parse_ms(incident.get(time_field), begin_ms) >= begin_ms]
+        if wanted:
+            yield wanted
+        is_short = len(incidents) < min(size, PAGE_SMALLEST) and total <= (page + 1) * len(incidents)
+        if is_short or (page > 0 and not fresh) or client.is_late():
             return
-        last_ms = max(parse_ms(incident.get(time_field), since_ms) for incident in incidents)
-        since_ms, page = (last_ms, 0) if last_ms > since_ms else (since_ms, page + 1)
+        times = [parse_ms(incident.get(time_field), since_ms) for incident in incidents]
+        keeps_bound = keeps_bound and min(times) >= since_ms
+        since_ms, page = (max(times), 0) if keeps_bound and max(times) > since_ms else (since_ms, page + 1)
 
 
 def fetch_new(client: Client, settings: Settings, bookmark: Bookmark, context: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the remote incidents to create, the oldest first, at most `max_fetch`.
 
-    Those are left out that a local incident was linked to by hand, and unless told otherwise those that were created from here:
-    their records in the integration context say so.
+    Those are left out that a local incident mirrors already: it was linked to one by hand, it was created from here, or the
+    server has asked for it. Their records in the integration context say so, and `dbotMirrorId` where a record is lost.
     """
     query = combined_query(settings.query, settings.skip_own)
     start_ms = bookmark.start(settings.look_back_ms)
     passed_over = sum(moment >= start_ms for moment in bookmark.known.values())
     size = min(SEARCH_PAGE_LIMIT, passed_over + settings.max_fetch)
+    here = tenant_name(settings)
     new: list[dict[str, Any]] = []
     portions = search_everything(
         client,
         lambda since_ms, page: client.search(query, size=size, page=page, from_ms=since_ms),
+        size,
         "created",
         start_ms,
     )
     for portion in portions:
         fresh = {str(incident["id"]): incident for incident in portion if str(incident["id"]) not in bookmark.known}
-        records = records_of(context, fresh).items()
-        here = {key for key, record in records if record.linked or (record.ours and settings.skip_own)}
-        new.extend(incident for key, incident in fresh.items() if key not in here)
+        records = records_of(context, fresh)
+        new.extend(
+            incident
+            for key, incident in fresh.items()
+            if not (key in records and records[key].is_mirrored_here) and not is_from_here(incident, here)
+        )
         if len(new) >= settings.max_fetch:
             break
     return sorted(new, key=lambda incident: created_order(incident, bookmark.time_ms))[: settings.max_fetch]
+
+
+def is_from_here(remote: dict[str, Any], here: str) -> bool:
+    """Return whether a remote incident was created for one of this tenant. See `origin_of`."""
+    return str(remote.get("dbotMirrorId") or "").endswith(f"@{here}")
+
+
+def tenant_name(settings: Settings) -> str:
+    """Return what tells this tenant from others: its host, or where the server does not say it, the name of the instance."""
+    return host_of(str(demisto.demistoUrls().get("server"))) or settings.instance
 
 
 def created_order(item: dict[str, Any], otherwise_ms: int) -> tuple[int, tuple[int, str]]:
@@ -1217,9 +1292,11 @@ def created_order(item: dict[str, Any], otherwise_ms: int) -> tuple[int, tuple[i
     return created_ns, entry_number(str(item.get("id")))
 
 
-def fetched_incident(remote: dict[str, Any], settings: Settings, attachments: list[dict[str, str]]) -> dict[str, Any]:
+def fetched_incident(
+    remote: dict[str, Any], settings: Settings, attachments: list[dict[str, str]], error: str = ""
+) -> dict[str, Any]:
     """Return the incident that `demisto.incidents` takes. The mirror fields stand in it and in its rawJSON, for the mapper."""
-    raw = mirrored_fields(remote, settings, Record(in_ms=local_now_ms()))
+    raw = mirrored_fields(remote, settings, Record(in_ms=local_now_ms(), in_error=error))
     if settings.direction:
         raw |= {"dbotMirrorDirection": settings.direction, "dbotMirrorTags": list(settings.mirror_tags)}
     else:
@@ -1249,23 +1326,24 @@ def mirrored_fields(remote: dict[str, Any], settings: Settings, record: "Record"
     SLA timers stay behind, and the playbook unless it is wanted. The remote's own mirror fields, with which it may itself
     mirror a third tenant, give way to ours: otherwise the mapper would point the local incident at that tenant.
     """
+    report = mirror_report(settings, str(remote.get("id")), record)
     custom = {key: value for key, value in custom_fields(remote).items() if not stays(key, value) and not steers(key)}
-    own = {key: value for key, value in remote.items() if not steers(key)}
+    own = {key: value for key, value in remote.items() if not key.lower().startswith("dbot")}
     if not settings.mirror_playbook:
         own.pop("playbookId", None)
     return {
-        **custom,
-        **own,
+        **{key: value for key, value in custom.items() if key not in REPORT_KEYS},
+        **{key: value for key, value in own.items() if key not in REPORT_KEYS},
         "CustomFields": custom,
         "dbotMirrorId": str(remote.get("id")),
         "dbotMirrorInstance": settings.instance,
-        **mirror_report(settings, str(remote.get("id")), record),
+        **report,
     }
 
 
 def steers(key: str) -> bool:
     """Return whether a field tells a tenant how to mirror an incident. Those of one tenant mean nothing in the other."""
-    return key.lower().startswith(("dbot", "mirror_"))
+    return key.lower() in MIRROR_KEYS
 
 
 def custom_fields(incident: dict[str, Any]) -> dict[str, Any]:
@@ -1303,18 +1381,18 @@ def fetch_incidents_command(client: Client, settings: Settings) -> None:
     if was_put_back:
         bookmark = replace(bookmark, time_ms=bookmark.since_ms)
         new = fetch_new(client, settings, bookmark, context)
-    files, late = download_attachments(client, settings, new)
+    files, late, errors = download_attachments(client, settings, new)
     new = before_late(new, late)
     if was_put_back and len(new) < settings.max_fetch and not client.is_late():
         # That is all of it until now, but for what is not in the index yet.
         bookmark = replace(bookmark, time_ms=max(bookmark.since_ms, remote_now_ms(client) - MODIFIED_OVERLAP_MS))
-    baseline_ms = 0 if settings.history else remote_now_ms(client)
+    baseline_ms = newest_there_ms(client, new) if new and settings.direction and not settings.history else 0
     incidents: list[dict[str, Any]] = []
     records: dict[str, Record] = {}
     for remote in new:
         its_files = files.get(str(remote["id"]), [])
         attachments = [{"path": result["FileID"], "name": result["File"]} for _, result in its_files]
-        incidents.append(fetched_incident(remote, settings, attachments))
+        incidents.append(fetched_incident(remote, settings, attachments, errors.get(str(remote["id"]), "")))
         status = status_of(remote)
         records[str(remote["id"])] = Record(
             modified=modified_of(remote),
@@ -1325,6 +1403,8 @@ def fetch_incidents_command(client: Client, settings: Settings) -> None:
             # What changes there before this record is kept would be listed too early, and not again.
             due_ms=1 if settings.comes_in else 0,
             in_ms=local_now_ms(),
+            in_error=errors.get(str(remote["id"]), ""),
+            fields=pack_digests(field_digests(remote)),
         )
     # One that does not say when it was created is remembered as long as the newest.
     newest_ms = max((parse_ms(remote.get("created"), bookmark.time_ms) for remote in new), default=bookmark.time_ms)
@@ -1358,14 +1438,16 @@ def status_of(incident: dict[str, Any], otherwise: int | None = None) -> int | N
 
 def download_attachments(
     client: Client, settings: Settings, incidents: list[dict[str, Any]]
-) -> tuple[dict[str, list[tuple[str, dict[str, Any]]]], set[str]]:
+) -> tuple[dict[str, list[tuple[str, dict[str, Any]]]], set[str], dict[str, str]]:
     """Download the attachments of incidents. The log tells of those that cannot be had; for a too large one, a note comes.
 
     Returns:
-        For each incident's id the IDs of the entries and their file results; and the incidents for which time ran out.
+        For each incident's id the IDs of the entries and their file results; the incidents for which time ran out; and those
+        that lack a permission of the key, with the sentence that names it.
     """
     found: dict[str, list[tuple[str, dict[str, Any]]]] = {}
     late: set[str] = set()
+    errors: dict[str, str] = {}
     names: dict[str, str] = {}
     with_files = [incident for incident in incidents if incident.get("attachment")]
     with Calls(AT_ONCE) as calls:
@@ -1386,12 +1468,24 @@ def download_attachments(
                 outcome = fileResult(safe_file_name(f"{names[entry_id]} (too large).txt"), note)
             if isinstance(outcome, RemoteError):
                 late |= {incident_id} if outcome.kind == LATE else set()
+                errors |= {incident_id: short(outcome)} if outcome.kind == FORBIDDEN else {}
                 demisto.info(
                     f"{BRAND}: a file of the remote incident {incident_id} is left out (entry {entry_id or '-'}): {outcome}"
                 )
             else:
                 found.setdefault(incident_id, []).append((entry_id, outcome))
-    return found, late
+    return found, late, errors
+
+
+def newest_there_ms(client: Client, new: list[dict[str, Any]]) -> int:
+    """Return when the newest change was made in the remote, by what it keeps, in milliseconds since 1970.
+
+    Entries from before it are the history of incidents that are fetched now. The `Date` of an answer may be another clock's, a
+    proxy's say, so it only keeps one incident that is dated in the future from hiding what is written until then.
+    """
+    latest, _ = client.search("", size=1, sort="modified", ascending=False)
+    times = [parse_ms(incident.get(name), 0) for incident in [*latest, *new] for name in ("created", "modified")]
+    return min(remote_now_ms(client), max(times) + 1)
 
 
 def left_there(settings: Settings, incident_id: str, name: str) -> str:
@@ -1481,6 +1575,8 @@ class Record:
     in_error, out_error: why it cannot be read, and why the last update of it failed; empty when it is not so.
     rest: what a newer version of this pack keeps here. It stays as it is.
     untold: the local incident does not show `out_ms` or `out_error` yet.
+    met: the server has asked for it or sent it, so a local incident mirrors it.
+    fields: what its fields were when both sides were last known to be equal. See `field_digests` and `pack_digests`.
     """
 
     modified: str = ""
@@ -1500,7 +1596,14 @@ class Record:
     out_error: str = ""
     untold: bool = False
     linked: bool = False
+    met: bool = False
+    fields: str = ""
     rest: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_mirrored_here(self) -> bool:
+        """Whether there is a local incident for it. A fetch that was killed may not have created what it has a record of."""
+        return self.ours or self.linked or self.met
 
 
 @dataclass(frozen=True)
@@ -1577,11 +1680,13 @@ RECORD_KEYS = {
     "x": "out_error",
     "u": "untold",
     "k": "linked",
+    "h": "met",
+    "f": "fields",
 }
 PART = "incidents"  # The first builds of 1.0.0 kept all records under this one key, later ones in parts as plain JSON.
 PARTS = 64  # With 10,000 incidents some 150 of them are read and written for one.
 QUICKLY = 1  # The level of compression.
-ID_KEYS = frozenset(key for key, name in RECORD_KEYS.items() if name in ("known_entries", "sent_entries", "attempted"))
+ID_KEYS = frozenset(key for key, name in RECORD_KEYS.items() if name in ("known_entries", "sent_entries", "attempted", "fields"))
 EMPTY_RECORD = Record()
 SHUT = (IncidentStatus.PENDING, IncidentStatus.DONE)  # A pending incident has no War Room yet.
 
@@ -1597,7 +1702,7 @@ def pack_record(record: Record) -> dict[str, Any]:
 
 
 def brief_record(packed: Any) -> Record:
-    """Return a record without its entry ids, which are most of the work."""
+    """Return a record without its entry ids and fields, which are most of the work."""
     kept = packed if isinstance(packed, dict) else {}
     return unpack_record({key: value for key, value in kept.items() if key not in ID_KEYS})
 
@@ -1968,6 +2073,15 @@ def change_record(
 """ WHAT AN INCIDENT SHOWS OF ITS MIRRORING """
 
 
+# The keys of `mirror_report`.
+REPORT_KEYS = frozenset(
+    {
+        *("mirror_remote_id", "mirror_remote_link", "mirror_remote_tenant", "mirror_state", "mirror_last_in"),
+        *("mirror_last_out", "in_mirror_error", "out_mirror_error"),
+    }
+)
+
+
 def mirror_report(settings: Settings, incident_id: str, record: Record) -> dict[str, Any]:
     """Return what the incoming mapper puts into this pack's incident fields.
 
@@ -2007,7 +2121,7 @@ def modified_since(client: Client, bookmark: Bookmark) -> dict[str, tuple[str, i
 
     start_ms = bookmark.start(MODIFIED_OVERLAP_MS)
     changed: dict[str, tuple[str, int]] = {}
-    for portion in search_everything(client, read_page, "modified", start_ms):
+    for portion in search_everything(client, read_page, SEARCH_PAGE, "modified", start_ms):
         for incident in portion:
             key = f"{incident['id']} {modified_of(incident)}"
             if key not in bookmark.known:
@@ -2170,7 +2284,8 @@ def war_room_pages(
 ) -> Iterator[list[dict[str, Any]]]:
     """Yield the entries of a War Room that pass a filter, in portions, each once.
 
-    Which entries a page keeps is not documented, so both ends are followed: back from its oldest, and on from its newest.
+    Which entries a page keeps is not documented, so both ends are followed: back from its oldest, and on from its newest. Where
+    the remote refuses to follow one, all entries are asked for at once instead.
     """
     seen: set[str] = set()
     ends: list[dict[str, Any]] = []  # The oldest and the newest so far.
@@ -2183,24 +2298,36 @@ def war_room_pages(
             raise RemoteError(
                 UNUSABLE, f"The War Room {investigation_id} has more than {MOST_PAGES} pages of entries, so it is not read."
             )
-        position = {"lastId": {"lastId": ends[0]["id"]}, "firstID": {"firstID": ends[-1]["id"]}}[way] if way else {}
-        return calls.start(readable, client.entries, investigation_id, {**entry_filter, "pageSize": ENTRY_PAGE, **position})
+        # XSOAR REST API: without a `pageSize` every entry comes.
+        position: dict[str, dict[str, Any]] = {
+            FIRST_PAGE: {"pageSize": ENTRY_PAGE},
+            OLDER: {"pageSize": ENTRY_PAGE, "lastId": ends[0]["id"] if ends else ""},
+            NEWER: {"pageSize": ENTRY_PAGE, "firstID": ends[-1]["id"] if ends else ""},
+            ALL_AT_ONCE: {},
+        }
+        return calls.start(readable, client.entries, investigation_id, {**entry_filter, **position[way]})
 
-    reading = {start(""): ""}
+    reading = {start(FIRST_PAGE): FIRST_PAGE}
+    is_whole = False
     while reading:
         wait(reading, return_when=FIRST_COMPLETED)
         begun = next(future for future in reading if future.done())
         way, page = reading.pop(begun), begun.result()
         if isinstance(page, RemoteError):
-            raise page
+            if way not in (OLDER, NEWER):
+                raise page
+            if not is_whole:
+                is_whole = True
+                reading[start(ALL_AT_ONCE)] = ALL_AT_ONCE
+            continue
         fresh = [entry for entry in page if str(entry["id"]) not in seen]
         seen.update(str(entry["id"]) for entry in fresh)
         if fresh:
             ends = in_order([*ends, *fresh])
             ends = [ends[0], ends[-1]]
         # Before what was read is used, which begins calls of its own.
-        if fresh and len(page) >= ENTRY_PAGE_SMALLEST:
-            reading |= {start(one_way): one_way for one_way in ([way] if way else ["lastId", "firstID"])}
+        if fresh and len(page) >= PAGE_SMALLEST and way != ALL_AT_ONCE:
+            reading |= {start(one_way): one_way for one_way in ((OLDER, NEWER) if way == FIRST_PAGE else (way,))}
         if fresh:
             yield fresh
 
@@ -2356,19 +2483,32 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
     read = record = record_of(context, incident_id) or EMPTY_RECORD
     moves_before = unpack_entries_move(context)
     if record.baseline_ms is None:
-        record = replace(record, baseline_ms=parse_last_update(remote_args.last_update) if remote_args.last_update else 0)
-    with Calls(AT_ONCE) as calls:
-        loading = calls.start(readable, client.load, incident_id)
-        # XSOAR REST API: an investigation has the id of its incident. A pending incident has none yet.
-        expected_id = incident_id if record.status else ""
-        pulled = pull_entries(client, settings, calls, expected_id, record)
-        remote = loading.result()
-        if isinstance(remote, RemoteError):
-            report_unreadable(settings, incident_id, remote, remembered=bool(remote_args.last_update))
-            return
-        if (investigation_id := str(remote.get("investigationId") or "")) != expected_id:
-            pulled = pull_entries(client, settings, calls, investigation_id, record)
-        files = {key: download.result() for key, download in pulled.downloads.items()}
+        last_update_ms = parse_last_update(remote_args.last_update) if remote_args.last_update else 0
+        record = replace(record, baseline_ms=last_update_ms)
+    try:
+        with Calls(AT_ONCE) as calls:
+            loading = calls.start(readable, client.load, incident_id)
+            # XSOAR REST API: an investigation has the id of its incident. A pending incident has none yet.
+            expected_id = incident_id if record.status else ""
+            pulled = pull_entries(client, settings, calls, expected_id, record)
+            remote = loading.result()
+            if isinstance(remote, RemoteError):
+                report_unreadable(settings, incident_id, remote, remembered=bool(remote_args.last_update))
+                return
+            if (investigation_id := str(remote.get("investigationId") or "")) != expected_id:
+                pulled = pull_entries(client, settings, calls, investigation_id, record)
+            files = {key: download.result() for key, download in pulled.downloads.items()}
+    except RemoteError as error:
+        if error.kind != BUSY:
+            raise
+        # It may be this one incident that the remote cannot give.
+        client.about()
+        if record.misses < BUSY_MISSES:
+            if remote_args.last_update:
+                change_record(incident_id, lambda now: replace(now, misses=now.misses + 1, due_ms=at_once(now)))
+            raise
+        report_unreadable(settings, incident_id, error, remembered=bool(remote_args.last_update))
+        return
     moves = moves_before
     if moves is not False:
         moves = entries_move_modified(remote, pulled.newest_ms, moves)
@@ -2413,9 +2553,13 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
         misses=misses,
         in_ms=now_ms if entries or (changed and remote.get("modified")) else record.in_ms,
         in_error=short(pulled.error),
+        met=True,
+        fields=pack_digests(field_digests(remote)),
     )
     if changed:
-        mirrored = mirrored_fields(remote, settings, replace(after, in_ms=now_ms))
+        # A person looks at all of it.
+        news = news_of(remote, record) if remote_args.last_update else remote
+        mirrored = mirrored_fields(news, settings, replace(after, in_ms=now_ms))
     elif entries or record.untold or pulled.error or misses != record.misses:
         mirrored = {"id": incident_id, **mirror_report(settings, incident_id, after)}
     else:
@@ -2435,12 +2579,70 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
     )
 
 
+def news_of(remote: dict[str, Any], record: Record) -> dict[str, Any]:
+    """Return a remote incident with only those fields that are not as both sides had them; all where that is not known.
+
+    XSOAR REST API: it is not certain that the server spares a local change that it has not sent yet. What did not change there
+    is not given, so that it cannot undo one. What the remote's server owns always comes, and so does the type.
+    """
+    before, now = unpack_digests(record.fields), field_digests(remote)
+    if not before:
+        return remote
+
+    def is_new(name: str) -> bool:
+        key = name_digest(name)
+        return before.get(key) != now.get(key)
+
+    news = {key: value for key, value in remote.items() if key in ("id", "type") or is_server_owned(key) or is_new(key)}
+    news["CustomFields"] = {key: value for key, value in custom_fields(remote).items() if is_new(f"{CUSTOM}{key}")}
+    return news
+
+
+def field_digests(incident: dict[str, Any]) -> dict[str, str]:
+    """Return what tells whether a field of an incident is another than before: for each that holds something, a short digest.
+
+    Keys and values are four characters each; a custom field stands beside one of the same name at the top. What the server owns
+    is left out.
+    """
+    values = {key: value for key, value in incident.items() if key != "CustomFields" and not is_server_owned(key)}
+    values |= {f"{CUSTOM}{key}": value for key, value in custom_fields(incident).items() if not stays(key, value)}
+    found = {key: plain(value) for key, value in values.items()}
+    return {name_digest(key): short_digest(value) for key, value in found.items() if value is not None}
+
+
+@functools.lru_cache(maxsize=4096)
+def name_digest(name: str) -> str:
+    """Return the key of a field in `field_digests`."""
+    return short_digest(name)
+
+
+def short_digest(value: Any) -> str:
+    """Return four characters that differ for different values, but for one pair in 16 million."""
+    text = json.dumps(value, sort_keys=True, default=str)
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()[:3]).decode()
+
+
+def pack_digests(digests: dict[str, str]) -> str:
+    """Return the digests of fields as one text, keys first: those of one type are alike, so they compress well."""
+    return "".join(sorted(digests)) + "".join(digests[key] for key in sorted(digests))
+
+
+def unpack_digests(packed: str) -> dict[str, str]:
+    """Return the digests that `pack_digests` packed; none when the text is damaged."""
+    parts = [packed[position : position + 4] for position in range(0, len(packed), 4)]
+    half = len(parts) // 2
+    return dict(zip(parts[:half], parts[half:], strict=False)) if len(packed) == 8 * half else {}
+
+
 def merge_records(now: Record, read: Record, after: Record) -> Record:
     """Return what a record becomes when what was read of it became another, and it is kept as a third one now.
 
     What another command changed meanwhile stays as that one left it; entries that either of them knows are known.
     """
-    names = ("modified", "status", "local_status", "announced", "baseline_ms", "due_ms", "misses", "in_ms", "in_error")
+    names = (
+        *("modified", "status", "local_status", "announced", "baseline_ms", "due_ms", "misses", "in_ms", "in_error"),
+        *("met", "fields"),
+    )
     changed = {name: getattr(after, name) for name in names if getattr(now, name) == getattr(read, name)}
     if now.untold and (now.out_ms, now.out_error) != (read.out_ms, read.out_error):
         changed["due_ms"] = now.due_ms or at_once(now)
@@ -2474,7 +2676,7 @@ def when_due(record: Record, is_whole: bool) -> tuple[int, int]:
 def missed(record: Record) -> Record:
     """Return the record of an incident that could not be read: it is tried again, after longer and longer pauses."""
     pause_ms = HOUR_MS * 2 ** min(record.misses, MOST_MISSES)
-    return replace(record, modified="", due_ms=local_now_ms() + pause_ms, misses=record.misses + 1)
+    return replace(record, modified="", fields="", due_ms=local_now_ms() + pause_ms, misses=record.misses + 1)
 
 
 @dataclass(frozen=True)
@@ -2508,7 +2710,8 @@ def pull_entries(client: Client, settings: Settings, calls: Calls, investigation
                 if has_file(entry):
                     downloads[str(entry["id"])] = start_download(client, calls, entry)
     except RemoteError as error:
-        if error.kind not in UNREADABLE:
+        # What the remote has been unable to give for several rounds keeps back no fields.
+        if error.kind not in UNREADABLE and not (error.kind == BUSY and record.misses >= BUSY_MISSES):
             raise
         return Pulled(error=str(error))
     return Pulled(in_order(arriving), downloads, newest_ms)
@@ -2561,34 +2764,63 @@ def stays(key: str, value: Any) -> bool:
     return key.lower().startswith(OWN_FIELD_PREFIX) or is_timer(value)
 
 
-def split_delta(delta: dict[str, Any], remote: dict[str, Any], is_custom: Callable[[str], bool]) -> tuple[dict, dict, list[str]]:
+def split_delta(
+    delta: dict[str, Any], remote: dict[str, Any], custom_name: Callable[[str], str], known: dict[str, str] | None = None
+) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
     """Return the changes that go to the top of an incident, those to its custom fields, and the keys that do not go.
+
+    A key is understood whatever the mapper calls the field: in upper or lower case, and `CustomFields.<CLI name>`.
 
     Args:
         delta: the local changes, in remote names; it may hold `CustomFields` itself.
         remote: the remote incident: a key that it has at the top, or among its custom fields, goes there.
-        is_custom: tells whether the remote has a custom field of that name; asked only for a key that the incident lacks.
+        custom_name: gives the CLI name of the remote's custom field of that name in lower case, an empty text when it has
+            none; asked only for a key that the incident lacks.
+        known: the digests of the fields that both sides were last known to hold. A server may give `CustomFields` whole: what
+            is in it as it was then did not change here, and must not undo what changed there since.
     """
-    flat = {key: value for key, value in delta.items() if key != "CustomFields"}
-    nested = custom_fields(delta)
-    known_custom = custom_fields(remote)
+    at_top = {key.lower(): key for key in remote if key != "CustomFields"}
+    in_custom = {key.lower(): key for key in custom_fields(remote)}
     top: dict[str, Any] = {}
     custom: dict[str, Any] = {}
     dropped: list[str] = []
-    for key, value in [*flat.items(), *nested.items()]:
+    for key, value, nested in flat_delta(delta):
+        name = key.lower()
         if stays(key, value) or steers(key):
             dropped.append(key)
-        elif key in known_custom or key in nested:
-            custom[key] = value
-        elif is_server_owned(key):
+        elif name in in_custom or nested:
+            custom[in_custom.get(name) or custom_name(name) or key] = value
+        elif name in FIELD_ALIASES:
+            top[FIELD_ALIASES[name]] = value
+        elif name in SERVER_OWNED_FIELDS or (name in at_top and is_server_owned(name)):
             dropped.append(key)
-        elif key in remote:
-            top[key] = value
-        elif is_custom(key):
-            custom[key] = value
+        elif name in at_top:
+            top[at_top[name]] = value
+        elif own_name := custom_name(name):
+            custom[own_name] = value
         else:
             dropped.append(key)
+    if known:
+        whole = {key.lower() for key in custom_fields(delta)}
+        unchanged = {key for key in custom if key.lower() in whole and is_as_known(key, custom[key], known)}
+        custom = {key: value for key, value in custom.items() if key not in unchanged}
     return top, custom, dropped
+
+
+def flat_delta(delta: dict[str, Any]) -> Iterator[tuple[str, Any, bool]]:
+    """Yield the fields of a delta: name, value, and whether it names a custom field, in or by `CustomFields`."""
+    for key, value in delta.items():
+        if key.lower().startswith(CUSTOM.lower()):
+            yield key[len(CUSTOM) :], value, True
+        elif key != "CustomFields":
+            yield key, value, False
+    yield from ((key, value, True) for key, value in custom_fields(delta).items())
+
+
+def is_as_known(name: str, value: Any, known: dict[str, str]) -> bool:
+    """Return whether a custom field holds what both sides were last known to hold."""
+    shown = plain(value)
+    return known.get(name_digest(f"{CUSTOM}{name}")) == (None if shown is None else short_digest(shown))
 
 
 def custom_field_names(fields: Iterable[dict[str, Any]]) -> frozenset[str]:
@@ -2629,13 +2861,31 @@ def is_recent(schema: Schema) -> bool:
     return 0 <= local_now_ms() - schema.read_ms < SCHEMA_MS
 
 
-def is_custom_field(client: Client, key: str) -> bool:
-    """Return whether the remote has a custom field of that CLI name."""
-    return key in remote_schema(client, lambda schema: key in schema.custom_fields).custom_fields
+def custom_field_name(client: Client, name: str) -> str:
+    """Return the CLI name of the remote's custom field of a name in lower case; an empty text when it has none.
+
+    A key that may not read the remote's fields keeps back only what those would tell.
+    """
+
+    def found(schema: Schema) -> str:
+        return next((cli_name for cli_name in schema.custom_fields if cli_name.lower() == name), "")
+
+    try:
+        return found(remote_schema(client, lambda schema: bool(found(schema))))
+    except RemoteError as error:
+        if error.kind not in (FORBIDDEN, NOT_FOUND, REJECTED):
+            raise
+        demisto.info(f"{BRAND}: update-remote-system: whether the remote has a field {short(name, 80)} cannot be told: {error}")
+        return ""
 
 
 def save_delta(
-    client: Client, incident_id: str, delta: dict[str, Any], is_custom: Callable[[str], bool], pause: Callable[[float], None]
+    client: Client,
+    incident_id: str,
+    delta: dict[str, Any],
+    custom_name: Callable[[str], str],
+    known: dict[str, str],
+    pause: Callable[[float], None],
 ) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
     """Write local changes into the remote incident and keep everything else of it.
 
@@ -2644,7 +2894,7 @@ def save_delta(
     """
     for seconds in (*SAVE_PAUSES, None):
         loaded = client.load(incident_id)
-        top, custom, dropped = split_delta(delta, loaded, is_custom)
+        top, custom, dropped = split_delta(delta, loaded, custom_name, known)
         changed = apply_delta(loaded, top, custom)
         if changed == loaded:
             return loaded, loaded, dropped
@@ -2716,7 +2966,15 @@ def write_entry(client: Client, investigation_id: str, item: Outgoing) -> list[d
         return client.upload(investigation_id, item.path, item.name, item.text, item.note)
     if item.note and item.format in (EntryFormat.TEXT, EntryFormat.MARKDOWN):
         return [client.add_note(investigation_id, item.text, markdown=item.format == EntryFormat.MARKDOWN)]
-    return [client.add_formatted(investigation_id, item.text, item.format)]
+    try:
+        return [client.add_formatted(investigation_id, item.text, item.format)]
+    except RemoteError as error:
+        # XSOAR REST API: not all tenants open this route to keys; then it redirects, or does not exist.
+        if not (300 <= error.status < 400 or error.status in (404, 405)):
+            raise
+        demisto.info(f"{BRAND}: update-remote-system: the remote has /entry/formatted closed ({error.status}): /entry is used.")
+    # A text of ours begins with its author, never with the sign of a command.
+    return [client.add_chat(investigation_id, item.text, markdown=item.format == EntryFormat.MARKDOWN)]
 
 
 def send_entry(client: Client, investigation_id: str, item: Outgoing, there: list[dict[str, Any]]) -> list[str]:
@@ -2764,14 +3022,19 @@ def update_remote_system_command(client: Client, settings: Settings, args: dict[
     open_here = update.inc_status in (IncidentStatus.PENDING, IncidentStatus.ACTIVE)
     open_although_closed = open_here and record.local_status == IncidentStatus.DONE
     # The server was asked to close it here and has not done it yet: then nobody has reopened it, unless the delta says so.
-    not_closed_yet = open_although_closed and record.announced and STATUS_KEYS.isdisjoint(delta)
+    not_closed_yet = open_although_closed and record.announced and not says_reopened(delta)
     wanted = outgoing_entries(update.entries, settings, record)
     # It was reopened here, written into and closed again since the last update.
-    closed_again = closed_here and record.status == IncidentStatus.DONE and "status" in delta and bool(wanted)
+    closed_again = closed_here and record.status == IncidentStatus.DONE and says_closed(delta) and bool(wanted)
     reopening = settings.close_out and (closed_again or (open_although_closed and not not_closed_yet))
     closing = settings.close_out and closed_here and (closed_again or record.local_status != IncidentStatus.DONE)
     # What belongs to a closing goes with it, or not at all.
-    fields = without_own({key: value for key, value in delta.items() if not closed_here or key not in CLOSING_KEYS})
+    fields = may_go({key: value for key, value in delta.items() if not closed_here or key.lower() not in CLOSING_KEYS})
+    log(
+        settings,
+        f"update-remote-system: incident {incident_id}: status {update.inc_status}, changed {bool(update.incident_changed)}, "
+        f"{len(wanted)} entries, delta {', '.join(sorted(map(str, delta))) or 'empty'}.",
+    )
     failures: list[RemoteError] = []
     went = bool(origin)
 
@@ -2792,7 +3055,7 @@ def update_remote_system_command(client: Client, settings: Settings, args: dict[
     tried_before = all(entry_key(entry) in record.attempted for entry in wanted)
     if closing and (not failures or (tried_before and all(error.kind in UNREADABLE for error in failures))):
         # What may go later goes first, since a closed War Room takes nothing; what is refused again keeps nothing open.
-        words = {**data, **{key: value for key, value in delta.items() if value}}
+        words = in_lower_case(data) | {key: value for key, value in in_lower_case(delta).items() if value}
         attempt(lambda: close_remote(client, settings, incident_id, words, time.sleep))
     if failures:
         sentences = " ".join(dict.fromkeys(map(str, failures)))
@@ -2818,10 +3081,35 @@ def update_remote_system_command(client: Client, settings: Settings, args: dict[
     return incident_id
 
 
-def without_own(delta: dict[str, Any]) -> dict[str, Any]:
-    """Return local changes without this pack's own incident fields, which the incoming side has just set."""
+def says_reopened(delta: dict[str, Any]) -> bool:
+    """Return whether a delta holds a person's reopening.
+
+    XSOAR REST API: on reopening `closingUserId` and `runStatus` are emptied, and a status may be among the changes or not. A
+    running playbook changes `runStatus` too, so that alone tells nothing.
+    """
+    changed = in_lower_case(delta)
+    return changed.get("closinguserid") == "" or changed.get("status") in (IncidentStatus.PENDING, IncidentStatus.ACTIVE)
+
+
+def says_closed(delta: dict[str, Any]) -> bool:
+    """Return whether a delta holds a person's closing. XSOAR REST API: it names who closed the incident, or the status."""
+    changed = in_lower_case(delta)
+    return bool(changed.get("closinguserid")) or changed.get("status") == IncidentStatus.DONE
+
+
+def in_lower_case(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return fields under their names in lower case: mappers spell them both ways."""
+    return {str(key).lower(): value for key, value in fields.items()}
+
+
+def may_go(delta: dict[str, Any]) -> dict[str, Any]:
+    """Return local changes without this pack's own incident fields, and what the remote server owns in any case."""
+    flat = {
+        key: value
+        for key, value in delta.items()
+        if key != "CustomFields" and not stays(key, value) and not steers(key) and key.lower() not in SERVER_OWNED_FIELDS
+    }
     nested = {key: value for key, value in custom_fields(delta).items() if not stays(key, value)}
-    flat = {key: value for key, value in delta.items() if key != "CustomFields" and not stays(key, value)}
     return {**flat, "CustomFields": nested} if nested else flat
 
 
@@ -2857,7 +3145,7 @@ def create_remote(client: Client, settings: Settings, data: dict[str, Any], orig
     if created is None:
         change_memory(lambda memory: replace(memory, creating={**memory.creating, origin: ""}))
         try:
-            created = client.create(new_remote_incident(data, remote_schema(client, lambda _: False).custom_fields, origin))
+            created = client.create(new_remote_incident(data, custom_names_for_creation(client), origin, settings.instance))
             is_new = True
         except RemoteError as error:
             if error.kind == REJECTED:
@@ -2865,7 +3153,7 @@ def create_remote(client: Client, settings: Settings, data: dict[str, Any], orig
             raise
     incident_id = str(created["id"])
     log(settings, f"update-remote-system: incident {incident_id}: created.")
-    record = Record(modified=modified_of(created), status=status_of(created), baseline_ms=0, ours=True)
+    record = Record(modified=modified_of(created), status=status_of(created), baseline_ms=0, ours=True, met=True)
 
     def remember(context: dict[str, Any]) -> dict[str, Any]:
         known = with_records(context, {incident_id: record, **records_of(context, [incident_id])})
@@ -2875,10 +3163,20 @@ def create_remote(client: Client, settings: Settings, data: dict[str, Any], orig
     return incident_id, is_new
 
 
+def custom_names_for_creation(client: Client) -> frozenset[str] | None:
+    """Return the CLI names of the remote's custom fields; None when the key may not read them."""
+    try:
+        return remote_schema(client, lambda _: False).custom_fields
+    except RemoteError as error:
+        if error.kind not in (FORBIDDEN, NOT_FOUND):
+            raise
+        demisto.info(f"{BRAND}: update-remote-system: an incident is created without knowing the remote's custom fields: {error}")
+        return None
+
+
 def origin_of(data: dict[str, Any], settings: Settings) -> str:
     """Return what a remote incident that we create carries as its dbotMirrorId: the local incident and this tenant."""
-    here = host_of(str(demisto.demistoUrls().get("server"))) or settings.instance
-    return f"{data.get('id') or digest_of(data)}@{here}"
+    return f"{data.get('id') or digest_of(data)}@{tenant_name(settings)}"
 
 
 def forget_creation(origin: str) -> None:
@@ -2898,31 +3196,66 @@ def quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def new_remote_incident(data: dict[str, Any], custom_names: frozenset[str], origin: str) -> dict[str, Any]:
-    """Return the incident to create in the remote tenant from a local one in remote names; it says where it came from."""
-    custom = {**custom_fields(data), **{key: value for key, value in data.items() if key in custom_names}}
-    top = {key: value for key, value in data.items() if key not in custom_names and key != "CustomFields"}
+def new_remote_incident(data: dict[str, Any], custom_names: frozenset[str] | None, origin: str, instance: str) -> dict[str, Any]:
+    """Return the incident to create in the remote tenant from a local one in remote names; it says where it came from.
+
+    XSOAR REST API: a server keeps `sourceBrand` and `sourceInstance` of an incident only beside a label `Instance`.
+
+    Args:
+        custom_names: the CLI names of the remote's custom fields; None where the key may not read them: then all that is no
+            field of every incident is taken for one.
+        origin: see `origin_of`.
+        instance: the name of this instance.
+    """
+    own_names = {name.lower(): name for name in INCIDENT_FIELDS}
+    custom_by_name = {name.lower(): name for name in custom_names or ()}
+    top: dict[str, Any] = {}
+    custom: dict[str, Any] = {}
+    for key, value, nested in flat_delta(data):
+        name = key.lower()
+        if stays(key, value) or steers(key):
+            continue
+        if nested or name in custom_by_name:
+            custom[custom_by_name.get(name, key)] = value
+        elif name in own_names or name in FIELD_ALIASES:
+            top[own_names.get(name) or FIELD_ALIASES[name]] = value
+        elif is_server_owned(name):
+            continue
+        elif custom_names is None:
+            custom[key] = value
+        else:
+            top[key] = value
     return {
-        **{key: value for key, value in top.items() if not is_server_owned(key)},
-        "name": data.get("name") or "Incident of another tenant",
-        "CustomFields": {key: value for key, value in custom.items() if not stays(key, value)},
+        **top,
+        "name": top.get("name") or "Incident of another tenant",
+        "CustomFields": custom,
+        "labels": [{"type": "Brand", "value": BRAND}, {"type": "Instance", "value": instance}],
         "dbotMirrorId": origin,
         "sourceBrand": BRAND,
+        "sourceInstance": instance,
     }
 
 
 def send_fields(client: Client, settings: Settings, incident_id: str, delta: dict[str, Any]) -> bool:
     """Write local changes into the remote incident and remember what it looks like now; return whether it was written."""
-    loaded, saved, dropped = save_delta(client, incident_id, delta, functools.partial(is_custom_field, client), time.sleep)
+    custom_name = functools.cache(functools.partial(custom_field_name, client))
+    known = unpack_digests(read_record(incident_id).fields)
+    loaded, saved, dropped = save_delta(client, incident_id, delta, custom_name, known, time.sleep)
     log(settings, f"update-remote-system: incident {incident_id}: {len(delta) - len(dropped)} fields.")
     if dropped:
         keys = ", ".join(dropped)
         log(settings, f"update-remote-system: incident {incident_id}: not sent, as the remote owns or lacks them: {keys}.")
+    before, now = field_digests(loaded), field_digests(saved)
 
     def remember(record: Record) -> Record:
         # Only if nothing else changed there since the last round; otherwise that change has yet to come in.
-        seen = record.modified == modified_of(loaded)
-        return replace(record, modified=modified_of(saved)) if seen else record
+        if record.modified == modified_of(loaded):
+            return replace(record, modified=modified_of(saved), fields=pack_digests(now))
+        if not record.fields:
+            return record
+        written = {key: now.get(key) for key in {*before, *now} if before.get(key) != now.get(key)}
+        known = {**unpack_digests(record.fields), **written}
+        return replace(record, fields=pack_digests({key: value for key, value in known.items() if value is not None}))
 
     change_record(incident_id, remember)
     return saved is not loaded
@@ -3035,21 +3368,28 @@ def reasons_for(client: Client, local: dict[str, Any], anew: bool = False) -> tu
     try:
         return remote_schema(client, holds).close_reasons
     except RemoteError as error:
-        if error.kind not in (REFUSED_KEY, NOT_FOUND, REJECTED):
+        if error.kind not in (FORBIDDEN, NOT_FOUND, REJECTED):
             raise
         return ()
 
 
 def offered_reasons(fields: list[dict[str, Any]]) -> tuple[str, ...]:
     """Return the close reasons among the remote's incident fields; none when it takes any."""
-    values = next((item.get("selectValues") for item in fields if item.get("cliName") == "closeReason"), None)
+    ids = ("incident_closereason", "closereason")
+    values = next(
+        (item.get("selectValues") for item in fields if str(item.get("id") or item.get("cliName")).lower() in ids), None
+    )
     return tuple(value for value in texts(values) if value.strip())
 
 
 def closing_words(local: dict[str, Any], offered: tuple[str, ...]) -> tuple[str, str]:
-    """Return the close reason and notes for the remote. A reason that it does not offer becomes Other and goes with the notes."""
-    reason = str(local.get("closeReason") or "Other")
-    notes = str(local.get("closeNotes") or "Closed in the mirrored incident.")
+    """Return the close reason and notes for the remote. A reason that it does not offer becomes Other and goes with the notes.
+
+    Args:
+        local: the local incident, its keys in lower case.
+    """
+    reason = str(local.get("closereason") or "Other")
+    notes = str(local.get("closenotes") or "Closed in the mirrored incident.")
     if not offered or reason in offered:
         return reason, notes
     return "Other" if "Other" in offered else offered[0], f"{reason}: {notes}"
@@ -3082,7 +3422,7 @@ def reopen_remote(client: Client, settings: Settings, incident_id: str) -> bool:
         try:
             client.run(investigation_id, f"!reopenInvestigation id={incident_id}")
         except RemoteError as error:
-            if error.kind not in (CLOSED, NOT_FOUND, REJECTED, REFUSED_KEY):
+            if error.kind not in (CLOSED, NOT_FOUND, REJECTED, FORBIDDEN):
                 raise
             demisto.info(f"{BRAND}: update-remote-system: incident {incident_id}: not reopened: {error.kind}.")
     if client.load(incident_id).get("status") == IncidentStatus.DONE:
@@ -3097,24 +3437,42 @@ def reopen_remote(client: Client, settings: Settings, incident_id: str) -> bool:
 
 
 def mapping_scheme(types: list[dict[str, Any]], fields: list[dict[str, Any]]) -> GetMappingFieldsResponse:
-    """Return the fields of the remote for each incident type and for `Default Mapping`; custom ones under `CustomFields`."""
+    """Return the fields of the remote that an outgoing mapper may write, for each incident type and for `Default Mapping`.
+
+    Each stands under the name that update-remote-system takes: the incident's own fields as the incident spells them, custom
+    ones flat, under their CLI names.
+    """
     response = GetMappingFieldsResponse()
     custom_names = custom_field_names(fields)
-    names = ["Default Mapping", *(str(item.get("name") or item.get("id")) for item in types)]
-    for name in names:
+    named = [(writable_name(item, custom_names), item) for item in fields]
+    writable = {field_name: item for field_name, item in named if field_name}
+    for name in ["Default Mapping", *(str(item.get("name") or item.get("id")) for item in types)]:
         scheme = SchemeTypeMapping(type_name=name)
-        custom = {}
-        for item in fields:
+        for field_name, item in writable.items():
             if name == "Default Mapping" or item.get("associatedToAll") or not is_bound(item) or name in associated_types(item):
-                cli_name = str(item.get("cliName"))
-                description = f"{item.get('name') or cli_name} - {item.get('type') or 'shortText'}"
-                if cli_name in custom_names:
-                    custom[cli_name] = description
-                else:
-                    scheme.add_field(cli_name, description)
-        scheme.add_field("CustomFields", custom)
+                scheme.add_field(field_name, f"{item.get('name') or field_name} - {item.get('type') or 'shortText'}")
         response.add_scheme_type(scheme)
     return response
+
+
+def writable_name(incident_field: dict[str, Any], custom_names: frozenset[str]) -> str:
+    """Return the name under which an outgoing mapper writes a field of the remote; an empty text when none can."""
+    cli_name = str(incident_field.get("cliName"))
+    if cli_name in custom_names:
+        return cli_name if is_mappable(incident_field) else ""
+    own_names = {name.lower(): name for name in INCIDENT_FIELDS} | FIELD_ALIASES
+    return own_names.get(cli_name.lower(), "")
+
+
+# The types of fields that cannot be mirrored: files cross as files, timers run in each tenant by themselves.
+UNMAPPED_TYPES = frozenset({"attachments", "internal", "timer", "sla"})
+
+
+def is_mappable(incident_field: dict[str, Any]) -> bool:
+    """Return whether a custom field can be mirrored: it is no timer, read-only, internal or this pack's own."""
+    cli_name, kind = str(incident_field.get("cliName")).lower(), str(incident_field.get("type")).lower()
+    is_own = cli_name.startswith(OWN_FIELD_PREFIX) or cli_name in MIRROR_KEYS
+    return not is_own and not incident_field.get("isReadOnly") and kind not in UNMAPPED_TYPES
 
 
 def associated_types(incident_field: dict[str, Any]) -> list[str]:
@@ -3142,13 +3500,17 @@ def search_incidents_command(client: Client, args: dict[str, Any]) -> CommandRes
     query = str(args.get("query") or "-status:closed -category:job")
     columns = list(listed(args.get("columns"))) or DEFAULT_COLUMNS
     incidents: dict[str, dict[str, Any]] = {}
-    size, page, found, total = min(wanted, SEARCH_PAGE), 0, 1, 1
-    while len(incidents) < min(wanted, total) and found:
+    size, seen = min(wanted, SEARCH_PAGE), 0
+    for page in range(MOST_PAGES):
         portion, total = client.search(query, size=size, page=page, ascending=False, from_ms=since_ms)
-        before = len(incidents)
-        incidents.update((str(incident.get("id")), incident) for incident in portion)
-        # A page that repeats what is there is followed by no other.
-        page, found = page + 1, len(incidents) - before
+        seen += len(portion)
+        fresh = [incident for incident in portion if str(incident["id"]) not in incidents]
+        recent = [incident for incident in fresh if parse_ms(incident.get("created"), since_ms) >= since_ms]
+        incidents.update((str(incident["id"]), incident) for incident in recent)
+        # The last page is short, though the remote does not say that there is more, or holds nothing that is new.
+        is_short = len(portion) < min(size, PAGE_SMALLEST) and total <= seen
+        if len(incidents) >= wanted or is_short or not recent:
+            break
     found_incidents = list(incidents.values())[:wanted]
     readable = tableToMarkdown("Search Results:", rows_shown(found_incidents), headers=None if "all" in columns else columns)
     outputs = found_incidents
@@ -3362,6 +3724,7 @@ def mirror_resync_command(client: Client, settings: Settings, args: dict[str, An
         return replace(
             known,
             modified="" if fields else known.modified,
+            fields="" if fields else known.fields,
             # Without its entries a linked incident begins now; the server would give the time at which it was created.
             baseline_ms=0 if entries else begin_ms if known.baseline_ms is None else known.baseline_ms,
             status=status_of(remote, known.status) if is_forgotten else known.status,
@@ -3483,11 +3846,15 @@ def run_test(client: Client, settings: Settings) -> str:
         RemoteError: it would not; the message says why and what to do.
     """
     try:
-        client.about()
+        about = client.about()
+        ensure_is_xsoar(about, settings)
         start_ms = first_fetch_ms(settings, remote_now_ms(client))
         client.search(combined_query(settings.query, settings.skip_own), size=1, from_ms=start_ms)
     except RemoteError as error:
-        if error.kind == REFUSED_KEY and settings.key_id and other_kind_works(settings):
+        if error.status == 500 and not settings.key_id:
+            # XSOAR REST API: an XSOAR 8 answers so where the address lacks the /xsoar that a key ID brings.
+            raise RemoteError(NOT_API, f"{host_of(settings.api_root)} answers with an error (500): {CHECK_URL}")
+        if error.kind in (REFUSED_KEY, FORBIDDEN) and settings.key_id and other_kind_works(settings):
             word = "standard key: clear" if settings.advanced_key else "advanced key: select"
             raise RemoteError(
                 REFUSED_KEY, f"The API key is right, but it is a {word} the parameter The API key is an advanced key."
@@ -3496,6 +3863,17 @@ def run_test(client: Client, settings: Settings) -> str:
             raise RemoteError(REJECTED, f"{error} It is the parameter Fetch only incidents that match the query.")
         raise
     return "ok"
+
+
+def ensure_is_xsoar(about: dict[str, Any], settings: Settings) -> None:
+    """Raise RemoteError when the remote is another product on the same platform: its incidents are not those of XSOAR."""
+    mode = str(about.get("productMode") or "xsoar")
+    if mode.lower() != "xsoar":
+        raise RemoteError(
+            NOT_API,
+            f"{host_of(settings.api_root)} is {short(mode, 40)}, not Cortex XSOAR: enter the address of an XSOAR tenant as XSOAR "
+            "Server URL.",
+        )
 
 
 def other_kind_works(settings: Settings) -> bool:

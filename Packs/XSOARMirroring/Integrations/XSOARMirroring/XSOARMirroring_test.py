@@ -486,8 +486,9 @@ class Remote:
         found = [incident for key, incident in self.incidents.items() if key not in self.hidden]
         if "fromDate" in incident_filter:
             found = [i for i in found if instant(i["created"]) >= instant(incident_filter["fromDate"])]
-        if since := re.search(r'modified:>="([^"]+)"', query):
-            found = [i for i in found if instant(i["modified"]) >= instant(since[1])]
+        for time_field in ("created", "modified"):
+            if since := re.search(rf'{time_field}:>="([^"]+)"', query):
+                found = [i for i in found if instant(i[time_field]) >= instant(since[1])]
         if name := re.search(r'(?<!-)dbotMirrorId:"([^"]+)"', query):
             found = [i for i in found if i["dbotMirrorId"] == name[1]]
         if "status:active" in query:

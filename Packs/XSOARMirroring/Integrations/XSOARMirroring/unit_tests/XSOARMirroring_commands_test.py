@@ -40,14 +40,14 @@ def test_search_gives_a_table_and_the_incidents_under_their_ids(server: Server, 
     When: a person searches without arguments.
     Then: it asks for open incidents of three days, the newest first, and gives them as a table and under XSOAR.Incident.
     """
-    captured = load("incident_search")
+    captured = {**load("incident_search"), "created": "2026-03-01T10:00:00.123456789Z"}
     requests_mock.post(f"{HOST_6}/incidents/search", json={"data": [captured], "total": 1})
 
     result = server.ok("xsoar-search-incidents")
 
     assert requests_mock.last_request.json() == {
         "filter": {
-            "query": "-status:closed -category:job",
+            "query": '(-status:closed -category:job) and created:>="2026-02-26T12:00:00.000Z"',
             "size": 10,
             "page": 0,
             "sort": [{"field": "created", "asc": False}, {"field": "id", "asc": False}],
@@ -67,7 +67,7 @@ def test_search_takes_its_arguments_as_they_are(server: Server, remote: Remote) 
     """
     Given: a query that holds an `or`, a start, a number and columns.
     When: a person searches.
-    Then: the remote gets the query unchanged, and the table has those columns in that order.
+    Then: the remote gets the query, its meaning unchanged, and the table has those columns in that order.
     """
     remote.add("1", severity=3)
 
@@ -82,7 +82,7 @@ def test_search_takes_its_arguments_as_they_are(server: Server, remote: Remote) 
     assert (
         remote.bodies("POST /incidents/search")[0]["filter"].items()
         >= {
-            "query": 'name:"a b" or id:1',
+            "query": '(name:"a b" or id:1) and created:>="2026-03-01T10:00:00.000Z"',
             "size": 3,
             "fromDate": "2026-03-01T10:00:00.000Z",
         }.items()

@@ -37,7 +37,7 @@ def test_fetch_asks_for_the_incidents_after_the_start_oldest_first(server: Serve
     """
     Given: a query of the user that holds an `or`, and a first fetch three days back.
     When: the first fetch runs.
-    Then: the query keeps its meaning beside ours, and the time goes beside it, not into it.
+    Then: the query keeps its meaning beside ours, and the time stands in it and beside it, since a server may hear only one.
     """
     server.params |= {"query": "type:Phishing or severity:>2", "max_fetch": "20"}
 
@@ -46,7 +46,8 @@ def test_fetch_asks_for_the_incidents_after_the_start_oldest_first(server: Serve
     assert remote.bodies("POST /incidents/search") == [
         {
             "filter": {
-                "query": '(type:Phishing or severity:>2) and -sourceBrand:"XSOAR Mirroring"',
+                "query": '((type:Phishing or severity:>2) and -sourceBrand:"XSOAR Mirroring") and '
+                'created:>="2026-02-26T12:00:00.000Z"',
                 "size": 20,
                 "page": 0,
                 "sort": [{"field": "created", "asc": True}, {"field": "id", "asc": True}],
@@ -59,10 +60,10 @@ def test_fetch_asks_for_the_incidents_after_the_start_oldest_first(server: Serve
 @pytest.mark.parametrize(
     ("query", "skip_own", "expected"),
     [
-        ("", True, '-sourceBrand:"XSOAR Mirroring"'),
+        ("", True, '(-sourceBrand:"XSOAR Mirroring") and '),
         ("", False, ""),
-        ("-status:closed", False, "(-status:closed)"),
-        ("a:1 or b:2", False, "(a:1 or b:2)"),
+        ("-status:closed", False, "(-status:closed) and "),
+        ("a:1 or b:2", False, "(a:1 or b:2) and "),
     ],
 )
 def test_the_query_leaves_out_what_this_integration_created_only_where_wanted(
@@ -77,7 +78,8 @@ def test_the_query_leaves_out_what_this_integration_created_only_where_wanted(
 
     server.fetch()
 
-    assert remote.bodies("POST /incidents/search")[0]["filter"]["query"] == expected
+    query = remote.bodies("POST /incidents/search")[0]["filter"]["query"]
+    assert query == f'{expected}created:>="2026-02-26T12:00:00.000Z"'
 
 
 @pytest.mark.parametrize(

@@ -161,10 +161,11 @@ def test_without_tags_or_categories_no_entry_comes_in(
     """
     server.params |= changes
     remote.write(mirrored, "hello")
+    remote.change(mirrored, name="renamed")
 
     first, entries = server.pull(mirrored)
 
-    assert (first["name"], entries) == (f"incident {mirrored}", [])
+    assert (first["name"], entries) == ("renamed", [])
     assert remote.asked("POST /investigation") == []
 
 

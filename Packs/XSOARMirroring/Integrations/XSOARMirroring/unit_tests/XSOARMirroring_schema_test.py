@@ -10,28 +10,26 @@ from XSOARMirroring_test import Remote, Server
 def test_mapping_fields_are_given_per_incident_type(server: Server, remote: Remote) -> None:
     """
     Given: a remote with fields for all types, for some, for none in particular, a field that a pack brought, nulls, a type
-        without a name, and fields of indicators.
+        without a name, a timer, and fields of indicators.
     When: get-mapping-fields runs.
-    Then: each type has its fields, custom ones under CustomFields; Default Mapping has all; indicator fields are nowhere.
+    Then: each type has its fields, custom ones flat, under the name that an update takes; Default Mapping has all; what cannot
+        be written, and indicator fields, are nowhere.
     """
-    top = {
+    common = {
         "name": "Name - shortText",
         "severity": "Severity - number",
         "details": "Details - longText",
-    }
-    custom = {
         "customerticket": "Customer Ticket - shortText",
         "isactive": "Is Active - boolean",
-        "containmentsla": "Containment SLA - timer",
     }
     phishing = {"sourceip": "Source IP - shortText", "mailfrom": "Mail From - shortText"}
     access = {"sourceip": "Source IP - shortText", "nameless": "nameless - shortText"}
 
     assert server.ok("get-mapping-fields") == {
-        "Default Mapping": {**top, "CustomFields": {**custom, **phishing, **access}},
-        "Phishing": {**top, "CustomFields": {**custom, **phishing}},
-        "Access": {**top, "CustomFields": {**custom, **access}},
-        "nameless-type": {**top, "CustomFields": custom},
+        "Default Mapping": {**common, **phishing, **access},
+        "Phishing": {**common, **phishing},
+        "Access": {**common, **access},
+        "nameless-type": common,
     }
 
 
@@ -59,4 +57,4 @@ def test_a_remote_without_fields_and_types_gives_a_default_mapping(
     remote.fail("GET /incidenttype", **answer)
     remote.fail("GET /incidentfields", **answer)
 
-    assert server.ok("get-mapping-fields") == {"Default Mapping": {"CustomFields": {}}}
+    assert server.ok("get-mapping-fields") == {"Default Mapping": {}}

@@ -75,7 +75,7 @@ def test_a_failure_to_send_is_shown_and_cleared(server: Server, remote: Remote, 
     assert push(server, mirrored, delta={"details": "x"}).error
     assert modified(server) == [mirrored]
     first = shown(server.pull(mirrored)[0])
-    assert (first["mirror_state"], "may not do this" in first["out_mirror_error"]) == ("Error", True)
+    assert (first["mirror_state"], "may not create and edit incidents" in first["out_mirror_error"]) == ("Error", True)
     assert server.pull(mirrored) == ({"id": mirrored}, [])
     clock.tick(timedelta(minutes=1))
 
