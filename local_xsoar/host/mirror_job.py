@@ -24,7 +24,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from local_xsoar.host.entries import ERROR, NOTE, file_name, is_file, normalised, readable
 from local_xsoar.host.mapper import CUSTOM_FIELDS, FieldNames, map_incoming, map_outgoing
@@ -40,8 +40,6 @@ RATE_LIMIT, SKIP = "API rate limit", "skip update"
 _PENDING, _ACTIVE, _CLOSED = 0, 1, 2
 _NEVER = "0001-01-01T00:00:00Z"
 _CLOSING_FIELDS = ("status", "closeReason", "closeNotes", "closingUserId", "runStatus")
-
-CustomFieldsDelta = Literal["changed", "whole"]
 
 
 @dataclass
@@ -70,13 +68,13 @@ class MirrorRound:
         return not self.errors
 
 
-def mirror(runner: Runner, instance: Instance, custom_fields_delta: CustomFieldsDelta) -> MirrorRound:
+def mirror(runner: Runner, instance: Instance) -> MirrorRound:
     """Run one round of the mirror job, the incoming side first."""
     done = MirrorRound(instance.name)
     if instance.integration.mirrors_in:
         _Incoming(runner, instance, done).round()
     if instance.integration.mirrors_out:
-        _Outgoing(runner, instance, done, custom_fields_delta).round()
+        _Outgoing(runner, instance, done).round()
     return done
 
 
@@ -106,7 +104,7 @@ class _Incoming:
         self._state = runner.state
         self._instance = instance
         self._done = done
-        self._names = FieldNames(runner.tenant.incident_fields())
+        self._names = FieldNames(runner.tenant.incident_fields(), runner.settings)
 
     def round(self) -> None:
         """Ask what was modified, then ask for each of it."""
@@ -193,9 +191,7 @@ class _Incoming:
         """Put the remote's fields into the local incident; what was changed here and not sent out yet stays."""
         incident = self._tenant.incident(incident_id)
         dirty = set(_dirty(incident))
-        mapped = map_incoming(self._instance.incoming_mapper, remote, incident["type"], self._names)
-        for target in mapped.unknown:
-            self._runner.log(self._instance, f"{IN_COMMAND}: the mapper's target {target} is no field that can be set")
+        mapped = map_incoming(self._instance.incoming_mapper, remote, incident["type"], self._names, self._runner.settings)
         changes = {name: value for name, value in mapped.fields.items() if name not in dirty and incident.get(name) != value}
         custom = incident[CUSTOM_FIELDS] or {}
         changed_custom = {
@@ -266,12 +262,11 @@ def write_entry(tenant: Tenant, investigation_id: str, entry: Mapping[str, Any],
 class _Outgoing:
     """The outgoing side of one round."""
 
-    def __init__(self, runner: Runner, instance: Instance, done: MirrorRound, custom_fields_delta: CustomFieldsDelta) -> None:
+    def __init__(self, runner: Runner, instance: Instance, done: MirrorRound) -> None:
         self._runner = runner
         self._tenant = runner.tenant
         self._instance = instance
         self._done = done
-        self._whole_custom_fields = custom_fields_delta == "whole"
 
     def round(self) -> None:
         """Send every incident that has something to send."""
@@ -308,7 +303,7 @@ class _Outgoing:
             self._mark_sent(incident, dirty, entries, run)
 
     def _args(self, incident: Mapping[str, Any], dirty: list[str], entries: list[dict[str, Any]]) -> dict[str, Any]:
-        data, delta = map_outgoing(self._instance.outgoing_mapper, incident, dirty, whole_custom_fields=self._whole_custom_fields)
+        data, delta = map_outgoing(self._instance.outgoing_mapper, incident, dirty, self._runner.settings)
         if "status" in dirty:
             # Closing and reopening go out whatever the mapper says (mirroring, Cortex XSOAR docs).
             closing = {name: incident[name] for name in _CLOSING_FIELDS if name in dirty or name == "status"}

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from local_xsoar.host import HostSettings
 from local_xsoar.host.mapper import map_incoming, read_mapper
 from local_xsoar.tenant import Tenant, TenantSettings
 from tests.content.pack_items import (
@@ -305,11 +306,10 @@ def test_incoming_mapper_fills_every_field_of_the_pack() -> None:
     (incoming,) = [item.data for item in of("Classifiers") if item.data["type"] == "mapping-incoming"]
     remote = {key: f"value of {key}" for _, _, key in FIELDS.values()} | {"CustomFields": {"depth": "3m"}, "severity": 3}
 
-    mapped = map_incoming(read_mapper(incoming), remote, "Phishing", field_names())
+    mapped = map_incoming(read_mapper(incoming), remote, "Phishing", field_names(), HostSettings())
 
     assert mapped.custom == {"depth": "3m"} | {cli_name: f"value of {key}" for cli_name, _, key in FIELDS.values()}
     assert mapped.fields == {"severity": 3}
-    assert mapped.unknown == []
 
 
 def test_incoming_mapper_leaves_what_is_not_said() -> None:
@@ -320,8 +320,10 @@ def test_incoming_mapper_leaves_what_is_not_said() -> None:
     """
     (incoming,) = [item.data for item in of("Classifiers") if item.data["type"] == "mapping-incoming"]
     mapper = read_mapper(incoming)
-    assert map_incoming(mapper, {}, "", field_names()).custom == {}
-    assert map_incoming(mapper, {"in_mirror_error": ""}, "", field_names()).custom == {"xsoarmirroringerrorin": ""}
+    assert map_incoming(mapper, {}, "", field_names(), HostSettings()).custom == {}
+    assert map_incoming(mapper, {"in_mirror_error": ""}, "", field_names(), HostSettings()).custom == {
+        "xsoarmirroringerrorin": ""
+    }
 
 
 def test_outgoing_mapper_leaves_the_pack_s_own_fields() -> None:

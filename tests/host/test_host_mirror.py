@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local_xsoar.host import Host
+from local_xsoar.host import Host, HostSettings
 from local_xsoar.tenant import Tenant
 from tests.host.host_samples import SAMPLES, Clock, Remote
 
@@ -186,7 +186,7 @@ def test_what_was_changed_here_is_not_overwritten_before_it_went_out(ledger: Hos
         3,
         {"depth": "2m", "colour": "brown"},
     )
-    assert remote.calls(OUT)[0]["args"]["delta"] == {"text": "mine", "CustomFields": {"depth": "2m"}}
+    assert remote.calls(OUT)[0]["args"]["delta"] == {"text": "mine", "deep": "2m"}
 
 
 def test_an_empty_answer_changes_nothing(ledger: Host, remote: Remote, tenant: Tenant) -> None:
@@ -360,7 +360,7 @@ def test_a_local_change_goes_out_once(ledger: Host, remote: Remote, tenant: Tena
     assert (done.ok, done.sent) == (True, [number])
     (call,) = remote.calls(OUT)
     assert call["args"] == {
-        "data": {"text": "mine", "level": 2, "title": "Flood r1", "CustomFields": {"depth": "1m"}},
+        "data": {"text": "mine", "level": 2, "title": "Flood r1", "deep": "1m"},
         "delta": {"text": "mine"},
         "entries": None,
         "incidentChanged": True,
@@ -372,7 +372,7 @@ def test_a_local_change_goes_out_once(ledger: Host, remote: Remote, tenant: Tena
     assert remote.calls(OUT) == []
 
 
-@pytest.mark.parametrize(("setting", "sent"), [("changed", {"depth": "2m"}), ("whole", {"depth": "2m", "colour": "blue"})])
+@pytest.mark.parametrize(("setting", "sent"), [("changed", {"deep": "2m"}), ("whole", {"deep": "2m", "hue": "blue"})])
 def test_the_delta_of_custom_fields_is_a_setting(
     open_host: Callable[..., Host], remote: Remote, tenant: Tenant, setting: str, sent: dict[str, str]
 ) -> None:
@@ -381,12 +381,12 @@ def test_the_delta_of_custom_fields_is_a_setting(
     When: one of two custom fields changed.
     Then: the delta holds that one, or both.
     """
-    host = open_host(custom_fields_delta=setting)
+    host = open_host(settings=HostSettings(custom_fields_delta=setting))
     host.add_instance("ledger", SAMPLES / "Ledger", remote.params)
     number = mirrored(tenant, "r1", CustomFields={"depth": "1m", "colour": "blue"})
     tenant.change_incident(number, {"CustomFields": {"depth": "2m"}}, user="ann")
     host.mirror("ledger")
-    assert remote.calls(OUT)[0]["args"]["delta"] == {"CustomFields": sent}
+    assert remote.calls(OUT)[0]["args"]["delta"] == sent
 
 
 def test_tagged_entries_go_out_once_with_their_files(ledger: Host, remote: Remote, tenant: Tenant) -> None:
