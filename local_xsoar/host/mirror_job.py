@@ -2,9 +2,8 @@
 
 Which incidents. Those whose dbotMirrorInstance is the instance; coming in when dbotMirrorDirection is In or Both, going out
 when it is Out or Both. Fields are mirrored while an incident is pending or active, War Room entries only while it is active,
-and mirroring goes on after a reopening (mirroring, Cortex XSOAR docs). A server keeps asking for closed incidents until their
-records are purged; here they are asked for `CLOSED_DAYS` after their closing, so that a reopening arrives. What is written in
-the War Room of an incident that is not active has no place to go and is logged.
+and mirroring goes on after a reopening (mirroring, Cortex XSOAR docs). Closed incidents are asked for as long as they are kept,
+so that a reopening arrives. What is written in the War Room of an incident that is not active has no place to go and is logged.
 
 In. get-modified-remote-data is called once. An error with `skip update` or `API rate limit` in it ends the incoming side of the
 round; any other error means that the integration cannot tell, and get-remote-data is called for every incident. (For
@@ -17,12 +16,12 @@ mapper. (A server classifies it again as well; there are no classifiers here, so
 Out. update-remote-system is called for incidents with dirty fields, with tagged entries that were not sent yet, or that have
 no id in the remote and were never sent. When it succeeds its entries are marked as mirrored and its fields are clean, but for
 what was changed meanwhile; when it fails all of it comes again in the next round. The entries of a closed incident go out with
-its closing only.
+its closing only. Whatever the mapper says, the delta tells of closing (closingUserId, runStatus, closeReason, closeNotes) and
+reopening (closingUserId and runStatus, both empty), and of a playbook's run (runStatus): six shipped integrations look for that.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +34,11 @@ from local_xsoar.host.workers import Outcome
 from local_xsoar.tenant import NotFound, Tenant, TenantError
 
 MODIFIED_COMMAND, IN_COMMAND, OUT_COMMAND = "get-modified-remote-data", "get-remote-data", "update-remote-system"
-CLOSED_DAYS = 7
 RATE_LIMIT, SKIP = "API rate limit", "skip update"
 _PENDING, _ACTIVE, _CLOSED = 0, 1, 2
+_CLOSER = "closingUserId"  # It is dirty when the incident was closed or reopened here.
 _NEVER = "0001-01-01T00:00:00Z"
-_CLOSING_FIELDS = ("status", "closeReason", "closeNotes", "closingUserId", "runStatus")
+_CLOSING_WORDS = ("closeReason", "closeNotes")
 
 
 @dataclass
@@ -153,12 +152,7 @@ class _Incoming:
         return sorted(incidents, key=lambda incident: order.get(incident["id"], len(order)))
 
     def _may_come_in(self, incident: Mapping[str, Any]) -> bool:
-        if not incident["dbotMirrorId"] or not _goes(incident, "in"):
-            return False
-        if incident["status"] in (_PENDING, _ACTIVE):
-            return True
-        asked_until = datetime.fromisoformat(incident["closed"]) + timedelta(days=CLOSED_DAYS)
-        return incident["status"] == _CLOSED and asked_until >= datetime.fromtimestamp(self._tenant.now() / 1e9, UTC)
+        return bool(incident["dbotMirrorId"]) and _goes(incident, "in") and incident["status"] in (_PENDING, _ACTIVE, _CLOSED)
 
     def _rate_limited(self, incident: dict[str, Any], last_update: str) -> bool:
         """Ask for one incident and apply the answer. Returns whether the remote said that it is asked too often."""
@@ -220,7 +214,7 @@ class _Incoming:
             self._write_entry(incident, entry, outcome)
 
     def _apply_status(self, incident: Mapping[str, Any], contents: Mapping[str, Any]) -> None:
-        if "status" in _dirty(incident):
+        if _CLOSER in _dirty(incident):
             return
         closed = incident["status"] == _CLOSED
         if contents.get("dbotIncidentClose") and not closed:
@@ -284,7 +278,7 @@ class _Outgoing:
 
     def _entries_to_send(self, incident: Mapping[str, Any]) -> list[dict[str, Any]]:
         tags = list(incident["dbotMirrorTags"] or [])
-        closing = incident["status"] == _CLOSED and "status" in _dirty(incident)
+        closing = incident["status"] == _CLOSED and _CLOSER in _dirty(incident)
         if not tags or not incident["investigationId"] or not (incident["status"] == _ACTIVE or closing):
             return []
         try:
@@ -303,13 +297,9 @@ class _Outgoing:
             self._mark_sent(incident, dirty, entries, run)
 
     def _args(self, incident: Mapping[str, Any], dirty: list[str], entries: list[dict[str, Any]]) -> dict[str, Any]:
-        data, delta = map_outgoing(self._instance.outgoing_mapper, incident, dirty, self._runner.settings)
-        if "status" in dirty:
-            # Closing and reopening go out whatever the mapper says (mirroring, Cortex XSOAR docs).
-            closing = {name: incident[name] for name in _CLOSING_FIELDS if name in dirty or name == "status"}
-            if incident["status"] == _CLOSED:
-                closing |= {name: incident[name] for name in ("closeReason", "closeNotes")}
-            data, delta = {**data, **closing}, {**delta, **closing}
+        mapped = [name for name in dirty if name != "status"]
+        data, delta = map_outgoing(self._instance.outgoing_mapper, incident, mapped, self._runner.settings)
+        delta |= self._status_changes(incident, dirty)
         return {
             "data": data,
             "delta": delta or None,
@@ -318,6 +308,15 @@ class _Outgoing:
             "remoteId": incident["dbotMirrorId"],
             "status": incident["status"],
         }
+
+    def _status_changes(self, incident: Mapping[str, Any], dirty: list[str]) -> dict[str, Any]:
+        """Return what the delta says of closing, reopening and the run of a playbook, whatever the mapper says."""
+        names = [name for name in (_CLOSER, "runStatus") if name in dirty]
+        if _CLOSER in dirty and incident["status"] == _CLOSED:
+            names += _CLOSING_WORDS
+        if "status" in dirty and self._runner.settings.delta_status == "present":
+            names.append("status")
+        return {name: incident[name] for name in names}
 
     def _mark_sent(self, sent: Mapping[str, Any], dirty: list[str], entries: list[dict[str, Any]], run: CommandRun) -> None:
         """Note what went out: entries, clean fields, and the id of an incident that the remote created."""
