@@ -25,8 +25,8 @@ class HostSettings:
     """
 
     # Mappers
-    incoming_targets: str = "any"  # what a rule may name: names (a field's name, exactly) | any (CLI names, in any case)
-    custom_fields_rule: str = "copied"  # a rule from or to `CustomFields` as a whole: ignored | copied, key by key
+    incoming_targets: str = "names"  # what a rule may name: names (a field's name, exactly) | any (CLI names, in any case)
+    custom_fields_rule: str = "ignored"  # a rule from or to `CustomFields` as a whole: ignored | copied, key by key
     # The delta of update-remote-system
     custom_fields_delta: str = "changed"  # which custom fields it holds when one changed: changed | whole (all that are mapped)
     delta_status: str = "absent"  # does it hold `status` when the incident was closed or reopened: absent | present
