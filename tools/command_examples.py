@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from local_xsoar.cli.entry_view import context_of
+from local_xsoar.custom_mappers import custom_mappers
 from local_xsoar.host import Host, HostError, MirrorRound, Workers, parse_command_line
 from local_xsoar.host.entries import ERROR, file_name, is_file
 from local_xsoar.host.integration import Integration, command_of, completed_args, read_integration
@@ -178,15 +179,18 @@ def _stage(integration: Path) -> Iterator[tuple[Host, str, str]]:
             "mirror_tag": "ToRemote",
             "fetch_incident_history": True,
         }
-        host.add_instance(INSTANCE, integration, params)
+        for tenant in (here, there):
+            tenant.add_incident_field("affectedhosts", name="Affected Hosts", type="number")
+            tenant.add_incident_field("ticket", name="Ticket", type="shortText")
+        incoming, outgoing = custom_mappers(INSTANCE, here.incident_fields())
+        for mapper in (incoming, outgoing):
+            host.import_mapper(mapper)
+        host.add_instance(INSTANCE, integration, params, incoming_mapper=incoming["id"], outgoing_mapper=outgoing["id"])
         yield host, _play(clock, here, there, host), url
 
 
 def _play(clock: Clock, here: Tenant, there: Tenant, host: Host) -> str:
     """Let incidents come up, be mirrored, and change on both sides. Returns the local id of the one that mirrors MIRRORED."""
-    for tenant in (here, there):
-        tenant.add_incident_field("affectedhosts", name="Affected Hosts", type="number")
-        tenant.add_incident_field("ticket", name="Ticket", type="shortText")
     _customer_reports(clock, there)
     clock.forward(5)
     fetched = host.fetch(INSTANCE)

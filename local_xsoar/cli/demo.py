@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -17,14 +18,17 @@ from starlette.responses import Response
 
 from local_xsoar.cli.arguments import OneSentenceParser
 from local_xsoar.comparison import Finding, compare_incidents
+from local_xsoar.custom_mappers import custom_mappers
 from local_xsoar.host import CommandRun, Host, HostError
 from local_xsoar.tenant import Tenant, TenantError, TenantSettings, serving
-from local_xsoar.tenant.samples import load_samples
+from local_xsoar.tenant.samples import SAMPLE_FIELDS, load_samples
 from local_xsoar.tenant.web import new_token, page_address
 
 INTEGRATION = Path(__file__).resolve().parents[2] / "Packs" / "XSOARMirroring" / "Integrations" / "XSOARMirroring"
 INSTANCE = "Customer"
 IN_TAG, OUT_TAG = "FromRemote", "ToRemote"
+# The custom fields of both tenants, besides those of the samples: CLI name, name, type.
+FIELDS = (*SAMPLE_FIELDS, ("affectedhosts", "Affected Hosts", "number"), ("ticket", "Ticket", "shortText"))
 MOST_ROUNDS = 10
 KEEP_PAUSE = 5.0  # Seconds between two rounds while --keep lets one look around. The platform's is a minute.
 
@@ -144,7 +148,13 @@ def run(set_up: Stage, incidents: int, keep: bool) -> int:
 
 
 def configure(set_up: Stage) -> None:
-    """Configure an instance of the pack at headquarters and press Test."""
+    """Configure an instance of the pack at headquarters, with mappers for the custom fields of both, and press Test."""
+    for tenant in (set_up.headquarters, set_up.customer):
+        for cli_name, name, kind in FIELDS:
+            tenant.add_incident_field(cli_name, name=name, type=kind)
+    incoming, outgoing = mappers(set_up)
+    for mapper in (incoming, outgoing):
+        set_up.host.import_mapper(mapper)
     set_up.host.add_instance(
         INSTANCE,
         INTEGRATION,
@@ -156,9 +166,16 @@ def configure(set_up: Stage) -> None:
             "mirror_tag": OUT_TAG,
             "fetch_incident_history": True,
         },
+        incoming_mapper=incoming["id"],
+        outgoing_mapper=outgoing["id"],
     )
     checked(set_up.host.test(INSTANCE), "Test")
     set_up.say(f"At headquarters an instance [bold]{INSTANCE}[/] of XSOAR Mirroring is configured; Test says ok.")
+
+
+def mappers(set_up: Stage) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the incoming and the outgoing mapper of the instance, which name every custom field of headquarters."""
+    return custom_mappers(INSTANCE, set_up.headquarters.incident_fields())
 
 
 def checked(command_run: CommandRun, what: str) -> CommandRun:

@@ -6,6 +6,17 @@ from local_xsoar.host.errors import HostError
 from local_xsoar.host.host import Host
 from local_xsoar.host.mirror_job import MirrorRound
 from local_xsoar.host.runner import CommandRun, Instance
+from local_xsoar.host.settings import HostSettings
 from local_xsoar.host.workers import Workers
 
-__all__ = ["CommandRun", "Host", "HostError", "Instance", "MirrorRound", "Workers", "markdown_of", "parse_command_line"]
+__all__ = [
+    "CommandRun",
+    "Host",
+    "HostError",
+    "HostSettings",
+    "Instance",
+    "MirrorRound",
+    "Workers",
+    "markdown_of",
+    "parse_command_line",
+]

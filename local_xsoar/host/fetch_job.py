@@ -20,6 +20,7 @@ from local_xsoar.host.entries import ERROR, file_name, normalised
 from local_xsoar.host.mapper import CUSTOM_FIELDS, SERVER_OWNED, TEXT_FIELDS, FieldNames, labels_of_rest, map_incoming
 from local_xsoar.host.queries import fetched_incidents
 from local_xsoar.host.runner import CommandRun, Instance, Runner
+from local_xsoar.host.settings import HostSettings
 from local_xsoar.host.state import FetchedRun
 from local_xsoar.host.workers import Outcome
 from local_xsoar.tenant import Tenant, TenantError
@@ -42,7 +43,7 @@ def fetch(runner: Runner, instance: Instance, kept_files: Path) -> CommandRun:
     with runner.run(instance, "fetch", FETCH_COMMAND, {}) as (run, outcome):
         if run.ok:
             try:
-                fetched = _fetched(runner.tenant, instance, run, outcome, kept_files)
+                fetched = _fetched(runner, instance, run, outcome, kept_files)
             except BadIncidentError as error:
                 run.ok, run.error = False, str(error)
                 run.entries = normalised([{"Type": ERROR, "ContentsFormat": "text", "Contents": run.error}])
@@ -87,7 +88,7 @@ def _create(runner: Runner, instance: Instance, fetched: FetchedRun, kept_files:
     return created
 
 
-def _fetched(tenant: Tenant, instance: Instance, run: CommandRun, outcome: Outcome, kept_files: Path) -> FetchedRun:
+def _fetched(runner: Runner, instance: Instance, run: CommandRun, outcome: Outcome, kept_files: Path) -> FetchedRun:
     """Return what the run brought, ready to be created; its files are moved to a folder of the host.
 
     Raises:
@@ -95,15 +96,15 @@ def _fetched(tenant: Tenant, instance: Instance, run: CommandRun, outcome: Outco
     """
     for item in run.incidents:
         check_incident(item)
-    names = FieldNames(tenant.incident_fields())
+    names = FieldNames(runner.tenant.incident_fields(), runner.settings)
     incidents = [
         {
-            "fields": incident_fields(instance, item, names),
+            "fields": incident_fields(instance, item, names, runner.settings),
             "attachments": _kept_attachments(item, run, outcome, kept_files),
         }
         for item in run.incidents
     ]
-    newest = next(fetched_incidents(tenant, instance.name), None)
+    newest = next(fetched_incidents(runner.tenant, instance.name), None)
     return FetchedRun(uuid.uuid4().hex, incidents, outcome.last_run, newest["id"] if newest else "")
 
 
@@ -135,7 +136,7 @@ def check_incident(item: Any) -> None:
             raise BadIncidentError(f"The rawJSON of an incident is not JSON: {error}") from error
 
 
-def incident_fields(instance: Instance, item: Mapping[str, Any], names: FieldNames) -> dict[str, Any]:
+def incident_fields(instance: Instance, item: Mapping[str, Any], names: FieldNames, settings: HostSettings) -> dict[str, Any]:
     """Return the fields of the local incident for one of demisto.incidents().
 
     The type is the instance's incidentType, else what the mapper or the incident says. What the mapper sets goes before what
@@ -146,7 +147,7 @@ def incident_fields(instance: Instance, item: Mapping[str, Any], names: FieldNam
     chosen_type = instance.params.get("incidentType") or ""
     given = {name: value for name, value in item.items() if name not in SERVER_OWNED and name != CUSTOM_FIELDS}
     incident_type = chosen_type or str(given.get("type") or "")
-    mapped = map_incoming(instance.incoming_mapper, event, incident_type, names)
+    mapped = map_incoming(instance.incoming_mapper, event, incident_type, names, settings)
     fields = {**given, **{name: value for name, value in mapped.fields.items() if value != ""}}
     if chosen_type:
         fields["type"] = chosen_type

@@ -5,7 +5,7 @@ import shutil
 import threading
 import uuid
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,18 @@ from local_xsoar.host.entries import is_file
 from local_xsoar.host.errors import HostError
 from local_xsoar.host.fetch_job import fetch
 from local_xsoar.host.integration import Integration, command_of, completed_args, completed_params, read_integration
-from local_xsoar.host.mapper import INCOMING, OUTGOING, Mapper, find_mapper
-from local_xsoar.host.mirror_job import CustomFieldsDelta, MirrorRound, mirror, write_entry
+from local_xsoar.host.mapper import (
+    INCOMING,
+    OUTGOING,
+    Mapper,
+    described_mapper,
+    find_mapper,
+    read_mapper,
+    unknown_fields,
+)
+from local_xsoar.host.mirror_job import MirrorRound, mirror, write_entry
 from local_xsoar.host.runner import CommandRun, Instance, Runner
+from local_xsoar.host.settings import HostSettings
 from local_xsoar.host.state import HostState, InstanceRow
 from local_xsoar.host.times import iso
 from local_xsoar.host.workers import OnCall, Outcome, Workers
@@ -39,7 +48,7 @@ class Host:
         *,
         timeout: float = 300,
         on_call: OnCall | None = None,
-        custom_fields_delta: CustomFieldsDelta = "changed",
+        settings: HostSettings | None = None,
         workers: Workers | None = None,
         pause: Callable[[float], None] | None = None,
     ) -> None:
@@ -50,8 +59,7 @@ class Host:
             folder: for its database and files.
             timeout: seconds after which a command is killed.
             on_call: called as (pid, call name) whenever a worker starts ("start"), says something, or is done ("done").
-            custom_fields_delta: whether the delta of update-remote-system holds the changed custom fields only, or all: it is
-                not known what a server does.
+            settings: its manners where it is not known what a server does; by default the sides that ask more of the pack.
             workers: to share a fork server with other hosts; it is then not stopped on exit.
             pause: called with the seconds wherever a script would sleep, which goes on when it returns; by default scripts sleep.
         """
@@ -61,10 +69,9 @@ class Host:
         self._own_workers = workers is None
         self._workers = workers or Workers()
         self._state = HostState(folder / "host.sqlite")
-        self._runner = Runner(tenant, self._state, self._workers, timeout, on_call, pause)
-        self._custom_fields_delta: CustomFieldsDelta = custom_fields_delta
+        self._runner = Runner(tenant, self._state, self._workers, settings or HostSettings(), timeout, on_call, pause)
         self._locks: dict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
-        self._instances = {row.name: _instance(row, read_integration(row.integration)) for row in self._state.instances()}
+        self._instances = {row.name: self._instance(row, read_integration(row.integration)) for row in self._state.instances()}
 
     def __enter__(self) -> "Host":
         return self
@@ -95,7 +102,8 @@ class Host:
             name: the instance's name, which becomes `sourceInstance` of its incidents.
             integration: folder of the integration in its pack.
             params: values as the UI stores them; defaults are added.
-            incoming_mapper: id of a mapper in the pack's Classifiers; None for the yml's default, "" for none.
+            incoming_mapper: id of an imported mapper or of one in the pack's Classifiers; None for the yml's default, "" for
+                none.
             outgoing_mapper: likewise.
 
         Raises:
@@ -112,11 +120,44 @@ class Host:
             incoming_mapper=described.incoming_mapper if incoming_mapper is None else incoming_mapper,
             outgoing_mapper=described.outgoing_mapper if outgoing_mapper is None else outgoing_mapper,
         )
-        instance = _instance(row, described)
+        instance = self._instance(row, described)
         install_content(self._tenant, described.pack)
         self._state.save_instance(row, iso(self._tenant.now()))
         self._instances[name] = instance
         return instance
+
+    def import_mapper(self, mapper: Mapping[str, Any] | Path) -> list[str]:
+        """Take in a mapper, as importing its file does. It goes before one of the pack with the same id, and survives a restart.
+
+        Args:
+            mapper: its JSON, or the file that holds it.
+
+        Returns:
+            The local fields that its rules name and that the tenant lacks or lets no mapper set, sorted: those rules do nothing.
+
+        Raises:
+            HostError: it is no mapper, or holds what the local XSOAR does not know.
+        """
+        described = described_mapper(mapper) if isinstance(mapper, Path) else dict(mapper)
+        if described.get("type") not in (INCOMING, OUTGOING):
+            raise HostError(f"{described.get('id')} is of the type {described.get('type')}: give a {INCOMING} or a {OUTGOING}.")
+        read = read_mapper(described)
+        rows = self._state.instances()
+        for row in rows:
+            if read.id == (row.outgoing_mapper if described["type"] == INCOMING else row.incoming_mapper):
+                raise HostError(f"The instance {row.name} has {read.id} for the other direction: give the mapper another id.")
+        self._state.save_mapper(read.id, described)
+        self._instances = {row.name: self._instance(row, self._instances[row.name].integration) for row in rows}
+        return unknown_fields(read, described["type"], self._tenant.incident_fields(), self._runner.settings)
+
+    def _instance(self, row: InstanceRow, integration: Integration) -> Instance:
+        def mapper(mapper_id: str, kind: str) -> Mapper | None:
+            if not mapper_id:
+                return None
+            return read_mapper(self._state.mapper(mapper_id) or find_mapper(integration.classifiers, mapper_id), kind)
+
+        incoming, outgoing = mapper(row.incoming_mapper, INCOMING), mapper(row.outgoing_mapper, OUTGOING)
+        return Instance(row.name, integration, row.params, incoming, outgoing)
 
     def instance(self, name: str) -> Instance:
         """Return an instance by its name. Raises HostError when there is none."""
@@ -188,7 +229,7 @@ class Host:
         """Run one round of the mirror job."""
         instance = self.instance(name)
         with self._locks[name, "mirror"]:
-            return mirror(self._runner, instance, self._custom_fields_delta)
+            return mirror(self._runner, instance)
 
     def last_run(self, name: str) -> dict[str, Any]:
         """Return the last run of the instance's fetch."""
@@ -209,11 +250,3 @@ class Host:
     def log(self, name: str) -> list[str]:
         """Return what the jobs of an instance logged: failures, and what they passed over."""
         return self._state.log(self.instance(name).name)
-
-
-def _instance(row: InstanceRow, integration: Integration) -> Instance:
-    def mapper(mapper_id: str, kind: str) -> Mapper | None:
-        return find_mapper(integration.classifiers, mapper_id, kind) if mapper_id else None
-
-    incoming, outgoing = mapper(row.incoming_mapper, INCOMING), mapper(row.outgoing_mapper, OUTGOING)
-    return Instance(row.name, integration, row.params, incoming, outgoing)

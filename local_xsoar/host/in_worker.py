@@ -2,7 +2,7 @@
 
 The worker speaks with the host in lines of JSON over one socket. The host's first line is the job: {"script", "folder",
 "paths", "command", "args", "params", "context", "last_run", "last_mirror_run", "investigation", "incident", "version", "urls",
-"asks_for_pauses"}.
+"asks_for_pauses", "internal_requests"}.
 The worker's lines are {"call": name, "data": value, "wait": bool}; the host answers a waiting one with {"value": value} or
 {"error": text}. The last line is the call "done" with {"error": text, "error_type": name}; the worker ends once it is answered.
 What the worker said takes effect only then.
@@ -143,6 +143,11 @@ class Platform:
     def getFilePath(self, id: str) -> Any:
         return self._ask("getFilePath", id)
 
+    def internalHttpRequest(self, method: str, uri: str, body: Any = None) -> Any:
+        if self._job["internal_requests"] == "raises":
+            raise ValueError("internalHttpRequest is not supported")
+        return self._ask("internalHttpRequest", {"method": method, "uri": uri, "body": body})
+
     def integrationInstance(self) -> str:
         return self._job["context"]["IntegrationInstance"]
 
@@ -215,15 +220,21 @@ def _object(value: Any, what: str) -> Any:
 def install(channel: Channel, job: dict[str, Any]) -> None:
     """Import demistomock and make its functions those of the server.
 
-    What the server does not have is taken away (executeCommand, which integrations do not have), and what the local XSOAR
-    does not have refuses to work: made-up answers of a mock must not pass for a server's.
+    What the server does not have is taken away (executeCommand, which integrations do not have, and internalHttpRequest where
+    the host is set so), and what the local XSOAR does not have refuses to work: made-up answers of a mock must not pass for a
+    server's.
     """
     module = importlib.import_module("demistomock")
     platform = Platform(channel, job, module)
-    given = {name: getattr(platform, name) for name in vars(Platform) if not name.startswith("_") and name != "do"}
+    absent = {"executeCommand"} | ({"internalHttpRequest"} if job["internal_requests"] == "missing" else set())
+    given = {
+        name: getattr(platform, name)
+        for name in vars(Platform)
+        if not name.startswith("_") and name != "do" and name not in absent
+    }
     for name, value in list(vars(module).items()):
         if isinstance(value, types.FunctionType) and value.__module__ == module.__name__ and name not in given:
-            delattr(module, name) if name == "executeCommand" else setattr(module, name, _refusing(name))
+            delattr(module, name) if name in absent else setattr(module, name, _refusing(name))
     for name, value in given.items():
         setattr(module, name, value)
     for name, value in {

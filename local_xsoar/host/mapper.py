@@ -2,23 +2,30 @@
 
 A rule of a mapper names a target and where its value comes from: `simple` (a dotted path) or `complex` (a root, an accessor,
 filters and transformers). The rules of "dbot_classification_incident_type_all" hold for every type; those of the incident's own
-type add to them and replace those of the same target. A dotted path that meets a list goes on in each of its items.
+type add to them and replace those of the same target. A dotted path that meets a list goes on in each of its items. A path
+`.='Both'` is the text Both.
 
-A rule from `CustomFields` to `CustomFields` copies the whole object, key by key. That is our reading: the platform's page on
-mapping says nothing of it, and XSOAR Mirroring's README asks for custom fields to be named one by one.
+An incoming mapper's targets are names of fields. What no field has as its name, or is marked as unmapped, is passed over. An
+outgoing mapper's sources are CLI names of fields, its targets keys of the remote as they are written. A rule from or to
+`CustomFields` as a whole does nothing: no public mapper has one, and XSOAR Mirroring's README asks for custom fields to be named
+one by one. `HostSettings` has the kinder readings.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from local_xsoar.host.errors import HostError
+from local_xsoar.host.settings import HostSettings
+from local_xsoar.tenant.shapes import INCIDENT_ZERO, INCIDENT_ZERO_8
 
 INCOMING, OUTGOING = "mapping-incoming", "mapping-outgoing"
 CUSTOM_FIELDS = "CustomFields"
 _ALL_TYPES = "dbot_classification_incident_type_all"
+_CONSTANT = re.compile(r"\.='(.*)'", re.DOTALL)
 _MISSING = object()
 
 # What a server keeps for itself: neither a fetched incident nor a mapper sets it.
@@ -36,6 +43,8 @@ TEXT_FIELDS = (
     "name", "type", "details", "owner", "occurred", "category", "phase", "reason", "closeReason", "closeNotes", "dueDate",
     "reminder", "playbookId", "parent", "dbotMirrorId", "dbotMirrorDirection", "dbotMirrorInstance", "account",
 )  # fmt: skip
+# The server's own, which it takes from a mapper although no list of fields need have them.
+_MIRROR_FIELDS = ("dbotMirrorId", "dbotMirrorDirection", "dbotMirrorInstance", "dbotMirrorTags")
 LIST_FIELDS = ("dbotMirrorTags", "labels")
 _NUMBER_FIELDS = ("severity", "sla")
 _TOP_LEVEL = {name.lower(): name for name in (*TEXT_FIELDS, *LIST_FIELDS, *_NUMBER_FIELDS)}
@@ -43,11 +52,17 @@ _TOP_LEVEL = {name.lower(): name for name in (*TEXT_FIELDS, *LIST_FIELDS, *_NUMB
 
 @dataclass(frozen=True)
 class Rule:
-    """One line of a mapper: the value at `path` goes, through `transformers`, to `target`."""
+    """One line of a mapper: the value at `path`, or the `constant`, goes through `transformers` to `target`."""
 
     target: str
     path: str
     transformers: tuple[Callable[[Any], Any], ...] = ()
+    constant: str | None = None
+
+    @property
+    def is_about_all_custom_fields(self) -> bool:
+        """Whether the rule takes or sets `CustomFields` as a whole."""
+        return CUSTOM_FIELDS in (self.path, self.target)
 
 
 @dataclass(frozen=True)
@@ -66,46 +81,62 @@ class Mapper:
 
 @dataclass
 class Mapped:
-    """What an incoming mapper made: fields of the incident itself, its custom fields, and targets that no field has."""
+    """What an incoming mapper made: fields of the incident itself, and its custom fields."""
 
     fields: dict[str, Any] = field(default_factory=dict)
     custom: dict[str, Any] = field(default_factory=dict)
-    unknown: list[str] = field(default_factory=list)
 
 
-def find_mapper(folder: Path, mapper_id: str, kind: str) -> Mapper:
-    """Return the mapper of that id and kind (`INCOMING` or `OUTGOING`) among the JSON files of `folder`.
+def described_mapper(path: Path) -> dict[str, Any]:
+    """Return the JSON object of a file. Raises HostError when it holds none."""
+    try:
+        described = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise HostError(f"{path} is not JSON: {error}.") from error
+    if not isinstance(described, dict):
+        raise HostError(f"{path} holds no JSON object: give the file of a mapper.")
+    return described
+
+
+def find_mapper(folder: Path, mapper_id: str) -> dict[str, Any]:
+    """Return the JSON of the mapper of that id among the files of `folder`. Raises HostError when there is none."""
+    for path in sorted(folder.glob("*.json")):
+        described = described_mapper(path)
+        if described.get("id") == mapper_id:
+            return described
+    raise HostError(f"There is no mapper {mapper_id} in {folder}: give the id of a mapper that the pack has, or import it.")
+
+
+def read_mapper(described: Mapping[str, Any], kind: str = "") -> Mapper:
+    """Return the mapper that the JSON describes, of the kind `INCOMING` or `OUTGOING` where one is wanted.
 
     Raises:
-        HostError: there is none, or it holds what the local XSOAR does not know.
+        HostError: it is no mapper, of the other kind, or holds what the local XSOAR does not know.
     """
-    for path in sorted(folder.glob("*.json")):
-        try:
-            described = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise HostError(f"{path} is not JSON: {error}.") from error
-        if isinstance(described, dict) and described.get("id") == mapper_id:
-            if described.get("type") != kind:
-                raise HostError(f"{mapper_id} is of the type {described.get('type')}: give the id of a {kind}.")
-            return read_mapper(described)
-    raise HostError(f"There is no mapper {mapper_id} in {folder}: give the id of a mapper that the pack has.")
-
-
-def read_mapper(described: Mapping[str, Any]) -> Mapper:
-    """Return the mapper that the JSON describes. Raises HostError when it holds what the local XSOAR does not know."""
-    mapping = described.get("mapping") or {}
+    mapper_id = described.get("id")
+    if not isinstance(mapper_id, str) or not mapper_id:
+        raise HostError("The mapper has no id: give it one.")
+    if kind and described.get("type") != kind:
+        raise HostError(f"{mapper_id} is of the type {described.get('type')}: give the id of a {kind}.")
+    mapping = described.get("mapping")
+    if not isinstance(mapping, dict) or not all(isinstance(section, dict) for section in mapping.values()):
+        raise HostError(f"The mapper {mapper_id} has no mapping, which holds an object for each incident type: give it one.")
     sections = {
-        name: tuple(_rule(described["id"], target, source) for target, source in (section.get("internalMapping") or {}).items())
+        name: tuple(_rule(mapper_id, target, source) for target, source in (section.get("internalMapping") or {}).items())
         for name, section in mapping.items()
     }
     labels = any(section.get("dontMapEventToLabels") is False for section in mapping.values())
-    return Mapper(described["id"], sections, labels)
+    return Mapper(mapper_id, sections, labels)
 
 
-def _rule(mapper_id: str, target: str, source: Mapping[str, Any]) -> Rule:
+def _rule(mapper_id: str, target: str, source: Any) -> Rule:
+    if not isinstance(source, dict):
+        raise HostError(f"The rule for {target} in {mapper_id} is no object: give it a simple or a complex source.")
     complex_source = source.get("complex")
     if not complex_source:
-        return Rule(target, source.get("simple") or "")
+        path = source.get("simple") or ""
+        constant = _CONSTANT.fullmatch(path)
+        return Rule(target, "", constant=constant[1]) if constant else Rule(target, path)
     if complex_source.get("filters"):
         raise HostError(
             f"The rule for {target} in {mapper_id} has a filter, which the local XSOAR does not know: map without it."
@@ -155,7 +186,7 @@ def _value_at(source: Any, path: str) -> Any:
 
 
 def _mapped_value(rule: Rule, source: Any) -> Any:
-    value = value_at(source, rule.path) if rule.path else None
+    value = value_at(source, rule.path) if rule.path else rule.constant
     for transform in rule.transformers:
         value = None if value is None else transform(value)
     return value
@@ -164,38 +195,52 @@ def _mapped_value(rule: Rule, source: Any) -> Any:
 class FieldNames:
     """Where a field that a mapper names lives: on the incident itself or among its custom fields."""
 
-    def __init__(self, incident_fields: Iterable[Mapping[str, Any]]) -> None:
+    def __init__(self, incident_fields: Iterable[Mapping[str, Any]], settings: HostSettings) -> None:
         """Take the fields as GET /incidentfields gives them; group 0 are those of incidents."""
-        self._places: dict[str, tuple[str, bool]] = {}
+        self._takes_any_name = settings.incoming_targets == "any"
+        self._places: dict[str, tuple[str, bool]] = (
+            {} if self._takes_any_name else {name: (name, False) for name in _MIRROR_FIELDS}
+        )
         for item in incident_fields:
             if item.get("group", 0) == 0:
-                is_custom = bool(item.get("content")) or not item.get("system")
-                place = (item["cliName"] if is_custom else item.get("name") or item["cliName"], is_custom)
-                for name in (item["cliName"], item.get("name") or item["cliName"]):
-                    self._places.setdefault(name.lower(), place)
+                self._add(item)
 
-    def place(self, name: str) -> tuple[str, bool] | None:
-        """Return (name on the incident, whether it is a custom field), None when no field has that display or CLI name."""
-        top_level = _TOP_LEVEL.get(name.lower().replace(" ", ""))
-        if top_level is not None:
-            return top_level, False
-        return self._places.get(name.lower())
+    def _add(self, item: Mapping[str, Any]) -> None:
+        cli_name, name = item["cliName"], item.get("name") or item["cliName"]
+        is_custom = bool(item.get("content")) or not item.get("system")
+        place = (cli_name if is_custom else name, is_custom)
+        if self._takes_any_name:
+            self._places.setdefault(cli_name.lower(), place)
+            self._places.setdefault(name.lower(), place)
+        elif not item.get("unmapped"):
+            self._places.setdefault(name, place)
+
+    def place(self, target: str) -> tuple[str, bool] | None:
+        """Return (name on the incident, whether it is a custom field), None when no field that may be set has that name."""
+        if self._takes_any_name:
+            top_level = _TOP_LEVEL.get(target.lower().replace(" ", ""))
+            found = (top_level, False) if top_level else self._places.get(target.lower())
+        else:
+            found = self._places.get(target)
+        return None if found is None or found[0] in SERVER_OWNED else found
 
 
-def map_incoming(mapper: Mapper | None, event: Mapping[str, Any], incident_type: str, names: FieldNames) -> Mapped:
+def map_incoming(
+    mapper: Mapper | None, event: Mapping[str, Any], incident_type: str, names: FieldNames, settings: HostSettings
+) -> Mapped:
     """Return what the mapper makes of a remote object. A value that is missing or null sets nothing."""
     mapped = Mapped()
     for rule in mapper.rules(incident_type) if mapper else ():
         value = _mapped_value(rule, event)
-        if value is None:
+        if value is None or (rule.is_about_all_custom_fields and settings.custom_fields_rule == "ignored"):
             continue
         if rule.target == CUSTOM_FIELDS:
             mapped.custom.update(value if isinstance(value, Mapping) else {})
             continue
         place = names.place(rule.target)
-        if place is None or place[0] in SERVER_OWNED:
-            mapped.unknown.append(rule.target)
-        elif place[1]:
+        if place is None:
+            continue
+        if place[1]:
             mapped.custom[place[0]] = value
         else:
             mapped.fields[place[0]] = _as_field(place[0], value)
@@ -229,31 +274,48 @@ def labels_of_rest(mapper: Mapper, event: Mapping[str, Any], incident_type: str)
 
 
 def map_outgoing(
-    mapper: Mapper | None, incident: Mapping[str, Any], dirty: Iterable[str], *, whole_custom_fields: bool = False
+    mapper: Mapper | None, incident: Mapping[str, Any], dirty: Iterable[str], settings: HostSettings
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return (data, delta) in the remote's names: the whole local incident, and the part of it that is in `dirty`.
 
-    `dirty` holds names of fields as `dbotCurrentDirtyFields` does: custom ones by their CLI name. A delta's CustomFields holds
-    the dirty keys only, or all of them with `whole_custom_fields`. Without a mapper the local names are the remote ones.
+    `dirty` holds names of fields as `dbotCurrentDirtyFields` does: custom ones by their CLI name. Without a mapper the local
+    names are the remote ones.
     """
-    changed = set(dirty)
     custom = incident.get(CUSTOM_FIELDS) or {}
+    changed = set(dirty)
+    if settings.custom_fields_delta == "whole" and changed & custom.keys():
+        changed |= custom.keys()
     source = {**custom, **incident}
     rules = mapper.rules(str(incident.get("type") or "")) if mapper else [Rule(name, name) for name in incident]
     data: dict[str, Any] = {}
     delta: dict[str, Any] = {}
     for rule in rules:
         value = _mapped_value(rule, source)
-        if value is None and (mapper is not None):
+        if mapper and (value is None or (rule.is_about_all_custom_fields and settings.custom_fields_rule == "ignored")):
             continue
         data[rule.target] = value
-        head, _, rest = rule.path.partition(".")
-        if head != CUSTOM_FIELDS:
-            if head in changed:
-                delta[rule.target] = value
-        elif rest:
-            if rest.partition(".")[0] in changed:
-                delta[rule.target] = value
-        elif changed_custom := {name: custom[name] for name in custom if name in changed}:
-            delta[rule.target] = value if whole_custom_fields else changed_custom
+        if rule.path == CUSTOM_FIELDS:
+            if changed_custom := {name: custom[name] for name in custom if name in changed}:
+                delta[rule.target] = changed_custom
+        elif rule.path.removeprefix(f"{CUSTOM_FIELDS}.").partition(".")[0] in changed:
+            delta[rule.target] = value
     return data, delta
+
+
+def unknown_fields(mapper: Mapper, kind: str, incident_fields: Iterable[Mapping[str, Any]], settings: HostSettings) -> list[str]:
+    """Return the local fields that the rules of a mapper name and that nobody can set, or read, through it, sorted.
+
+    Args:
+        kind: `INCOMING`, whose targets are local, or `OUTGOING`, whose sources are.
+        incident_fields: the tenant's, as GET /incidentfields gives them.
+    """
+    fields = list(incident_fields)
+    rules = [rule for section in mapper.sections.values() for rule in section]
+    if kind == INCOMING:
+        names = FieldNames(fields, settings)
+        found = {rule.target for rule in rules if names.place(rule.target) is None}
+    else:
+        known = {*INCIDENT_ZERO, *INCIDENT_ZERO_8, *(item["cliName"] for item in fields if not item.get("system"))}
+        sources = {rule.path.removeprefix(f"{CUSTOM_FIELDS}.").partition(".")[0] for rule in rules if rule.path}
+        found = (sources - known) | (sources & {CUSTOM_FIELDS})
+    return sorted(found if settings.custom_fields_rule == "ignored" else found - {CUSTOM_FIELDS})

@@ -2,9 +2,8 @@
 
 Which incidents. Those whose dbotMirrorInstance is the instance; coming in when dbotMirrorDirection is In or Both, going out
 when it is Out or Both. Fields are mirrored while an incident is pending or active, War Room entries only while it is active,
-and mirroring goes on after a reopening (mirroring, Cortex XSOAR docs). A server keeps asking for closed incidents until their
-records are purged; here they are asked for `CLOSED_DAYS` after their closing, so that a reopening arrives. What is written in
-the War Room of an incident that is not active has no place to go and is logged.
+and mirroring goes on after a reopening (mirroring, Cortex XSOAR docs). Closed incidents are asked for as long as they are kept,
+so that a reopening arrives. What is written in the War Room of an incident that is not active has no place to go and is logged.
 
 In. get-modified-remote-data is called once. An error with `skip update` or `API rate limit` in it ends the incoming side of the
 round; any other error means that the integration cannot tell, and get-remote-data is called for every incident. (For
@@ -17,14 +16,14 @@ mapper. (A server classifies it again as well; there are no classifiers here, so
 Out. update-remote-system is called for incidents with dirty fields, with tagged entries that were not sent yet, or that have
 no id in the remote and were never sent. When it succeeds its entries are marked as mirrored and its fields are clean, but for
 what was changed meanwhile; when it fails all of it comes again in the next round. The entries of a closed incident go out with
-its closing only.
+its closing only. Whatever the mapper says, the delta tells of closing (closingUserId, runStatus, closeReason, closeNotes) and
+reopening (closingUserId and runStatus, both empty), and of a playbook's run (runStatus): six shipped integrations look for that.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from local_xsoar.host.entries import ERROR, NOTE, file_name, is_file, normalised, readable
 from local_xsoar.host.mapper import CUSTOM_FIELDS, FieldNames, map_incoming, map_outgoing
@@ -35,13 +34,11 @@ from local_xsoar.host.workers import Outcome
 from local_xsoar.tenant import NotFound, Tenant, TenantError
 
 MODIFIED_COMMAND, IN_COMMAND, OUT_COMMAND = "get-modified-remote-data", "get-remote-data", "update-remote-system"
-CLOSED_DAYS = 7
 RATE_LIMIT, SKIP = "API rate limit", "skip update"
 _PENDING, _ACTIVE, _CLOSED = 0, 1, 2
+_CLOSER = "closingUserId"  # It is dirty when the incident was closed or reopened here.
 _NEVER = "0001-01-01T00:00:00Z"
-_CLOSING_FIELDS = ("status", "closeReason", "closeNotes", "closingUserId", "runStatus")
-
-CustomFieldsDelta = Literal["changed", "whole"]
+_CLOSING_WORDS = ("closeReason", "closeNotes")
 
 
 @dataclass
@@ -70,13 +67,13 @@ class MirrorRound:
         return not self.errors
 
 
-def mirror(runner: Runner, instance: Instance, custom_fields_delta: CustomFieldsDelta) -> MirrorRound:
+def mirror(runner: Runner, instance: Instance) -> MirrorRound:
     """Run one round of the mirror job, the incoming side first."""
     done = MirrorRound(instance.name)
     if instance.integration.mirrors_in:
         _Incoming(runner, instance, done).round()
     if instance.integration.mirrors_out:
-        _Outgoing(runner, instance, done, custom_fields_delta).round()
+        _Outgoing(runner, instance, done).round()
     return done
 
 
@@ -106,7 +103,7 @@ class _Incoming:
         self._state = runner.state
         self._instance = instance
         self._done = done
-        self._names = FieldNames(runner.tenant.incident_fields())
+        self._names = FieldNames(runner.tenant.incident_fields(), runner.settings)
 
     def round(self) -> None:
         """Ask what was modified, then ask for each of it."""
@@ -155,12 +152,7 @@ class _Incoming:
         return sorted(incidents, key=lambda incident: order.get(incident["id"], len(order)))
 
     def _may_come_in(self, incident: Mapping[str, Any]) -> bool:
-        if not incident["dbotMirrorId"] or not _goes(incident, "in"):
-            return False
-        if incident["status"] in (_PENDING, _ACTIVE):
-            return True
-        asked_until = datetime.fromisoformat(incident["closed"]) + timedelta(days=CLOSED_DAYS)
-        return incident["status"] == _CLOSED and asked_until >= datetime.fromtimestamp(self._tenant.now() / 1e9, UTC)
+        return bool(incident["dbotMirrorId"]) and _goes(incident, "in") and incident["status"] in (_PENDING, _ACTIVE, _CLOSED)
 
     def _rate_limited(self, incident: dict[str, Any], last_update: str) -> bool:
         """Ask for one incident and apply the answer. Returns whether the remote said that it is asked too often."""
@@ -190,24 +182,26 @@ class _Incoming:
             self._apply_entry(incident_id, entry, outcome)
 
     def _apply_object(self, incident_id: str, remote: Mapping[str, Any]) -> None:
-        """Put the remote's fields into the local incident; what was changed here and not sent out yet stays."""
+        """Put the remote's fields into the local incident; the settings say what becomes of those not sent out yet."""
+        settings = self._runner.settings
         incident = self._tenant.incident(incident_id)
-        dirty = set(_dirty(incident))
-        mapped = map_incoming(self._instance.incoming_mapper, remote, incident["type"], self._names)
-        for target in mapped.unknown:
-            self._runner.log(self._instance, f"{IN_COMMAND}: the mapper's target {target} is no field that can be set")
-        changes = {name: value for name, value in mapped.fields.items() if name not in dirty and incident.get(name) != value}
+        dirty = _dirty(incident)
+        stays = set(dirty) if settings.unsent_changes == "kept" else set()
+        mapped = map_incoming(self._instance.incoming_mapper, remote, incident["type"], self._names, settings)
+        changes = {name: value for name, value in mapped.fields.items() if name not in stays and incident.get(name) != value}
         custom = incident[CUSTOM_FIELDS] or {}
         changed_custom = {
             name: value
             for name, value in mapped.custom.items()
-            if name not in dirty and (name not in custom or custom[name] != value)
+            if name not in stays and (name not in custom or custom[name] != value)
         }
+        still_dirty = [name for name in dirty if name not in changes and name not in changed_custom]
         if changed_custom:
             changes[CUSTOM_FIELDS] = changed_custom
         if changes:
             self._done.updated.append(incident_id)
-        self._tenant.change_incident(incident_id, {**changes, "dbotMirrorLastSync": iso(self._tenant.now())}, dirty=False)
+        own = {"dbotMirrorLastSync": iso(self._tenant.now()), "dbotCurrentDirtyFields": still_dirty or None}
+        self._tenant.change_incident(incident_id, {**changes, **own}, dirty=False)
 
     def _apply_entry(self, incident_id: str, entry: Mapping[str, Any], outcome: Outcome) -> None:
         """Close, reopen, or write one entry into the War Room.
@@ -224,7 +218,7 @@ class _Incoming:
             self._write_entry(incident, entry, outcome)
 
     def _apply_status(self, incident: Mapping[str, Any], contents: Mapping[str, Any]) -> None:
-        if "status" in _dirty(incident):
+        if _CLOSER in _dirty(incident):
             return
         closed = incident["status"] == _CLOSED
         if contents.get("dbotIncidentClose") and not closed:
@@ -266,12 +260,11 @@ def write_entry(tenant: Tenant, investigation_id: str, entry: Mapping[str, Any],
 class _Outgoing:
     """The outgoing side of one round."""
 
-    def __init__(self, runner: Runner, instance: Instance, done: MirrorRound, custom_fields_delta: CustomFieldsDelta) -> None:
+    def __init__(self, runner: Runner, instance: Instance, done: MirrorRound) -> None:
         self._runner = runner
         self._tenant = runner.tenant
         self._instance = instance
         self._done = done
-        self._whole_custom_fields = custom_fields_delta == "whole"
 
     def round(self) -> None:
         """Send every incident that has something to send."""
@@ -289,7 +282,7 @@ class _Outgoing:
 
     def _entries_to_send(self, incident: Mapping[str, Any]) -> list[dict[str, Any]]:
         tags = list(incident["dbotMirrorTags"] or [])
-        closing = incident["status"] == _CLOSED and "status" in _dirty(incident)
+        closing = incident["status"] == _CLOSED and _CLOSER in _dirty(incident)
         if not tags or not incident["investigationId"] or not (incident["status"] == _ACTIVE or closing):
             return []
         try:
@@ -308,13 +301,9 @@ class _Outgoing:
             self._mark_sent(incident, dirty, entries, run)
 
     def _args(self, incident: Mapping[str, Any], dirty: list[str], entries: list[dict[str, Any]]) -> dict[str, Any]:
-        data, delta = map_outgoing(self._instance.outgoing_mapper, incident, dirty, whole_custom_fields=self._whole_custom_fields)
-        if "status" in dirty:
-            # Closing and reopening go out whatever the mapper says (mirroring, Cortex XSOAR docs).
-            closing = {name: incident[name] for name in _CLOSING_FIELDS if name in dirty or name == "status"}
-            if incident["status"] == _CLOSED:
-                closing |= {name: incident[name] for name in ("closeReason", "closeNotes")}
-            data, delta = {**data, **closing}, {**delta, **closing}
+        mapped = [name for name in dirty if name != "status"]
+        data, delta = map_outgoing(self._instance.outgoing_mapper, incident, mapped, self._runner.settings)
+        delta |= self._status_changes(incident, dirty)
         return {
             "data": data,
             "delta": delta or None,
@@ -323,6 +312,15 @@ class _Outgoing:
             "remoteId": incident["dbotMirrorId"],
             "status": incident["status"],
         }
+
+    def _status_changes(self, incident: Mapping[str, Any], dirty: list[str]) -> dict[str, Any]:
+        """Return what the delta says of closing, reopening and the run of a playbook, whatever the mapper says."""
+        names = [name for name in (_CLOSER, "runStatus") if name in dirty]
+        if _CLOSER in dirty and incident["status"] == _CLOSED:
+            names += _CLOSING_WORDS
+        if "status" in dirty and self._runner.settings.delta_status == "present":
+            names.append("status")
+        return {name: incident[name] for name in names}
 
     def _mark_sent(self, sent: Mapping[str, Any], dirty: list[str], entries: list[dict[str, Any]], run: CommandRun) -> None:
         """Note what went out: entries, clean fields, and the id of an incident that the remote created."""

@@ -11,7 +11,9 @@ from typing import Any, Literal
 
 from local_xsoar.host.entries import ERROR, normalised
 from local_xsoar.host.integration import Integration
+from local_xsoar.host.internal_request import internal_request
 from local_xsoar.host.mapper import Mapper
+from local_xsoar.host.settings import HostSettings
 from local_xsoar.host.state import HostState
 from local_xsoar.host.times import iso
 from local_xsoar.host.workers import OnCall, Outcome, Workers
@@ -65,6 +67,7 @@ class Runner:
     tenant: Tenant
     state: HostState
     workers: Workers
+    settings: HostSettings
     timeout: float
     on_call: OnCall | None
     pause: Callable[[float], None] | None
@@ -89,6 +92,8 @@ class Runner:
         def answer(name: str, data: Any, folder: Path) -> Any:
             if name == "getFilePath":
                 return self._file(str(data), folder, investigation)
+            if name == "internalHttpRequest":
+                return internal_request(self.tenant, **data)
             if name == "pause" and self.pause:
                 self.pause(data)
                 return None
@@ -150,6 +155,7 @@ class Runner:
             "investigation": investigation,
             "incident": incident,
             "asks_for_pauses": self.pause is not None,
+            "internal_requests": self.settings.internal_requests,
             "version": {
                 "version": version,
                 "buildNumber": "1",

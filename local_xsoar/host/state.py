@@ -4,7 +4,7 @@ import contextlib
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,15 @@ _SCHEMA = """
 create table if not exists instance ( name text primary key, integration text not null, params text not null, incoming_mapper
     text not null, outgoing_mapper text not null, last_run text not null default '{}', last_mirror_run text not null default
     '{}', last_update text not null, remaining text not null default '[]', context text not null default '{}', context_version
-    integer not null default 0); create table if not exists mirrored ( instance text not null, incident text not null,
-    last_update text not null, primary key (instance, incident)); create table if not exists fetched ( instance text primary
-    key, run text not null, incidents text not null, last_run text, newest_before text not null); create table if not exists
-    fetched_incident ( run text not null, position integer not null, incident text not null, primary key (run, position));
-    create table if not exists log ( number integer primary key autoincrement, instance text not null, time text not null, line
+    integer not null default 0);
+create table if not exists mirrored ( instance text not null, incident text not null, last_update text not null, primary key
+    (instance, incident));
+create table if not exists fetched ( instance text primary key, run text not null, incidents text not null, last_run text,
+    newest_before text not null);
+create table if not exists fetched_incident ( run text not null, position integer not null, incident text not null, primary
+    key (run, position));
+create table if not exists mapper ( id text primary key, described text not null);
+create table if not exists log ( number integer primary key autoincrement, instance text not null, time text not null, line
     text not null);
 """
 _LOG_LINES_KEPT = 1000
@@ -109,6 +113,17 @@ class HostState:
             InstanceRow(name, Path(folder), json.loads(params), incoming, outgoing)
             for name, folder, params, incoming, outgoing in rows
         ]
+
+    def save_mapper(self, mapper_id: str, described: Mapping[str, Any]) -> None:
+        """Keep the JSON of an imported mapper; one of the same id is replaced."""
+        with self._transaction() as connection:
+            connection.execute("insert or replace into mapper values (?, ?)", (mapper_id, json.dumps(described)))
+
+    def mapper(self, mapper_id: str) -> dict[str, Any] | None:
+        """Return the JSON of an imported mapper, None when there is none of that id."""
+        with self._lock:
+            row = self._connection.execute("select described from mapper where id = ?", (mapper_id,)).fetchone()
+        return json.loads(row[0]) if row else None
 
     def last_run(self, name: str) -> dict[str, Any]:
         """Return the last run of the instance's fetch, {} before the first."""

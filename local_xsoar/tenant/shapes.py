@@ -100,11 +100,15 @@ SERVER_OWNED = frozenset(
 # Changes that the server makes by itself are no reason to send the incident out.
 NEVER_DIRTY = SERVER_OWNED | frozenset(
     (
-        "activated", "attachment", "canvases", "closed", "closingUserId", "dbotCurrentDirtyFields", "dbotDirtyFields",
-        "dbotMirrorDirection", "dbotMirrorId", "dbotMirrorInstance", "dbotMirrorLastSync", "dbotMirrorTags", "lastJobRunTime",
-        "lastOpen", "notifyTime", "rawJSON", "runStatus",
+        "activated", "attachment", "canvases", "closed", "dbotCurrentDirtyFields", "dbotDirtyFields", "dbotMirrorDirection",
+        "dbotMirrorId", "dbotMirrorInstance", "dbotMirrorLastSync", "dbotMirrorTags", "lastJobRunTime", "lastOpen", "notifyTime",
+        "rawJSON",
     )
 )  # fmt: skip
+
+# What closing and reopening change in any case: shipped integrations look for these keys in what is sent out.
+REOPENING = ("status", "closingUserId", "runStatus")
+CLOSING_WORDS = ("closeReason", "closeNotes")
 
 ENTRY_ZERO: dict[str, Any] = {
     "InstanceID": "",
@@ -281,9 +285,10 @@ def with_investigation(incident: dict[str, Any], now: int, settings: TenantSetti
 def replaced_incident(old: Mapping[str, Any], fields: Mapping[str, Any], settings: TenantSettings) -> dict[str, Any]:
     """Return the incident as the fields say (already checked); what they leave out is wiped.
 
-    What the server owns stays, and so does whether the incident is closed: that is for the routes that close and reopen.
+    What the server owns stays, and so does whether the incident is closed, and how its playbook is getting on: that is for others
+    to say.
     """
-    kept = {field: old[field] for field in (*SERVER_OWNED, "status", "closed", "closingUserId") if field in old}
+    kept = {field: old[field] for field in (*SERVER_OWNED, "status", "closed", "closingUserId", "runStatus") if field in old}
     return incident_zero(settings) | dict(fields) | kept
 
 
@@ -313,7 +318,7 @@ def closed_incident(
     return closed | {
         "status": CLOSED,
         "closed": settings.show(now),
-        "closingUserId": user,
+        "closingUserId": user or "DBot",
         "openDuration": max(0, (now - opened) // SECOND),
     }
 
@@ -328,6 +333,7 @@ def reopened_incident(old: Mapping[str, Any]) -> dict[str, Any]:
         "closeReason": "",
         "closeNotes": "",
         "closingUserId": "",
+        "runStatus": "",
         "openDuration": 0,
     }
 
@@ -346,7 +352,9 @@ def marked_dirty(old: Mapping[str, Any], new: dict[str, Any]) -> dict[str, Any]:
         return new
     names = changed_fields(old, new)
     if old["status"] != CLOSED and new["status"] == CLOSED:
-        names += [field for field in ("status", "closeReason", "closeNotes") if field not in names]
+        names = [*dict.fromkeys((*names, *REOPENING, *CLOSING_WORDS))]
+    elif old["status"] == CLOSED and new["status"] != CLOSED:
+        names = [name for name in dict.fromkeys((*names, *REOPENING)) if name not in CLOSING_WORDS]
     if not names:
         return new
     marks = {field: list(dict.fromkeys([*(new[field] or []), *names])) for field in ("dbotCurrentDirtyFields", "dbotDirtyFields")}

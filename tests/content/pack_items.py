@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-from local_xsoar.host.mapper import SERVER_OWNED, FieldNames
+from local_xsoar.host import HostSettings
+from local_xsoar.host.mapper import FieldNames
 from local_xsoar.tenant.schema import incident_field, initial_fields
 from local_xsoar.tenant.shapes import INCIDENT_ZERO
 
@@ -76,24 +77,28 @@ def the(folder: str) -> dict[str, Any]:
     return item.data
 
 
-def field_names() -> FieldNames:
+def incident_fields() -> list[dict[str, Any]]:
     """Return the fields that incidents have once the pack is installed: the platform's and the pack's."""
     own = [
         incident_field(item.data["cliName"], item.data["name"], item.data["type"], content=True) for item in of("IncidentFields")
     ]
-    return FieldNames([*initial_fields(), *own])
+    return [*initial_fields(), *own]
+
+
+def field_names() -> FieldNames:
+    """Return what a mapper may set of these fields."""
+    return FieldNames(incident_fields(), HostSettings())
 
 
 def unknown_fields(names: Iterable[str]) -> set[str]:
     """Return the names, display or CLI ones, that no incident field has, nor an incident itself as a key."""
-    known = field_names()
-    return {name for name in names if known.place(name) is None and name not in INCIDENT_ZERO}
+    known = {name.lower() for item in incident_fields() if item["group"] == 0 for name in (item["cliName"], item["name"])}
+    return {name for name in names if name.lower() not in known and name not in INCIDENT_ZERO}
 
 
 def can_be_set(name: str) -> bool:
     """Return whether a mapper or a person can set the field of a name."""
-    place = field_names().place(name)
-    return place is not None and place[0] not in SERVER_OWNED
+    return field_names().place(name) is not None
 
 
 def commands() -> dict[str, dict[str, Any]]:

@@ -233,5 +233,5 @@ def test_outgoing_mapper_keeps_what_is_the_remote_servers() -> None:
     incident that it has created from others.
     """
     mapping = mapping_of(MAPPERS["XSOAR Mirroring - Outgoing Mapper"])
-    assert {"id", "name", "severity", "closeReason", "closeNotes", "CustomFields"} <= mapping.keys()
+    assert {"id", "name", "severity", "closeReason", "closeNotes"} <= mapping.keys()
     assert [target for target in mapping if target.startswith("dbot") or target in ("version", "created", "occurred")] == []

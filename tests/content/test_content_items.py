@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from local_xsoar.host import HostSettings
 from local_xsoar.host.mapper import map_incoming, read_mapper
 from local_xsoar.tenant import Tenant, TenantSettings
+from local_xsoar.tenant.shapes import INCIDENT_ZERO
 from tests.content.pack_items import (
     ITEMS,
     PACK,
@@ -279,37 +281,71 @@ def test_actions_of_the_script_are_commands() -> None:
     assert script_constant("BRAND") == the("Integrations")["name"]
 
 
-@pytest.mark.parametrize("item", **by_label(of("Classifiers")))
-def test_mapper_names_fields_that_there_are(item: Item) -> None:
+def rules_of(kind: str) -> dict[str, str]:
+    """Return target -> source of the pack's mapper of a kind."""
+    (mapper,) = [item.data for item in of("Classifiers") if item.data["type"] == kind]
+    rules = mapper["mapping"]["dbot_classification_incident_type_all"]["internalMapping"]
+    return {target: rule["simple"] for target, rule in rules.items()}
+
+
+def common_fields() -> dict[str, str]:
+    """Return name -> CLI name of the custom fields of other packs that the incoming mapper takes over."""
+    prefix = "CustomFields."
+    incoming = rules_of("mapping-incoming").items()
+    return {name: path.removeprefix(prefix) for name, path in incoming if path.startswith(prefix)}
+
+
+def test_common_custom_fields_cross_both_ways_by_their_names() -> None:
     """
-    Given a mapper
-    When each local field that it names is looked up as a server does, by display or CLI name
-    Then there is one: a misspelt one would be dropped without a word; and the other side has what it names there.
+    Given both mappers
+    When their rules for custom fields of other packs are read
+    Then some forty come in under the field's name and go out under its CLI name, and a name and its CLI name belong together.
     """
-    rules = item.data["mapping"]["dbot_classification_incident_type_all"]["internalMapping"]
-    local, there = set(rules), {rule["simple"] for rule in rules.values()}
-    if item.data["type"] == "mapping-outgoing":
-        local, there = there, local
-    else:
-        assert [name for name in local if name != "CustomFields" and not can_be_set(name)] == []
-    assert unknown_fields(local - {"CustomFields"}) == set()
-    assert unknown_fields(there - {"CustomFields"} - {key for _, _, key in FIELDS.values()}) == set()
+    outgoing = {target for target, path in rules_of("mapping-outgoing").items() if target == path}
+    common = common_fields()
+    assert len(common) >= 40
+    assert set(common.values()) == outgoing - set(INCIDENT_ZERO)
+    assert {name: cli_name for name, cli_name in common.items() if cli_name != name.lower().replace(" ", "")} == {}
+
+
+def test_no_rule_does_nothing() -> None:
+    """
+    Given both mappers
+    When the local fields that they name are looked up as a server does, besides those of other packs
+    Then each is one that an incident has and that a mapper may set, by its name; the core's own for errors are among them.
+    """
+    shared = {"IncomingMirrorError", "OutgoingMirrorError"}
+    targets = rules_of("mapping-incoming").keys() - common_fields().keys()
+    assert shared <= targets
+    assert [name for name in sorted(targets - shared) if not can_be_set(name)] == []
+    sources = set(rules_of("mapping-outgoing").values()) - set(common_fields().values())
+    assert sources <= set(INCIDENT_ZERO) - {"CustomFields"}
+
+
+def test_incoming_rules_name_what_the_integration_gives() -> None:
+    """
+    Given the incoming mapper
+    When the keys that it takes from the remote object are read
+    Then each is a key of an incident, of its custom fields, or one of the integration's own.
+    """
+    sources = set(rules_of("mapping-incoming").values())
+    common = {f"CustomFields.{cli_name}" for cli_name in common_fields().values()}
+    assert sources - common - {key for _, _, key in FIELDS.values()} - set(INCIDENT_ZERO) == set()
 
 
 def test_incoming_mapper_fills_every_field_of_the_pack() -> None:
     """
     Given the incoming mapper and an object with a value under each key that the integration gives
     When it is mapped
-    Then each value stands under the CLI name of its field, and custom fields of the remote beside them.
+    Then each value stands under the CLI name of its field, and nothing else.
     """
     (incoming,) = [item.data for item in of("Classifiers") if item.data["type"] == "mapping-incoming"]
     remote = {key: f"value of {key}" for _, _, key in FIELDS.values()} | {"CustomFields": {"depth": "3m"}, "severity": 3}
 
-    mapped = map_incoming(read_mapper(incoming), remote, "Phishing", field_names())
+    mapped = map_incoming(read_mapper(incoming), remote, "Phishing", field_names(), HostSettings())
 
-    assert mapped.custom == {"depth": "3m"} | {cli_name: f"value of {key}" for cli_name, _, key in FIELDS.values()}
+    assert mapped.custom == {cli_name: f"value of {key}" for cli_name, _, key in FIELDS.values()}
     assert mapped.fields == {"severity": 3}
-    assert mapped.unknown == []
 
 
 def test_incoming_mapper_leaves_what_is_not_said() -> None:
@@ -320,8 +356,10 @@ def test_incoming_mapper_leaves_what_is_not_said() -> None:
     """
     (incoming,) = [item.data for item in of("Classifiers") if item.data["type"] == "mapping-incoming"]
     mapper = read_mapper(incoming)
-    assert map_incoming(mapper, {}, "", field_names()).custom == {}
-    assert map_incoming(mapper, {"in_mirror_error": ""}, "", field_names()).custom == {"xsoarmirroringerrorin": ""}
+    assert map_incoming(mapper, {}, "", field_names(), HostSettings()).custom == {}
+    assert map_incoming(mapper, {"in_mirror_error": ""}, "", field_names(), HostSettings()).custom == {
+        "xsoarmirroringerrorin": ""
+    }
 
 
 def test_outgoing_mapper_leaves_the_pack_s_own_fields() -> None:

@@ -15,7 +15,7 @@ from tests.host.host_samples import SAMPLES, Remote
 WATER_LEVEL = {"id": "incident_waterlevel", "cliName": "waterlevel", "name": "Water Level", "type": "shortText"}
 RULES = {
     "Water Level": {"simple": "depth"},
-    "Details": {"simple": "text"},
+    "details": {"simple": "text"},
     "dbotMirrorId": {"simple": "number"},
     "dbotMirrorDirection": {"simple": "direction"},
     "dbotMirrorInstance": {"simple": "instance"},

@@ -4,18 +4,26 @@ from typing import Any
 
 import pytest
 
-from local_xsoar.host import HostError
-from local_xsoar.host.mapper import FieldNames, labels_of_rest, map_incoming, map_outgoing, read_mapper, value_at
+from local_xsoar.host import HostError, HostSettings
+from local_xsoar.host.mapper import FieldNames, Mapped, labels_of_rest, map_incoming, map_outgoing, read_mapper, value_at
 
-FIELDS = FieldNames(
-    [
-        {"cliName": "details", "name": "details", "system": True},
-        {"cliName": "closereasontext", "name": "Close Reason Text", "system": False},
-        {"cliName": "fromapack", "name": "From A Pack", "system": False, "content": True},
-        {"cliName": "created", "name": "created", "system": True},
-        {"cliName": "notanincidentfield", "name": "Evidence", "system": False, "group": 1},
-    ]
-)
+FIELDS = [
+    {"cliName": "details", "name": "details", "system": True},
+    {"cliName": "owner", "name": "owner", "system": True},
+    {"cliName": "phase", "name": "phase", "system": True},
+    {"cliName": "severity", "name": "severity", "system": True},
+    {"cliName": "closereason", "name": "closeReason", "system": True, "unmapped": True},
+    {"cliName": "closereasontext", "name": "Close Reason Text", "system": False},
+    {"cliName": "fromapack", "name": "From A Pack", "system": False, "content": True},
+    {"cliName": "created", "name": "created", "system": True},
+    {"cliName": "notanincidentfield", "name": "Evidence", "system": False, "group": 1},
+]
+UNKIND = HostSettings(incoming_targets="names", custom_fields_rule="ignored")
+KIND = HostSettings(incoming_targets="any", custom_fields_rule="copied")
+
+
+def mapped(made: Any, event: dict[str, Any], incident_type: str = "", settings: HostSettings = UNKIND) -> Mapped:
+    return map_incoming(made, event, incident_type, FieldNames(FIELDS, settings), settings)
 
 
 def mapper(**rules: Any) -> Any:
@@ -46,26 +54,70 @@ def test_a_path_leads_to_a_value(path: str, value: Any) -> None:
     assert value_at(source, path) == value
 
 
-def test_incoming_rules_name_fields_by_display_or_cli_name() -> None:
+RULES = {
+    "details": "text",
+    "severity": "level",
+    "Close Reason Text": "text",
+    "From A Pack": "text",
+    "dbotMirrorTags": "text",
+    "Owner": "text",
+    "closereasontext": "text",
+    "closeReason": "text",
+    "created": "text",
+    "Evidence": "text",
+    "Unheard Of": "text",
+}
+
+
+def test_incoming_rules_name_fields_by_their_names() -> None:
     """
-    Given: rules whose targets are display names, CLI names, mirror fields, and what is no field that can be set.
+    Given: rules whose targets are names of fields, names in another case, CLI names, an unmapped field, mirror fields, and what
+        no field that can be set is called.
     When: an object is mapped.
-    Then: system fields go to the top, others under CustomFields, and the rest is reported.
+    Then: those that name a field exactly set it, custom ones under CustomFields, and the mirror field; the rest does nothing.
+    """
+    made = mapper(**{target: {"simple": path} for target, path in RULES.items()})
+    found = mapped(made, {"text": "wet", "level": "2"})
+    assert found.fields == {"details": "wet", "severity": 2.0, "dbotMirrorTags": ["wet"]}
+    assert found.custom == {"closereasontext": "wet", "fromapack": "wet"}
+
+
+def test_a_kind_server_takes_cli_names_in_any_case() -> None:
+    """
+    Given: the same rules, and a server that is set to take any name of a field.
+    When: an object is mapped.
+    Then: CLI names, other cases and unmapped fields count too; what the server owns and what no field is called do not.
+    """
+    made = mapper(**{target: {"simple": path} for target, path in RULES.items()}, fromapack={"simple": "level"})
+    found = mapped(made, {"text": "wet", "level": "2"}, settings=KIND)
+    assert found.fields == {"details": "wet", "severity": 2.0, "dbotMirrorTags": ["wet"], "owner": "wet", "closeReason": "wet"}
+    assert found.custom == {"closereasontext": "wet", "fromapack": "2"}
+
+
+@pytest.mark.parametrize(("settings", "custom"), [(UNKIND, {}), (KIND, {"depth": "3m", "colour": "brown"})])
+def test_custom_fields_as_a_whole_are_nothing_to_a_mapper(settings: HostSettings, custom: dict[str, Any]) -> None:
+    """
+    Given: a rule from CustomFields to CustomFields, one from it to another field, and one from a single key of it.
+    When: an object is mapped by a server on either side.
+    Then: the single key is read by both; the whole is copied by the kind one only.
     """
     made = mapper(
-        Details={"simple": "text"},
-        severity={"simple": "level"},
-        Close_Reason_Text={"simple": "text"},
-        fromapack={"simple": "text"},
-        dbotMirrorTags={"simple": "text"},
-        Created={"simple": "text"},
-        Evidence={"simple": "text"},
-        Unheard_Of={"simple": "text"},
+        CustomFields={"simple": "CustomFields"},
+        Details={"simple": "CustomFields"},
+        Close_Reason_Text={"simple": "CustomFields.colour"},
     )
-    mapped = map_incoming(made, {"text": "wet", "level": "2"}, "Flood", FIELDS)
-    assert mapped.fields == {"details": "wet", "severity": 2.0, "dbotMirrorTags": ["wet"]}
-    assert mapped.custom == {"closereasontext": "wet", "fromapack": "wet"}
-    assert sorted(mapped.unknown) == ["Created", "Evidence", "Unheard Of"]
+    found = mapped(made, {"CustomFields": {"depth": "3m", "colour": "brown"}}, settings=settings)
+    assert found.custom == custom | {"closereasontext": "brown"}
+
+
+def test_a_constant_is_a_value() -> None:
+    """
+    Given: a rule with the constant that a mapper exported from a server has.
+    When: an object is mapped.
+    Then: the field has the text.
+    """
+    made = mapper(dbotMirrorDirection={"complex": None, "simple": ".='Both'"})
+    assert mapped(made, {}).fields == {"dbotMirrorDirection": "Both"}
 
 
 def test_what_is_missing_or_null_sets_nothing_and_empty_text_does() -> None:
@@ -74,8 +126,8 @@ def test_what_is_missing_or_null_sets_nothing_and_empty_text_does() -> None:
     When: an object is mapped.
     Then: only the empty text is set.
     """
-    made = mapper(Details={"simple": "gone"}, Owner={"simple": "null"}, Phase={"simple": "empty"})
-    assert map_incoming(made, {"null": None, "empty": ""}, "", FIELDS).fields == {"phase": ""}
+    made = mapper(details={"simple": "gone"}, owner={"simple": "null"}, phase={"simple": "empty"})
+    assert mapped(made, {"null": None, "empty": ""}).fields == {"phase": ""}
 
 
 def test_complex_rules_follow_root_accessor_and_transformers() -> None:
@@ -90,9 +142,11 @@ def test_complex_rules_follow_root_accessor_and_transformers() -> None:
         "filters": [],
         "transformers": [{"operator": "FirstArrayElement"}, {"operator": "toUpperCase"}],
     }
-    made = mapper(Owner={"complex": rule}, Details={"complex": {"root": "people"}, "simple": ""})
-    mapped = map_incoming(made, {"people": [{"name": "ann"}, {"name": "bob"}]}, "", FIELDS)
-    assert mapped.fields == {"owner": "ANN", "details": '[{"name": "ann"}, {"name": "bob"}]'}
+    made = mapper(owner={"complex": rule}, details={"complex": {"root": "people"}, "simple": ""})
+    assert mapped(made, {"people": [{"name": "ann"}, {"name": "bob"}]}).fields == {
+        "owner": "ANN",
+        "details": '[{"name": "ann"}, {"name": "bob"}]',
+    }
 
 
 @pytest.mark.parametrize(
@@ -118,7 +172,7 @@ def test_what_no_rule_takes_becomes_labels_when_the_mapper_says_so() -> None:
     When: an object is mapped.
     Then: only the first turns the rest into labels.
     """
-    rules = {"internalMapping": {"Details": {"simple": "text.long"}}}
+    rules = {"internalMapping": {"details": {"simple": "text.long"}}}
     asking = read_mapper({"id": "m", "mapping": {"Flood": {**rules, "dontMapEventToLabels": False}}})
     silent = read_mapper({"id": "m", "mapping": {"Flood": {**rules, "dontMapEventToLabels": True}}})
     event = {"text": {"long": "x"}, "level": 2, "colour": "brown"}
@@ -136,11 +190,11 @@ INCIDENT = {
 }
 
 
-def test_outgoing_data_is_the_whole_incident_in_the_remotes_names_and_the_delta_what_is_dirty() -> None:
+def test_outgoing_data_is_what_is_mapped_in_the_remotes_names_and_the_delta_what_is_dirty_of_it() -> None:
     """
-    Given: a local incident with two dirty fields, one of them custom.
+    Given: a local incident with three dirty fields, two of them custom, one of which no rule takes.
     When: it is mapped to go out.
-    Then: data has every rule's value, delta the dirty ones, with only the changed key under CustomFields.
+    Then: data has every rule's value under the key as it is written, delta the dirty ones; the rest is in neither.
     """
     made = mapper(
         text={"simple": "details"},
@@ -149,20 +203,55 @@ def test_outgoing_data_is_the_whole_incident_in_the_remotes_names_and_the_delta_
         CustomFields={"simple": "CustomFields"},
         alias={"simple": "CustomFields.colour"},
     )
-    data, delta = map_outgoing(made, INCIDENT, ["details", "depth"])
-    assert data == {"text": "wet", "title": "Flood", "how deep": "3m", "CustomFields": INCIDENT["CustomFields"], "alias": "brown"}
-    assert delta == {"text": "wet", "how deep": "3m", "CustomFields": {"depth": "3m"}}
-    _, whole = map_outgoing(made, INCIDENT, ["depth"], whole_custom_fields=True)
-    assert whole == {"how deep": "3m", "CustomFields": INCIDENT["CustomFields"]}
-    assert map_outgoing(made, INCIDENT, [])[1] == {}
+    data, delta = map_outgoing(made, INCIDENT, ["details", "depth", "smell"], UNKIND)
+    assert data == {"text": "wet", "title": "Flood", "how deep": "3m", "alias": "brown"}
+    assert delta == {"text": "wet", "how deep": "3m"}
+    assert map_outgoing(made, INCIDENT, [], UNKIND)[1] == {}
 
 
-def test_without_a_mapper_local_names_go_out() -> None:
+def test_a_kind_server_sends_custom_fields_as_a_whole() -> None:
+    """
+    Given: a rule from CustomFields to CustomFields, and a server that heeds it.
+    When: an incident with one dirty custom field is mapped to go out.
+    Then: data has all custom fields, delta the dirty one.
+    """
+    made = mapper(CustomFields={"simple": "CustomFields"})
+    data, delta = map_outgoing(made, INCIDENT, ["depth"], KIND)
+    assert data == {"CustomFields": INCIDENT["CustomFields"]}
+    assert delta == {"CustomFields": {"depth": "3m"}}
+
+
+@pytest.mark.parametrize(("rules", "whole"), [(("deep", "hue"), {"deep": "3m", "hue": "brown"}), (("hue",), {"hue": "brown"})])
+def test_one_dirty_custom_field_may_bring_all_that_are_mapped(rules: tuple[str, ...], whole: dict[str, str]) -> None:
+    """
+    Given: a server whose deltas hold all mapped custom fields when one of them changed.
+    When: a custom field is dirty, mapped or not; and when only another field is.
+    Then: the delta has all mapped ones; and none.
+    """
+    known = {"deep": {"simple": "depth"}, "hue": {"simple": "colour"}}
+    made = mapper(**{target: known[target] for target in rules}, text={"simple": "details"})
+    settings = HostSettings(custom_fields_delta="whole")
+    assert map_outgoing(made, INCIDENT, ["depth"], settings)[1] == whole
+    assert map_outgoing(made, INCIDENT, ["details"], settings)[1] == {"text": "wet"}
+
+
+@pytest.mark.parametrize(("side", "custom"), [("changed", {"depth": "3m"}), ("whole", INCIDENT["CustomFields"])])
+def test_without_a_mapper_local_names_go_out(side: str, custom: dict[str, str]) -> None:
     """
     Given: no outgoing mapper.
     When: an incident is mapped to go out.
     Then: data is the incident, delta its dirty part under the same names.
     """
-    data, delta = map_outgoing(None, INCIDENT, ["details", "depth"])
+    data, delta = map_outgoing(None, INCIDENT, ["details", "depth"], HostSettings(custom_fields_delta=side))
     assert data == INCIDENT
-    assert delta == {"details": "wet", "CustomFields": {"depth": "3m"}}
+    assert delta == {"details": "wet", "CustomFields": custom}
+
+
+def test_a_setting_has_one_of_its_sides() -> None:
+    """
+    Given: a side that no server can be on.
+    When: settings are made of it.
+    Then: a sentence says which sides there are.
+    """
+    with pytest.raises(HostError, match='custom_fields_delta is "all": give changed or whole'):
+        HostSettings(custom_fields_delta="all")

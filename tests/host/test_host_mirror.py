@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local_xsoar.host import Host
+from local_xsoar.host import Host, HostSettings
 from local_xsoar.tenant import Tenant
 from tests.host.host_samples import SAMPLES, Clock, Remote
 
@@ -170,23 +170,29 @@ def test_an_entry_that_came_in_with_an_outgoing_tag_goes_out_again(ledger: Host,
     assert remote.calls(OUT)[0]["args"]["entries"][0]["contents"] == "ping"
 
 
-def test_what_was_changed_here_is_not_overwritten_before_it_went_out(ledger: Host, remote: Remote, tenant: Tenant) -> None:
+@pytest.mark.parametrize(
+    ("side", "details", "depth", "sent"),
+    [("kept", "mine", "2m", {"text": "mine", "deep": "2m"}), ("overwritten", "theirs", "9m", {"title": "Mine"})],
+)
+def test_what_was_changed_here_and_not_sent_yet_may_be_overwritten(
+    open_host: Callable[..., Host], remote: Remote, tenant: Tenant, side: str, details: str, depth: str, sent: dict[str, str]
+) -> None:
     """
-    Given: a field and a custom field changed by an analyst, and a remote that has other values for them and for more.
-    When: the mirror job runs.
-    Then: the analyst's values stay and go out, the rest is taken.
+    Given: hosts that keep unsent changes or not, and fields and a custom field changed by an analyst.
+    When: an object comes in that has other values for some of them, and for more.
+    Then: the analyst's values stay and go out; or they are gone, and only what the object did not have goes out. The rest is
+        taken.
     """
+    host = open_host(settings=HostSettings(unsent_changes=side))
+    host.add_instance("ledger", SAMPLES / "Ledger", remote.params)
     number = mirrored(tenant, "r1", CustomFields={"depth": "1m", "colour": "blue"})
-    tenant.change_incident(number, {"details": "mine", "CustomFields": {"depth": "2m"}}, user="ann")
+    tenant.change_incident(number, {"details": "mine", "name": "Mine", "CustomFields": {"depth": "2m"}}, user="ann")
     remote.holds(modified=["r1"], data=data("r1", text="theirs", level=3, CustomFields={"depth": "9m", "colour": "brown"}))
-    ledger.mirror("ledger")
+    host.mirror("ledger")
     incident = tenant.incident(number)
-    assert (incident["details"], incident["severity"], incident["CustomFields"]) == (
-        "mine",
-        3,
-        {"depth": "2m", "colour": "brown"},
-    )
-    assert remote.calls(OUT)[0]["args"]["delta"] == {"text": "mine", "CustomFields": {"depth": "2m"}}
+    assert (incident["details"], incident["severity"]) == (details, 3)
+    assert incident["CustomFields"] == {"depth": depth, "colour": "brown"}
+    assert remote.calls(OUT)[0]["args"]["delta"] == {**sent, "title": "Mine"}
 
 
 def test_an_empty_answer_changes_nothing(ledger: Host, remote: Remote, tenant: Tenant) -> None:
@@ -241,7 +247,7 @@ def test_a_reopening_that_was_not_sent_yet_goes_before_a_closing_that_comes_in(
     remote.holds(modified=["r1"], data=data("r1", close))
     assert ledger.mirror("ledger").closed == []
     assert tenant.incident(number)["status"] == 1
-    assert remote.calls(OUT)[0]["args"]["delta"]["status"] == 1
+    assert remote.calls(OUT)[0]["args"]["delta"] == {"closingUserId": "", "runStatus": ""}
 
 
 def test_entries_for_an_incident_that_is_not_active_are_logged(ledger: Host, remote: Remote, tenant: Tenant) -> None:
@@ -263,19 +269,19 @@ def test_entries_for_an_incident_that_is_not_active_are_logged(ledger: Host, rem
     assert sum("is not active and takes no entry" in line for line in ledger.log("ledger")) == 2
 
 
-def test_a_closed_incident_is_asked_for_for_some_days(ledger: Host, remote: Remote, tenant: Tenant, clock: Clock) -> None:
+def test_a_closed_incident_is_asked_for_as_long_as_it_is_kept(ledger: Host, remote: Remote, tenant: Tenant, clock: Clock) -> None:
     """
     Given: an incident that was closed.
-    When: it is modified six days later, and eight days later.
+    When: it is modified a year later, and after it was deleted.
     Then: it is asked for the first time only.
     """
     number = mirrored(tenant, "r1")
     tenant.close_incident(number, dirty=False)
     remote.holds(modified=["r1"], data=data("r1"))
-    clock.forward(days=6)
+    clock.forward(days=365)
     ledger.mirror("ledger")
     assert len(remote.calls(IN)) == 1
-    clock.forward(days=2)
+    tenant.delete_incident(number)
     ledger.mirror("ledger")
     assert remote.calls(IN) == []
 
@@ -360,7 +366,7 @@ def test_a_local_change_goes_out_once(ledger: Host, remote: Remote, tenant: Tena
     assert (done.ok, done.sent) == (True, [number])
     (call,) = remote.calls(OUT)
     assert call["args"] == {
-        "data": {"text": "mine", "level": 2, "title": "Flood r1", "CustomFields": {"depth": "1m"}},
+        "data": {"text": "mine", "level": 2, "title": "Flood r1", "deep": "1m"},
         "delta": {"text": "mine"},
         "entries": None,
         "incidentChanged": True,
@@ -372,7 +378,7 @@ def test_a_local_change_goes_out_once(ledger: Host, remote: Remote, tenant: Tena
     assert remote.calls(OUT) == []
 
 
-@pytest.mark.parametrize(("setting", "sent"), [("changed", {"depth": "2m"}), ("whole", {"depth": "2m", "colour": "blue"})])
+@pytest.mark.parametrize(("setting", "sent"), [("changed", {"deep": "2m"}), ("whole", {"deep": "2m", "hue": "blue"})])
 def test_the_delta_of_custom_fields_is_a_setting(
     open_host: Callable[..., Host], remote: Remote, tenant: Tenant, setting: str, sent: dict[str, str]
 ) -> None:
@@ -381,12 +387,12 @@ def test_the_delta_of_custom_fields_is_a_setting(
     When: one of two custom fields changed.
     Then: the delta holds that one, or both.
     """
-    host = open_host(custom_fields_delta=setting)
+    host = open_host(settings=HostSettings(custom_fields_delta=setting))
     host.add_instance("ledger", SAMPLES / "Ledger", remote.params)
     number = mirrored(tenant, "r1", CustomFields={"depth": "1m", "colour": "blue"})
     tenant.change_incident(number, {"CustomFields": {"depth": "2m"}}, user="ann")
     host.mirror("ledger")
-    assert remote.calls(OUT)[0]["args"]["delta"] == {"CustomFields": sent}
+    assert remote.calls(OUT)[0]["args"]["delta"] == sent
 
 
 def test_tagged_entries_go_out_once_with_their_files(ledger: Host, remote: Remote, tenant: Tenant) -> None:
@@ -487,31 +493,63 @@ def test_a_change_made_while_sending_stays_for_the_next_round(
     assert [call["args"]["delta"] for call in remote.calls(OUT)] == [{"text": "first", "level": 3}, {"text": "second"}]
 
 
-def test_closing_and_reopening_here_go_out(ledger: Host, remote: Remote, tenant: Tenant) -> None:
+@pytest.mark.parametrize("side", ["absent", "present"])
+def test_closing_and_reopening_here_go_out(open_host: Callable[..., Host], remote: Remote, tenant: Tenant, side: str) -> None:
     """
-    Given: an incident with a tagged entry that is closed, and reopened later.
+    Given: hosts whose deltas hold the status or not, and an incident with a tagged entry that is closed, and reopened later.
     When: a round runs after each.
-    Then: both say so in status and delta, reason and notes come with the closing, and the entry went along.
+    Then: the delta tells who closed it, with reason and notes, then that nobody has; the entry went along with the closing.
     """
+    host = open_host(settings=HostSettings(delta_status=side))
+    host.add_instance("ledger", SAMPLES / "Ledger", remote.params)
     number = mirrored(tenant, "r1")
     tenant.add_entry(number, contents="last words", user="ann", tags=["out"])
     tenant.close_incident(number, reason="Resolved", notes="dry", user="ann")
-    ledger.mirror("ledger")
+    host.mirror("ledger")
     (closing,) = [call["args"] for call in remote.calls(OUT)]
-    assert closing["status"] == 2
-    assert {name: closing["delta"][name] for name in ("status", "closeReason", "closeNotes")} == {
-        "status": 2,
-        "closeReason": "Resolved",
-        "closeNotes": "dry",
-    }
-    assert closing["data"]["closeReason"] == "Resolved"
+    told = {"closingUserId": "ann", "runStatus": "waiting", "closeReason": "Resolved", "closeNotes": "dry"}
+    assert closing["delta"] == told | ({"status": 2} if side == "present" else {})
+    assert (closing["status"], closing["incidentChanged"], closing["data"]["title"]) == (2, True, "Flood r1")
     assert [entry["contents"] for entry in closing["entries"]] == ["last words"]
     tenant.reopen_incident(number, user="ann")
-    ledger.mirror("ledger")
+    host.mirror("ledger")
     (reopening,) = [call["args"] for call in remote.calls(OUT)]
-    assert (reopening["status"], reopening["delta"]["status"]) == (1, 1)
-    ledger.mirror("ledger")
+    assert reopening["delta"] == {"closingUserId": "", "runStatus": ""} | ({"status": 1} if side == "present" else {})
+    assert (reopening["status"], reopening["incidentChanged"]) == (1, True)
+    host.mirror("ledger")
     assert remote.calls(OUT) == []
+
+
+def test_a_playbook_that_moves_on_is_sent(ledger: Host, remote: Remote, tenant: Tenant) -> None:
+    """
+    Given: an incident whose playbook changes its state.
+    When: a round runs.
+    Then: the delta holds that alone, and the incident counts as changed.
+    """
+    number = mirrored(tenant, "r1")
+    tenant.change_incident(number, {"runStatus": "completed"}, user="DBot")
+    ledger.mirror("ledger")
+    (sent,) = [call["args"] for call in remote.calls(OUT)]
+    assert (sent["delta"], sent["incidentChanged"]) == ({"runStatus": "completed"}, True)
+
+
+@pytest.mark.parametrize(("playbook", "delta"), [("", None), ("Dry Out", {"runStatus": "waiting"})])
+def test_opening_a_pending_incident_is_sent(
+    ledger: Host, remote: Remote, tenant: Tenant, playbook: str, delta: dict[str, str] | None
+) -> None:
+    """
+    Given: a pending incident, with and without a playbook.
+    When: it is opened and a round runs.
+    Then: the delta holds the playbook's state, or nothing, and the incident counts as changed.
+    """
+    fields = {"name": "Flood", "playbookId": playbook, "type": "Access" if playbook else "Job"}
+    mirror = {"dbotMirrorId": "r1", "dbotMirrorInstance": "ledger", "dbotMirrorDirection": "Out"}
+    incident = tenant.create_incident({**fields, **mirror}, investigate=False)
+    assert incident is not None
+    tenant.investigate(incident["id"])
+    ledger.mirror("ledger")
+    (sent,) = [call["args"] for call in remote.calls(OUT)]
+    assert (sent["delta"], sent["incidentChanged"], sent["status"]) == (delta, True, 1)
 
 
 def test_an_entry_of_a_closed_incident_waits_for_its_reopening(ledger: Host, remote: Remote, tenant: Tenant) -> None:

@@ -24,28 +24,32 @@ def shown(mirror: Mirror, local_id: str) -> dict[str, Any]:
 
 def test_the_pack_s_type_and_fields_show_how_an_incident_stands(mirror: Mirror) -> None:
     """
-    Given: an instance with the pack's incident type and no mapper chosen by hand, and a remote incident with a custom field.
+    Given: an instance with the pack's incident type and no mapper chosen by hand, and a remote incident with a common custom
+        field.
     When: it is fetched, and changed at both ends.
     Then: the local one has the type; its fields name the remote incident, tenant and address; it is in step, without an error,
-        and says when something came and went; the other tenant has its own fields and none of the pack's.
+        and says when something came and went; the custom field crossed both ways; the other tenant has its own fields and
+        none of the pack's.
     """
-    mirror.configure(incidentType=TYPE)
-    mirror.here.add_incident_field("depth")
-    mirror.there.add_incident_field("depth")
-    remote_id = mirror.remote_incident(name="Flood", CustomFields={"depth": "3m"})
+    for tenant in (mirror.here, mirror.there):
+        tenant.add_incident_field("sourceip", name="Source IP")
+    mirror.configure(incidentType=TYPE, has_own_mappers=False)
+    remote_id = mirror.remote_incident(name="Flood", CustomFields={"sourceip": "192.0.2.3"})
     before = datetime.now().astimezone() - timedelta(seconds=1)
     local_id = mirror.fetched_once()
     mirror.until_quiet()
-    mirror.there.change_incident(remote_id, {"severity": 3, "CustomFields": {"depth": "4m"}}, user="carla")
+    mirror.there.change_incident(remote_id, {"severity": 3, "CustomFields": {"sourceip": "192.0.2.4"}}, user="carla")
     mirror.until_quiet()
-    mirror.here.change_incident(local_id, {"details": "Boats are on their way."}, user="ann")
+    mine = {"details": "Boats are on their way.", "CustomFields": {"sourceip": "192.0.2.5"}}
+    came = mirror.here.incident(local_id)["CustomFields"]["sourceip"]
+    mirror.here.change_incident(local_id, mine, user="ann")
     mirror.until_quiet()
     mirror.there.change_incident(remote_id, {"phase": "Respond"}, user="carla")
     mirror.until_quiet()
 
     local, remote, fields = mirror.here.incident(local_id), mirror.there.incident(remote_id), shown(mirror, local_id)
     assert local["type"] == TYPE
-    assert (local["severity"], local["CustomFields"]["depth"]) == (3, "4m")
+    assert (local["severity"], came, remote["CustomFields"]["sourceip"]) == (3, "192.0.2.4", "192.0.2.5")
     assert (fields["remoteid"], fields["state"]) == (remote_id, "In Step")
     assert (fields.get("errorin", ""), fields.get("errorout", "")) == ("", "")
     assert fields["remotelink"].startswith("http")

@@ -9,7 +9,17 @@ from starlette.responses import JSONResponse, Response
 
 from local_xsoar.host import Host
 from local_xsoar.tenant import Tenant
-from tests.mirror.two_tenants import IN_TAG, INSTANCE, INTEGRATION, OUT_TAG, Mirror, Site, succeeded, working_params
+from tests.mirror.two_tenants import (
+    CUSTOM_FIELDS,
+    IN_TAG,
+    INSTANCE,
+    INTEGRATION,
+    OUT_TAG,
+    Mirror,
+    Site,
+    succeeded,
+    working_params,
+)
 
 
 def last_lines(tenant: Tenant, incident_id: str) -> list[str]:
@@ -237,12 +247,14 @@ def test_rivals(remote: Mirror, rivals: int) -> None:
     remote_id = remote.remote_incident()
     local_id = remote.fetched_once()
     remote.here.change_incident(local_id, {"severity": 3, "CustomFields": {"ticket": "H"}}, user="hanna")
+    others = [cli_name for cli_name, _ in CUSTOM_FIELDS if cli_name != "ticket"][:rivals]
     seen: list[int] = []
 
     def rival(request: Any, number: int) -> None:
         if request.method == "POST" and request.url.path.endswith("/incident") and len(seen) < rivals:
+            custom = {others[len(seen)]: "x"}
             seen.append(number)
-            remote.there.change_incident(remote_id, {"details": f"rival {len(seen)}", "CustomFields": {f"c{len(seen)}": "x"}})
+            remote.there.change_incident(remote_id, {"details": f"rival {len(seen)}", "CustomFields": custom})
 
     remote.interference.before = rival
     remote.round()
@@ -251,7 +263,7 @@ def test_rivals(remote: Mirror, rivals: int) -> None:
 
     for incident in (remote.there.incident(remote_id), remote.here.incident(local_id)):
         assert (incident["severity"], incident["details"], incident["CustomFields"]["ticket"]) == (3, f"rival {rivals}", "H")
-        assert {f"c{number + 1}" for number in range(rivals)} <= set(incident["CustomFields"])
+        assert set(others) <= set(incident["CustomFields"])
 
 
 def test_a_rival_that_never_gives_way(remote: Mirror) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from local_xsoar.host import CommandRun, Host, MirrorRound
+from local_xsoar.custom_mappers import custom_mappers
+from local_xsoar.host import CommandRun, Host, HostSettings, MirrorRound
 from local_xsoar.host.workers import Workers
 from local_xsoar.tenant import Tenant, TenantSettings, serving
 from local_xsoar.tenant.server import LostAnswer
@@ -18,6 +19,14 @@ from local_xsoar.tenant.server import LostAnswer
 INTEGRATION = Path(__file__).resolve().parents[2] / "Packs" / "XSOARMirroring" / "Integrations" / "XSOARMirroring"
 INSTANCE = "remote"
 IN_TAG, OUT_TAG = "FromRemote", "ToRemote"
+# Custom fields that both tenants have and that cross: CLI name, name.
+CUSTOM_FIELDS = (
+    ("ticket", "Ticket Number"),
+    ("hosts", "Affected Hosts"),
+    ("kept", "Kept As It Is"),
+    ("added", "Added Later"),
+    ("depth", "Water Depth"),
+)
 VERSIONS = {"6": "6.12.0", "8": "8.8.0"}
 QUIET = 8
 
@@ -94,9 +103,22 @@ class Mirror:
     clock: Clock
     interference: Interference
 
-    def configure(self, name: str = INSTANCE, **params: Any) -> None:
-        """Add an instance of the pack with working parameters, some of them changed."""
-        self.host.add_instance(name, INTEGRATION, {**working_params(self.there, self.url), **params})
+    def configure(self, name: str = INSTANCE, *, has_own_mappers: bool = True, **params: Any) -> None:
+        """Add an instance of the pack with working parameters, some of them changed.
+
+        It has mappers that name all custom fields of the local tenant, unless it is to have those that come with the pack.
+        """
+        mappers = custom_mappers(name, self.here.incident_fields()) if has_own_mappers else ()
+        for mapper in mappers:
+            self.host.import_mapper(mapper)
+        incoming, outgoing = (mapper["id"] for mapper in mappers) if mappers else (None, None)
+        self.host.add_instance(
+            name,
+            INTEGRATION,
+            {**working_params(self.there, self.url), **params},
+            incoming_mapper=incoming,
+            outgoing_mapper=outgoing,
+        )
 
     def fetch(self) -> list[str]:
         """Fetch once, without a failure; return the ids of the incidents that were created."""
@@ -165,12 +187,14 @@ class Site:
     pauses: list[float] = field(default_factory=list)
 
     def tenant(self, name: str, version: str, clock: Callable[[], int] = time.time_ns, **settings: Any) -> Tenant:
-        """Make a tenant; 8.x ones get a key ID."""
+        """Make a tenant with some custom fields; 8.x ones get a key ID."""
         key_id = {"key_id": "7"} if version.startswith("8") else {}
         made = Tenant(
             TenantSettings(name, self.folder / name, version=version, api_key=f"key of {name}", **{**key_id, **settings}), clock
         )
         self.exits.callback(made.close)
+        for cli_name, field_name in CUSTOM_FIELDS:
+            made.add_incident_field(cli_name, name=field_name)
         return made
 
     def serve(self, tenant: Tenant, interference: Interference | None = None) -> str:
@@ -178,16 +202,26 @@ class Site:
         through = interference or Interference()
         return self.exits.enter_context(serving(tenant, hook=through, after=through.after))
 
-    def host(self, tenant: Tenant, on_call: Callable[[int, str], None] | None = None) -> Host:
+    def host(
+        self, tenant: Tenant, on_call: Callable[[int, str], None] | None = None, settings: HostSettings | None = None
+    ) -> Host:
         """Make a host that runs the pack on a tenant; `on_call` sees each step of its workers."""
         folder = self.folder / f"host of {tenant.settings.name}"
-        return self.exits.enter_context(Host(tenant, folder, workers=self.workers, on_call=on_call, pause=self.pauses.append))
+        return self.exits.enter_context(
+            Host(tenant, folder, workers=self.workers, on_call=on_call, pause=self.pauses.append, settings=settings)
+        )
 
     def mirror(
-        self, here: str = "8", there: str = "8", on_call: Callable[[int, str], None] | None = None, **remote_settings: Any
+        self,
+        here: str = "8",
+        there: str = "8",
+        on_call: Callable[[int, str], None] | None = None,
+        host_settings: HostSettings | None = None,
+        **remote_settings: Any,
     ) -> Mirror:
         """Make a local and a remote tenant of two versions, with no instance configured yet."""
         clock, interference = Clock(), Interference()
         local = self.tenant("headquarters", VERSIONS[here])
         remote = self.tenant("customer", VERSIONS[there], clock, **remote_settings)
-        return Mirror(local, remote, self.serve(remote, interference), self.host(local, on_call), clock, interference)
+        host = self.host(local, on_call, host_settings)
+        return Mirror(local, remote, self.serve(remote, interference), host, clock, interference)

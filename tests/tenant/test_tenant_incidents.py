@@ -363,8 +363,9 @@ def test_a_custom_field_needs_a_cli_name(tenant: Tenant) -> None:
 def test_a_change_of_a_mirrored_incident_is_noted_for_the_outgoing_run(tenant: Tenant) -> None:
     """
     Given: an incident mirrored in both directions.
-    When: an analyst changes fields twice and closes it.
-    Then: the names of all changed fields are noted, custom ones by cliName, closing as status, reason and notes.
+    When: an analyst changes fields twice, closes and reopens it, and its playbook moves on.
+    Then: the names of all changed fields are noted, custom ones by cliName; closing and reopening as status, the user who closed
+        it and the playbook's state, closing with reason and notes; and the playbook's state alone.
     """
     created(tenant, MIRRORED)
     tenant.change_incident("1", {"severity": 3, "CustomFields": {"sourceip": "192.0.2.1"}})
@@ -372,8 +373,15 @@ def test_a_change_of_a_mirrored_incident_is_noted_for_the_outgoing_run(tenant: T
     assert set(changed["dbotCurrentDirtyFields"]) == set(changed["dbotDirtyFields"]) == {"severity", "sourceip", "details"}
     tenant.change_incident("1", {"dbotCurrentDirtyFields": None}, dirty=False)
     closed = tenant.close_incident("1")
-    assert closed["dbotCurrentDirtyFields"] == ["status", "closeReason", "closeNotes"]
-    assert set(closed["dbotDirtyFields"]) == {"severity", "sourceip", "details", "status", "closeReason", "closeNotes"}
+    closing = {"status", "closingUserId", "runStatus", "closeReason", "closeNotes"}
+    assert set(closed["dbotCurrentDirtyFields"]) == closing
+    assert set(closed["dbotDirtyFields"]) == {"severity", "sourceip", "details", *closing}
+    tenant.change_incident("1", {"dbotCurrentDirtyFields": None}, dirty=False)
+    reopened = tenant.reopen_incident("1")
+    assert set(reopened["dbotCurrentDirtyFields"]) == {"status", "closingUserId", "runStatus"}
+    assert (reopened["closingUserId"], reopened["runStatus"]) == ("", "")
+    tenant.change_incident("1", {"dbotCurrentDirtyFields": None}, dirty=False)
+    assert tenant.change_incident("1", {"runStatus": "running"})["dbotCurrentDirtyFields"] == ["runStatus"]
 
 
 @pytest.mark.parametrize(

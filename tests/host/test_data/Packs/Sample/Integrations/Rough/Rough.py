@@ -150,6 +150,11 @@ def main():
     elif command == "rough-file-path":
         found = demisto.getFilePath(args["entry"])
         demisto.results(f"{found['name']}: {Path(found['path']).read_text()}")
+    elif command == "rough-request":
+        if not hasattr(demisto, "internalHttpRequest"):
+            demisto.results("there is no internalHttpRequest")
+            return
+        demisto.results(demisto.internalHttpRequest(args["method"], args["uri"], args.get("body")))
     elif command == "rough-leftovers":
         demisto.results(sorted(path.name for path in Path().iterdir()) or "nothing")
         Path("left.txt").write_text("left")
