@@ -2784,8 +2784,8 @@ def split_delta(
         remote: the remote incident: a key that it has at the top, or among its custom fields, goes there.
         custom_name: gives the CLI name of the remote's custom field of that name in lower case, an empty text when it has
             none; asked only for a key that the incident lacks.
-        known: the digests of the fields that both sides were last known to hold. A server may give `CustomFields` whole: what
-            is in it as it was then did not change here, and must not undo what changed there since.
+        known: the digests of the fields that both sides were last known to hold. A server may give all custom fields when one
+            changed: what is as it was then did not change here, and must not undo what changed there since.
     """
     at_top = {key.lower(): key for key in remote if key != "CustomFields"}
     in_custom = {key.lower(): key for key in custom_fields(remote)}
@@ -2809,9 +2809,7 @@ def split_delta(
         else:
             dropped.append(key)
     if known:
-        whole = {key.lower() for key in custom_fields(delta)}
-        unchanged = {key for key in custom if key.lower() in whole and is_as_known(key, custom[key], known)}
-        custom = {key: value for key, value in custom.items() if key not in unchanged}
+        custom = {key: value for key, value in custom.items() if not is_as_known(key, value, known)}
     return top, custom, dropped
 
 
