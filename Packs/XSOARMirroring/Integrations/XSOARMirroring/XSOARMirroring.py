@@ -1142,6 +1142,11 @@ def safe_file_name(name: Any) -> str:
 
 """ FETCH """
 
+UNREADABLE_RUN = (
+    "The last run cannot be read: set First fetch time to when incidents were last fetched, so that none comes twice, "
+    "and reset it with Reset the last run timestamp in the instance settings."
+)
+
 
 @dataclass(frozen=True)
 class Bookmark:
@@ -1185,16 +1190,39 @@ def read_bookmark(run: dict[str, Any] | None, first_ms: Callable[[], int]) -> Bo
     """Return the bookmark of a last run; when there was none, one at the time that `first_ms` gives.
 
     Raises:
-        ValueError: the last run is damaged. To begin anew by itself would deliver incidents again.
+        ValueError: the last run is damaged, or not one of ours. To begin anew by itself would deliver incidents again.
     """
-    if not run or not run.get("time"):
+    if not run:
         start_ms = first_ms()
         return Bookmark(start_ms, start_ms)
     try:
         known = {str(key): int(moment) for key, moment in json.loads(run["known"]).items()}
         return Bookmark(parse_ns(run["time"]) // 1_000_000, parse_ns(run["since"]) // 1_000_000, known)
     except (AttributeError, KeyError, TypeError, ValueError):
-        raise ValueError("The last run cannot be read: reset it with Reset the last run timestamp in the instance settings.")
+        raise ValueError(UNREADABLE_RUN)
+
+
+def taken_over(run: dict[str, Any]) -> dict[str, Any]:
+    """Return a last run in our own form, where the official pack left it: its integration has the same name and instances.
+
+    There `last_fetch` is the time from which on it would fetch next, and `last_fetched_incidents` holds the IDs that it
+    fetched from then on already; versions before 2.0.20 kept the time alone. Any other last run is returned as it is.
+
+    Raises:
+        ValueError: the time or the IDs cannot be read.
+    """
+    if "last_fetch" not in run or "time" in run:
+        return run
+    fetched = run.get("last_fetched_incidents") or []
+    try:
+        time_ms = parse_last_update(run["last_fetch"])
+        fetched = json.loads(fetched) if isinstance(fetched, str) else fetched
+    except ValueError:
+        raise ValueError(UNREADABLE_RUN)
+    if not isinstance(fetched, list) or not all(map(is_id, fetched)):
+        raise ValueError(UNREADABLE_RUN)
+    ours = {key: value for key, value in run.items() if key not in ("last_fetch", "last_fetched_incidents")}
+    return ours | Bookmark(time_ms, time_ms, {str(incident_id): time_ms for incident_id in fetched}).to_run()
 
 
 def combined_query(query: str, skip_own: bool) -> str:
@@ -1380,7 +1408,7 @@ def attachment_entries(incident: dict[str, Any], entries: list[dict[str, Any]]) 
 
 def fetch_incidents_command(client: Client, settings: Settings) -> None:
     """Create the local incidents for the new remote ones, with their attachments, and move the last run behind them."""
-    last_run = demisto.getLastRun() or {}
+    last_run = taken_over(demisto.getLastRun() or {})
     bookmark = read_bookmark(last_run, lambda: first_fetch_ms(settings, asked_now_ms(client)))
     context = read_context()
     new = fetch_new(client, settings, bookmark, context)
