@@ -499,7 +499,7 @@ class Client(BaseClient):
         XSOAR REST API: it is on no page of the documents; upstream gives it a start in whole seconds.
         """
         route = f"{'/public/v1' if self._settings.key_id else ''}/incidents/modified"
-        return self._json("POST", route, json_data={"lastUpdate": since_seconds})
+        return self._json("GET", route, params={"lastUpdate": since_seconds})
 
     def load(self, incident_id: str) -> dict[str, Any]:
         """Return an incident, whole."""
@@ -3955,7 +3955,7 @@ def unanswered(question: Question, error: RemoteError) -> Finding:
 
 def judge_version(about: dict[str, Any]) -> Finding:
     """Judge what the remote says that it is."""
-    version, mode = short(about.get("demistoVersion") or "", 40), short(about.get("productMode") or "", 40)
+    version, mode = (word_of(about.get(key)) for key in ("demistoVersion", "productMode"))
     if mode.lower() not in ("", "xsoar"):
         return Finding(
             STOP, f"the product is {mode}, not Cortex XSOAR", "enter the address of an XSOAR tenant as XSOAR Server URL"
@@ -3964,6 +3964,12 @@ def judge_version(about: dict[str, Any]) -> Finding:
     if not re.match(r"[68]\.", version):
         return Finding(WARN, f"version {version or 'not told'}; {told}", "this pack knows the versions 6 and 8: test with care")
     return Finding(OK, f"version {version}; {told}")
+
+
+def word_of(value: Any) -> str:
+    """Return a version or a mode that the remote tells, as a report may hold it: what is no plain word is not shown."""
+    text = str(value or "")
+    return text if re.fullmatch(r"[\w.-]{0,40}", text) else "of an unknown form"
 
 
 def judge_first_fetch(types: list[str], is_whole: bool, max_fetch: int) -> Finding:
@@ -4035,6 +4041,13 @@ def judge_tags(settings: Settings) -> Finding:
         *(["set Outgoing Entry Tags, or no entry goes out"] if goes_out and not settings.mirror_tags else []),
     ]
     return Finding(WARN if lacking else OK, f"{incoming}; {outgoing}", "; ".join(lacking))
+
+
+def judge_untested(direction: str) -> Finding:
+    """Judge that the rights to write were not tested."""
+    needed = direction in ("Out", "Both")
+    found = "not tested" if needed else "not tested; by its direction the instance sends nothing"
+    return Finding(WARN if needed else OK, found, "write=true tests them in an incident of its own")
 
 
 def judge_clocks(here_ms: int, date_ms: int, newest_ms: int) -> Finding:
@@ -4114,11 +4127,11 @@ def judge_modified(incident_id: str, from_then: list[str], from_next: list[str])
 
 
 def judge_modified_route(status: int, answer: Any) -> Finding:
-    """Judge the answer of the route incidents/modified; it is not used."""
-    if status in (303, 404, 405):
+    """Judge the answer of the route incidents/modified by its JSON, or the status of an error (0: there is none)."""
+    if status:
         return Finding(OK, f"incidents/modified is not there ({status}); it is not used")
     kind = {list: f"a list of {len(answer or ())}", dict: "an object", type(None): "nothing"}.get(type(answer), "something else")
-    return Finding(OK, f"incidents/modified answers with {kind} ({status or 200}); it is not used")
+    return Finding(OK, f"incidents/modified answers with {kind}; it is not used")
 
 
 def judge_page_end(entries: list[dict[str, Any]], page: list[dict[str, Any]]) -> Finding:
@@ -4363,7 +4376,11 @@ def ask_types(inspection: Inspection) -> Finding:
 def ask_first_fetch(inspection: Inspection) -> Finding:
     """Count what a first fetch with the settings of this instance would bring."""
     client, settings = inspection.client, inspection.settings
-    query, start_ms = combined_query(settings.query, settings.skip_own), first_fetch_ms(settings, remote_now_ms(client))
+    try:
+        start_ms = first_fetch_ms(settings, remote_now_ms(client))
+    except ValueError as error:
+        return Finding(STOP, "First fetch time cannot be used", "correct that parameter", str(error))
+    query = combined_query(settings.query, settings.skip_own)
 
     def read_page(since_ms: int, page: int) -> tuple[list[dict[str, Any]], int]:
         return client.search(query, size=SEARCH_PAGE, page=page, from_ms=since_ms)
@@ -4446,7 +4463,7 @@ def ask_modified_route(inspection: Inspection) -> Finding:
     try:
         answer = inspection.client.modified_ids(local_now_ms() // 1000 - 3600)
     except RemoteError as error:
-        if error.status not in (303, 404, 405):
+        if error.kind not in (NOT_API, NOT_FOUND) and error.status != 405:
             raise
         return judge_modified_route(error.status, None)
     return judge_modified_route(0, answer)
