@@ -3974,12 +3974,12 @@ def word_of(value: Any) -> str:
 
 def judge_first_fetch(types: list[str], is_whole: bool, max_fetch: int) -> Finding:
     """Judge how many incidents a first fetch would bring, given the type of each."""
-    count = f"{'' if is_whole else 'more than '}{len(types)} incidents"
     by_type = {name: types.count(name) for name in dict.fromkeys(types)}
     names = ", ".join(f"{name or 'no type'}: {number}" for name, number in sorted(by_type.items(), key=lambda item: -item[1]))
     if not types:
         return Finding(WARN, "a first fetch would bring no incidents", "check First fetch time and the query, if you expect some")
-    found = f"a first fetch would bring {count} of {len(by_type)} types, in {-(-len(types) // max_fetch)} rounds"
+    count = f"{'' if is_whole else 'more than '}{len(types)}"
+    found = f"a first fetch would bring incidents: {count}; their types: {len(by_type)}; fetches: {-(-len(types) // max_fetch)}"
     if is_whole and len(types) <= MANY_AT_FIRST:
         return Finding(OK, found, names=names)
     return Finding(WARN, found, "narrow First fetch time or the query, unless you want them all", names)
@@ -3996,13 +3996,11 @@ def judge_custom_fields(local: list[dict[str, Any]] | None, remote: list[dict[st
         if item.get("cliName") in remote_names and is_mappable(item)
     }
     if local is None:
-        return Finding(
-            WARN, f"{len(wanted)} remote custom fields; which of them are here is not known", "run xsoar-mirror-mappers"
-        )
+        return Finding(WARN, f"remote custom fields: {len(wanted)}; which are here is not known", "run xsoar-mirror-mappers")
     here = {str(item.get("cliName")).lower(): str(item.get("type")) for item in local}
     missing = sorted(name for name in wanted if name.lower() not in here)
     other = sorted(name for name, kind in wanted.items() if here.get(name.lower(), kind) != kind)
-    found = f"{len(wanted)} remote custom fields: {len(missing)} are missing here, {len(other)} have another type here"
+    found = f"remote custom fields: {len(wanted)}; missing here: {len(missing)}; of another type here: {len(other)}"
     if not missing and not other:
         return Finding(OK, found)
     parts = (("missing", missing), ("other type", other))
@@ -4018,16 +4016,16 @@ def judge_close_reasons(local: list[dict[str, Any]] | None, remote: list[dict[st
     if not offered:
         return Finding(OK, "the remote lists none (null): a close reason crosses as it is")
     unknown = [reason for reason in offered_reasons(local or []) if reason not in offered]
-    found = f"the remote lists {len(offered)}"
+    found = f"reasons that the remote lists: {len(offered)}"
     if unknown:
         return Finding(
             WARN,
-            f"{found}; {len(unknown)} of those here are not among them",
+            f"{found}; of those here it lacks: {len(unknown)}",
             "add them there; until then they cross as Other, with the reason in the close notes",
             ", ".join(unknown),
         )
     return Finding(
-        OK, f"{found}; {'those here are among them' if local else 'those here are not known'}", names=", ".join(offered)
+        OK, f"{found}; {'it has all of those here' if local else 'those here are not known'}", names=", ".join(offered)
     )
 
 

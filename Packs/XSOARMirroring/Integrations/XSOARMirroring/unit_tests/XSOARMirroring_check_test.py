@@ -45,18 +45,18 @@ JUDGED: dict[str, tuple[Finding, str, str]] = {
     "an unknown version": (script.judge_version({"demistoVersion": "9.1"}), WARN, "version 9.1"),
     "a version that is none": (script.judge_version({"demistoVersion": "see https://host"}), WARN, "of an unknown form"),
     "nothing to fetch": (script.judge_first_fetch([], True, 50), WARN, "no incidents"),
-    "some to fetch": (script.judge_first_fetch(["A", "B", "A"], True, 2), OK, "3 incidents of 2 types, in 2 rounds"),
-    "many to fetch": (script.judge_first_fetch(["A"] * 1001, True, 200), WARN, "1001 incidents"),
-    "more than counted": (script.judge_first_fetch(["A"] * 9, False, 200), WARN, "more than 9 incidents"),
-    "fields here": (script.judge_custom_fields([custom("ticket")], [custom("ticket")]), OK, "0 are missing"),
-    "field missing": (script.judge_custom_fields([custom("other")], [custom("ticket")]), WARN, "1 are missing"),
-    "other type": (script.judge_custom_fields([custom("ticket", "number")], [custom("ticket")]), WARN, "1 have another type"),
-    "a timer": (script.judge_custom_fields([], [custom("clock", "timer")]), OK, "0 remote custom fields"),
+    "some to fetch": (script.judge_first_fetch(["A", "B", "A"], True, 2), OK, "incidents: 3; their types: 2; fetches: 2"),
+    "many to fetch": (script.judge_first_fetch(["A"] * 1001, True, 200), WARN, "incidents: 1001"),
+    "more than counted": (script.judge_first_fetch(["A"] * 9, False, 200), WARN, "more than 9;"),
+    "fields here": (script.judge_custom_fields([custom("ticket")], [custom("ticket")]), OK, "missing here: 0"),
+    "field missing": (script.judge_custom_fields([custom("other")], [custom("ticket")]), WARN, "missing here: 1"),
+    "other type": (script.judge_custom_fields([custom("ticket", "number")], [custom("ticket")]), WARN, "another type here: 1"),
+    "a timer": (script.judge_custom_fields([], [custom("clock", "timer")]), OK, "custom fields: 0"),
     "fields here unknown": (script.judge_custom_fields(None, [custom("ticket")]), WARN, "not known"),
     "fields there unknown": (script.judge_custom_fields([], None), WARN, "not known"),
     "no reasons": (script.judge_close_reasons(reasons("Mine"), reasons()), OK, "null"),
-    "the reasons fit": (script.judge_close_reasons(reasons("Other"), reasons("Other", "Resolved")), OK, "are among them"),
-    "a reason is lacking": (script.judge_close_reasons(reasons("Mine"), reasons("Other")), WARN, "1 of those here"),
+    "the reasons fit": (script.judge_close_reasons(reasons("Other"), reasons("Other", "Resolved")), OK, "it has all"),
+    "a reason is lacking": (script.judge_close_reasons(reasons("Mine"), reasons("Other")), WARN, "it lacks: 1"),
     "clocks agree": (script.judge_clocks(NOW_MS, NOW_MS + 900, NOW_MS), OK, "within two seconds"),
     "the clock is ahead": (script.judge_clocks(NOW_MS, NOW_MS + 240_000, NOW_MS), WARN, "4 min ahead of"),
     "the clock is behind": (script.judge_clocks(NOW_MS, NOW_MS - 240_000, 0), WARN, "4 min behind"),
@@ -253,7 +253,7 @@ def test_by_default_it_only_reads(server: Server, checked: CheckedRemote) -> Non
     assert server.memory() == before
     assert found["Rights to write"]["Found"] == "not tested"
     assert not [question for question, finding in found.items() if finding["Verdict"] == "stop"]
-    assert found["First fetch"]["Found"].startswith("a first fetch would bring 3 incidents")
+    assert found["First fetch"]["Found"].startswith("a first fetch would bring incidents: 3;")
 
 
 def test_the_context_has_one_place_for_each_instance(server: Server, checked: CheckedRemote) -> None:
@@ -350,7 +350,7 @@ def test_nothing_is_created_while_something_stops(server: Server, checked: Check
 
 
 def test_an_answer_that_nobody_understands_is_one_line(server: Server, checked: CheckedRemote) -> None:
-    """Given incident types and a search of another form; When the check runs; Then those are told, and the rest is answered."""
+    """Given fields and a search of another form; When the check runs; Then those are told, and the rest is answered."""
     checked.fail("GET /incidentfields", times=9, json=[{"cliName": {"a": 1}}, 7, None])
     checked.fail("POST /incidents/search", skip=2, times=1, json={"data": 5, "total": "x"})
 
