@@ -469,6 +469,7 @@ def test_a_spoiled_answer_is_said_and_got_over(several: World, route: str, path:
         ("xsoar-mirror-status", {"id": "1"}),
         ("xsoar-mirror-diff", {}),
         ("xsoar-mirror-resync", {}),
+        ("xsoar-mirror-check", {}),
     ):
         outcome = server.run(command, args)
         must_be_meant(server, outcome)

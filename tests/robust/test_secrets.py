@@ -135,6 +135,7 @@ def commands(remote_id: str) -> list[tuple[str, dict[str, Any]]]:
         ("xsoar-mirror-status", {"id": remote_id}),
         ("xsoar-mirror-diff", {"id": remote_id}),
         ("xsoar-mirror-resync", {"id": remote_id}),
+        ("xsoar-mirror-check", {"report": "true"}),
     ]
 
 

@@ -28,6 +28,7 @@ from dataclasses import asdict, dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from itertools import islice, pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import BinaryIO
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -493,6 +494,18 @@ class Client(BaseClient):
         # XSOAR REST API: `data` is null when nothing matches.
         return with_ids(answer.get("data")), whole(answer.get("total"), 0)
 
+    def answer_of_search(self, incident_filter: dict[str, Any]) -> dict[str, Any]:
+        """Return what a search answers, as it is."""
+        return self._object("POST", "/incidents/search", reads=True, json_data={"filter": incident_filter})
+
+    def modified_ids(self, since_seconds: int) -> Any:
+        """Return what the route for changed incidents answers, which some servers have.
+
+        XSOAR REST API: it is on no page of the documents; upstream gives it a start in whole seconds.
+        """
+        route = f"{'/public/v1' if self._settings.key_id else ''}/incidents/modified"
+        return self._json("GET", route, params={"lastUpdate": since_seconds})
+
     def load(self, incident_id: str) -> dict[str, Any]:
         """Return an incident, whole."""
         if not is_id(incident_id):
@@ -527,6 +540,16 @@ class Client(BaseClient):
             )
         return created
 
+    def create_as_answered(self, incident: dict[str, Any]) -> tuple[int, Any]:
+        """Create an incident, with its War Room; return the HTTP status and the JSON of the answer, None when that is empty."""
+        return self._call(
+            "POST",
+            "/incident",
+            reads=False,
+            use=lambda response: (response.status_code, json_body(response)),
+            json_data={**incident, "createInvestigation": True},
+        )
+
     def close(self, incident_id: str, version: int, reason: str, notes: str) -> None:
         """Close an incident. The remote may finish only after it has answered."""
         body = {"id": incident_id, "version": version, "closeReason": reason, "closeNotes": notes, "CustomFields": {}}
@@ -558,6 +581,11 @@ class Client(BaseClient):
         """Write a chat and return its entry. This route runs a text that begins with ! or /, so it must not."""
         body = {"investigationId": investigation_id, "data": text, "markdown": markdown, "id": "", "version": 0}
         return self._object("POST", "/entry", json_data=body)
+
+    def tag_entry(self, entry: dict[str, Any], investigation_id: str, tags: list[str]) -> None:
+        """Set the tags of an entry."""
+        body = {"id": entry.get("id"), "version": entry.get("version", 0), "investigationId": investigation_id, "tags": tags}
+        self._json("POST", "/entry/tags", json_data=body)
 
     def run(self, investigation_id: str, command: str) -> None:
         """Run a command in a War Room and wait for its end."""
@@ -3885,6 +3913,946 @@ def when(time_ms: int) -> str | None:
     return iso(time_ms) if time_ms else None
 
 
+""" WAR ROOM COMMANDS: CHECK """
+
+# What an answer of xsoar-mirror-check means: all is well; something does not cross, or is not known; mirroring cannot work so.
+OK, WARN, STOP = "ok", "warn", "stop"
+SCRATCH_NAME = "Scratch incident of xsoar-mirror-check: it may be closed and deleted"
+SCRATCH_TAG = "xsoar-mirror-check"
+CHECK_SAMPLE = 20  # Incidents that changed last, among which an incident, a War Room, a file are looked for.
+CHECK_ROOMS = 5  # War Rooms that are looked into for one with enough entries.
+CHECK_ENTRIES = 10  # Entries of a War Room that are looked at.
+CHECK_FILE = 1 << 20  # Bytes: no larger file is downloaded for a check.
+CHECK_PAGES = 20  # Pages of the first fetch that are counted.
+MANY_AT_FIRST = 1000  # Incidents of a first fetch, above which it is worth a thought.
+CHECK_SKEW_MS = MINUTE_MS  # So far clocks may be apart.
+POSITIONS = {"lastId": "back from an entry", "firstID": "on from an entry"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What came of one question of xsoar-mirror-check.
+
+    found, remedy: without names, IDs or contents of either tenant, so that a report may hold them.
+    names: what only the operator sees: names of types, fields and reasons, and what the remote said.
+    """
+
+    verdict: str
+    found: str
+    remedy: str = ""
+    names: str = ""
+    question: str = ""
+
+
+@dataclass
+class Inspection:
+    """What one run of xsoar-mirror-check has learned so far.
+
+    changed: remote incidents that changed last, the newest first.
+    rooms: War Rooms by the ID of the investigation: what a page of CHECK_ENTRIES entries of it keeps, the oldest first.
+    fields: the remote's incident fields; None: they could not be read.
+    origin: what the scratch incident carries as its dbotMirrorId; empty: none was asked for.
+    scratch_id: the scratch incident; empty: there is none, or it is not known.
+    moves: by what was written into the scratch incident, whether it moved `modified`.
+    has_ended: nothing more is to be asked.
+    """
+
+    client: Client
+    settings: Settings
+    pause: Callable[[float], None]
+    changed: list[dict[str, Any]] = field(default_factory=list)
+    rooms: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    fields: list[dict[str, Any]] | None = None
+    origin: str = ""
+    scratch_id: str = ""
+    moves: dict[str, bool] = field(default_factory=dict)
+    has_ended: bool = False
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question of xsoar-mirror-check.
+
+    if_refused: the verdict where the remote refuses to answer it.
+    is_basic: where this stops, nothing else is asked.
+    """
+
+    name: str
+    ask: Callable[[Inspection], Finding]
+    if_refused: str = WARN
+    is_basic: bool = False
+
+
+def not_known(why: str, remedy: str = "") -> Finding:
+    """Return the finding for a question that nothing there could answer."""
+    return Finding(WARN, f"not known: {why}", remedy)
+
+
+def unanswered(question: Question, error: RemoteError) -> Finding:
+    """Return the finding for a question whose call failed."""
+    status = f" ({error.status})" if error.status else ""
+    remedy = "give the role of the API key that permission" if error.kind == FORBIDDEN else "see what the remote said"
+    verdict = WARN if error.kind == BUSY and not question.is_basic else question.if_refused
+    return Finding(verdict, f"not answered: {error.kind}{status}", remedy, str(error))
+
+
+# What is asked, answered with plain values: each of these judges an answer and makes no call.
+
+
+def judge_version(about: dict[str, Any]) -> Finding:
+    """Judge what the remote says that it is."""
+    version, mode = (word_of(about.get(key)) for key in ("demistoVersion", "productMode"))
+    if mode.lower() not in ("", "xsoar"):
+        return Finding(
+            STOP, f"the product is {mode}, not Cortex XSOAR", "enter the address of an XSOAR tenant as XSOAR Server URL"
+        )
+    told = f"product mode {mode}" if mode else "no product mode is told, as on 6.x"
+    if not re.match(r"[68]\.", version):
+        return Finding(WARN, f"version {version or 'not told'}; {told}", "this pack knows the versions 6 and 8: test with care")
+    return Finding(OK, f"version {version}; {told}")
+
+
+def word_of(value: Any) -> str:
+    """Return a version or a mode that the remote tells, as a report may hold it: what is no plain word is not shown."""
+    text = str(value or "")
+    return text if re.fullmatch(r"[\w.-]{0,40}", text) else "of an unknown form"
+
+
+def judge_first_fetch(types: list[str], is_whole: bool, max_fetch: int) -> Finding:
+    """Judge how many incidents a first fetch would bring, given the type of each."""
+    by_type = {name: types.count(name) for name in dict.fromkeys(types)}
+    names = ", ".join(f"{name or 'no type'}: {number}" for name, number in sorted(by_type.items(), key=lambda item: -item[1]))
+    if not types:
+        return Finding(WARN, "a first fetch would bring no incidents", "check First fetch time and the query, if you expect some")
+    count = f"{'' if is_whole else 'more than '}{len(types)}"
+    found = f"a first fetch would bring incidents: {count}; their types: {len(by_type)}; fetches: {-(-len(types) // max_fetch)}"
+    if is_whole and len(types) <= MANY_AT_FIRST:
+        return Finding(OK, found, names=names)
+    return Finding(WARN, found, "narrow First fetch time or the query, unless you want them all", names)
+
+
+def judge_custom_fields(local: list[dict[str, Any]] | None, remote: list[dict[str, Any]] | None) -> Finding:
+    """Judge which custom fields of the remote this tenant has, and of which type; None: they could not be read."""
+    if remote is None:
+        return not_known("the remote's incident fields could not be read", "let the key's role read the incident fields")
+    remote_names = custom_field_names(remote)
+    wanted = {
+        str(item["cliName"]): str(item.get("type"))
+        for item in remote
+        if item.get("cliName") in remote_names and is_mappable(item)
+    }
+    if local is None:
+        return Finding(WARN, f"remote custom fields: {len(wanted)}; which are here is not known", "run xsoar-mirror-mappers")
+    here = {str(item.get("cliName")).lower(): str(item.get("type")) for item in local}
+    missing = sorted(name for name in wanted if name.lower() not in here)
+    other = sorted(name for name, kind in wanted.items() if here.get(name.lower(), kind) != kind)
+    found = f"remote custom fields: {len(wanted)}; missing here: {len(missing)}; of another type here: {len(other)}"
+    if not missing and not other:
+        return Finding(OK, found)
+    parts = (("missing", missing), ("other type", other))
+    names = "; ".join(f"{title}: {', '.join(group)}" for title, group in parts if group)
+    return Finding(WARN, found, "run xsoar-mirror-mappers, and add the fields that you need", names)
+
+
+def judge_close_reasons(local: list[dict[str, Any]] | None, remote: list[dict[str, Any]] | None) -> Finding:
+    """Judge whether the remote offers the close reasons that this tenant has; None: the fields could not be read."""
+    if remote is None:
+        return not_known("the remote's incident fields could not be read", "let the key's role read the incident fields")
+    offered = offered_reasons(remote)
+    if not offered:
+        return Finding(OK, "the remote lists none (null): a close reason crosses as it is")
+    unknown = [reason for reason in offered_reasons(local or []) if reason not in offered]
+    found = f"reasons that the remote lists: {len(offered)}"
+    if unknown:
+        return Finding(
+            WARN,
+            f"{found}; of those here it lacks: {len(unknown)}",
+            "add them there; until then they cross as Other, with the reason in the close notes",
+            ", ".join(unknown),
+        )
+    return Finding(
+        OK, f"{found}; {'it has all of those here' if local else 'those here are not known'}", names=", ".join(offered)
+    )
+
+
+def judge_tags(settings: Settings) -> Finding:
+    """Judge whether the instance has the tags that its direction needs."""
+    comes_in, goes_out = settings.comes_in, settings.direction in ("Out", "Both")
+    incoming = f"incoming entry tags: {len(settings.tags) or 'none'}"
+    outgoing = f"outgoing entry tags: {len(settings.mirror_tags) or 'none'}"
+    lacking = [
+        *(["set Incoming Entry tags, or no entry comes in"] if comes_in and not settings.tags else []),
+        *(["set Outgoing Entry Tags, or no entry goes out"] if goes_out and not settings.mirror_tags else []),
+    ]
+    return Finding(WARN if lacking else OK, f"{incoming}; {outgoing}", "; ".join(lacking))
+
+
+def judge_untested(direction: str) -> Finding:
+    """Judge that the rights to write were not tested."""
+    needed = direction in ("Out", "Both")
+    found = "not tested" if needed else "not tested; by its direction the instance sends nothing"
+    return Finding(WARN if needed else OK, found, "write=true tests them in an incident of its own")
+
+
+def judge_clocks(here_ms: int, date_ms: int, newest_ms: int) -> Finding:
+    """Judge the clocks: ours, the header Date (0: there is none), and the newest `modified` (0: there is none)."""
+    if not date_ms:
+        return Finding(WARN, "the remote does not tell its clock: no usable header Date", "keep both clocks right by NTP")
+    skew_ms = date_ms - here_ms
+    found = f"the remote's header Date is {apart(skew_ms)} the clock here"
+    if newest_ms - date_ms > CHECK_SKEW_MS:
+        return Finding(
+            WARN,
+            f"{found}, and {apart(date_ms - newest_ms)} the newest change there: it is not the clock of the server",
+            "have the gateway's or the server's clock corrected",
+        )
+    if abs(skew_ms) > CHECK_SKEW_MS:
+        return Finding(WARN, found, "correct the clock that is wrong; an advanced key needs both right")
+    return Finding(OK, found)
+
+
+def apart(skew_ms: int) -> str:
+    """Return how far a clock is from another, in words."""
+    # The header Date tells whole seconds, some time before they are read.
+    if abs(skew_ms) <= 2000:
+        return "within two seconds of"
+    size = f"{round(abs(skew_ms) / MINUTE_MS)} min" if abs(skew_ms) >= MINUTE_MS else f"{round(abs(skew_ms) / 1000)} s"
+    return f"about {size} {'ahead of' if skew_ms > 0 else 'behind'}"
+
+
+def judge_sort_keys(ascending: list[dict[str, Any]] | None, descending: list[dict[str, Any]]) -> Finding:
+    """Judge two searches by severity and then created, up and down; None: the remote refuses two keys."""
+    if ascending is None:
+        return Finding(WARN, "two sort keys are refused", "tell the maintainers: fetching asks for two")
+    orders = [[str(incident["id"]) for incident in found] for found in (ascending, descending)]
+    firsts = [{(item.get("severity"), item.get("created")) for item in found} for found in (ascending, descending)]
+    if orders[0] != orders[1]:
+        return Finding(OK, "all sort keys count")
+    if max(len(pairs) - len({severity for severity, _ in pairs}) for pairs in firsts) < 1:
+        return not_known("no two incidents have the same severity")
+    return Finding(OK, "only the first sort key counts")
+
+
+def judge_empty(answer: dict[str, Any]) -> Finding:
+    """Judge how a search answers that finds nothing."""
+    if answer.get("data"):
+        return Finding(WARN, "a search that must find nothing finds something", "tell the maintainers")
+    return Finding(OK, "an empty answer is " + ("a list" if isinstance(answer.get("data"), list) else "null"))
+
+
+def judge_total(total: Any, page: int, counted: int, is_whole: bool) -> Finding:
+    """Judge the `total` of a search's first page of `page` incidents, against the incidents counted page by page."""
+    if total == counted and is_whole and counted > page:
+        return Finding(OK, "total is right")
+    if is_whole and counted <= page:
+        return not_known("all incidents fit on one page")
+    if isinstance(total, int) and total >= counted and not is_whole:
+        return Finding(OK, f"total is at least the {counted} that were counted")
+    kind = "zero" if total == 0 else "the size of the page" if total == page else "wrong"
+    return Finding(OK, f"total is {kind}; it is used for nothing")
+
+
+def judge_bound(created_ms: list[int], bound_ms: int) -> Finding:
+    """Judge what a search by `fromDate` beside a query gives: when each incident was created."""
+    if any(moment < bound_ms for moment in created_ms):
+        return Finding(OK, "fromDate is ignored beside a query; the query bounds the time as well")
+    return Finding(OK, "fromDate holds beside a query")
+
+
+def judge_modified(incident_id: str, from_then: list[str], from_next: list[str]) -> Finding:
+    """Judge which incidents a search gives from one's own `modified` on, and from the next millisecond on."""
+    if incident_id not in from_then:
+        return Finding(
+            WARN, "modified:>= does not give an incident by its own time", "tell the maintainers: changes may come late"
+        )
+    if incident_id in from_next:
+        return Finding(OK, "modified:>= is inclusive, and coarser than a millisecond")
+    return Finding(OK, "modified:>= is inclusive, to the millisecond")
+
+
+def judge_modified_route(status: int, answer: Any) -> Finding:
+    """Judge the answer of the route incidents/modified by its JSON, or the status of an error (0: there is none)."""
+    if status:
+        return Finding(OK, f"incidents/modified is not there ({status}); it is not used")
+    kind = {list: f"a list of {len(answer or ())}", dict: "an object", type(None): "nothing"}.get(type(answer), "something else")
+    return Finding(OK, f"incidents/modified answers with {kind}; it is not used")
+
+
+def judge_page_end(entries: list[dict[str, Any]], page: list[dict[str, Any]]) -> Finding:
+    """Judge which entries a page of two keeps, out of a War Room's entries (the oldest first)."""
+    kept = {str(entry["id"]) for entry in page}
+    ids = [str(entry["id"]) for entry in entries]
+    if len(kept) != 2:
+        return Finding(OK, f"pageSize 2 gives {len(kept)} entries")
+    if kept == set(ids[-2:]):
+        return Finding(OK, "a page keeps the newest entries")
+    return Finding(OK, "a page keeps the oldest entries" if kept == set(ids[:2]) else "a page keeps neither end of the entries")
+
+
+def judge_position(name: str, edge: dict[str, Any], page: list[dict[str, Any]] | None) -> Finding:
+    """Judge a page of two from an entry on: back from the oldest (`lastId`), on from the newest (`firstID`); None: refused."""
+    if page is None:
+        return Finding(OK, f"{name} is refused; War Rooms are read whole where they need it")
+    at = created_order(edge, 0)
+    beyond = [entry for entry in page if (created_order(entry, 0) > at) == (name == "lastId") and entry["id"] != edge["id"]]
+    if beyond:
+        return Finding(OK, f"{name} is ignored; War Rooms of more than {ENTRY_PAGE} tagged entries may not come whole")
+    inclusive = any(entry["id"] == edge["id"] for entry in page)
+    return Finding(OK, f"{name} works, and {'includes' if inclusive else 'leaves out'} the entry that it names")
+
+
+def judge_tag_filter(
+    tag: str, both: list[dict[str, Any]], by_category: list[dict[str, Any]], as_category: list[dict[str, Any]]
+) -> Finding:
+    """Judge the entries that come by a tag and all categories, by these alone, and by a tag and the category `tags`."""
+
+    def carries(entry: dict[str, Any]) -> bool:
+        return tag in texts(entry.get("tags"))
+
+    if all(carries(entry) for entry in by_category):
+        return not_known("no War Room was seen with a tagged and an untagged entry")
+    if all(carries(entry) for entry in both):
+        return Finding(OK, "tags and categories combine")
+    if as_category and all(carries(entry) for entry in as_category):
+        return Finding(OK, "tags count only as a category; entries are checked here again")
+    return Finding(OK, "tags are ignored beside categories; entries are checked here again")
+
+
+def judge_from_time(entry_id: str, found: list[str]) -> Finding:
+    """Judge which entries come from a time on that lies between an entry's `created` and its `modified`."""
+    return Finding(OK, f"fromTime compares {'modified' if entry_id in found else 'created'}; mirroring does not use it")
+
+
+def judge_created(status: int, body: Any) -> Finding:
+    """Judge the answer to the creation of an incident."""
+    if status == 200 and body is None:
+        return Finding(
+            STOP, "the new incident was dropped (200, empty)", "exempt this integration from the remote's pre-processing rules"
+        )
+    told = "empty" if body is None else "the incident" if isinstance(body, dict) and is_id(body.get("id")) else "no id"
+    return Finding(
+        OK, f"created ({status}); the answer holds {told}" if body is not None else f"created ({status}); empty answer"
+    )
+
+
+def judge_brand(incident: dict[str, Any], instance: str, origin: str) -> Finding:
+    """Judge what the remote kept of where a new incident comes from."""
+    labels = [(item.get("type"), item.get("value")) for item in objects(incident.get("labels"))]
+    kept = {
+        "sourceBrand": incident.get("sourceBrand") == BRAND,
+        "sourceInstance": incident.get("sourceInstance") == instance,
+        "label Instance": ("Instance", instance) in labels,
+        "label Brand": ("Brand", BRAND) in labels,
+        "dbotMirrorId": incident.get("dbotMirrorId") == origin,
+    }
+    lost = [name for name, is_kept in kept.items() if not is_kept]
+    found = (
+        f"kept: {', '.join(name for name, is_kept in kept.items() if is_kept) or 'nothing'}; lost: {', '.join(lost) or 'nothing'}"
+    )
+    if "dbotMirrorId" in lost:
+        return Finding(STOP, found, "tell the maintainers: incidents created from here would be fetched back")
+    if "sourceBrand" in lost:
+        return Finding(WARN, found, "other tenants that fetch from the remote fetch these incidents too: exclude them by query")
+    return Finding(OK, found)
+
+
+def judge_search_by_origin(looks: int) -> Finding:
+    """Judge after how many looks a search by dbotMirrorId found the new incident; 0: it did not."""
+    if looks:
+        return Finding(OK, f"a search by dbotMirrorId finds the new incident at look {looks}")
+    return Finding(
+        WARN, "a search by dbotMirrorId does not find the new incident", "tell the maintainers: a lost answer doubles it"
+    )
+
+
+def judge_move(what: str, before_ms: int, after_ms: int) -> Finding:
+    """Judge whether something that was written into a War Room moved its incident's `modified`."""
+    if after_ms > before_ms:
+        return Finding(OK, f"{what} moves modified")
+    return Finding(OK, f"{what} does not move modified; more War Rooms are looked into each round")
+
+
+def all_move(moves: dict[str, bool]) -> bool | None:
+    """Return whether entries move `modified`, by what was tried; None: not all of it could be. One that does not is enough."""
+    if not all(moves.values()):
+        return False
+    return True if {"note", "file"} <= moves.keys() else None
+
+
+def judge_formatted(status: int) -> Finding:
+    """Judge the route /entry/formatted by the status that it answers with; 0: it wrote the entry."""
+    if status:
+        return Finding(OK, f"/entry/formatted is closed to keys ({status}); chats go by /entry, as text or Markdown")
+    return Finding(OK, "/entry/formatted is open")
+
+
+def judge_server_clock(created_ms: int, date_ms: int) -> Finding:
+    """Judge the header Date by when an incident was created that was created just now."""
+    if not date_ms or not created_ms:
+        return not_known("the remote does not tell its clock")
+    if abs(date_ms - created_ms) > CHECK_SKEW_MS:
+        return Finding(
+            WARN,
+            f"the header Date is {apart(date_ms - created_ms)} the server's clock",
+            "have the clock of the gateway corrected, or First fetch time is off by as much",
+        )
+    return Finding(OK, f"the header Date is {apart(date_ms - created_ms)} the server's clock")
+
+
+def judge_closing(looks: int) -> Finding:
+    """Judge after how many looks a closing showed; 0: it did not."""
+    if looks:
+        return Finding(OK, f"a closing shows at look {looks}")
+    return Finding(WARN, "a closing does not show", "see whether the closing form there asks for more fields")
+
+
+def judge_reopening(looks: int) -> Finding:
+    """Judge after how many looks a reopening by reopenInvestigation showed; 0: it did not."""
+    if looks:
+        return Finding(OK, f"reopenInvestigation reopens, at look {looks}")
+    return Finding(
+        WARN, "reopenInvestigation does not reopen", "let the key's role run it; until then reopen incidents there by hand"
+    )
+
+
+def judge_cleanup(is_closed: bool | None, is_known: bool) -> Finding:
+    """Judge whether the scratch incident is closed; None: that could not be seen."""
+    if is_closed:
+        return Finding(OK, "the scratch incident is closed")
+    found = "the scratch incident is still open" if is_known else "whether a scratch incident was created is not known"
+    return Finding(WARN, found, f'search the remote for "{SCRATCH_NAME}" and close it by hand')
+
+
+# What asks: each of these makes the calls of one question.
+
+
+def found_incidents(
+    client: Client, query: str, sort: str, ascending: bool, size: int = CHECK_SAMPLE, **more: Any
+) -> list[dict[str, Any]]:
+    """Return one page of incidents, ordered by one key."""
+    order = [{"field": sort, "asc": ascending}]
+    return with_ids(client.answer_of_search({"query": query, "size": size, "page": 0, "sort": order, **more}).get("data"))
+
+
+def refused_as_none(work: Callable[..., Any], *args: Any, **named: Any) -> Any:
+    """Return what a call returns; None where the remote refuses the request as such."""
+    try:
+        return work(*args, **named)
+    except RemoteError as error:
+        if error.kind != REJECTED:
+            raise
+        return None
+
+
+def looks_until(pause: Callable[[float], None], is_so: Callable[[], bool]) -> int:
+    """Return how many looks it took until something was so; 0: it was not."""
+    for number, seconds in enumerate((0.0, *SAVE_PAUSES), start=1):
+        if seconds:
+            pause(seconds)
+        if is_so():
+            return number
+    return 0
+
+
+def local_incident_fields() -> list[dict[str, Any]] | None:
+    """Return the incident fields of this tenant; None where the platform does not let the script read them."""
+    try:
+        answer = demisto.internalHttpRequest("GET", "/incidentfields")
+        body = json.loads(answer["body"]) if answer.get("statusCode") == 200 else None
+    except Exception:  # Versions differ in what they raise, and some do not have it.
+        return None
+    fields = [item for item in objects(body) if not item.get("group") and is_id(item.get("cliName"))]
+    return fields or None
+
+
+def ask_version(inspection: Inspection) -> Finding:
+    """Ask what the remote is; it shows that the key is good."""
+    return judge_version(inspection.client.about())
+
+
+def ask_search(inspection: Inspection) -> Finding:
+    """Search the incidents that changed last."""
+    inspection.changed = found_incidents(inspection.client, "", "modified", ascending=False)
+    return Finding(OK, "yes")
+
+
+def ask_load(inspection: Inspection) -> Finding:
+    """Load an incident."""
+    if not inspection.changed:
+        return not_known("no incident was seen")
+    inspection.client.load(str(inspection.changed[0]["id"]))
+    return Finding(OK, "yes")
+
+
+def ask_war_room(inspection: Inspection) -> Finding:
+    """Look into War Rooms, until one has enough entries."""
+    rooms = [str(item["investigationId"]) for item in inspection.changed if is_id(item.get("investigationId"))]
+    for room in rooms[:CHECK_ROOMS]:
+        inspection.rooms[room] = in_order(inspection.client.entries(room, {"pageSize": CHECK_ENTRIES}))
+        if len(inspection.rooms[room]) == CHECK_ENTRIES:
+            break
+    return Finding(OK, "yes") if rooms else not_known("no incident with a War Room was seen")
+
+
+def ask_download(inspection: Inspection) -> Finding:
+    """Download a small file, if there is one."""
+    entries = [entry for room in inspection.rooms.values() for entry in room if has_file(entry)]
+    small = next((entry for entry in entries if (file_size(entry) or CHECK_FILE + 1) <= CHECK_FILE), None)
+    if small is None:
+        return not_known("no small file was seen in the War Rooms that changed last")
+    with TemporaryDirectory() as folder:
+        inspection.client.download(str(small["id"]), Path(folder) / "file", file_size(small))
+    return Finding(OK, "yes")
+
+
+def ask_fields(inspection: Inspection) -> Finding:
+    """Read the remote's incident fields."""
+    inspection.fields = inspection.client.incident_fields()
+    return Finding(OK, "yes")
+
+
+def ask_types(inspection: Inspection) -> Finding:
+    """Read the remote's incident types."""
+    inspection.client.incident_types()
+    return Finding(OK, "yes")
+
+
+def ask_first_fetch(inspection: Inspection) -> Finding:
+    """Count what a first fetch with the settings of this instance would bring."""
+    client, settings = inspection.client, inspection.settings
+    try:
+        start_ms = first_fetch_ms(settings, remote_now_ms(client))
+    except ValueError as error:
+        return Finding(STOP, "First fetch time cannot be used", "correct that parameter", str(error))
+    query = combined_query(settings.query, settings.skip_own)
+
+    def read_page(since_ms: int, page: int) -> tuple[list[dict[str, Any]], int]:
+        return client.search(query, size=SEARCH_PAGE, page=page, from_ms=since_ms)
+
+    here, types, portions = tenant_name(settings), [], 0
+    for portion in islice(search_everything(client, read_page, SEARCH_PAGE, "created", start_ms), CHECK_PAGES):
+        portions += 1
+        types += [str(incident.get("type") or "") for incident in portion if not is_from_here(incident, here)]
+    return judge_first_fetch(types, portions < CHECK_PAGES and not client.is_late(), settings.max_fetch)
+
+
+def ask_clocks(inspection: Inspection) -> Finding:
+    """Compare the clocks."""
+    newest_ms = max((parse_ms(incident.get("modified"), 0) for incident in inspection.changed), default=0)
+    return judge_clocks(local_now_ms(), inspection.client.remote_time_ms, newest_ms)
+
+
+def ask_sort_keys(inspection: Inspection) -> Finding:
+    """Search by two keys, the second one up and down."""
+
+    def by(ascending: bool) -> list[dict[str, Any]] | None:
+        order = [{"field": "severity", "asc": True}, {"field": "created", "asc": ascending}]
+        asked = {"query": "", "size": CHECK_SAMPLE, "page": 0, "sort": order}
+        answer = refused_as_none(inspection.client.answer_of_search, asked)
+        return answer if answer is None else with_ids(answer.get("data"))
+
+    ascending = by(True)
+    return judge_sort_keys(ascending, [] if ascending is None else by(False) or [])
+
+
+def ask_empty(inspection: Inspection) -> Finding:
+    """Search what nobody has."""
+    query = f'dbotMirrorId:"{secrets.token_hex(16)}@xsoar-mirror-check"'
+    order = [{"field": "created", "asc": True}]
+    return judge_empty(inspection.client.answer_of_search({"query": query, "size": 1, "page": 0, "sort": order}))
+
+
+def ask_total(inspection: Inspection) -> Finding:
+    """Count some pages of two incidents, and hear what the first says there are in all."""
+    size, pages, total = 2, 4, None
+    seen: set[str] = set()
+    order = [{"field": "id", "asc": True}]
+    for page in range(pages):
+        answer = inspection.client.answer_of_search({"query": "", "size": size, "page": page, "sort": order})
+        total = answer.get("total") if page == 0 else total
+        found = with_ids(answer.get("data"))
+        seen.update(str(incident["id"]) for incident in found)
+        if len(found) < size:
+            return judge_total(total, size, len(seen), is_whole=True)
+    return judge_total(total, size, len(seen), is_whole=False)
+
+
+def ask_bound(inspection: Inspection) -> Finding:
+    """Search by a query that holds for all and by `fromDate`, set behind the incidents that were created first."""
+    oldest = found_incidents(inspection.client, "", "created", ascending=True)
+    times = [parse_ms(incident.get("created"), 0) for incident in oldest]
+    if not times or max(times) <= min(times) + 1:
+        return not_known("no two incidents were created at different times")
+    bound_ms = max(times)
+    query = f'-sourceBrand:"{secrets.token_hex(8)}"'
+    found = found_incidents(inspection.client, query, "created", ascending=True, fromDate=iso(bound_ms))
+    return judge_bound([parse_ms(incident.get("created"), bound_ms) for incident in found], bound_ms)
+
+
+def ask_modified(inspection: Inspection) -> Finding:
+    """Search from an incident's own `modified` on."""
+    if not inspection.changed:
+        return not_known("no incident was seen")
+    incident = inspection.changed[-1]
+    then_ms = parse_ms(incident.get("modified"), 0)
+    ids = [
+        [str(item["id"]) for item in found_incidents(inspection.client, f'modified:>="{iso(since_ms)}"', "modified", True)]
+        for since_ms in (then_ms, then_ms + 1)
+    ]
+    return judge_modified(str(incident["id"]), *ids)
+
+
+def ask_modified_route(inspection: Inspection) -> Finding:
+    """Ask the route that some servers have for incidents that changed."""
+    try:
+        answer = inspection.client.modified_ids(local_now_ms() // 1000 - 3600)
+    except RemoteError as error:
+        if error.kind not in (NOT_API, NOT_FOUND) and error.status != 405:
+            raise
+        return judge_modified_route(error.status, None)
+    return judge_modified_route(0, answer)
+
+
+def fullest_room(inspection: Inspection, least: int) -> tuple[str, list[dict[str, Any]]]:
+    """Return the War Room with the most entries seen, and those; an empty one when none has `least`."""
+    room, entries = max(inspection.rooms.items(), key=lambda item: len(item[1]), default=("", []))
+    return (room, entries) if len(entries) >= least else ("", [])
+
+
+NO_ROOM = "no War Room with enough entries was seen"
+WRITE_ROOM = "write=true asks in a War Room of its own"
+
+
+def ask_page_end(inspection: Inspection) -> Finding:
+    """Ask for a page of two entries."""
+    room, entries = fullest_room(inspection, 3)
+    if not room:
+        return not_known(NO_ROOM, WRITE_ROOM)
+    return judge_page_end(entries, inspection.client.entries(room, {"pageSize": 2}))
+
+
+def ask_position(name: str, inspection: Inspection) -> Finding:
+    """Ask for a page of two entries from one on."""
+    room, entries = fullest_room(inspection, 3)
+    if not room:
+        return not_known(NO_ROOM, WRITE_ROOM)
+    edge = entries[0] if name == "lastId" else entries[-1]
+    page = refused_as_none(inspection.client.entries, room, {"pageSize": 2, name: edge["id"]})
+    return judge_position(name, edge, page)
+
+
+def ask_tag_filter(inspection: Inspection) -> Finding:
+    """Ask for entries by a tag and by categories, where there is a tagged entry."""
+    tagged = [(room, tag) for room, entries in inspection.rooms.items() for entry in entries for tag in texts(entry.get("tags"))]
+    if not tagged:
+        return not_known("no tagged entry was seen", WRITE_ROOM)
+    room, tag = tagged[-1]
+
+    def found(**asked: Any) -> list[dict[str, Any]]:
+        return inspection.client.entries(room, {"pageSize": ENTRY_PAGE, **asked})
+
+    categories = list(CATEGORIES)
+    return judge_tag_filter(
+        tag,
+        found(categories=categories, tags=[tag]),
+        found(categories=categories),
+        found(categories=["tags"], tags=[tag]),
+    )
+
+
+def ask_from_time(inspection: Inspection) -> Finding:
+    """Ask for entries from a time on that lies between the creation and the change of one."""
+    for room, entries in inspection.rooms.items():
+        for entry in entries:
+            created_ms, modified_ms = parse_ms(entry.get("created"), 0), parse_ms(entry.get("modified"), 0)
+            if created_ms and modified_ms > created_ms + 1:
+                since = iso((created_ms + modified_ms + 1) // 2)
+                found = inspection.client.entries(room, {"pageSize": ENTRY_PAGE, "fromTime": since})
+                return judge_from_time(str(entry["id"]), [str(item["id"]) for item in found])
+    return not_known("no entry was seen that was changed after it was written", WRITE_ROOM)
+
+
+NOTHING_CREATED = (FORBIDDEN, REFUSED_KEY, REJECTED, NOT_FOUND, RATE_LIMIT)  # How a creation fails that was not carried out.
+
+
+def find_scratch(inspection: Inspection) -> bool:
+    """Look for the scratch incident by where it comes from; return whether it was found, and remember it."""
+    found = found_incidents(inspection.client, f"dbotMirrorId:{quoted(inspection.origin)}", "created", ascending=False)
+    ours = [str(incident["id"]) for incident in found if incident.get("dbotMirrorId") == inspection.origin]
+    inspection.scratch_id = inspection.scratch_id or (ours[0] if ours else "")
+    return bool(ours)
+
+
+def ask_to_create(inspection: Inspection) -> Finding:
+    """Create the scratch incident, as an incident of this tenant would be."""
+    inspection.origin = f"check-{secrets.token_hex(8)}@{tenant_name(inspection.settings)}"
+    data = {"name": SCRATCH_NAME, "details": "It was made to see how this tenant answers. Nobody has to look at it."}
+    incident = new_remote_incident(data, frozenset(), inspection.origin, inspection.settings.instance)
+    try:
+        status, body = inspection.client.create_as_answered(incident)
+    except RemoteError as error:
+        if error.kind in NOTHING_CREATED:
+            inspection.origin = ""
+        raise
+    if isinstance(body, dict) and is_id(body.get("id")):
+        inspection.scratch_id = str(body["id"])
+    finding = judge_created(status, body)
+    inspection.origin = "" if finding.verdict == STOP else inspection.origin
+    return finding
+
+
+def ask_search_by_origin(inspection: Inspection) -> Finding:
+    """Look for the scratch incident by its dbotMirrorId."""
+    return judge_search_by_origin(looks_until(inspection.pause, lambda: find_scratch(inspection)))
+
+
+def ask_brand(inspection: Inspection) -> Finding:
+    """See what the remote kept of where the scratch incident comes from."""
+    return judge_brand(inspection.client.load(inspection.scratch_id), inspection.settings.instance, inspection.origin)
+
+
+def ask_server_clock(inspection: Inspection) -> Finding:
+    """Compare when the scratch incident was created with the header Date."""
+    created_ms = parse_ms(inspection.client.load(inspection.scratch_id).get("created"), 0)
+    return judge_server_clock(created_ms, inspection.client.remote_time_ms)
+
+
+def ask_edit(inspection: Inspection) -> Finding:
+    """Change a field of the scratch incident, as mirroring does: the whole incident is written."""
+    remote = inspection.client.load(inspection.scratch_id)
+    inspection.client.save(apply_delta(remote, {"details": "xsoar-mirror-check may edit this incident."}, {}))
+    return Finding(OK, "yes")
+
+
+def scratch_modified_ms(inspection: Inspection) -> int:
+    """Return when the scratch incident changed last."""
+    return parse_ms(inspection.client.load(inspection.scratch_id).get("modified"), 0)
+
+
+def ask_move(what: str, write: Callable[[Inspection], Any], inspection: Inspection) -> Finding:
+    """Write something into the scratch incident's War Room and see whether `modified` moves."""
+    before_ms = scratch_modified_ms(inspection)
+    write(inspection)
+    after_ms = scratch_modified_ms(inspection)
+    inspection.moves[what] = after_ms > before_ms
+    return judge_move(f"a {what}", before_ms, after_ms)
+
+
+def write_note(inspection: Inspection) -> None:
+    """Write a note into the scratch incident."""
+    inspection.client.add_note(inspection.scratch_id, "A note of xsoar-mirror-check.", markdown=False)
+
+
+def write_tag(inspection: Inspection) -> None:
+    """Tag an entry of the scratch incident, which is written before it."""
+    entries = in_order(inspection.client.entries(inspection.scratch_id, {"pageSize": CHECK_ENTRIES}))
+    inspection.client.tag_entry(entries[-1], inspection.scratch_id, [SCRATCH_TAG])
+
+
+def write_file(inspection: Inspection) -> None:
+    """Add a file to the scratch incident."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "file"
+        path.write_text("A file of xsoar-mirror-check.\n")
+        inspection.client.upload(inspection.scratch_id, path, "xsoar-mirror-check.txt", "", note=False)
+
+
+def ask_formatted(inspection: Inspection) -> Finding:
+    """Write a formatted entry, and read what is in the War Room by now."""
+    client, room = inspection.client, inspection.scratch_id
+    status = 0
+    try:
+        client.add_formatted(room, "An entry of xsoar-mirror-check.", EntryFormat.TEXT)
+    except RemoteError as error:
+        if error.status not in (303, 404, 405):
+            raise
+        status = error.status
+        client.add_chat(room, "An entry of xsoar-mirror-check.", markdown=False)
+    inspection.rooms = {room: in_order(client.entries(room, {"pageSize": CHECK_ENTRIES}))}
+    return judge_formatted(status)
+
+
+def scratch_status_is(inspection: Inspection, status: int) -> bool:
+    """Return whether the scratch incident has a status."""
+    return inspection.client.load(inspection.scratch_id).get("status") == status
+
+
+def close_scratch(inspection: Inspection) -> int:
+    """Close the scratch incident; return how many looks it took until that showed; 0: it did not."""
+    remote = inspection.client.load(inspection.scratch_id)
+    if remote.get("status") != IncidentStatus.DONE:
+        reason, _ = closing_words({}, offered_reasons(inspection.fields or []))
+        version = whole(remote.get("version"), 0)
+        inspection.client.close(inspection.scratch_id, version, reason, "The check is over.")
+    return looks_until(inspection.pause, lambda: scratch_status_is(inspection, IncidentStatus.DONE))
+
+
+def ask_closing(inspection: Inspection) -> Finding:
+    """Close the scratch incident."""
+    return judge_closing(close_scratch(inspection))
+
+
+def ask_reopening(inspection: Inspection) -> Finding:
+    """Reopen the scratch incident by a command in the War Room of another open incident."""
+    client = inspection.client
+    if not scratch_status_is(inspection, IncidentStatus.DONE):
+        return not_known("the scratch incident is not closed")
+    others = found_incidents(client, "status:active", "created", ascending=False)
+    rooms = [str(item.get("investigationId") or "") for item in others if str(item["id"]) != inspection.scratch_id]
+    room = next(filter(None, rooms), "")
+    if not room or not re.fullmatch(r"[\w-]+", inspection.scratch_id):
+        return not_known("there is no other open incident in whose War Room the command could run", "try again when there is one")
+    refused_as_none(client.run, room, f"!reopenInvestigation id={inspection.scratch_id}")
+    return judge_reopening(looks_until(inspection.pause, lambda: not scratch_status_is(inspection, IncidentStatus.DONE)))
+
+
+def cleaned_up(inspection: Inspection) -> Finding:
+    """Close what was created, whatever happened before."""
+    is_closed = None
+    try:
+        if not inspection.scratch_id:
+            looks_until(inspection.pause, lambda: find_scratch(inspection))
+        if inspection.scratch_id:
+            is_closed = close_scratch(inspection) > 0
+        finding = judge_cleanup(is_closed, bool(inspection.scratch_id))
+    except Exception as error:  # Whatever it is, the operator must hear that something is left there.
+        finding = replace(judge_cleanup(None, bool(inspection.scratch_id)), names=short(error))
+    names = [finding.names, f"its ID is {inspection.scratch_id}" if inspection.scratch_id else ""]
+    return replace(finding, names="; ".join(filter(None, names)), question="Scratch incident")
+
+
+READING = (
+    Question("Version", ask_version, STOP, is_basic=True),
+    Question("Right to search incidents", ask_search, STOP),
+    Question("Right to view incidents", ask_load, STOP),
+    Question("Right to view War Rooms", ask_war_room, STOP),
+    Question("Right to download files", ask_download),
+    Question("Right to read incident fields", ask_fields),
+    Question("Right to read incident types", ask_types),
+    Question("First fetch", ask_first_fetch, STOP),
+    Question("Custom fields", lambda inspection: judge_custom_fields(local_incident_fields(), inspection.fields)),
+    Question("Close reasons", lambda inspection: judge_close_reasons(local_incident_fields(), inspection.fields)),
+    Question("Entry tags", lambda inspection: judge_tags(inspection.settings)),
+    Question("Clocks", ask_clocks),
+    Question("Sort keys", ask_sort_keys),
+    Question("Empty answers", ask_empty),
+    Question("Total", ask_total),
+    Question("Time bound beside a query", ask_bound),
+    Question("Search by modified", ask_modified),
+    Question("Route incidents/modified", ask_modified_route),
+)
+IN_WAR_ROOMS = (
+    Question("Page of a War Room", ask_page_end),
+    *(Question(f"War Room, {words}", functools.partial(ask_position, name)) for name, words in POSITIONS.items()),
+    Question("Tags beside categories", ask_tag_filter),
+    Question("fromTime of a War Room", ask_from_time),
+)
+NOT_TESTED = (
+    Question("Rights to write", lambda _: Finding(OK, "not tested", "write=true tests them in an incident of its own")),
+)
+CREATING = (
+    Question("Creating", ask_to_create, STOP),
+    Question("Search by dbotMirrorId", ask_search_by_origin),
+)
+WRITING = (
+    Question("Brand and labels", ask_brand),
+    Question("Clock of the server", ask_server_clock),
+    Question("Right to edit incidents", ask_edit),
+    Question("A note", functools.partial(ask_move, "note", write_note)),
+    Question("A tag", functools.partial(ask_move, "tag", write_tag)),
+    Question("A file", functools.partial(ask_move, "file", write_file)),
+    Question("Formatted entries", ask_formatted),
+)
+ENDING = (
+    Question("Closing", ask_closing),
+    Question("Reopening", ask_reopening),
+)
+
+
+def answers(inspection: Inspection, questions: Iterable[Question]) -> Iterator[Finding]:
+    """Yield what came of each question. One that fails does not end the others; a limit of calls, or of time, does."""
+    for question in questions:
+        if inspection.has_ended:
+            return
+        if inspection.client.is_late():
+            inspection.has_ended = True
+            finding = Finding(
+                WARN, "this run has lasted long enough: this and what follows is not asked", "run the command again"
+            )
+        else:
+            finding = answer(inspection, question)
+        yield replace(finding, question=question.name)
+
+
+def answer(inspection: Inspection, question: Question) -> Finding:
+    """Return what came of a question."""
+    try:
+        finding = question.ask(inspection)
+    except RemoteError as error:
+        finding = unanswered(question, error)
+        if error.kind == RATE_LIMIT:
+            inspection.has_ended = True
+            finding = Finding(
+                WARN, "the remote accepts no more calls for now (429): this and what follows is not asked", "run it again later"
+            )
+    except Exception as error:  # What no XSOAR answers must not end the other questions.
+        finding = not_known(f"the answer is none that is understood ({type(error).__name__})", "tell the maintainers")
+    inspection.has_ended = inspection.has_ended or (question.is_basic and finding.verdict == STOP)
+    return finding
+
+
+def written_answers(inspection: Inspection) -> Iterator[Finding]:
+    """Yield what comes of the questions that need a scratch incident, which is closed at the end whatever happens."""
+    yield from answers(inspection, CREATING)
+    if inspection.scratch_id:
+        yield from answers(inspection, (*WRITING, *IN_WAR_ROOMS, *ENDING))
+    if inspection.origin:
+        yield cleaned_up(inspection)
+
+
+def report_of(findings: list[Finding]) -> str:
+    """Return the findings as a text that an operator may give away: without names, IDs or contents of either tenant."""
+    lines = [f"{item.verdict}\t{item.question}: {item.found}{f' -> {item.remedy}' if item.remedy else ''}" for item in findings]
+    return "\n".join(["xsoar-mirror-check", *lines, ""])
+
+
+def mirror_check_command(client: Client, settings: Settings, args: dict[str, Any]) -> list[Any]:
+    """Return how the remote and this instance fit together, a line for each question, and with `report` a file of it.
+
+    It reads only, unless `write` is true: then it creates one scratch incident in the remote and closes it.
+    """
+    writes, wants_report = (flag(args, name, name, False, "give true or false") for name in ("write", "report"))
+    inspection = Inspection(client, settings, time.sleep)
+    findings = list(answers(inspection, READING if writes else (*READING, *IN_WAR_ROOMS, *NOT_TESTED)))
+    if writes and any(item.verdict == STOP for item in findings):
+        findings.append(Finding(WARN, "not tried, since something stops", "solve that first", question=CREATING[0].name))
+    elif writes and not inspection.has_ended:
+        findings += written_answers(inspection)
+    moves = all_move(inspection.moves) if inspection.moves else None
+    if moves is not None:
+        change_memory(lambda memory: replace(memory, entries_move=moves))
+    worst = next((verdict for verdict in (STOP, WARN) if any(item.verdict == verdict for item in findings)), OK)
+    columns = ["question", "verdict", "found", "remedy", "names"]
+    rows = [{column: getattr(item, column) for column in columns} for item in findings]
+    outputs = {
+        "Instance": settings.instance,
+        "Verdict": worst,
+        "Wrote": bool(inspection.origin),
+        "Findings": [{column.capitalize(): value for column, value in row.items()} for row in rows],
+    }
+    title = f"Check of {settings.instance}: {worst}"
+    shown = CommandResults(
+        outputs_prefix="XSOAR.Mirror.Check",
+        outputs_key_field="Instance",
+        outputs=outputs,
+        readable_output=tableToMarkdown(
+            title, rows_shown(rows), headers=columns, headerTransform=string_to_table_header, removeNull=True
+        ),
+    )
+    report = [fileResult("xsoar-mirror-check.txt", report_of(findings))] if wants_report else []
+    return [shown.to_context(), *report]
+
+
 """ TEST """
 
 
@@ -3956,6 +4924,7 @@ def run_command(command: str, args: dict[str, Any], client: Client, settings: Se
         "xsoar-mirror-status": lambda: mirror_status_command(client, settings, args),
         "xsoar-mirror-diff": lambda: mirror_diff_command(client, settings, args),
         "xsoar-mirror-resync": lambda: mirror_resync_command(client, settings, args),
+        "xsoar-mirror-check": lambda: mirror_check_command(client, settings, args),
     }
     if command not in commands:
         raise NotImplementedError(f"{BRAND} has no command {command}.")

@@ -270,7 +270,8 @@ def instant(text: str) -> datetime:
 
 def sort_value(field: str, incident: dict[str, Any]) -> Any:
     """Return what a search orders an incident by."""
-    return int(incident[field]) if field == "id" else instant(incident[field])
+    value = incident[field]
+    return int(value) if field == "id" else instant(value) if isinstance(value, str) else value
 
 
 def in_order(item: dict[str, Any]) -> tuple[datetime, int]:

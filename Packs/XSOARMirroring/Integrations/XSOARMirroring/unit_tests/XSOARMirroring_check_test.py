@@ -1,0 +1,465 @@
+"""Tests of xsoar-mirror-check: how it judges what it reads, what it asks, what it writes and leaves behind."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+import demistomock as demisto
+import XSOARMirroring as script
+from XSOARMirroring_test import HOST_8, KEY, Call, Remote, Server, load
+from XSOARMirroring import OK, STOP, WARN, Finding
+
+HOUR_MS = 3_600_000
+NOW_MS = 1_772_366_400_000
+FIELDS = load("incident_fields")
+
+""" HOW IT JUDGES """
+
+
+def custom(name: str, kind: str = "shortText") -> dict[str, Any]:
+    """Return a custom field as /incidentfields lists it."""
+    return {"id": f"incident_{name}", "cliName": name, "name": name, "type": kind, "system": False, "group": 0}
+
+
+def reasons(*values: str) -> list[dict[str, Any]]:
+    """Return the field of the close reasons alone."""
+    return [{"id": "incident_closereason", "cliName": "closereason", "system": True, "selectValues": list(values) or None}]
+
+
+def entry(number: int, *tags: str) -> dict[str, Any]:
+    """Return an entry of a War Room."""
+    return {"id": f"{number}@1", "created": f"2026-03-01T10:00:0{number}Z", "tags": list(tags)}
+
+
+def incident(number: int, severity: int = 1) -> dict[str, Any]:
+    """Return an incident of a search."""
+    return {"id": str(number), "severity": severity, "created": f"2026-03-01T10:00:0{number}Z"}
+
+
+JUDGED: dict[str, tuple[Finding, str, str]] = {
+    "8": (script.judge_version({"demistoVersion": "8.8.0", "productMode": "xsoar"}), OK, "8.8.0"),
+    "6": (script.judge_version({"demistoVersion": "6.12.0"}), OK, "as on 6.x"),
+    "another product": (script.judge_version({"demistoVersion": "8.8.0", "productMode": "xsiam"}), STOP, "xsiam"),
+    "an unknown version": (script.judge_version({"demistoVersion": "9.1"}), WARN, "version 9.1"),
+    "a version that is none": (script.judge_version({"demistoVersion": "see https://host"}), WARN, "of an unknown form"),
+    "nothing to fetch": (script.judge_first_fetch([], True, 50), WARN, "no incidents"),
+    "some to fetch": (script.judge_first_fetch(["A", "B", "A"], True, 2), OK, "incidents: 3; their types: 2; fetches: 2"),
+    "many to fetch": (script.judge_first_fetch(["A"] * 1001, True, 200), WARN, "incidents: 1001"),
+    "more than counted": (script.judge_first_fetch(["A"] * 9, False, 200), WARN, "more than 9;"),
+    "fields here": (script.judge_custom_fields([custom("ticket")], [custom("ticket")]), OK, "missing here: 0"),
+    "field missing": (script.judge_custom_fields([custom("other")], [custom("ticket")]), WARN, "missing here: 1"),
+    "other type": (script.judge_custom_fields([custom("ticket", "number")], [custom("ticket")]), WARN, "another type here: 1"),
+    "a timer": (script.judge_custom_fields([], [custom("clock", "timer")]), OK, "custom fields: 0"),
+    "fields here unknown": (script.judge_custom_fields(None, [custom("ticket")]), WARN, "not known"),
+    "fields there unknown": (script.judge_custom_fields([], None), WARN, "not known"),
+    "no reasons": (script.judge_close_reasons(reasons("Mine"), reasons()), OK, "null"),
+    "the reasons fit": (script.judge_close_reasons(reasons("Other"), reasons("Other", "Resolved")), OK, "it has all"),
+    "a reason is lacking": (script.judge_close_reasons(reasons("Mine"), reasons("Other")), WARN, "it lacks: 1"),
+    "clocks agree": (script.judge_clocks(NOW_MS, NOW_MS + 900, NOW_MS), OK, "within two seconds"),
+    "the clock is ahead": (script.judge_clocks(NOW_MS, NOW_MS + 240_000, NOW_MS), WARN, "4 min ahead of"),
+    "the clock is behind": (script.judge_clocks(NOW_MS, NOW_MS - 240_000, 0), WARN, "4 min behind"),
+    "a Date of a gateway": (script.judge_clocks(NOW_MS, NOW_MS, NOW_MS + 240_000), WARN, "not the clock of the server"),
+    "no Date": (script.judge_clocks(NOW_MS, 0, NOW_MS), WARN, "does not tell its clock"),
+    "a sort that counts": (script.judge_sort_keys([incident(1), incident(2)], [incident(2), incident(1)]), OK, "all sort keys"),
+    "a sort that does not": (
+        script.judge_sort_keys([incident(1), incident(2)], [incident(1), incident(2)]),
+        OK,
+        "only the first",
+    ),
+    "no tie to sort": (script.judge_sort_keys([incident(1), incident(2, 3)], [incident(1), incident(2, 3)]), WARN, "not known"),
+    "sort keys refused": (script.judge_sort_keys(None, []), WARN, "refused"),
+    "empty list": (script.judge_empty({"data": []}), OK, "a list"),
+    "empty null": (script.judge_empty({"data": None}), OK, "null"),
+    "not empty": (script.judge_empty({"data": [{"id": "1"}]}), WARN, "finds something"),
+    "total right": (script.judge_total(5, 2, 5, True), OK, "total is right"),
+    "total zero": (script.judge_total(0, 2, 5, True), OK, "zero"),
+    "total of the page": (script.judge_total(2, 2, 5, True), OK, "the size of the page"),
+    "total wrong": (script.judge_total(7, 2, 5, True), OK, "wrong"),
+    "total of many": (script.judge_total(900, 2, 8, False), OK, "at least the 8"),
+    "total of one page": (script.judge_total(1, 2, 1, True), WARN, "not known"),
+    "bound kept": (script.judge_bound([5, 6], 5), OK, "holds"),
+    "bound ignored": (script.judge_bound([4, 6], 5), OK, "ignored"),
+    "inclusive": (script.judge_modified("1", ["1", "2"], ["2"]), OK, "to the millisecond"),
+    "coarse": (script.judge_modified("1", ["1"], ["1"]), OK, "coarser"),
+    "exclusive": (script.judge_modified("1", ["2"], ["2"]), WARN, "does not give"),
+    "modified list": (script.judge_modified_route(0, ["1", "2"]), OK, "a list of 2"),
+    "modified empty": (script.judge_modified_route(0, {}), OK, "an object"),
+    "modified absent": (script.judge_modified_route(303, None), OK, "not there (303)"),
+    "newest page": (script.judge_page_end([entry(1), entry(2), entry(3)], [entry(2), entry(3)]), OK, "newest"),
+    "oldest page": (script.judge_page_end([entry(1), entry(2), entry(3)], [entry(1), entry(2)]), OK, "oldest"),
+    "a longer page": (script.judge_page_end([entry(1), entry(2), entry(3)], [entry(1), entry(2), entry(3)]), OK, "gives 3"),
+    "lastId works": (script.judge_position("lastId", entry(1), []), OK, "leaves out"),
+    "lastId inclusive": (script.judge_position("lastId", entry(1), [entry(1)]), OK, "includes"),
+    "lastId ignored": (script.judge_position("lastId", entry(1), [entry(2), entry(3)]), OK, "lastId is ignored"),
+    "firstID works": (script.judge_position("firstID", entry(3), [entry(3)]), OK, "includes"),
+    "firstID ignored": (script.judge_position("firstID", entry(3), [entry(2), entry(3)]), OK, "firstID is ignored"),
+    "firstID refused": (script.judge_position("firstID", entry(3), None), OK, "refused"),
+    "tags combine": (script.judge_tag_filter("t", [entry(1, "t")], [entry(1, "t"), entry(2)], []), OK, "combine"),
+    "tags ignored": (script.judge_tag_filter("t", [entry(1, "t"), entry(2)], [entry(1, "t"), entry(2)], []), OK, "ignored"),
+    "a category": (script.judge_tag_filter("t", [entry(2)], [entry(2)], [entry(1, "t")]), OK, "only as a category"),
+    "all tagged": (script.judge_tag_filter("t", [entry(1, "t")], [entry(1, "t")], []), WARN, "not known"),
+    "fromTime created": (script.judge_from_time("1@1", []), OK, "compares created"),
+    "fromTime modified": (script.judge_from_time("1@1", ["1@1"]), OK, "compares modified"),
+    "created": (script.judge_created(201, {"id": "4"}), OK, "created (201); the answer holds the incident"),
+    "created without id": (script.judge_created(201, {}), OK, "no id"),
+    "created without answer": (script.judge_created(201, None), OK, "empty answer"),
+    "dropped": (script.judge_created(200, None), STOP, "dropped"),
+    "search by origin": (script.judge_search_by_origin(2), OK, "at look 2"),
+    "no search by origin": (script.judge_search_by_origin(0), WARN, "does not find"),
+    "moves": (script.judge_move("a note", 1, 2), OK, "a note moves"),
+    "does not move": (script.judge_move("a note", 1, 1), OK, "does not move"),
+    "formatted open": (script.judge_formatted(0), OK, "open"),
+    "formatted closed": (script.judge_formatted(303), OK, "closed to keys (303)"),
+    "server's clock": (script.judge_server_clock(NOW_MS, NOW_MS + 240_000), WARN, "4 min ahead of the server's clock"),
+    "server's clock unknown": (script.judge_server_clock(NOW_MS, 0), WARN, "not known"),
+    "closing": (script.judge_closing(1), OK, "at look 1"),
+    "no closing": (script.judge_closing(0), WARN, "does not show"),
+    "reopening": (script.judge_reopening(1), OK, "reopens"),
+    "no reopening": (script.judge_reopening(0), WARN, "does not reopen"),
+    "cleaned up": (script.judge_cleanup(True, True), OK, "is closed"),
+    "left open": (script.judge_cleanup(False, True), WARN, "still open"),
+    "perhaps left": (script.judge_cleanup(None, False), WARN, "not known"),
+    "untested, needed": (script.judge_untested("Both"), WARN, "not tested"),
+    "untested, not needed": (script.judge_untested("In"), OK, "not tested"),
+}
+
+
+@pytest.mark.parametrize("case", JUDGED)
+def test_each_answer_is_judged(case: str) -> None:
+    """Given an answer of the remote; When it is judged; Then verdict and words fit it, and what is not well has a remedy."""
+    finding, verdict, says = JUDGED[case]
+    assert finding.verdict == verdict
+    assert says in finding.found
+    assert finding.remedy or verdict == OK or finding.found.startswith("not known")
+
+
+@pytest.mark.parametrize(
+    ("kept", "verdict"),
+    [
+        ({}, OK),
+        ({"sourceBrand": "Manual", "sourceInstance": "admin"}, WARN),
+        ({"labels": None}, OK),
+        ({"dbotMirrorId": ""}, STOP),
+    ],
+    ids=["all", "another brand", "no labels", "no origin"],
+)
+def test_what_is_kept_of_the_origin_is_judged(kept: dict[str, Any], verdict: str) -> None:
+    """Given a new incident as the remote keeps it; When it is judged; Then losing its origin stops, losing its brand warns."""
+    labels = [{"type": "Instance", "value": "here"}, {"type": "Brand", "value": script.BRAND}]
+    whole = {"sourceBrand": script.BRAND, "sourceInstance": "here", "labels": labels, "dbotMirrorId": "1@here"}
+    assert script.judge_brand({**whole, **kept}, "here", "1@here").verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("direction", "tags", "mirror_tag", "verdict", "lacking"),
+    [
+        ("Incoming And Outgoing", "in", "out", OK, ""),
+        ("Incoming And Outgoing", "", "", WARN, "Incoming Entry tags"),
+        ("Incoming", "in", "", OK, ""),
+        ("Outgoing", "", "out", OK, ""),
+        ("Outgoing", "in", "", WARN, "Outgoing Entry Tags"),
+        ("None", "", "", OK, ""),
+    ],
+)
+def test_the_tags_that_a_direction_needs(
+    server: Server, direction: str, tags: str, mirror_tag: str, verdict: str, lacking: str
+) -> None:
+    """Given a direction and tags; When they are judged; Then only those are missed that the direction needs."""
+    params = {**server.params, "mirror_direction": direction, "tags": tags, "mirror_tag": mirror_tag}
+    finding = script.judge_tags(script.parse_settings(params, "here"))
+    assert (finding.verdict, lacking in finding.remedy) == (verdict, True)
+
+
+@pytest.mark.parametrize(
+    ("moves", "expected"),
+    [
+        ({"note": True, "tag": True, "file": True}, True),
+        ({"note": True, "file": True}, True),
+        ({"note": True, "tag": False, "file": True}, False),
+        ({"file": False}, False),
+        ({"note": True}, None),
+        ({}, None),
+    ],
+    ids=str,
+)
+def test_entries_move_only_when_all_of_them_do(moves: dict[str, bool], expected: bool | None) -> None:
+    """Given what moved; When it is summed up; Then one that does not is enough for no, and yes needs a note and a file."""
+    assert script.all_move(moves) is expected
+
+
+""" WHAT IT ASKS AND WRITES """
+
+
+class CheckedRemote(Remote):
+    """A remote that also takes tags, and whose clock goes on with each call, so that what moves can be seen to move."""
+
+    def __call__(self, request: Any) -> Any:
+        self.clock.tick(timedelta(milliseconds=10))
+        return super().__call__(request)
+
+    def _answer(self, call: Call) -> dict[str, Any]:
+        if "/incidents/modified" in call.route:
+            return {"status_code": 404, "json": {}}
+        if call.route == "POST /entry/tags":
+            incident_id = call.body["investigationId"]
+            tagged = next(item for item in self.entries[incident_id] if item["id"] == call.body["id"])
+            self.tag(tagged, *call.body["tags"])
+            if self.entry_moves_modified:
+                self.incidents[incident_id]["modified"] = self.now()
+            return {"json": tagged}
+        return super()._answer(call)
+
+    @property
+    def written(self) -> list[str]:
+        """The calls that may have changed something."""
+        reading = ("GET ", "POST /incidents/", "POST /investigation/")
+        return [call.route for call in self.calls if not call.route.startswith(reading)]
+
+
+@pytest.fixture
+def checked(clock: Any, requests_mock: Any) -> CheckedRemote:
+    """An XSOAR 8 tenant with three incidents, in one of them a War Room."""
+    remote = CheckedRemote(clock)
+    requests_mock.add_matcher(remote)
+    for number in range(3):
+        remote.add(created=f"2026-03-01T11:00:0{number}Z", modified=f"2026-03-01T11:10:0{number}Z")
+    for number in range(4):
+        remote.write("3", f"text {number}", created=f"2026-03-01T11:05:0{number}Z", tags=["t"] * (number == 2))
+    return remote
+
+
+def check(server: Server, **args: Any) -> dict[str, dict[str, str]]:
+    """Run the command; return its findings by question."""
+    result = server.ok("xsoar-mirror-check", **args)
+    return {finding["Question"]: finding for finding in outputs_of(result)["Findings"]}
+
+
+def outputs_of(result: Any) -> dict[str, Any]:
+    """Return what the command puts into the context."""
+    shown = result[0] if isinstance(result, list) else result
+    (outputs,) = shown["EntryContext"].values()
+    return outputs
+
+
+def test_by_default_it_only_reads(server: Server, checked: CheckedRemote) -> None:
+    """Given a remote; When the check runs without arguments; Then nothing is written there, nor remembered here."""
+    before = server.memory()
+
+    found = check(server)
+
+    assert checked.written == []
+    assert server.memory() == before
+    assert found["Rights to write"]["Found"] == "not tested"
+    assert not [question for question, finding in found.items() if finding["Verdict"] == "stop"]
+    assert found["First fetch"]["Found"].startswith("a first fetch would bring incidents: 3;")
+
+
+def test_the_context_has_one_place_for_each_instance(server: Server, checked: CheckedRemote) -> None:
+    """Given a check; When it is read from the context; Then it stands under the instance, with the worst verdict."""
+    result = server.ok("xsoar-mirror-check")
+    (key,) = result[0]["EntryContext"]
+    assert key == "XSOAR.Mirror.Check(val.Instance && val.Instance == obj.Instance)"
+    outputs = outputs_of(result)
+    assert (outputs["Instance"], outputs["Verdict"], outputs["Wrote"]) == ("headquarters", "warn", False)
+
+
+@pytest.mark.parametrize("moves", [True, False])
+def test_writing_settles_the_rest_and_closes_its_incident(server: Server, checked: CheckedRemote, moves: bool) -> None:
+    """Given a remote; When the check writes; Then it tells and remembers whether entries move `modified`, and cleans up."""
+    checked.entry_moves_modified = moves
+
+    found = check(server, write="true")
+
+    assert found["A note"]["Found"].startswith("a note moves" if moves else "a note does not move")
+    assert json.loads(server.context)["entries_move"] == str(moves).lower()
+    assert len(checked.incidents) == 4
+    scratch = checked.incidents["4"]
+    assert scratch["name"] == script.SCRATCH_NAME
+    assert scratch["status"] == 2
+    assert found["Scratch incident"]["Verdict"] == "ok"
+    assert server.fetch() and "4" not in {made["dbotMirrorId"] for made in server.fetch()}
+
+
+@pytest.mark.parametrize("route", ["POST /entry/note", "POST /entry/upload", "POST /entry/formatted", "GET /incident/load/4"])
+@pytest.mark.parametrize("status", [400, 403, 429, 500])
+def test_what_fails_midway_leaves_nothing_open(server: Server, checked: CheckedRemote, route: str, status: int) -> None:
+    """Given a call that fails after the creation; When the check writes; Then the scratch incident is closed all the same."""
+    checked.fail(route, times=3, status_code=status, json={"detail": "no"})
+
+    found = check(server, write="true")
+
+    assert checked.incidents["4"]["status"] == 2
+    assert found["Scratch incident"]["Verdict"] == "ok"
+    assert ("Closing" in found) is (status != 429)
+
+
+@pytest.mark.parametrize(
+    "answer", [{"status_code": 201, "text": ""}, {"status_code": 201, "json": {"name": "x"}}], ids=["empty", "no id"]
+)
+def test_an_incident_whose_id_is_not_told_is_found_and_closed(
+    server: Server, checked: CheckedRemote, answer: dict[str, Any]
+) -> None:
+    """Given a remote that does not say what it created; When the check writes; Then it finds the incident and closes it."""
+    checked.created_answer = answer
+    check(server, write="true")
+    assert checked.incidents["4"]["status"] == 2
+
+
+def test_a_lost_answer_to_the_creation_is_cleaned_up(server: Server, checked: CheckedRemote) -> None:
+    """Given a creation whose answer is lost; When the check runs, writing; Then what was created is found and closed."""
+    checked.fail("POST /incident$", after=True, status_code=502)
+
+    found = check(server, write="true")
+
+    assert "busy (502)" in found["Creating"]["Found"]
+    assert checked.incidents["4"]["status"] == 2
+
+
+def test_what_cannot_be_closed_is_told_with_the_way_to_close_it(server: Server, checked: CheckedRemote) -> None:
+    """Given a remote that closes nothing; When the check runs, writing; Then it says what is left and how to close it by hand."""
+    checked.closes_late = True
+
+    found = check(server, write="true")
+
+    left = found["Scratch incident"]
+    assert (left["Verdict"], left["Names"]) == ("warn", "its ID is 4")
+    assert script.SCRATCH_NAME in left["Remedy"]
+    assert "by hand" in left["Remedy"]
+
+
+def test_a_dropped_creation_leaves_nothing_to_close(server: Server, checked: CheckedRemote) -> None:
+    """Given a pre-processing rule that drops new incidents; When the check runs, writing; Then it stops there and says so."""
+    checked.drops_new_incidents = True
+
+    found = check(server, write="true")
+
+    assert found["Creating"]["Verdict"] == "stop"
+    assert "Scratch incident" not in found
+
+
+def test_nothing_is_created_while_something_stops(server: Server, checked: CheckedRemote) -> None:
+    """Given a key that may not view incidents; When the check runs, writing; Then nothing is created that could not be closed."""
+    checked.fail("GET /incident/load", times=9, status_code=403, json={})
+
+    found = check(server, write="true")
+
+    assert checked.written == []
+    assert "not tried" in found["Creating"]["Found"]
+
+
+def test_an_answer_that_nobody_understands_is_one_line(server: Server, checked: CheckedRemote) -> None:
+    """Given fields and a search of another form; When the check runs; Then those are told, and the rest is answered."""
+    checked.fail("GET /incidentfields", times=9, json=[{"cliName": {"a": 1}}, 7, None])
+    checked.fail("POST /incidents/search", skip=2, times=1, json={"data": 5, "total": "x"})
+
+    found = check(server)
+
+    assert found["Clocks"]["Verdict"] == "ok"
+    assert len(found) > 20
+
+
+@pytest.mark.parametrize("answer", [{"status_code": 401, "json": {}}, {"status_code": 503}, {"status_code": 303}], ids=str)
+def test_a_remote_that_does_not_let_us_in_is_asked_nothing_more(
+    server: Server, checked: CheckedRemote, answer: dict[str, Any]
+) -> None:
+    """Given a key that is refused, or no tenant there; When the check runs; Then it stops at once, with the reason."""
+    checked.fail("GET /about", times=9, **answer)
+
+    found = check(server)
+
+    assert [(question, finding["Verdict"]) for question, finding in found.items()] == [("Version", "stop")]
+    assert found["Version"]["Names"]
+    assert {call.route for call in checked.calls} == {"GET /about"}
+
+
+def test_a_limit_of_calls_ends_the_questions(server: Server, checked: CheckedRemote) -> None:
+    """Given a remote that wants no more calls; When the check runs; Then one line says so, and nothing more is asked."""
+    checked.fail("GET /incidenttype", times=99, status_code=429, json={})
+
+    found = check(server)
+
+    assert "(429)" in found["Right to read incident types"]["Found"]
+    assert list(found)[-1] == "Right to read incident types"
+
+
+def test_it_stops_when_it_gets_late(server: Server, checked: CheckedRemote, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given a run that lasts too long once it has written; When the check goes on; Then it ends early, and cleans up."""
+    monkeypatch.setattr(script.Client, "is_late", lambda _: any("/entry/note" in route for route in checked.written))
+
+    found = check(server, write="true")
+
+    assert "lasted long enough" in found["A tag"]["Found"]
+    assert "A file" not in found
+    assert checked.incidents["4"]["status"] == 2
+
+
+@pytest.mark.parametrize("name", ["write", "report"])
+def test_a_wrong_argument_is_one_sentence_and_asks_nothing(server: Server, checked: CheckedRemote, name: str) -> None:
+    """Given an argument that is neither true nor false; When the check runs; Then it says so, and makes no call."""
+    error = server.fails("xsoar-mirror-check", **{name: "perhaps"})
+    assert error.endswith(f"{name} is 'perhaps': give true or false.")
+    assert checked.calls == []
+
+
+def test_a_first_fetch_time_that_is_none_is_one_line(server: Server, checked: CheckedRemote) -> None:
+    """Given a parameter that a fetch could not use; When the check runs; Then that question says so and the rest is answered."""
+    server.params["first_fetch"] = "when it was warm"
+
+    found = check(server)
+
+    assert found["First fetch"]["Verdict"] == "stop"
+    assert "First fetch time" in found["First fetch"]["Names"]
+    assert found["Empty answers"]["Verdict"] == "ok"
+
+
+def test_the_custom_fields_of_both_sides_are_compared(
+    server: Server, checked: CheckedRemote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a platform that tells its fields, one of the remote's missing; When the check runs; Then that one is named."""
+    here = [item for item in FIELDS if item.get("cliName") != "ticket"]
+    checked.incident_fields = [*here, custom("ticket")]
+    answer = {"statusCode": 200, "body": json.dumps(here)}
+    monkeypatch.setattr(demisto, "internalHttpRequest", lambda method, uri, body=None: answer, raising=False)
+
+    found = check(server)
+
+    assert found["Custom fields"]["Names"] == "missing: ticket"
+    assert "xsoar-mirror-mappers" in found["Custom fields"]["Remedy"]
+
+
+@pytest.mark.parametrize("answer", [{"statusCode": 403, "body": "[]"}, {"statusCode": 200, "body": "<html>"}, {}, None], ids=str)
+def test_a_platform_that_does_not_tell_its_fields(
+    server: Server, checked: CheckedRemote, monkeypatch: pytest.MonkeyPatch, answer: Any
+) -> None:
+    """Given a platform that does not let a script read its fields; When the check runs; Then it says how to compare them."""
+    monkeypatch.setattr(demisto, "internalHttpRequest", lambda method, uri, body=None: answer, raising=False)
+
+    finding = check(server)["Custom fields"]
+
+    assert (finding["Verdict"], finding["Remedy"]) == ("warn", "run xsoar-mirror-mappers")
+
+
+""" THE REPORT """
+
+
+def test_the_report_holds_nothing_of_either_tenant(server: Server, checked: CheckedRemote) -> None:
+    """Given names, contents and errors that can be told apart; When a report is asked for; Then none of them stands in it."""
+    words = {name: f"canary{name}" for name in ("name", "type", "owner", "entry", "tag", "field", "reason", "query", "error")}
+    server.params["query"] = f'-owner:"{words["query"]}"'
+    for number in ("1", "2", "3"):
+        checked.change(number, name=words["name"], type=words["type"], owner=words["owner"])
+    checked.write("3", words["entry"], tags=[words["tag"]])
+    checked.incident_fields = [*reasons(words["reason"]), custom(words["field"])]
+    checked.fail("GET /incidenttype", status_code=400, json={"detail": words["error"]})
+
+    result = server.ok("xsoar-mirror-check", report="true", write="true")
+
+    report = server.content(result[1]["FileID"]).decode()
+    shown = json.dumps(result[0])
+    assert all(word in shown for word in (words["type"], words["reason"], words["error"])), "they are the operator's to see"
+    for secret in (*words.values(), KEY, HOST_8.removeprefix("https://"), "headquarters", checked.incidents["4"]["dbotMirrorId"]):
+        assert secret not in report
+    assert "ok\tVersion: version 8" in report
+    assert "ID is" not in report
