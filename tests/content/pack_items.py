@@ -116,9 +116,15 @@ def outputs_of(command: str) -> set[str]:
     return {output["contextPath"] for output in commands()[command].get("outputs") or []}
 
 
-def script_constant(name: str) -> Any:
-    """Return the value of a constant at the top of the automation script."""
-    (item,) = of("Scripts")
+def script(name: str) -> Item:
+    """Return the automation script of a name."""
+    (item,) = [item for item in of("Scripts") if item.id == name]
+    return item
+
+
+def script_constant(script_name: str, name: str) -> Any:
+    """Return the value of a constant at the top of an automation script."""
+    item = script(script_name)
     for statement in ast.parse(item.path.with_suffix(".py").read_text(encoding="utf-8")).body:
         if isinstance(statement, ast.Assign) and [target.id for target in statement.targets if isinstance(target, ast.Name)] == [
             name

@@ -64,7 +64,7 @@ def given(task: dict[str, Any]) -> dict[str, Any]:
 
 def commands_behind(playbook: Item) -> set[str]:
     """Return the commands of the integration that a playbook runs, itself or through the script."""
-    actions = script_constant("COMMANDS")
+    actions = script_constant("XSOARMirroringIncident", "COMMANDS")
     ran = {command_of(task) for task in tasks(playbook).values()}
     ran |= {actions[given(task)["action"]["simple"]] for task in tasks(playbook).values() if script_of(task) in ids("Scripts")}
     return ran & commands().keys()
