@@ -6,9 +6,11 @@ import secrets
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 from local_xsoar.cli.arguments import OneSentenceParser
 from local_xsoar.tenant import Tenant, TenantError, TenantSettings, serving
+from local_xsoar.tenant.manners import SWITCHES
 from local_xsoar.tenant.samples import load_samples
 from local_xsoar.tenant.web import new_token, page_address
 
@@ -30,6 +32,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--account", default="", help="6.x: also answer under /acc_<account>")
     parser.add_argument("--advanced-key", action="store_true", help="8.x: the key is an advanced one, requests are signed")
     parser.add_argument("--incidents", type=int, default=0, help="load so many sample incidents into an empty tenant")
+    parser.add_argument(
+        "--switch",
+        action="append",
+        default=[],
+        metavar="NAME=SIDE",
+        help="a point on which servers may differ, such as search_total=zero (docs/unkind.md lists them); may be repeated",
+    )
     return parser
 
 
@@ -81,7 +90,23 @@ def _settings(options: argparse.Namespace) -> TenantSettings:
         key_id=KEY_ID if draft.is_8 else "",
         advanced_key=options.advanced_key,
         account=options.account,
+        **dict(_switch(given) for given in options.switch),
     )
+
+
+def _switch(given: str) -> tuple[str, Any]:
+    """Return the name and the side of a switch that was given as NAME=SIDE.
+
+    Raises:
+        _UsageError: there is no such switch, or it has no such side.
+    """
+    name, _, wanted = given.partition("=")
+    sides = {str(side): side for side in SWITCHES.get(name, ())}
+    if not sides:
+        raise _UsageError(f'--switch has no "{name}": give one of {", ".join(SWITCHES)}.')
+    if wanted not in sides:
+        raise _UsageError(f"--switch {name} has no side {wanted}: give {' or '.join(sides)}.")
+    return name, sides[wanted]
 
 
 def _kept_key(folder: Path) -> str:

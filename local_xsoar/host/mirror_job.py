@@ -182,22 +182,26 @@ class _Incoming:
             self._apply_entry(incident_id, entry, outcome)
 
     def _apply_object(self, incident_id: str, remote: Mapping[str, Any]) -> None:
-        """Put the remote's fields into the local incident; what was changed here and not sent out yet stays."""
+        """Put the remote's fields into the local incident; the settings say what becomes of those not sent out yet."""
+        settings = self._runner.settings
         incident = self._tenant.incident(incident_id)
-        dirty = set(_dirty(incident))
-        mapped = map_incoming(self._instance.incoming_mapper, remote, incident["type"], self._names, self._runner.settings)
-        changes = {name: value for name, value in mapped.fields.items() if name not in dirty and incident.get(name) != value}
+        dirty = _dirty(incident)
+        stays = set(dirty) if settings.unsent_changes == "kept" else set()
+        mapped = map_incoming(self._instance.incoming_mapper, remote, incident["type"], self._names, settings)
+        changes = {name: value for name, value in mapped.fields.items() if name not in stays and incident.get(name) != value}
         custom = incident[CUSTOM_FIELDS] or {}
         changed_custom = {
             name: value
             for name, value in mapped.custom.items()
-            if name not in dirty and (name not in custom or custom[name] != value)
+            if name not in stays and (name not in custom or custom[name] != value)
         }
+        still_dirty = [name for name in dirty if name not in changes and name not in changed_custom]
         if changed_custom:
             changes[CUSTOM_FIELDS] = changed_custom
         if changes:
             self._done.updated.append(incident_id)
-        self._tenant.change_incident(incident_id, {**changes, "dbotMirrorLastSync": iso(self._tenant.now())}, dirty=False)
+        own = {"dbotMirrorLastSync": iso(self._tenant.now()), "dbotCurrentDirtyFields": still_dirty or None}
+        self._tenant.change_incident(incident_id, {**changes, **own}, dirty=False)
 
     def _apply_entry(self, incident_id: str, entry: Mapping[str, Any], outcome: Outcome) -> None:
         """Close, reopen, or write one entry into the War Room.

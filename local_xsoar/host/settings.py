@@ -31,7 +31,7 @@ class HostSettings:
     custom_fields_delta: str = "changed"  # which custom fields it holds when one changed: changed | whole (all that are mapped)
     delta_status: str = "absent"  # does it hold `status` when the incident was closed or reopened: absent | present
     # get-remote-data
-    unsent_changes: str = "kept"  # what becomes of a field changed here and not sent yet: kept | overwritten by the answer
+    unsent_changes: str = "overwritten"  # what becomes of a field changed here and not sent yet: overwritten by the answer | kept
     # demisto
     internal_requests: str = "answered"  # demisto.internalHttpRequest: answered | raises | missing
 

@@ -83,5 +83,21 @@ class Gate:
             del self._seen[nonce]
 
 
+class Quota:
+    """Counts the calls of each minute of the tenant's clock. Not for several threads."""
+
+    def __init__(self, calls_a_minute: int) -> None:
+        self._most = calls_a_minute
+        self._minute = 0
+        self._calls = 0
+
+    def is_used_up(self, now: int) -> bool:
+        """Count a call and say whether it is one too many; `now` is in epoch nanoseconds. With a quota of 0 none is."""
+        if now // MINUTE != self._minute:
+            self._minute, self._calls = now // MINUTE, 0
+        self._calls += 1
+        return 0 < self._most < self._calls
+
+
 def _same(given: str, wanted: str) -> bool:
     return hmac.compare_digest(given.encode("utf-8", "replace"), wanted.encode("utf-8", "replace"))

@@ -51,6 +51,30 @@ class InvestigationClosed(TenantError):
     title = "Investigation is closed"
 
 
+class Barred(TenantError):
+    """The key's role may not do this one thing."""
+
+    status = 403
+    error_id = "forbidden"
+    title = "Forbidden"
+
+
+class NoJsonType(TenantError):
+    """A POST without the content type of JSON, as probed on real servers."""
+
+    status = 415
+    error_id = "unsupported_media_type"
+    title = "Unsupported media type"
+
+
+class TooManyCalls(TenantError):
+    """The calls of this minute are used up."""
+
+    status = 429
+    error_id = "too_many_requests"
+    title = "Too many requests"
+
+
 class TooLarge(TenantError, MultiPartException):
     """More was sent than the tenant takes. As a MultiPartException it lets the parser of forms clean up."""
 

@@ -38,6 +38,9 @@ _BOUNDS = {
 }
 
 
+MOST = 2**31 - 1  # the largest `size` there is
+
+
 @dataclass(frozen=True)
 class Search:
     """A search for incidents: the condition, the order (SQL), and the page."""
@@ -46,6 +49,23 @@ class Search:
     order: Sql
     limit: int
     offset: int
+
+
+def as_heard(incident_filter: Mapping[str, Any], settings: TenantSettings) -> dict[str, Any]:
+    """Return the filter as POST /incidents/search hears it: what the tenant ignores is not in it.
+
+    Raises:
+        BadRequest: several sort keys, on a tenant that takes one.
+    """
+    heard = dict(incident_filter)
+    if settings.search_bounds == "ignored" and heard.get("query"):
+        heard = {name: value for name, value in heard.items() if name not in (*_BOUNDS, "period", "timeFrame")}
+    sort = heard.get("sort")
+    if settings.search_sort != "all" and isinstance(sort, list) and len(sort) > 1:
+        if settings.search_sort == "refused":
+            raise BadRequest("The filter's sort must be one field.")
+        heard["sort"] = [sort[0], {"field": "id", "asc": False}]  # what compares equal comes in another order than was hoped
+    return heard
 
 
 def incident_search(incident_filter: Mapping[str, Any], meaning: Meaning, settings: TenantSettings) -> Search:
@@ -70,7 +90,7 @@ def incident_search(incident_filter: Mapping[str, Any], meaning: Meaning, settin
     if _text(given, "details"):
         conditions.append(compile_match(Match("details", (Value(given["details"]),)), meaning))
     conditions += _periods(given, meaning)
-    size = min(_count(given, "size"), settings.search_size_limit)
+    size = min(_count(given, "size"), settings.search_size_limit or MOST)
     return Search(joined("AND", conditions), _order(given.get("sort") or []), size, size * _count(given, "page"))
 
 
@@ -90,7 +110,7 @@ def _time(given: Mapping[str, Any], name: str) -> int | None:
 
 def _count(given: Mapping[str, Any], name: str) -> int:
     value = given.get(name, 0)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**31:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST:
         raise BadRequest(f"The filter's {name} must be a number from 0 up, not {value!r}.")
     return value
 
@@ -177,15 +197,23 @@ def entry_search(investigation: int, entry_filter: Mapping[str, Any], now: int, 
         BadRequest: a field of the wrong type, a time or an entry id that is none.
     """
     given = {name: value for name, value in entry_filter.items() if value is not None}
+    if given.get("firstID") and settings.first_id == "refused":
+        raise BadRequest("The filter has no firstID.")
+    if settings.first_id == "ignored":
+        given.pop("firstID", None)
     conditions = [Sql("investigation = ?", (investigation,))]
-    if categories := _strings(given, "categories"):
-        conditions.append(joined("OR", [_category(name) for name in categories]))
+    categories, tags = _strings(given, "categories"), _strings(given, "tags")
+    tagged = [Sql("EXISTS (SELECT 1 FROM json_each(tags) WHERE value = ?)", (tag,)) for tag in tags]
+    carries = [joined("AND" if given.get("tagsAndOperator") else "OR", tagged)] if tags else []
+    if not categories or settings.entry_tags == "combined":
+        conditions += carries
+    if categories:
+        is_one = settings.entry_tags == "category"
+        alternatives = [carries if name == "tags" and is_one and carries else [_category(name)] for name in categories]
+        conditions.append(joined("OR", [condition for some in alternatives for condition in some]))
     for name in _strings(given, "notCategories"):
         inner = _category(name)
         conditions.append(Sql(f"(NOT {inner.text})", inner.parameters))
-    if tags := _strings(given, "tags"):
-        tagged = [Sql("EXISTS (SELECT 1 FROM json_each(tags) WHERE value = ?)", (tag,)) for tag in tags]
-        conditions.append(joined("AND" if given.get("tagsAndOperator") else "OR", tagged))
     if users := _strings(given, "users"):
         conditions.append(joined("OR", [Sql("user = ?", (user,)) for user in users]))
     if _text(given, "parentID"):

@@ -19,10 +19,22 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import compile_path
 
-from local_xsoar.tenant.errors import BadRequest, InvestigationClosed, NotFound, TenantError, TooLarge, error_body
+from local_xsoar.tenant.errors import (
+    BadRequest,
+    Barred,
+    InvestigationClosed,
+    NoJsonType,
+    NotFound,
+    TenantError,
+    TooLarge,
+    error_body,
+)
+from local_xsoar.tenant.filters import MOST, as_heard
+from local_xsoar.tenant.manners import RIGHTS
 from local_xsoar.tenant.packs import install_pack, read_pack
 from local_xsoar.tenant.shapes import CLOSED, SERVER_OWNED, incident_wrapper, to_json
 from local_xsoar.tenant.tenant import Tenant, takes_entries
+from local_xsoar.tenant.times import SECOND, ZERO_TIME
 
 API_USER = "admin"  # whose key it is: entries and incidents made with it carry this name
 FORMATS = ("table", "json", "text", "markdown", "html")
@@ -49,6 +61,17 @@ def unknown_route(method: str, path: str) -> Response:
     return json_response(error_body(404, "not_found", "Not found", "Not found", f"No route for {method} {path}"), 404)
 
 
+def see_other() -> Response:
+    """Return the answer to a request for a route that is closed to keys: the way to the web client."""
+    return Response(status_code=303, headers={"Location": "/"})
+
+
+def check_right(tenant: Tenant, right: str) -> None:
+    """Raise Barred when the key's role may not do this."""
+    if right in tenant.settings.barred_from:
+        raise Barred(f"The role of this key has no permission for {right}.")
+
+
 NOT_JSON = "Request body is not well-formed. It must be JSON."
 
 
@@ -56,9 +79,12 @@ async def json_body(request: Request, required: bool) -> dict[str, Any]:
     """Return the request's body, {} when it is empty and need not be there.
 
     Raises:
+        NoJsonType: the request does not say that it is JSON.
         BadRequest: it is no JSON object.
     """
     raw = await request.body()
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise NoJsonType("The request needs the header Content-Type: application/json.")
     if not raw.strip() and not required:
         return {}
     try:
@@ -121,8 +147,9 @@ def search_incidents(tenant: Tenant, params: Params, body: dict[str, Any]) -> Re
     """POST /incidents/search"""
     if not isinstance(body.get("filter"), dict):
         raise BadRequest("The search needs a filter object.")
-    incidents, total = tenant.search(body["filter"])
-    return json_response(_search_wrapper(tenant, incidents, total))
+    incidents, total = tenant.search(as_heard(body["filter"], tenant.settings))
+    told = {"right": total, "zero": 0, "page": len(incidents)}[tenant.settings.search_total]
+    return json_response(_search_wrapper(tenant, incidents, told))
 
 
 def _search_wrapper(tenant: Tenant, incidents: list[dict[str, Any]], total: int, not_updated: int = 0) -> dict[str, Any]:
@@ -139,13 +166,30 @@ def _search_wrapper(tenant: Tenant, incidents: list[dict[str, Any]], total: int,
     }
 
 
-def _list_or_null(tenant: Tenant, items: list[dict[str, Any]]) -> list[dict[str, Any]] | None:
+def _list_or_null(tenant: Tenant, items: list[Any]) -> list[Any] | None:
     return items if items or tenant.settings.empty_list == "list" else None
+
+
+def modified_incidents(tenant: Tenant, params: Params, body: dict[str, Any]) -> Response:
+    """GET and POST /incidents/modified: ids only, changed since a time in whole seconds; {} for none.
+
+    It is on no page of the documents: any number in the body or the query is taken for the time.
+    """
+    if tenant.settings.modified_route == "see_other":
+        return see_other()
+    if tenant.settings.modified_route == "not_found":
+        return unknown_route("GET", "/incidents/modified")
+    numbers = [int(float(value)) for value in body.values() if re.fullmatch(r"\d{1,10}(\.\d*)?", str(value))]
+    since = tenant.settings.show(numbers[0] * SECOND) if numbers else ZERO_TIME
+    found, _ = tenant.search({"query": f'modified:>="{since}"', "size": MOST, "sort": [{"field": "modified", "asc": True}]})
+    return json_response([incident["id"] for incident in found] or {})
 
 
 def load_incident(tenant: Tenant, params: Params, body: dict[str, Any]) -> Response:
     """GET /incident/load/{id}"""
-    return json_response(tenant.incident(params["id"]))
+    if params["id"] in tenant.settings.broken_incidents:
+        raise TenantError(f"Incident {params['id']} cannot be read.")
+    return json_response(tenant.load_incident(params["id"]))
 
 
 def create_or_update_incident(tenant: Tenant, params: Params, body: dict[str, Any]) -> Response:
@@ -153,29 +197,43 @@ def create_or_update_incident(tenant: Tenant, params: Params, body: dict[str, An
     if tenant.settings.is_8 and not _text(body, "name").strip():
         raise BadRequest("The incident needs a name.")
     if _text(body, "id"):
+        check_right(tenant, "edit")
         return json_response(incident_wrapper(tenant.replace_incident(body, user=API_USER)))
-    fields = {field: value for field, value in body.items() if field not in SERVER_OWNED}
+    check_right(tenant, "create")
+    fields = {field: value for field, value in body.items() if field not in (*SERVER_OWNED, *_unheard(tenant, body))}
     incident = tenant.create_incident(fields, user=API_USER, investigate=bool(body.get("createInvestigation")))
     if incident is None:
         return Response(status_code=200)  # dropped by a pre-processing rule
-    return json_response(incident_wrapper(incident), 201 if tenant.settings.is_8 else 200)
+    if tenant.settings.created_answer == "empty":
+        return Response(status_code=201)
+    wrapper = incident_wrapper(incident)
+    if tenant.settings.created_answer == "no_id":
+        wrapper = {key: value for key, value in wrapper.items() if key not in ("id", "investigationId")}
+    return json_response(wrapper, 201 if tenant.settings.is_8 else 200)
+
+
+def _unheard(tenant: Tenant, body: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the fields of a new incident that the tenant does not hear: where it comes from, without an Instance label."""
+    labels = body.get("labels")
+    named = isinstance(labels, list) and any(isinstance(label, dict) and label.get("type") == "Instance" for label in labels)
+    return () if named or tenant.settings.source_brand == "as_sent" else ("sourceBrand", "sourceInstance")
 
 
 def close_incident(tenant: Tenant, params: Params, body: dict[str, Any]) -> Response:
     """POST /incident/close: the answer still shows the incident as it was, as the captured one did."""
     before = tenant.incident(_text(body, "id"))
-    _close(tenant, before["id"], body)
+    tenant.close_in_time(before["id"], **_closing(body))
     return json_response(incident_wrapper(before))
 
 
-def _close(tenant: Tenant, incident_id: str, body: Mapping[str, Any]) -> None:
-    tenant.close_incident(
-        incident_id,
-        reason=_text(body, "closeReason"),
-        notes=_text(body, "closeNotes"),
-        custom_fields=_object(body, "CustomFields"),
-        user=API_USER,
-    )
+def _closing(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how a body says that an incident is to be closed, as the arguments of `Tenant.close_incident`."""
+    return {
+        "reason": _text(body, "closeReason"),
+        "notes": _text(body, "closeNotes"),
+        "custom_fields": _object(body, "CustomFields"),
+        "user": API_USER,
+    }
 
 
 def close_incidents(tenant: Tenant, params: Params, body: dict[str, Any]) -> Response:
@@ -184,7 +242,7 @@ def close_incidents(tenant: Tenant, params: Params, body: dict[str, Any]) -> Res
     closed = []
     for incident_id in ids:
         try:
-            _close(tenant, incident_id, body)
+            tenant.close_incident(incident_id, **_closing(body))
         except NotFound:
             continue
         closed.append(incident_wrapper(tenant.incident(incident_id)))
@@ -208,7 +266,7 @@ def _chosen_ids(tenant: Tenant, body: Mapping[str, Any]) -> list[str]:
     """The ids of a batch: those given, or with `all` those that the filter finds."""
     if not body.get("all"):
         return _strings(body, "ids")
-    incidents, _ = tenant.search({**_object(body, "filter"), "size": tenant.settings.search_size_limit})
+    incidents, _ = tenant.search({**_object(body, "filter"), "size": tenant.settings.search_size_limit or MOST})
     return [incident["id"] for incident in incidents]
 
 
@@ -314,10 +372,14 @@ def _run_command(tenant: Tenant, investigation_id: str, text: str) -> list[dict[
         found = re.search(r"""\bid=(?:"([^"]*)"|'([^']*)'|(\S+))""", text)
         target = next(filter(None, found.groups()), "") if found else investigation_id
         try:
+            if tenant.settings.reopen_command == "refused":
+                raise Barred(f"Investigation {target[:60]} may not be reopened by a command.")
             tenant.reopen_incident(target, user=API_USER)
             result = f"Investigation {target} was reopened."
         except NotFound:
             result, entry_type = f"Could not find investigation {target[:60]} (8)", 4
+        except Barred as error:
+            result, entry_type = str(error), 4
     answer = tenant.add_entry(
         investigation_id, contents=result, entry_type=entry_type, category="commandAndResults", parent_id=asked["id"]
     )
@@ -326,6 +388,8 @@ def _run_command(tenant: Tenant, investigation_id: str, text: str) -> list[dict[
 
 def write_formatted_entry(tenant: Tenant, params: Params, body: dict[str, Any]) -> Response:
     """POST /entry/formatted"""
+    if tenant.settings.formatted_entries == "closed":
+        return see_other()
     investigation_id = _text(body, "investigationId")
     _open_incident(tenant, investigation_id)
     text_format = _text(body, "format") or "text"
@@ -363,27 +427,26 @@ def tag_entry(tenant: Tenant, params: Params, body: dict[str, Any]) -> Response:
 
 def list_fields(tenant: Tenant, params: Params, body: dict[str, Any]) -> Response:
     """GET /incidentfields"""
-    return json_response(tenant.incident_fields())
+    return json_response(_list_or_null(tenant, tenant.incident_fields()))
 
 
 def list_fields_of_type(tenant: Tenant, params: Params, body: dict[str, Any]) -> Response:
     """GET /incidentfields/associatedTypes/{type}"""
     fields = [field for field in tenant.incident_fields() if field["group"] == 0]
-    return json_response(
-        [field for field in fields if field["associatedToAll"] or params["type"] in (field["associatedTypes"] or [])]
-    )
+    bound = [field for field in fields if field["associatedToAll"] or params["type"] in (field["associatedTypes"] or [])]
+    return json_response(_list_or_null(tenant, bound))
 
 
 def list_types(tenant: Tenant, params: Params, body: dict[str, Any]) -> Response:
     """GET /incidenttype"""
-    return json_response(tenant.incident_types())
+    return json_response(_list_or_null(tenant, tenant.incident_types()))
 
 
 def about(tenant: Tenant, params: Params, body: dict[str, Any]) -> Response:
     """GET /about"""
     version = {"demistoVersion": tenant.settings.version, "buildNum": "1"}
-    mode = {"productMode": "xsoar", "deploymentMode": "saas"} if tenant.settings.is_8 else {}
-    return json_response(version | mode)
+    mode = {"productMode": tenant.settings.product_mode, "deploymentMode": "saas"}
+    return json_response(version | mode if tenant.settings.is_8 else version)
 
 
 def health(tenant: Tenant, params: Params, body: dict[str, Any]) -> Response:
@@ -413,7 +476,7 @@ def workers(tenant: Tenant, params: Params, body: dict[str, Any]) -> Response:
 
 def list_packs(tenant: Tenant, params: Params, body: dict[str, Any]) -> Response:
     """GET /contentpacks/metadata/installed"""
-    return json_response(tenant.packs())
+    return json_response(_list_or_null(tenant, tenant.packs()))
 
 
 # Files
@@ -516,6 +579,8 @@ def content_disposition(name: str) -> str:
 
 JSON_ROUTES: tuple[tuple[str, str, JsonHandler], ...] = (
     ("POST", "/incidents/search", search_incidents),
+    ("GET", "/incidents/modified", modified_incidents),
+    ("POST", "/incidents/modified", modified_incidents),
     ("GET", "/incident/load/{id}", load_incident),
     ("POST", "/incident", create_or_update_incident),
     ("POST", "/incident/close", close_incident),
@@ -548,33 +613,45 @@ FILE_ROUTES: tuple[tuple[str, str, FileHandler], ...] = (
     ("POST", "/contentpacks/installed/upload", upload_pack),
 )
 
-BODY_OPTIONAL = ("/investigation/{id}",)
+BODY_OPTIONAL = ("/investigation/{id}", "/incidents/modified")
+RIGHT_OF = {path: right for right, paths in RIGHTS.items() for path in paths if path != "/incident"}
 API_ROOTS = frozenset(path.split("/")[1] for _, path, _ in (*JSON_ROUTES, *FILE_ROUTES))
 
 
 def _json_endpoint(path: str, handler: JsonHandler) -> FileHandler:
     async def answer(request: Request, tenant: Tenant, params: Params) -> Response:
-        body = {} if request.method == "GET" else await json_body(request, required=path not in BODY_OPTIONAL)
+        body = (
+            dict(request.query_params)
+            if request.method == "GET"
+            else await json_body(request, required=path not in BODY_OPTIONAL)
+        )
         return await run_in_threadpool(handler, tenant, params, body)
 
     return answer
 
 
-def _compiled() -> list[tuple[str, re.Pattern[str], FileHandler]]:
+def _compiled() -> list[tuple[str, re.Pattern[str], str, FileHandler]]:
     endpoints = [(method, path, _json_endpoint(path, handler)) for method, path, handler in JSON_ROUTES]
-    return [(method, compile_path(path)[0], handler) for method, path, handler in (*endpoints, *FILE_ROUTES)]
+    routes = (*endpoints, *FILE_ROUTES)
+    return [(method, compile_path(path)[0], RIGHT_OF.get(path, ""), handler) for method, path, handler in routes]
 
 
 ROUTES = _compiled()
 
 
-async def answer_api(request: Request, tenant: Tenant, path: str) -> Response:
-    """Return the answer to a request that was let in; `path` is the one within the API. Errors become standard bodies."""
-    for method, pattern, handler in ROUTES:
+async def answer_api(request: Request, tenant: Tenant, path: str, *, is_public: bool = False) -> Response:
+    """Return the answer to a request that was let in; `path` is the one within the API. Errors become standard bodies.
+
+    `is_public` says that the path came under /xsoar/public/v1, where real servers lead to the web client what they do not know.
+    """
+    if is_public and (request.method, path) == ("GET", "/incidenttype"):
+        return json_response(error_body(405, "method_not_allowed", "Method not allowed", "", f"No GET for {path}"), 405)
+    for method, pattern, right, handler in ROUTES:
         match = pattern.match(path) if method == request.method else None
         if match:
             try:
+                check_right(tenant, right)
                 return await handler(request, tenant, match.groupdict())
             except TenantError as error:
                 return error_response(error)
-    return unknown_route(request.method, path)
+    return see_other() if is_public else unknown_route(request.method, path)

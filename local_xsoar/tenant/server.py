@@ -14,8 +14,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
-from local_xsoar.tenant.access import Gate, api_path
-from local_xsoar.tenant.errors import TenantError, TooLarge, error_body
+from local_xsoar.tenant.access import PREFIXES_8, Gate, Quota, api_path
+from local_xsoar.tenant.errors import TenantError, TooLarge, TooManyCalls, error_body
 from local_xsoar.tenant.routes import API_ROOTS, answer_api, error_response, json_response, unknown_route
 from local_xsoar.tenant.settings import TenantSettings
 from local_xsoar.tenant.tenant import Tenant
@@ -49,6 +49,7 @@ class TenantApplication:
         self._tenant = tenant
         self._page = WebPage(tenant, page_token)
         self._gate = Gate(tenant.settings)
+        self._quota = Quota(tenant.settings.calls_a_minute)
         self._hook = hook
         self._after = after
 
@@ -61,7 +62,9 @@ class TenantApplication:
             response = await self._answer(request)
         except ClientDisconnect:
             return
-        response.headers["Date"] = formatdate(self._tenant.now() / SECOND, usegmt=True)
+        ahead = self._tenant.settings.date_header
+        if ahead is not None:
+            response.headers["Date"] = formatdate(self._tenant.now() / SECOND + ahead, usegmt=True)
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
@@ -94,12 +97,17 @@ class TenantApplication:
             return refused(settings)
         if path is None or not is_api:
             return self._outside_8(request)
-        return await answer_api(request, self._tenant, path)
+        if self._quota.is_used_up(self._tenant.now()):
+            return too_many_calls(self._tenant)
+        is_public = settings.is_8 and request.url.path.startswith(f"{PREFIXES_8[0]}/")
+        return await answer_api(request, self._tenant, path, is_public=is_public)
 
     def _outside_8(self, request: Request) -> Response:
         """Answer a request with a good key outside the API of an 8.x."""
         if request.url.path == HEALTHCHECK_8:
             return json_response({"status": "available"})
+        if _is_api_root(request.url.path):  # as probed on real servers
+            return error_response(TenantError("The request could not be handled."))
         if request.method == "GET":
             return HTMLResponse(UI_PAGE)
         return unknown_route(request.method, request.url.path)
@@ -140,6 +148,14 @@ def refused(settings: TenantSettings) -> Response:
         return json_response({"reply": reply}, 401)
     # 6.x falls back to the cookies of the UI, and misses those.
     return json_response(error_body(403, "forbidden", "Forbidden", "Issue with CSRF code", "http: named cookie not present"), 403)
+
+
+def too_many_calls(tenant: Tenant) -> Response:
+    """Return the answer to a call beyond the quota; how long to wait is told unless the settings say otherwise."""
+    response = error_response(TooManyCalls("The calls of this minute are used up."))
+    if tenant.settings.retry_after == "told":
+        response.headers["Retry-After"] = str(60 - tenant.now() // SECOND % 60)
+    return response
 
 
 class _Server(uvicorn.Server):

@@ -4,21 +4,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local_xsoar.tenant.errors import TenantError
+from local_xsoar.tenant.manners import RIGHTS, SWITCHES, TROUBLES
 from local_xsoar.tenant.times import format_iso, in_64_bits, to_milliseconds
-
-_CHOICES = {
-    "from_time_field": ("created", "modified"),
-    "page_keeps": ("newest", "oldest"),
-    "empty_list": ("null", "list"),
-    "close_reasons": ("listed", "null"),
-}
 
 
 @dataclass(frozen=True)
 class TenantSettings:
     """The settings of one tenant. Its folder holds `tenant.sqlite` and `files/`, and survives a restart.
 
-    The last group are points on which the platform's documents are silent or clients disagree, so they can be switched.
+    From `entry_moves_modified` on stand the points on which the platform's documents are silent or clients disagree. Their sides
+    are in `manners`, how sure each is in `docs/unkind.md`.
 
     Raises:
         TenantError: a value that no tenant can have.
@@ -33,12 +28,34 @@ class TenantSettings:
     account: str = ""  # 6.x multi-tenant: also answers under /acc_<account>
     utc_offset_minutes: int = 0  # 6.x: the offset that times are shown with
 
+    # War Rooms
     entry_moves_modified: bool = True  # does a War Room entry move its incident's `modified`?
     from_time_field: str = "created"  # what `fromTime` of POST /investigation/{id} compares: created | modified
     page_keeps: str = "newest"  # which entries a `pageSize` keeps: newest | oldest
-    empty_list: str = "null"  # how no incidents and no entries look: null | list
+    first_id: str = "heard"  # what becomes of a `firstID`: heard | ignored | refused with 400
+    entry_tags: str = "combined"  # `tags` beside `categories`: combined | ignored | category (count only if that lists "tags")
+    formatted_entries: str = "open"  # POST /entry/formatted: open | closed to keys (303)
+    # Lists and searches
+    empty_list: str = "null"  # how an empty list looks: null | list
+    search_total: str = "right"  # a search's `total`: right | zero | page (how many are on this page)
+    search_bounds: str = "combined"  # times such as `fromDate` beside a `query`: combined | ignored
+    search_sort: str = "all"  # which sort keys count: all | first | refused with 400 when there are several
+    search_size_limit: int = 1000  # a larger `size` is capped to it; 0: any size is heard
+    modified_route: str = "not_found"  # /incidents/modified: present | not_found (404) | see_other (303)
+    # Writing
+    created_answer: str = "incident"  # what follows on a creation: incident | empty (201 without a body) | no_id
+    source_brand: str = "as_sent"  # a new incident's brand and instance: as_sent | by_label (only beside an Instance label)
     close_reasons: str = "listed"  # the closeReason field's selectValues: listed | null
-    search_size_limit: int = 1000  # a larger `size` is capped to it
+    close_shows_after: int = 0  # how many loads still show an incident open that was closed by REST
+    reopen_command: str = "works"  # !reopenInvestigation in a War Room: works | refused (an error entry)
+    # Who may do what, and when
+    barred_from: frozenset[str] = frozenset()  # which of `manners.RIGHTS` the key's role has not: 403
+    broken_incidents: frozenset[str] = frozenset()  # ids of incidents whose load answers 500 for ever
+    calls_a_minute: int = 0  # more of them are answered with 429 until the next minute; 0: any number
+    retry_after: str = "told"  # how long to wait, with a 429: told | untold
+    date_header: int | None = 0  # by how many seconds the header Date is ahead of the server's clock; None: there is none
+    product_mode: str = "xsoar"  # what /about says it is: xsoar | xsiam
+
     body_limit: int = 50_000_000  # bytes of a request's body; what is longer is answered with 413
     upload_limit: int = 1_000_000_000  # the same for a form that carries a file
     drop_created_if_name_contains: str = ""  # stands for a pre-processing rule that drops new incidents
@@ -47,9 +64,12 @@ class TenantSettings:
         major = self.version.split(".")[0]
         if not major.isdigit() or int(major) < 6:
             raise TenantError(f'The version "{self.version}" is not one such as 8.8.0 or 6.12.0.')
-        for field, choices in _CHOICES.items():
-            if getattr(self, field) not in choices:
-                raise TenantError(f'{field} is "{getattr(self, field)}": give {" or ".join(choices)}.')
+        for field, sides in {**SWITCHES, **TROUBLES}.items():
+            value = getattr(self, field)
+            if isinstance(value, str) and value not in sides:
+                raise TenantError(f'{field} is "{value}": give {" or ".join(sides)}.')
+        if unknown := sorted(self.barred_from - RIGHTS.keys()):
+            raise TenantError(f'barred_from has "{unknown[0]}": give some of {", ".join(RIGHTS)}.')
 
     @property
     def is_8(self) -> bool:

@@ -46,6 +46,7 @@ class Tenant:
         except OSError as error:
             raise TenantError(f"The folder {settings.folder} cannot be used ({error.strerror}): give one that can be written to.")
         self._store = Store(settings.folder / "tenant.sqlite")
+        self._closing: dict[str, tuple[int, dict[str, Any]]] = {}  # by id: loads that still show it open, how it is closed
         self._add_initial_types()
 
     def close(self) -> None:
@@ -231,10 +232,36 @@ class Tenant:
         Raises:
             NotFound: there is no such incident.
         """
+        self._closing.pop(incident_id, None)
         with self._store.writing() as db:
             old = _load_incident(db, incident_id)
             closed = shapes.closed_incident(old, self.now(), reason, notes, custom_fields or {}, user, self.settings)
             return self._save_change(db, old, closed, dirty=dirty)
+
+    def close_in_time(self, incident_id: str, **closing: Any) -> None:
+        """Close the incident as `close_incident` does, but only after the loads that by the settings still show it open.
+
+        Raises:
+            NotFound: there is no such incident.
+        """
+        loads = self.settings.close_shows_after
+        if loads and self.incident(incident_id)["status"] != CLOSED:
+            self._closing.setdefault(incident_id, (loads, closing))
+        else:
+            self.close_incident(incident_id, **closing)
+
+    def load_incident(self, incident_id: str) -> dict[str, Any]:
+        """Return the incident as a client loads it; a closing that is under way comes nearer.
+
+        Raises:
+            NotFound: there is none of this id.
+        """
+        loads, closing = self._closing.get(incident_id, (-1, {}))
+        if loads > 0:
+            self._closing[incident_id] = (loads - 1, closing)
+        elif loads == 0:
+            self.close_incident(incident_id, **closing)
+        return self.incident(incident_id)
 
     def reopen_incident(self, incident_id: str, *, user: str = "", dirty: bool = True) -> dict[str, Any]:
         """Open a closed incident and its War Room again, and return it. One that is open stays as it is.
@@ -242,6 +269,7 @@ class Tenant:
         Raises:
             NotFound: there is no such incident.
         """
+        self._closing.pop(incident_id, None)
         with self._store.writing() as db:
             old = _load_incident(db, incident_id)
             changed = self._save_change(db, old, shapes.reopened_incident(old), dirty=dirty)

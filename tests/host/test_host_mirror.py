@@ -170,23 +170,29 @@ def test_an_entry_that_came_in_with_an_outgoing_tag_goes_out_again(ledger: Host,
     assert remote.calls(OUT)[0]["args"]["entries"][0]["contents"] == "ping"
 
 
-def test_what_was_changed_here_is_not_overwritten_before_it_went_out(ledger: Host, remote: Remote, tenant: Tenant) -> None:
+@pytest.mark.parametrize(
+    ("side", "details", "depth", "sent"),
+    [("kept", "mine", "2m", {"text": "mine", "deep": "2m"}), ("overwritten", "theirs", "9m", {"title": "Mine"})],
+)
+def test_what_was_changed_here_and_not_sent_yet_may_be_overwritten(
+    open_host: Callable[..., Host], remote: Remote, tenant: Tenant, side: str, details: str, depth: str, sent: dict[str, str]
+) -> None:
     """
-    Given: a field and a custom field changed by an analyst, and a remote that has other values for them and for more.
-    When: the mirror job runs.
-    Then: the analyst's values stay and go out, the rest is taken.
+    Given: hosts that keep unsent changes or not, and fields and a custom field changed by an analyst.
+    When: an object comes in that has other values for some of them, and for more.
+    Then: the analyst's values stay and go out; or they are gone, and only what the object did not have goes out. The rest is
+        taken.
     """
+    host = open_host(settings=HostSettings(unsent_changes=side))
+    host.add_instance("ledger", SAMPLES / "Ledger", remote.params)
     number = mirrored(tenant, "r1", CustomFields={"depth": "1m", "colour": "blue"})
-    tenant.change_incident(number, {"details": "mine", "CustomFields": {"depth": "2m"}}, user="ann")
+    tenant.change_incident(number, {"details": "mine", "name": "Mine", "CustomFields": {"depth": "2m"}}, user="ann")
     remote.holds(modified=["r1"], data=data("r1", text="theirs", level=3, CustomFields={"depth": "9m", "colour": "brown"}))
-    ledger.mirror("ledger")
+    host.mirror("ledger")
     incident = tenant.incident(number)
-    assert (incident["details"], incident["severity"], incident["CustomFields"]) == (
-        "mine",
-        3,
-        {"depth": "2m", "colour": "brown"},
-    )
-    assert remote.calls(OUT)[0]["args"]["delta"] == {"text": "mine", "deep": "2m"}
+    assert (incident["details"], incident["severity"]) == (details, 3)
+    assert incident["CustomFields"] == {"depth": depth, "colour": "brown"}
+    assert remote.calls(OUT)[0]["args"]["delta"] == {**sent, "title": "Mine"}
 
 
 def test_an_empty_answer_changes_nothing(ledger: Host, remote: Remote, tenant: Tenant) -> None:

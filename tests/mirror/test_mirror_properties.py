@@ -18,6 +18,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from local_xsoar.comparison import compare_incidents
+from local_xsoar.host import HostSettings
+from local_xsoar.host.settings import SWITCHES
 from local_xsoar.host.workers import Workers
 from local_xsoar.tenant.server import LostAnswer
 from tests.mirror.two_tenants import IN_TAG, INSTANCE, OUT_TAG, Mirror, Site
@@ -70,14 +72,23 @@ class MirrorMachine(RuleBasedStateMachine):
         page_keeps=st.sampled_from(["newest", "oldest"]),
         empty_list=st.sampled_from(["null", "list"]),
         skew=st.sampled_from([-90.0, 0.0, 90.0]),
+        manners=st.fixed_dictionaries({name: st.sampled_from(sides) for name, sides in SWITCHES.items()}),
     )
-    def begin(self, pairing: str, entries_move: bool, page_keeps: str, empty_list: str, skew: float) -> None:
+    def begin(
+        self, pairing: str, entries_move: bool, page_keeps: str, empty_list: str, skew: float, manners: dict[str, str]
+    ) -> None:
         """Make the two tenants and an instance."""
         folder = Path(self.exits.enter_context(tempfile.TemporaryDirectory()))
         site = Site(folder, self.exits, self.workers)
         here, there = pairing.split("-")
         self.mirror: Mirror = site.mirror(
-            here, there, self.on_call, entry_moves_modified=entries_move, page_keeps=page_keeps, empty_list=empty_list
+            here,
+            there,
+            self.on_call,
+            HostSettings(**manners),
+            entry_moves_modified=entries_move,
+            page_keeps=page_keeps,
+            empty_list=empty_list,
         )
         self.mirror.clock.offset_seconds = skew
         self.mirror.configure(fetch_incident_history=True, max_fetch="3")
@@ -133,7 +144,7 @@ class MirrorMachine(RuleBasedStateMachine):
     def remote_creates(self, severity: int) -> None:
         self.mirror.remote_incident(name=self.text(), severity=severity)
 
-    @rule(number=st.integers(0, 9), field=st.sampled_from(["severity", "owner", "details", "ticket"]))
+    @rule(number=st.integers(0, 9), field=st.sampled_from(["severity", "owner", "details", "ticket", "depth"]))
     def remote_edits(self, number: int, field: str) -> None:
         if incident_id := self.pick(self.remote_ids(), number):
             self.mirror.there.change_incident(incident_id, self.change_of(field), user="carla")
@@ -143,7 +154,7 @@ class MirrorMachine(RuleBasedStateMachine):
         if field == "severity":
             self.written += 1
             return {"severity": 1 + self.written % 4}
-        return {"CustomFields": {field: self.text()}} if field == "ticket" else {field: self.text()}
+        return {"CustomFields": {field: self.text()}} if field in ("ticket", "depth") else {field: self.text()}
 
     @rule(number=st.integers(0, 9), tagged=st.booleans(), note=st.booleans(), file=st.booleans())
     def remote_writes(self, number: int, tagged: bool, note: bool, file: bool) -> None:
@@ -200,7 +211,7 @@ class MirrorMachine(RuleBasedStateMachine):
         mirroring = {"dbotMirrorInstance": INSTANCE, "dbotMirrorDirection": "Both", "dbotMirrorTags": [OUT_TAG]}
         self.mirror.here.create_incident({"name": self.text(), "severity": severity, **mirroring}, user="hanna")
 
-    @rule(number=st.integers(0, 9), field=st.sampled_from(["severity", "owner", "details", "ticket"]))
+    @rule(number=st.integers(0, 9), field=st.sampled_from(["severity", "owner", "details", "ticket", "depth"]))
     def we_edit(self, number: int, field: str) -> None:
         if incident_id := self.pick(self.local_ids(), number):
             self.mirror.here.change_incident(incident_id, self.change_of(field), user="hanna")
@@ -216,6 +227,11 @@ class MirrorMachine(RuleBasedStateMachine):
             self.mirror.here.edit_entry(entry_id, self.text(), user="hanna")
             # A server that does not give an edited entry again cannot have it mirrored.
             self.mirror.here.change_entry(entry_id, mirrored=False)
+
+    @rule(number=st.integers(0, 9), state=st.sampled_from(["running", "waiting", "completed"]))
+    def our_playbook_moves_on(self, number: int, state: str) -> None:
+        if incident_id := self.pick(self.local_ids(), number):
+            self.mirror.here.change_incident(incident_id, {"runStatus": state}, user="DBot")
 
     @rule(number=st.integers(0, 9))
     def we_close(self, number: int) -> None:

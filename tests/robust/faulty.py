@@ -256,7 +256,8 @@ class Home:
             self.busy = True
         if first.get("in_mirror_error"):
             self.told.append(first["in_mirror_error"])
-        local.fields |= first
+        custom = {**(local.fields.get("CustomFields") or {}), **first.get("CustomFields", {})}
+        local.fields |= {**first, "CustomFields": custom}
         for entry in entries:
             self.busy = True
             contents = entry["Contents"] if isinstance(entry["Contents"], dict) else {}
@@ -424,7 +425,8 @@ def changes_here(world: World) -> None:
         "incidentChanged": True,
         "status": 2,
     }
-    local.fields |= {"name": "renamed here", "details": "found here"}
+    custom = {**(local.fields.get("CustomFields") or {}), NEW_FIELD: "of our own"}
+    local.fields |= {"name": "renamed here", "details": "found here", "CustomFields": custom}
 
 
 def alike_here(world: World) -> None:
@@ -439,7 +441,7 @@ def alike_here(world: World) -> None:
 def created_here(world: World, **data: Any) -> None:
     """A local incident that the remote does not have, with a custom field, a text and a file."""
     fields = {"name": "made here", "severity": 2, NEW_FIELD: "of our own", **data}
-    local = Local(dict(fields))
+    local = Local({**fields, "CustomFields": {NEW_FIELD: "of our own"}})
     local.update = {
         "data": fields,
         "delta": dict(fields),

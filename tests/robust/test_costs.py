@@ -123,7 +123,8 @@ def test_a_fetch_asks_once_for_the_incidents_and_once_for_each_file(server: Serv
     """
     Given 30 new incidents, ten of them with two files
     When they are fetched
-    Then one search brings all of them; an incident with files costs one call more, and each file one.
+    Then one search brings all of them and one tells when something changed there last; an incident with files costs one call
+        more, and each file one.
     """
     created = remote.now()
     for number in range(1, 31):
@@ -134,10 +135,10 @@ def test_a_fetch_asks_once_for_the_incidents_and_once_for_each_file(server: Serv
     fetched = server.fetch()
     assert sum(len(incident.get("attachment", [])) for incident in fetched) == 20
     assert len(fetched) == 30
-    assert len(remote.asked("POST /incidents/search")) == 1
+    assert len(remote.asked("POST /incidents/search")) == 2
     assert len(remote.asked("POST /investigation")) == 10
     assert len(remote.asked("GET /entry/download")) == 20
-    assert len(remote.calls) - len(remote.asked("GET /about")) == 31
+    assert len(remote.calls) - len(remote.asked("GET /about")) == 32
 
 
 def test_an_outgoing_round_makes_one_call_for_each_entry(server: Server, remote: Remote, mirrored: str) -> None:

@@ -52,7 +52,10 @@ class Client:
     def call(self, method: str, path: str, body: Any = None, **more: Any) -> requests.Response:
         if body is not None:
             more["json"] = body
-        return self.session.request(method, self.base + path, headers=self.headers(), timeout=20, **more)
+        headers = self.headers()
+        if method == "POST" and "files" not in more and not isinstance(more.get("data"), dict):
+            headers["Content-Type"] = "application/json"
+        return self.session.request(method, self.base + path, headers=headers, timeout=20, **more)
 
     def get(self, path: str) -> requests.Response:
         return self.call("GET", path)

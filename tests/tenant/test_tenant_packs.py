@@ -39,7 +39,7 @@ def upload(client: Client, content: bytes) -> requests.Response:
 
 def installed(client: Client) -> list[tuple[str, str, str]]:
     """Return the id, name and version of each pack that the tenant lists."""
-    listed = client.get("/contentpacks/metadata/installed").json()
+    listed = client.get("/contentpacks/metadata/installed").json() or []
     return [(pack["id"], pack["name"], pack["currentVersion"]) for pack in listed]
 
 

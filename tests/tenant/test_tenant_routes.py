@@ -193,19 +193,6 @@ def test_unknown_incidents_are_named(client: Client) -> None:
         assert refusal(response, 400, "errNotFound") == "Could not find incident 77 (8)"
 
 
-@pytest.mark.parametrize(("empty_list", "expected"), [("null", None), ("list", [])])
-def test_how_nothing_looks(make_tenant: Make, serve: Serve, empty_list: str, expected: Any) -> None:
-    """
-    Given: tenants set to show nothing as null and as an empty list.
-    When: nothing is found, and a War Room without entries is read.
-    Then: it looks as set.
-    """
-    client = serve(make_tenant(empty_list=empty_list))
-    create(client)
-    assert answer(client.post("/incidents/search", {"filter": {"query": "id:9", "size": 5}}))["data"] == expected
-    assert answer(client.post("/investigation/1"))["entries"] == expected
-
-
 # War Rooms
 
 
@@ -677,7 +664,7 @@ def test_8_outside_the_api(tenant: Tenant, serve: Serve) -> None:
     """
     Given: an 8.x tenant.
     When: addresses outside the API are called, with and without a key.
-    Then: pages of the UI are HTML for everyone; routes of the API there are refused without a key, HTML or unknown with one.
+    Then: pages of the UI are HTML for everyone; routes of the API there are refused without a key and fail with one.
     """
     client = serve(tenant)
 
@@ -697,9 +684,41 @@ def test_8_outside_the_api(tenant: Tenant, serve: Serve) -> None:
         assert call(method, path).json() == {
             "reply": {"err_code": 401, "err_msg": "Public API request unauthorized", "err_extra": None}
         }
-    assert call("GET", "/about", client.headers()).headers["Content-Type"].startswith("text/html")
-    refusal(call("POST", "/incidents/search", client.headers()), 404, "not_found")
+    refusal(call("GET", "/about", client.headers()), 500, "internal")
+    refusal(call("POST", "/incidents/search", client.headers()), 500, "internal")
+    assert call("GET", "/login", client.headers()).headers["Content-Type"].startswith("text/html")
+    refusal(call("POST", "/login", client.headers()), 404, "not_found")
     assert answer(call("GET", "/public_api/v1/healthcheck", client.headers())) == {"status": "available"}
+
+
+def test_8_public_routes_that_are_closed(tenant: Tenant, serve: Serve) -> None:
+    """
+    Given: an 8.x tenant.
+    When: routes that /xsoar/public/v1 does not have are called there.
+    Then: they lead to the web client; the incident types are 405 there, and come without public/v1.
+    """
+    client = serve(tenant)
+
+    def call(path: str) -> requests.Response:
+        address = f"{client.address}/xsoar/{path}"
+        return requests.get(address, headers=client.headers(), timeout=20, allow_redirects=False)
+
+    unknown = call("public/v1/classifier/search")
+    assert (unknown.status_code, unknown.headers["Location"]) == (303, "/")
+    refusal(call("public/v1/incidenttype"), 405, "method_not_allowed")
+    assert answer(call("incidenttype"))
+
+
+@pytest.mark.parametrize("kind", ["", "text/plain", "application/x-www-form-urlencoded"])
+def test_a_body_must_be_called_json(client: Client, kind: str) -> None:
+    """
+    Given: a search in JSON.
+    When: it is sent without a content type, or with another.
+    Then: it is refused with 415.
+    """
+    headers = client.headers() | ({"Content-Type": kind} if kind else {})
+    response = requests.post(f"{client.base}/incidents/search", data=b'{"filter": {}}', headers=headers, timeout=20)
+    assert "Content-Type" in refusal(response, 415, "unsupported_media_type")
 
 
 def test_6_outside_the_api_is_the_page_of_the_ui(make_tenant: Make, serve: Serve) -> None:

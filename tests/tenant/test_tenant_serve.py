@@ -138,6 +138,19 @@ def test_serves_8_with_an_advanced_key_and_its_example_works(start: Start) -> No
     assert stop(process) == (0, "")
 
 
+def test_switches_of_the_served_tenant(start: Start) -> None:
+    """
+    Given: the command with two switches.
+    When: the tenant is asked for its fields.
+    Then: it is as the switches say.
+    """
+    _, printed = start("--version", "6.12.0", "--switch", "close_reasons=null", "--switch", "date_header=None")
+    headers = {"Authorization": re.findall(r"API key +(\S+)", printed)[0]}
+    response = requests.get(f"{value(printed, 'address')}/incidentfields", headers=headers, timeout=20)
+    assert {field["selectValues"] is None for field in response.json()} == {True}
+    assert "Date" not in response.headers
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -148,6 +161,8 @@ def test_serves_8_with_an_advanced_key_and_its_example_works(start: Start) -> No
         (["--name", ""], "cannot name a folder"),
         (["--incidents", "-1"], "give 0 or more"),
         (["--port", "99999999"], "Port 99999999 cannot be used"),
+        (["--switch", "flying=yes"], 'no "flying"'),
+        (["--switch", "search_total"], "give right or zero or page"),
     ],
 )
 def test_options_that_cannot_be_are_one_sentence(

@@ -1231,6 +1231,8 @@ def search_everything(
         wanted = [incident for incident in fresh if parse_ms(incident.get(time_field), begin_ms) >= begin_ms]
         if wanted:
             yield wanted
+        if not incidents:
+            return
         is_short = len(incidents) < min(size, PAGE_SMALLEST) and total <= (page + 1) * len(incidents)
         if is_short or (page > 0 and not fresh) or client.is_late():
             return
@@ -2596,7 +2598,7 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
         in_ms=now_ms if entries or (changed and remote.get("modified")) else record.in_ms,
         in_error=short(pulled.error),
         met=True,
-        fields=pack_digests(field_digests(remote)),
+        fields=pack_digests(field_digests(remote)) if changed else record.fields,
     )
     if changed:
         # A person looks at all of it.
@@ -3011,8 +3013,8 @@ def write_entry(client: Client, investigation_id: str, item: Outgoing) -> list[d
     try:
         return [client.add_formatted(investigation_id, item.text, item.format)]
     except RemoteError as error:
-        # XSOAR REST API: not all tenants open this route to keys; then it redirects, or does not exist.
-        if not (300 <= error.status < 400 or error.status in (404, 405)):
+        # XSOAR REST API: a route that is not open to keys answers so.
+        if error.status not in (303, 404, 405):
             raise
         demisto.info(f"{BRAND}: update-remote-system: the remote has /entry/formatted closed ({error.status}): /entry is used.")
     # A text of ours begins with its author, never with the sign of a command.
@@ -3291,13 +3293,14 @@ def send_fields(client: Client, settings: Settings, incident_id: str, delta: dic
 
     def remember(record: Record) -> Record:
         # Only if nothing else changed there since the last round; otherwise that change has yet to come in.
-        if record.modified == modified_of(loaded):
-            return replace(record, modified=modified_of(saved), fields=pack_digests(now))
+        modified = modified_of(saved) if record.modified == modified_of(loaded) else record.modified
         if not record.fields:
-            return record
+            # What the remote holds besides was never given.
+            return replace(record, modified=modified)
         written = {key: now.get(key) for key in {*before, *now} if before.get(key) != now.get(key)}
         known = {**unpack_digests(record.fields), **written}
-        return replace(record, fields=pack_digests({key: value for key, value in known.items() if value is not None}))
+        digests = {key: value for key, value in known.items() if value is not None}
+        return replace(record, modified=modified, fields=pack_digests(digests))
 
     change_record(incident_id, remember)
     return saved is not loaded

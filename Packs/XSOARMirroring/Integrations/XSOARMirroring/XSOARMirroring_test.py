@@ -299,6 +299,13 @@ class Remote:
         self.page_keeps = "newest"
         self.entry_moves_modified = True
         self.drops_new_incidents = False
+        self.total: int | None = None  # What a search says there is in all; None: the truth.
+        self.hears_from_date = True
+        self.hears_query_bounds = True
+        self.follows: tuple[str, ...] = ("lastId", "firstID")  # The positions in a War Room that it does not refuse.
+        self.created_answer: dict[str, Any] | None = None  # What it answers to a new incident instead of that.
+        self.date_offset = timedelta()  # How far the Date header is ahead of the clock that it keeps times by.
+        self.keeps_brand = False  # Without a label Instance, like a server.
         self.closes_late = False  # Closings are accepted and not carried out yet.
         self.reopens = True  # Whether the command reopenInvestigation does what it says.
 
@@ -439,7 +446,7 @@ class Remote:
         return self._respond(request, self._answer(call))
 
     def _respond(self, request: Any, response: dict[str, Any]) -> requests.Response:
-        date = datetime.now(UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
+        date = (datetime.now(UTC) + self.date_offset).strftime("%a, %d %b %Y %H:%M:%S GMT")
         kind = {"Content-Type": "application/json"} if "json" in response else {}
         headers = {"Date": date, **kind, **response.get("headers", {})}
         return create_response(request, **{**response, "headers": headers})
@@ -457,7 +464,7 @@ class Remote:
             "POST incidents": lambda: self._search(call.body["filter"]),
             "GET incident": lambda: self.incidents.get(tail.removeprefix("load/")),
             "POST incident": lambda: self._close(call.body) if tail == "close" else self._save(call.body),
-            "POST investigation": lambda: {"id": tail, "entries": self._entries(tail, call.body) or None},
+            "POST investigation": lambda: self._war_room(tail, call.body),
             "POST entry": lambda: self._write(tail, call),
             "GET entry": lambda: self.files.get(tail.removeprefix("download/")),
         }
@@ -484,10 +491,10 @@ class Remote:
     def _search(self, incident_filter: dict[str, Any]) -> dict[str, Any]:
         query = incident_filter["query"]
         found = [incident for key, incident in self.incidents.items() if key not in self.hidden]
-        if "fromDate" in incident_filter:
+        if "fromDate" in incident_filter and self.hears_from_date:
             found = [i for i in found if instant(i["created"]) >= instant(incident_filter["fromDate"])]
         for time_field in ("created", "modified"):
-            if since := re.search(rf'{time_field}:>="([^"]+)"', query):
+            if self.hears_query_bounds and (since := re.search(rf'{time_field}:>="([^"]+)"', query)):
                 found = [i for i in found if instant(i[time_field]) >= instant(since[1])]
         if name := re.search(r'(?<!-)dbotMirrorId:"([^"]+)"', query):
             found = [i for i in found if i["dbotMirrorId"] == name[1]]
@@ -500,7 +507,13 @@ class Remote:
         size = min(incident_filter.get("size", 0), self.search_limit)
         page = found[incident_filter["page"] * size :][:size]
         data = [{**incident, "changeStatus": "new", "insights": 0, "sortValues": []} for incident in page]
-        return {"data": data or None, "total": len(found), "notUpdated": 0, "searchAfter": None}
+        total = len(found) if self.total is None else self.total
+        return {"data": data or None, "total": total, "notUpdated": 0, "searchAfter": None}
+
+    def _war_room(self, incident_id: str, entry_filter: dict[str, Any]) -> dict[str, Any]:
+        if any(position in entry_filter and position not in self.follows for position in ("lastId", "firstID")):
+            return {"status_code": 400, "json": ERRORS["bad_request"]}
+        return {"id": incident_id, "entries": self._entries(incident_id, entry_filter) or None}
 
     def _entries(self, incident_id: str, entry_filter: dict[str, Any]) -> list[dict[str, Any]]:
         names = {"attachments": "attachments", "note": "notes", "chat": "chats"}
@@ -524,12 +537,13 @@ class Remote:
         if "fromTime" in entry_filter:
             found = [entry for entry in found if instant(entry["created"]) >= instant(entry_filter["fromTime"])]
         ids = [entry["id"] for entry in found]
-        size = min(entry_filter["pageSize"], self.entry_limit)
+        # XSOAR REST API: without a page size every entry comes.
+        size = min(entry_filter["pageSize"], self.entry_limit) if "pageSize" in entry_filter else len(found)
         if "lastId" in entry_filter:
             return found[: ids.index(entry_filter["lastId"])][-size:]
         if "firstID" in entry_filter:
             return found[ids.index(entry_filter["firstID"]) :][:size]
-        return found[-size:] if self.page_keeps == "newest" else found[:size]
+        return found[len(found) - size :] if self.page_keeps == "newest" and size < len(found) else found[:size]
 
     def _save(self, body: dict[str, Any]) -> dict[str, Any]:
         if not body.get("id"):
@@ -547,7 +561,9 @@ class Remote:
         fields = {key: value for key, value in body.items() if key != "createInvestigation"}
         incident = self.add(**{"sourceBrand": "Manual", "CustomFields": {}, **fields, "status": int(bool(opened))})
         incident["investigationId"] = incident["id"] if opened else ""
-        return {"status_code": 201, "json": incident}
+        if not self.keeps_brand and not any(label["type"] == "Instance" for label in body.get("labels") or []):
+            incident |= {"sourceBrand": "Manual", "sourceInstance": "admin"}
+        return self.created_answer or {"status_code": 201, "json": incident}
 
     def _close(self, body: dict[str, Any]) -> dict[str, Any]:
         before = dict(self.incidents[body["id"]])
@@ -575,7 +591,10 @@ class Remote:
             if self.reopens:
                 self.change(command[1], status=1)
             return [self.write(incident_id, "done", **written)]
-        assert tail == "note", f"/entry/{tail} is not used: it would run a text that looks like a command"
+        if not tail:
+            assert not call.body["data"].startswith(("!", "/")), "the text would be run as a command"
+            return self.write(incident_id, call.body["data"], **written, format="markdown" if call.body["markdown"] else "text")
+        assert tail == "note", f"/entry/{tail} is not used"
         if call.body["id"]:
             entry = next(entry for entry in self.entries[incident_id] if entry["id"] == call.body["id"])
             entry["note"] = call.body["data"] == "true"

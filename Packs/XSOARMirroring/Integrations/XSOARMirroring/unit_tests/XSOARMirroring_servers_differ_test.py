@@ -1,0 +1,569 @@
+"""Tests of what holds although servers differ: bounds, totals, brands, answers, permissions, routes and deltas, both ways."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from XSOARMirroring_test import (
+    CLOSING,
+    ERRORS,
+    Remote,
+    Server,
+    arrived,
+    contents,
+    ids,
+    kept_records,
+    local_entry,
+    modified,
+    push,
+    pushed,
+    status,
+)
+
+FORBIDDEN: dict[str, Any] = {"status_code": 403, "json": {"detail": "forbidden"}}
+
+""" SEARCH """
+
+
+@pytest.mark.parametrize("total", [None, 0, 1, 500, 10_000], ids=["right", "zero", "one", "a page", "too many"])
+@pytest.mark.parametrize("hears_from_date", [True, False])
+def test_each_incident_is_fetched_once_whatever_a_search_says_of_itself(
+    server: Server, remote: Remote, clock: Any, total: int | None, hears_from_date: bool
+) -> None:
+    """
+    Given: a remote whose `total` is wrong, or that does not hear `fromDate` beside a query, and incidents older than the start.
+    When: fetches run while new incidents appear.
+    Then: each that was created since the start comes once, and no older one.
+    """
+    remote.total, remote.hears_from_date = total, hears_from_date
+    for number in range(70):
+        remote.add(f"{number + 1}", created=f"2026-02-20T10:00:{number % 60:02d}Z")
+    for number in range(120):
+        remote.add(f"{number + 101}", created="2026-03-01T11:00:00Z")
+    server.params["max_fetch"] = "50"
+
+    found = [key for _ in range(4) for key in ids(server.fetch())]
+    clock.tick(timedelta(minutes=1))
+    remote.add("300")
+    found += ids(server.fetch()) + ids(server.fetch())
+
+    assert found == [*(f"{number + 101}" for number in range(120)), "300"]
+
+
+@pytest.mark.parametrize("hears_query_bounds", [True, False])
+@pytest.mark.parametrize("total", [None, 0], ids=["right", "zero"])
+def test_a_burst_of_changes_is_told_whole(
+    server: Server, remote: Remote, clock: Any, hears_query_bounds: bool, total: int | None
+) -> None:
+    """
+    Given: 1,200 incidents that change within a minute, on a remote whose `total` is wrong or that does not hear a bound.
+    When: a round asks what changed.
+    Then: it gives them all, the next one those that changed after it, and none that changed before the mirroring began.
+    """
+    remote.total, remote.hears_query_bounds = total, hears_query_bounds
+    remote.add("1", modified="2026-02-20T10:00:00Z")
+    for number in range(1200):
+        remote.add(f"{number + 101}", modified=f"2026-03-01T11:00:{number // 20:02d}.{number % 20:03d}Z")
+
+    first = modified(server)
+    remote.change("205", name="again")
+
+    assert sorted(first, key=int) == [f"{number + 101}" for number in range(1200)]
+    assert modified(server) == ["205"]
+
+
+@pytest.mark.parametrize("total", [None, 0, 10_000], ids=["right", "zero", "too many"])
+def test_an_analyst_finds_all_whatever_the_total_says(server: Server, remote: Remote, total: int | None) -> None:
+    """Given 620 incidents and a total that may be wrong; When an analyst asks for 1,000; Then all are found, each once."""
+    remote.total = total
+    for number in range(620):
+        remote.add(f"{number + 1}", created=f"2026-03-01T11:{number // 60:02d}:{number % 60:02d}Z")
+
+    result = server.ok("xsoar-search-incidents", max_results="1000", query="")
+
+    assert len(next(iter(result["EntryContext"].values()))) == 620
+
+
+""" WHAT IS FROM HERE """
+
+
+@pytest.mark.parametrize("keeps_brand", [True, False])
+@pytest.mark.parametrize("skips", [True, False], ids=["brand left out", "brand asked for"])
+def test_what_was_created_from_here_is_never_fetched(
+    server: Server, remote: Remote, keeps_brand: bool, skips: bool, mirrored: str
+) -> None:
+    """
+    Given: an incident that was created there from here, on a remote that keeps its brand or not; the parameter on or off.
+    When: fetches run, also after the records were lost and the last run was reset.
+    Then: it is not fetched.
+    """
+    remote.keeps_brand = keeps_brand
+    server.params["disable_from_same_integration"] = skips
+    made = pushed(server, "", data={"id": "5", "name": "from here"})
+
+    assert server.fetch() == []
+    server.context, server.last_run = "{}", {}
+    assert made not in ids(server.fetch())
+
+
+def test_a_created_incident_carries_what_makes_the_server_keep_its_brand(server: Server, remote: Remote) -> None:
+    """Given a server that keeps a brand only beside a label; When one is created there; Then brand and instance are kept."""
+    made = pushed(server, "", data={"id": "5", "name": "from here", "labels": [{"type": "Instance", "value": "stolen"}]})
+
+    incident = remote.incidents[made]
+    assert (incident["sourceBrand"], incident["sourceInstance"]) == ("XSOAR Mirroring", "headquarters")
+    assert {(label["type"], label["value"]) for label in incident["labels"]} == {
+        ("Brand", "XSOAR Mirroring"),
+        ("Instance", "headquarters"),
+    }
+
+
+def test_what_is_mirrored_here_is_not_fetched_again_after_a_reset(server: Server, remote: Remote, mirrored: str) -> None:
+    """Given an incident that the server mirrors; When the last run is lost; Then a fetch does not create it again."""
+    server.pull(mirrored)
+    server.last_run = {}
+
+    assert server.fetch() == []
+
+
+def test_what_a_killed_fetch_did_not_deliver_comes_with_the_next(server: Server, remote: Remote, mirrored: str) -> None:
+    """Given a fetch whose records were kept and whose incidents were not created; When the next runs; Then they come."""
+    server.last_run = {}
+
+    assert ids(server.fetch()) == [mirrored]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{"status_code": 201, "text": ""}, {"status_code": 201, "json": {"name": "x"}}, {"status_code": 200, "json": {"id": ""}}],
+    ids=["201 and empty", "no id", "an empty id"],
+)
+@pytest.mark.parametrize("data", [{"id": "5", "name": "new"}, {"name": "new"}], ids=["id mapped", "id not mapped"])
+def test_an_accepted_creation_that_names_no_incident_is_looked_for(
+    server: Server, remote: Remote, answer: dict[str, Any], data: dict[str, Any]
+) -> None:
+    """
+    Given: a remote that accepts a new incident and does not say which it has become.
+    When: the server asks again in the next rounds.
+    Then: it is found by its origin and not created a second time; the first error says that it will be.
+    """
+    remote.created_answer = answer
+
+    outcome = push(server, "", data=data)
+    assert "looked for next time" in outcome.error
+    made = pushed(server, "", data=data)
+
+    assert list(remote.incidents) == [made]
+
+
+def test_only_an_empty_200_says_that_the_incident_was_dropped(server: Server, remote: Remote) -> None:
+    """Given a remote whose rule drops new incidents; When one is created there; Then the error says so."""
+    remote.drops_new_incidents = True
+
+    assert "exempt it from the tenant's pre-processing rules" in push(server, "", data={"id": "5", "name": "new"}).error
+
+
+""" PERMISSIONS """
+
+
+def test_a_war_room_that_the_key_may_not_see_keeps_back_no_fields(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: a key that may not view one War Room.
+    When: the incident changes and is pulled.
+    Then: its fields come, the missing permission is named, and the incident does not show In Step.
+    """
+    remote.change(mirrored, name="renamed")
+    remote.fail("POST /investigation", times=9, **FORBIDDEN)
+
+    first, entries = server.pull(mirrored)
+
+    assert (first["name"], entries, first["mirror_state"]) == ("renamed", [], "Error")
+    assert "view the War Room of the incident" in first["in_mirror_error"]
+
+
+def test_an_incident_that_the_key_may_not_see_stops_no_other(server: Server, remote: Remote, mirrored: str) -> None:
+    """Given a key that may not view one incident; When it is pulled; Then no error ends the round, and the incident says why."""
+    remote.fail("GET /incident/load", **FORBIDDEN)
+
+    first, entries = server.pull(mirrored)
+
+    assert (first["mirror_state"], entries) == ("Error", [])
+    assert "view the incident" in first["in_mirror_error"]
+
+
+def test_known_fields_go_although_the_key_may_not_read_the_remote_s_fields(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: a key that may not read /incidentfields.
+    When: two known fields and a key that the incident lacks change here.
+    Then: the two go, and the third is named in the log with the permission that is missing.
+    """
+    remote.fail("GET /incidentfields", times=9, **FORBIDDEN)
+
+    pushed(server, mirrored, delta={"severity": 4, "details": "new", "unheardof": "x"})
+
+    there = remote.incidents[mirrored]
+    assert (there["severity"], there["details"]) == (4, "new")
+    assert [line for line in server.lines("info") if "unheardof" in line and "read the incident fields" in line]
+
+
+def test_an_incident_is_created_although_the_key_may_not_read_the_remote_s_fields(server: Server, remote: Remote) -> None:
+    """Given a key that may not read /incidentfields; When one is created there; Then its fields and custom fields arrive."""
+    remote.fail("GET /incidentfields", times=9, **FORBIDDEN)
+
+    made = pushed(server, "", data={"id": "5", "name": "new", "severity": 3, "sourceip": "10.0.0.1"})
+
+    there = remote.incidents[made]
+    assert (there["name"], there["severity"], there["CustomFields"]) == ("new", 3, {"sourceip": "10.0.0.1"})
+
+
+def test_attachments_that_the_key_may_not_list_are_named(server: Server, remote: Remote) -> None:
+    """Given an incident with a file that the key may not list; When it is fetched; Then it comes, and shows what is missing."""
+    remote.add("1", attachment=[{"name": "a.txt", "path": "1_0_a.txt"}])
+    remote.fail("POST /investigation", times=9, **FORBIDDEN)
+
+    (incident,) = server.fetch()
+
+    raw = json.loads(incident["rawJSON"])
+    assert raw["mirror_state"] == "Error"
+    assert "view the War Room" in raw["in_mirror_error"]
+
+
+""" ONE THAT ALWAYS FAILS """
+
+
+@pytest.mark.parametrize("route", ["GET /incident/load/1", "POST /investigation/1"])
+def test_one_incident_that_always_answers_500_is_told_and_stops_nothing(
+    server: Server, remote: Remote, clock: Any, route: str
+) -> None:
+    """
+    Given: an incident, or its War Room, that answers 500 for ever, while the remote is well; and another.
+    When: rounds run for a quarter of an hour.
+    Then: a few tries end with an error, then the incident itself says what is wrong and is left alone for an hour; the other
+        one is mirrored all the time.
+    """
+    remote.add("1"), remote.add("2")
+    server.fetch()
+    clock.tick(timedelta(minutes=1))
+    remote.fail(route, times=10**6, status_code=500)
+    remote.change("1", name="new")
+    outcomes = []
+    for number in range(15):
+        remote.change("2", details=str(number))
+        for incident_id in modified(server):
+            outcome = server.run("get-remote-data", {"id": incident_id, "lastUpdate": "2026-03-01T11:00:00Z"})
+            if incident_id == "1":
+                outcomes.append(outcome)
+            else:
+                assert not outcome.error
+        clock.tick(timedelta(minutes=1))
+
+    assert [bool(outcome.error) for outcome in outcomes] == [True] * 3 + [False] * (len(outcomes) - 3)
+    assert len(outcomes) in (4, 5)
+    told = outcomes[-1].result[0]
+    assert (told["mirror_state"], "(500)" in told["in_mirror_error"]) == ("Error", True)
+    assert (told.get("name") == "new") == (route == "POST /investigation/1") or outcomes[-2].result[0]["name"] == "new"
+    assert status(server)["IncidentsWithError"] == 1
+
+
+def test_an_outage_puts_off_no_incident(server: Server, remote: Remote, mirrored: str, clock: Any) -> None:
+    """Given a remote that is away for ten minutes; When it is back; Then the next round brings what changed."""
+    remote.change(mirrored, name="new")
+    assert modified(server) == [mirrored]
+    remote.fail("GET /", times=10**6, status_code=503)
+    for _ in range(10):
+        assert server.run("get-remote-data", {"id": mirrored, "lastUpdate": "2026-03-01T11:00:00Z"}).error
+        clock.tick(timedelta(minutes=1))
+    remote.faults.clear()
+
+    assert modified(server) == [mirrored]
+    assert server.pull(mirrored)[0]["name"] == "new"
+
+
+""" WAR ROOMS """
+
+
+@pytest.mark.parametrize("keeps", ["newest", "oldest"])
+@pytest.mark.parametrize("follows", [("lastId", "firstID"), ("lastId",), ("firstID",), ()], ids=str)
+def test_a_long_war_room_is_read_whole_whatever_position_is_refused(
+    server: Server, remote: Remote, mirrored: str, keeps: str, follows: tuple[str, ...]
+) -> None:
+    """
+    Given: a War Room of more than a page, on a remote that refuses to go on from its newest or its oldest entry, or both.
+    When: the incident is pulled, twice.
+    Then: all entries come, oldest first, once.
+    """
+    remote.page_keeps, remote.follows, remote.entry_limit = keeps, follows, 60
+    for number in range(150):
+        remote.write(mirrored, str(number))
+
+    assert contents(server.pull(mirrored)[1]) == [str(number) for number in range(150)]
+    assert server.pull(mirrored)[1] == []
+
+
+@pytest.mark.parametrize(
+    "answer", [{"status_code": 303}, {"status_code": 404, "json": ERRORS["not_found"]}, {"status_code": 405}]
+)
+def test_texts_go_where_the_route_for_formatted_entries_is_closed(
+    server: Server, remote: Remote, mirrored: str, answer: dict[str, Any]
+) -> None:
+    """
+    Given: a remote that does not open /entry/formatted to keys.
+    When: entries that look like commands, Markdown and HTML are tagged here.
+    Then: each arrives once and none is run; the log names the closed route.
+    """
+    remote.fail("POST /entry/formatted", times=9, **answer)
+    texts = [("text", "!reopenInvestigation id=1"), ("markdown", "**bold**"), ("html", "<b>bold</b>")]
+
+    for _ in range(2):
+        entries = [local_entry(number, text, format=kind) for number, (kind, text) in enumerate(texts, 1)]
+        pushed(server, mirrored, entries=entries)
+
+    assert [text for text, _, _ in arrived(remote, mirrored)] == [text for _, text in texts]
+    assert [line for line in server.lines("info") if "/entry/formatted" in line]
+
+
+""" DELTAS """
+
+
+@pytest.mark.parametrize("key", ["closingUserId", "closinguserid"])
+@pytest.mark.parametrize("with_status", [True, False])
+def test_a_second_closing_here_is_told_by_what_a_delta_holds(
+    server: Server, remote: Remote, mirrored: str, key: str, with_status: bool
+) -> None:
+    """
+    Given: an incident that is closed on both sides, then reopened here, written into and closed again between two updates.
+    When: the update comes with or without a status in its delta.
+    Then: the entry arrives, and the incident is closed there with the second reason.
+    """
+    pushed(server, mirrored, status=2, data={"closeReason": "Resolved", "closeNotes": "first"}, delta={key: "admin"})
+    remote.add("9")
+    server.fetch()
+    delta = {
+        key: "admin",
+        "closeReason": "Other",
+        "closeNotes": "second",
+        "runStatus": "",
+        **({"status": 2} if with_status else {}),
+    }
+
+    pushed(server, mirrored, status=2, data={}, delta=delta, entries=[local_entry(1, "in between")])
+
+    there = remote.incidents[mirrored]
+    assert (there["status"], there["closeReason"], there["closeNotes"]) == (2, "Other", "second")
+    assert [text for text, _, _ in arrived(remote, mirrored)] == ["in between"]
+
+
+@pytest.mark.parametrize(
+    ("delta", "reopened"),
+    [
+        ({"runStatus": "waiting"}, False),
+        ({"details": "an edit"}, False),
+        ({"closingUserId": "", "runStatus": ""}, True),
+        ({"closinguserid": ""}, True),
+        ({"status": 1}, True),
+    ],
+    ids=["a playbook runs", "an edit", "reopened", "reopened, in lower case", "an older server"],
+)
+def test_only_a_person_s_reopening_reopens_there(
+    server: Server, remote: Remote, mirrored: str, delta: dict[str, Any], reopened: bool
+) -> None:
+    """
+    Given: an incident that was closed there, whose closing the server here has not carried out.
+    When: something of it changes here.
+    Then: the remote one is reopened only when the delta holds a person's reopening.
+    """
+    remote.add("9")
+    server.fetch()
+    remote.close(mirrored)
+    assert server.pull(mirrored)[1][-1]["Contents"] == CLOSING
+
+    pushed(server, mirrored, status=1, delta=delta)
+
+    assert (remote.incidents[mirrored]["status"] == 1) == reopened
+
+
+def test_what_the_remote_owns_costs_no_call(server: Server, remote: Remote, mirrored: str) -> None:
+    """Given a playbook that runs here; When its runStatus changes; Then the remote is not even asked for the incident."""
+    pushed(server, mirrored, delta={"runStatus": "running", "dbotMirrorLastSync": "x"})
+
+    assert remote.calls == []
+
+
+@pytest.mark.parametrize(
+    ("delta", "there"),
+    [
+        ({"DETAILS": "new"}, {"details": "new"}),
+        ({"dbotduedate": "2026-05-01T00:00:00Z"}, {"dueDate": "2026-05-01T00:00:00Z"}),
+        ({"dbotDueDate": "2026-05-01T00:00:00Z"}, {"dueDate": "2026-05-01T00:00:00Z"}),
+        ({"CustomFields.sourceip": "10.0.0.1"}, {"CustomFields.sourceip": "10.0.0.1"}),
+        ({"customfields.SourceIP": "10.0.0.1"}, {"CustomFields.sourceip": "10.0.0.1"}),
+        ({"SourceIP": "10.0.0.1"}, {"CustomFields.sourceip": "10.0.0.1"}),
+        ({"CustomFields": {"sourceip": "10.0.0.1"}}, {"CustomFields.sourceip": "10.0.0.1"}),
+        ({"xsoarrating": "A"}, {"CustomFields.xsoarrating": "A"}),
+        ({"dbotsource": "feed"}, {"CustomFields.dbotsource": "feed"}),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else str(value),
+)
+def test_a_field_arrives_whatever_the_mapper_calls_it(
+    server: Server, remote: Remote, mirrored: str, delta: dict[str, Any], there: dict[str, Any]
+) -> None:
+    """Given a mapper that spells a field in one of the ways there are; When it changes here; Then it arrives in its place."""
+    names = ("xsoarrating", "dbotsource")
+    remote.incident_fields += [
+        {"cliName": name, "name": name, "system": False, "group": 0, "type": "shortText"} for name in names
+    ]
+
+    pushed(server, mirrored, delta=delta)
+
+    incident = remote.incidents[mirrored]
+    for name, value in there.items():
+        head, _, tail = name.partition(".")
+        assert (incident[head][tail] if tail else incident[head]) == value
+    assert set(incident) - set(remote.add("99")) == set(), "a key was made up at the top"
+
+
+def test_whole_custom_fields_undo_nothing_there(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: a server whose delta holds all custom fields; one was changed there since the last round, another one here.
+    When: the update goes out.
+    Then: the one of here arrives, the one of there stays, and comes in with the next round.
+    """
+    remote.change(mirrored, CustomFields={"sourceip": "10.0.0.1", "customerticket": "T-1"})
+    server.pull(mirrored)
+    remote.change(mirrored, CustomFields={"sourceip": "10.9.9.9", "customerticket": "T-1"})
+
+    pushed(server, mirrored, delta={"CustomFields": {"sourceip": "10.0.0.1", "customerticket": "T-2"}})
+
+    assert remote.incidents[mirrored]["CustomFields"] == {"sourceip": "10.9.9.9", "customerticket": "T-2"}
+    assert modified(server) == [mirrored]
+    assert server.pull(mirrored)[0]["CustomFields"]["sourceip"] == "10.9.9.9"
+
+
+def test_what_did_not_change_there_is_not_given(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: a mirrored incident, on a server that lets what comes in overwrite what was changed here and not sent yet.
+    When: one field, and one custom field, change there.
+    Then: only these two are given, so that no other edit is undone; a resync gives all.
+    """
+    remote.change(mirrored, CustomFields={"sourceip": "10.0.0.1", "customerticket": "T-1"}, severity=1)
+    server.pull(mirrored)
+    remote.change(mirrored, severity=3, CustomFields={"sourceip": "10.0.0.2", "customerticket": "T-1"})
+
+    first, _ = server.pull(mirrored)
+
+    assert (first["severity"], first["CustomFields"], first["sourceip"]) == (3, {"sourceip": "10.0.0.2"}, "10.0.0.2")
+    assert not {"name", "details", "owner", "customerticket"} & set(first)
+    server.ok("xsoar-mirror-resync", id=mirrored)
+    again, _ = server.pull(mirrored)
+    assert (again["severity"], again["customerticket"], again["name"]) == (3, "T-1", f"incident {mirrored}")
+
+
+def test_a_field_that_is_emptied_there_is_given(server: Server, remote: Remote, mirrored: str) -> None:
+    """Given a mirrored incident; When a field is emptied there; Then the empty value is given."""
+    remote.change(mirrored, details="old", CustomFields={"sourceip": "10.0.0.1"})
+    server.pull(mirrored)
+    remote.change(mirrored, details="", CustomFields={"sourceip": ""})
+
+    first, _ = server.pull(mirrored)
+
+    assert (first["details"], first["CustomFields"]) == ("", {"sourceip": ""})
+
+
+def test_what_went_out_is_not_given_back(server: Server, remote: Remote, mirrored: str) -> None:
+    """Given a field that went out from here while another changed there; When the next round pulls; Then only that one comes."""
+    remote.change(mirrored, severity=3)
+    pushed(server, mirrored, delta={"details": "from here"})
+    modified(server)
+
+    first, _ = server.pull(mirrored)
+
+    assert (first["severity"], "details" in first) == (3, False)
+
+
+def test_a_custom_field_named_like_one_of_the_server_comes_in(server: Server, remote: Remote, mirrored: str) -> None:
+    """Given custom fields whose names begin like the server's own; When they change there; Then they come, and steer nothing."""
+    remote.change(mirrored, CustomFields={"xsoarrating": "A", "dbotsource": "feed", "dbotmirrorid": "999", "mirror_state": "x"})
+
+    first, _ = server.pull(mirrored)
+
+    assert first["CustomFields"] == {"xsoarrating": "A", "dbotsource": "feed", "mirror_state": "x"}
+    assert (first["dbotMirrorId"], first["mirror_state"]) == (mirrored, "In Step")
+
+
+""" CLOCKS AND MODES """
+
+
+@pytest.mark.parametrize("ahead", [-90, 5, 600])
+def test_no_header_decides_what_is_history(server: Server, remote: Remote, clock: Any, ahead: int) -> None:
+    """
+    Given: a proxy before the remote whose Date is another clock's.
+    When: an entry is written there right after an incident was fetched.
+    Then: it comes.
+    """
+    offset = timedelta(seconds=ahead)
+    remote.date_offset = offset
+    remote.add("1")
+    assert ids(server.fetch()) == ["1"]
+    remote.write("1", "right after")
+    clock.tick(timedelta(minutes=1))
+
+    assert "1" in modified(server)
+    assert contents(server.pull("1")[1]) == ["right after"]
+
+
+@pytest.mark.parametrize("mode", ["xsiam", "xdr", "XSIAM"])
+def test_a_remote_that_is_no_xsoar_is_refused(server: Server, remote: Remote, mode: str) -> None:
+    """Given the address of another product of the platform; When Test runs; Then it says which it is and what to enter."""
+    remote.fail("GET /about", json={"demistoVersion": "8.8.0", "productMode": mode})
+
+    error = server.fails("test-module")
+
+    assert f"is {mode}, not Cortex XSOAR" in error
+    assert "XSOAR Server URL" in error
+
+
+def test_an_xsoar_8_without_key_id_is_recognised_by_its_error(server: Server, remote: Remote) -> None:
+    """Given an XSOAR 8 and an instance without a key ID; When Test runs; Then the 500 that it answers is explained."""
+    server.params["credentials_api_key"] = {"password": server.params["credentials_api_key"]["password"]}
+    remote.root = "https://api-remote.example.com"
+    remote.fail("GET /about", times=9, status_code=500)
+
+    assert "API Key ID is needed" in server.fails("test-module")
+
+
+@pytest.mark.parametrize(
+    "field", [{"id": "incident_closereason", "cliName": "closereason", "name": "closeReason"}, {"cliName": "closeReason"}]
+)
+def test_offered_close_reasons_are_found_however_they_are_spelled(
+    server: Server, remote: Remote, mirrored: str, field: dict[str, Any]
+) -> None:
+    """Given the remote's field of close reasons; When one is closed here with another reason; Then Other goes, with the notes."""
+    remote.incident_fields.append({**field, "system": True, "group": 0, "unmapped": True, "selectValues": ["Other"]})
+
+    pushed(server, mirrored, status=2, data={"closereason": "Benign", "closenotes": "A test."})
+
+    there = remote.incidents[mirrored]
+    assert (there["closeReason"], there["closeNotes"]) == ("Other", "Benign: A test.")
+
+
+def test_debug_mode_names_what_a_delta_holds(server: Server, remote: Remote, mirrored: str) -> None:
+    """Given debug mode; When an update goes out; Then the log names the keys of the delta and whether the incident changed."""
+    server.params["debug_mode"] = True
+
+    pushed(server, mirrored, delta={"severity": 4, "runStatus": "idle"}, data={"severity": 4})
+
+    line = next(line for line in server.lines("info") if "delta" in line)
+    assert "changed True" in line
+    assert "runStatus, severity" in line
+
+
+def test_what_is_kept_of_fields_is_bounded(server: Server, remote: Remote) -> None:
+    """Given an incident with 300 custom fields; When it is fetched; Then eight characters are kept for each, and no value."""
+    remote.add("1", CustomFields={f"field{number}": f"secret {number}" for number in range(300)})
+    server.fetch()
+
+    kept = kept_records(server)["1"]["f"]
+    assert len(kept) <= 8 * 350
+    assert "secret" not in server.kept_text()
