@@ -80,7 +80,7 @@ def test_three_hundred_custom_fields_cross_both_ways(site: Site, versions: tuple
     with_fields(mirror)
     mirror.configure(has_own_mappers=False)
     (incoming, outgoing), idle = import_mappers(mirror.host, entries_of(mirror.host))
-    params = mirror.host.instance(INSTANCE).params
+    params = dict(mirror.host.instance(INSTANCE).params)
     mirror.host.add_instance(INSTANCE, INTEGRATION, params, incoming_mapper=incoming, outgoing_mapper=outgoing)
     assert idle == CORE_FIELDS
 

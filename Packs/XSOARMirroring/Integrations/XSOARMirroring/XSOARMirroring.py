@@ -4000,7 +4000,7 @@ def incident_fields_among(fields: Any) -> list[dict[str, Any]]:
 def custom_by_name(fields: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return the custom fields by their CLI names in lower case."""
     names = custom_field_names(fields)
-    return {str(item["cliName"]).lower(): item for item in fields if item["cliName"] in names}
+    return {str(item["cliName"]).lower(): item for item in fields if str(item["cliName"]) in names}
 
 
 def is_of_all_types(incident_field: dict[str, Any]) -> bool:
@@ -4342,13 +4342,15 @@ def mirror_mappers_command(client: Client, settings: Settings, args: dict[str, A
     pairs, types_here = paired_fields(here, there, choice), types_among(here)
     names = {fate: [pair.cli_name for pair in pairs if pair.fate == fate] for fate in FATES}
     uneven = {pair.cli_name: told for pair in pairs if pair.fate == MAPPED and (told := difference(pair.here, pair.there))}
+    # As file names of a pack are: what is no letter or number is an underscore.
+    word = re.sub(r"\W+", "_", f"{BRAND} {settings.instance}").strip("_")[:100]
     files = {
-        f"classifier-mapper-{described['type'].removeprefix('mapping-')}-{file_word(described['name'])}.json": described
+        f"classifier-{described['type'].replace('mapping', 'mapper')}-{word}.json": described
         for described in both_mappers(settings.instance, pairs, types_here, choice)
     }
     exported = [exported_field(pair.there, types_here) for pair in pairs if pair.fate == EXPORTED]
     if exported:
-        files[f"incidentfields-{file_word(f'{BRAND} - {settings.instance}')}.json"] = {"incidentFields": exported}
+        files[f"incidentfields-{word}.json"] = {"incidentFields": exported}
     settled = [EXCLUDED, NEVER_MIRRORED, *([ONLY_THERE] if choice.missing == IGNORE else [])]
     rules = Rules(
         mapped=frozenset(names[MAPPED] + names[EXPORTED]),
@@ -4372,13 +4374,8 @@ def mirror_mappers_command(client: Client, settings: Settings, args: dict[str, A
         outputs=outputs,
         readable_output=mappers_shown(settings.instance, pairs, uneven, bool(exported)),
     )
-    contents = {name: json.dumps(content, indent=4, ensure_ascii=False) + "\n" for name, content in files.items()}
+    contents = {name: json.dumps(content, indent=4) + "\n" for name, content in files.items()}
     return [result.to_context(), *(fileResult(name, text, EntryType.ENTRY_INFO_FILE) for name, text in contents.items())]
-
-
-def file_word(name: str) -> str:
-    """Return a name as a part of the name of a file: what is no letter or number of it is one underscore."""
-    return re.sub(r"\W+", "_", name).strip("_")[:100]
 
 
 def mappers_shown(instance: str, pairs: list[Pair], uneven: dict[str, str], has_fields: bool) -> str:

@@ -114,8 +114,8 @@ def test_three_hundred_fields_of_every_kind_are_mapped_both_ways(server: Server,
         list(files)
         == told["Files"]
         == [
-            "classifier-mapper-incoming-XSOAR_Mirroring_headquarters_Incoming.json",
-            "classifier-mapper-outgoing-XSOAR_Mirroring_headquarters_Outgoing.json",
+            "classifier-mapper-incoming-XSOAR_Mirroring_headquarters.json",
+            "classifier-mapper-outgoing-XSOAR_Mirroring_headquarters.json",
         ]
     )
     assert [content["id"] for content in files.values()] == [
