@@ -20,6 +20,11 @@ WORKERS ?= 2
 # What to hand on to demo, serve, warroom and bench, for example: make serve ARGS="--port 8080".
 ARGS ?=
 
+# In CI the tests begin as a newcomer does, with no environment, even where one lies there already.
+ifeq ($(CI)$(MAKELEVEL)$(filter test,$(MAKECMDGOALS)),true0test)
+$(shell rm -f .venv/made-from-requirements .venv-sdk/made-from-requirements)
+endif
+
 PACK := Packs/XSOARMirroring
 ZIP := dist/XSOARMirroring.zip
 DEV := .venv/made-from-requirements
@@ -189,21 +194,18 @@ help:  ## List the targets
 
 # The environments. A half-made one lacks the file that says it is done, so it is made again.
 
-$(DEV): requirements/dev.txt
+$(DEV): requirements/dev.txt tools/make_environment.py
 	$(call make-environment,.venv)
 
-$(SDK): requirements/sdk.txt
+$(SDK): requirements/sdk.txt tools/make_environment.py
 	$(call make-environment,.venv-sdk)
 
-# $(call make-environment,folder): makes it from the requirements that the target depends on.
+# $(call make-environment,folder): makes it from the lock that the target depends on, and from nothing else.
 define make-environment
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo 'Python 3.11 or later is needed: name one with make PYTHON=<path of python>.' >&2; exit 1; }
 	@printf '\n=== Making %s from %s\n' $(1) $<
-	@rm -rf $(1)
-	@$(PYTHON) -m venv $(1)
-	@$(1)/bin/python -m pip install --quiet --quiet --require-hashes --requirement $<
-	@touch $@
+	@$(PYTHON) tools/make_environment.py $(1) $<
 endef
 
 build:

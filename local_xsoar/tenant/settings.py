@@ -29,31 +29,31 @@ class TenantSettings:
     utc_offset_minutes: int = 0  # 6.x: the offset that times are shown with
 
     # War Rooms
-    entry_moves_modified: bool = True  # does a War Room entry move its incident's `modified`?
+    entry_moves_modified: bool = False  # does a War Room entry move its incident's `modified`?
     from_time_field: str = "created"  # what `fromTime` of POST /investigation/{id} compares: created | modified
     page_keeps: str = "newest"  # which entries a `pageSize` keeps: newest | oldest
-    first_id: str = "heard"  # what becomes of a `firstID`: heard | ignored | refused with 400
-    entry_tags: str = "combined"  # `tags` beside `categories`: combined | ignored | category (count only if that lists "tags")
-    formatted_entries: str = "open"  # POST /entry/formatted: open | closed to keys (303)
+    first_id: str = "refused"  # what becomes of a `firstID`: heard | ignored | refused with 400
+    entry_tags: str = "category"  # `tags` beside `categories`: combined | ignored | category (count only if that lists "tags")
+    formatted_entries: str = "closed"  # POST /entry/formatted: open | closed to keys (303)
     # Lists and searches
     empty_list: str = "null"  # how an empty list looks: null | list
-    search_total: str = "right"  # a search's `total`: right | zero | page (how many are on this page)
-    search_bounds: str = "combined"  # times such as `fromDate` beside a `query`: combined | ignored
+    search_total: str = "zero"  # a search's `total`: right | zero | page (how many are on this page)
+    search_bounds: str = "ignored"  # times such as `fromDate` beside a `query`: combined | ignored
     search_sort: str = "all"  # which sort keys count: all | first | refused with 400 when there are several
     search_size_limit: int = 1000  # a larger `size` is capped to it; 0: any size is heard
     modified_route: str = "not_found"  # /incidents/modified: present | not_found (404) | see_other (303)
     # Writing
-    created_answer: str = "incident"  # what follows on a creation: incident | empty (201 without a body) | no_id
-    source_brand: str = "as_sent"  # a new incident's brand and instance: as_sent | by_label (only beside an Instance label)
-    close_reasons: str = "listed"  # the closeReason field's selectValues: listed | null
-    close_shows_after: int = 0  # how many loads still show an incident open that was closed by REST
+    created_answer: str = "empty"  # what follows on a creation: incident | empty (201 without a body) | no_id
+    source_brand: str = "by_label"  # a new incident's brand and instance: as_sent | by_label (only beside an Instance label)
+    close_reasons: str = "null"  # the closeReason field's selectValues: listed | null
+    close_shows_after: int = 2  # how many loads still show an incident open that was closed by REST
     reopen_command: str = "works"  # !reopenInvestigation in a War Room: works | refused (an error entry)
     # Who may do what, and when
     barred_from: frozenset[str] = frozenset()  # which of `manners.RIGHTS` the key's role has not: 403
     broken_incidents: frozenset[str] = frozenset()  # ids of incidents whose load answers 500 for ever
     calls_a_minute: int = 0  # more of them are answered with 429 until the next minute; 0: any number
     retry_after: str = "told"  # how long to wait, with a 429: told | untold
-    date_header: int | None = 0  # by how many seconds the header Date is ahead of the server's clock; None: there is none
+    date_header: int | None = 240  # by how many seconds the header Date is ahead of the server's clock; None: there is none
     product_mode: str = "xsoar"  # what /about says it is: xsoar | xsiam
 
     body_limit: int = 50_000_000  # bytes of a request's body; what is longer is answered with 413

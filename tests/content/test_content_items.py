@@ -24,6 +24,7 @@ from tests.content.pack_items import (
     field_names,
     ids,
     of,
+    outputs_of,
     read_json,
     script,
     script_constant,
@@ -50,9 +51,10 @@ SHOWN_NAMES = {
     *("status", "id"),
 }
 TABS = {"summary", "custom", "warRoom", "workPlan", "evidenceBoard", "relatedIncidents", "canvas"}
-SECTIONS = {"notes", "evidence", "indicators", "linkedIncidents", "childInv", "team", "workplan"}
+SECTIONS = {"notes", "evidence", "indicators", "linkedIncidents", "childInv", "team", "workplan", "dynamic"}
 WIDGETS = {"number", "pie", "bar", "column", "line", "table"}
-BUTTON_TAG = "incident-action-button"
+# What lets a script be a button, a section of a layout, or a widget.
+BUTTON_TAG, SECTION_TAG, WIDGET_TAG = "incident-action-button", "dynamic-section", "widget"
 COLUMNS_OF_LAYOUT, COLUMNS_OF_DASHBOARD = 3, 12
 
 
@@ -94,7 +96,7 @@ def test_every_kind_of_item_is_there() -> None:
         "Integrations": 1,
         "Layouts": 1,
         "Playbooks": 2,
-        "Scripts": 2,
+        "Scripts": 4,
         "TestPlaybooks": 1,
     }
 
@@ -264,6 +266,42 @@ def test_buttons_run_scripts_of_the_pack() -> None:
             assert value["simple"] in arguments_of(script)[name]["predefined"]
 
 
+def test_the_section_of_custom_fields_runs_a_script_of_the_pack() -> None:
+    """
+    Given the sections of the layout that a script fills
+    When their scripts are looked up
+    Then the pack has each, it may be a section, and it needs no argument.
+    """
+    sections = next(tab for tab in the("Layouts")["detailsV2"]["tabs"] if tab["type"] == "custom")["sections"]
+    filled = [section for section in sections if section.get("type") == "dynamic"]
+    assert [section["name"] for section in filled] == ["Custom Fields"]
+    for section in filled:
+        assert section["queryType"] == "script"
+        assert SECTION_TAG in script(section["query"]).data["tags"]
+        assert arguments_of(script(section["query"]).data) == {}
+
+
+def test_the_widget_of_the_instances_runs_a_script_of_the_pack() -> None:
+    """
+    Given the widgets that a script fills
+    When their scripts are looked up
+    Then it is the first of the dashboard, the pack has its script, and that may be a widget and asks a command that there is.
+    """
+    first, *others = the("Dashboards")["layout"]
+    widget = first["widget"]
+    assert (first["x"], first["y"], widget["dataType"], widget["widgetType"]) == (0, 0, "scripts", "text")
+    assert {part["widget"]["dataType"] for part in others} == {"incidents"}
+    item = script(widget["query"])
+    assert WIDGET_TAG in item.data["tags"]
+    assert script_constant(item.id, "BRAND") == the("Integrations")["name"]
+    source = item.path.with_suffix(".py").read_text(encoding="utf-8")
+    assert set(re.findall(r'executeCommand\("([^"]+)"', source)) <= commands().keys()
+    read = {*re.findall(r'status\.get\("(\w+)"', source), "LastRound", "LastFetch"}
+    outputs = {path.removeprefix("XSOAR.Mirror.Status.") for path in outputs_of("xsoar-mirror-status")}
+    assert len(read) > 5
+    assert read - outputs == set()
+
+
 def test_actions_of_the_script_are_commands() -> None:
     """
     Given the actions of the automation script
@@ -425,18 +463,24 @@ def tenant(tmp_path_factory: pytest.TempPathFactory) -> Any:
     made.close()
 
 
-@pytest.mark.parametrize("part", the("Dashboards")["layout"], ids=lambda part: part["widget"]["id"])
-def test_a_widget_finds_what_its_name_says(part: dict[str, Any], tenant: Tenant) -> None:
+def incident_widgets() -> list[dict[str, Any]]:
+    """Return the widgets of the dashboard that show incidents."""
+    widgets = [part["widget"] for part in the("Dashboards")["layout"]]
+    return [widget for widget in widgets if widget["dataType"] == "incidents"]
+
+
+@pytest.mark.parametrize("widget", incident_widgets(), ids=lambda widget: widget["id"])
+def test_a_widget_finds_what_its_name_says(widget: dict[str, Any], tenant: Tenant) -> None:
     """
     Given a widget of the dashboard, and incidents that this pack mirrors, another integration mirrors, and nobody mirrors
     When its query is run
     Then it finds the open ones of this pack, or of them those that are not in step.
     """
-    query = part["widget"]["query"]
+    query = widget["query"]
     found, _ = tenant.search({"query": query, "size": 99})
     troubled = "Behind" in query
     assert {incident["name"] for incident in found} == ({"late", "broken"} if troubled else {"well", "late", "broken", "sent"})
-    assert troubled == (part["widget"]["id"] in ("xsoar-mirroring-behind", "xsoar-mirroring-errors"))
+    assert troubled == (widget["id"] in ("xsoar-mirroring-behind", "xsoar-mirroring-errors"))
 
 
 def test_dashboard_uses_fields_that_a_search_knows() -> None:
@@ -445,7 +489,7 @@ def test_dashboard_uses_fields_that_a_search_knows() -> None:
     When the fields that they query, group by, sort by and show are read
     Then each is one of the platform or the pack; and those of the pack that are queried, grouped or sorted by are indexed.
     """
-    widgets = [part["widget"] for part in the("Dashboards")["layout"]]
+    widgets = incident_widgets()
     used = {
         *(name for widget in widgets for name in re.findall(r"([A-Za-z]+):", widget["query"])),
         *(name for widget in widgets for name in widget["params"].get("groupBy", [])),
@@ -468,11 +512,13 @@ def test_dashboard_is_one_that_the_platform_can_draw() -> None:
     dashboard = the("Dashboards")
     assert dashboard["name"] == "XSOAR Mirroring"
     assert overlapping(dashboard["layout"]) == []
+    periods = [dashboard["period"], *(part["widget"]["dateRange"]["period"] for part in dashboard["layout"])]
+    assert {(period["byFrom"], period["fromValue"]) for period in periods} == {("days", 365)}
     assert max(box[2] for box in boxes(dashboard["layout"]).values()) <= COLUMNS_OF_DASHBOARD
     for part in dashboard["layout"]:
         widget = part["widget"]
-        assert widget["widgetType"] in WIDGETS
-        assert widget["dataType"] == "incidents"
+        assert widget["widgetType"] in (WIDGETS if widget["dataType"] == "incidents" else {"text"})
+        assert " and " in widget["query"] or widget["dataType"] == "scripts"
         assert bool(widget["params"].get("groupBy")) == (widget["widgetType"] in ("pie", "bar", "column"))
         assert bool(widget["params"].get("tableColumns")) == (widget["widgetType"] == "table")
         assert widget["description"].endswith(".")
@@ -518,7 +564,7 @@ def test_readme_of_the_pack_names_nothing_else() -> None:
     When its rows are compared with the items
     Then each row names an item that is there.
     """
-    text = (PACK / "README.md").read_text(encoding="utf-8")
+    text = (PACK / "README.md").read_text(encoding="utf-8").partition("## What is in it?")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| ([A-Z][a-z ]+) \| ([^|]+) \|", text, flags=re.MULTILINE)
     listed = Counter(name.strip() for kind, name in rows if kind not in ("Item", "Incident fields"))
     assert listed == Counter(item.data["name"] for item in ITEMS if item.folder not in ("IncidentFields", "TestPlaybooks"))
@@ -547,7 +593,7 @@ def test_script_readme_agrees_with_its_yml(item: Item) -> None:
     assert f"| Tags | {', '.join(item.data['tags'])} |" in text
     rows = re.findall(r"^\| (\w+) \| (.*) \|$", text.partition("## Inputs")[2], flags=re.MULTILINE)
     assert rows == [(name, argument["description"]) for name, argument in arguments_of(item.data).items()]
-    users = [user.id for user in (*of("Layouts"), *of("Playbooks")) if item.id in str(user.data)]
+    users = [user.id for user in (*of("Dashboards"), *of("Layouts"), *of("Playbooks")) if item.id in str(user.data)]
     assert bool(users) == ("## Used In" in text)
     assert all(f"* {user}\n" in text for user in users)
 

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 
 from tests.mirror.two_tenants import INSTANCE, INTEGRATION, Mirror, Site, succeeded
 
-SCRIPT = INTEGRATION.parents[1] / "Scripts" / "XSOARMirroringIncident" / "XSOARMirroringIncident.py"
+SCRIPTS = INTEGRATION.parents[1] / "Scripts"
 TYPE = "XSOAR Mirrored Incident"
 PREFIX = "xsoarmirroring"
 
@@ -113,7 +113,7 @@ def test_the_buttons_of_the_layout_ask_the_right_instance(site: Site, monkeypatc
         return succeeded(mirror.host.run(asked[-1], command, args, incident_id=local_id)).entries
 
     monkeypatch.setattr(demisto, "executeCommand", execute)
-    click = runpy.run_path(str(SCRIPT))["run"]
+    click = runpy.run_path(str(SCRIPTS / "XSOARMirroringIncident" / "XSOARMirroringIncident.py"))["run"]
     compared = click({"action": "diff"}, mirror.here.incident(local_id))
     resynced = click({"action": "resync"}, mirror.here.incident(local_id))
     mirror.until_quiet()
@@ -124,3 +124,51 @@ def test_the_buttons_of_the_layout_ask_the_right_instance(site: Site, monkeypatc
     assert resync == {"id": remote_id, "fields": True, "entries": True}
     assert asked == [INSTANCE, INSTANCE]
     assert mirror.here.incident(local_id)["severity"] == 4
+
+
+def test_the_widget_tells_a_mirror_at_work_from_a_dead_one(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Given: an instance that mirrors an incident, and one whose key the remote refuses.
+    When: the widget is shown; and again when the rounds have stopped for an hour.
+    Then: the first is healthy, with the ages of its round and fetch, and the second down, with the remedy; then both are down.
+    """
+    mirror = site.mirror()
+    mirror.configure()
+    mirror.remote_incident()
+    mirror.fetched_once()
+    mirror.until_quiet()
+    mirror.configure("another", credentials_api_key={"identifier": "7", "password": "wrong"})
+
+    def execute(command: str, args: dict[str, Any]) -> list[dict[str, Any]]:
+        return succeeded(mirror.host.run(args["using"], command, {})).entries
+
+    monkeypatch.setattr(demisto, "executeCommand", execute)
+    modules = {name: {"brand": "XSOAR Mirroring", "state": "active"} for name in (INSTANCE, "another")}
+    widget = runpy.run_path(str(SCRIPTS / "XSOARMirroringHealth" / "XSOARMirroringHealth.py"))
+    now = datetime.now().astimezone()
+    dead, well = widget["rows"](modules, now)
+    stopped = widget["rows"](modules, now + timedelta(hours=1))
+
+    assert (well.instance, well.state, well.sentences) == (INSTANCE, "Healthy", ())
+    assert well.figures == {"Last Round": "0 min", "Last Fetch": "0 min", "Pending": 0, "Errors": 0}
+    assert (dead.instance, dead.state) == ("another", "Down")
+    assert "refused the API key" in dead.sentences[0]
+    assert {row.state for row in stopped} == {"Down"}
+
+
+def test_the_section_shows_the_custom_fields_that_came(mirror: Mirror) -> None:
+    """
+    Given: a remote incident with a custom field and a timer that both tenants have.
+    When: it is fetched, and its layout opened.
+    Then: the section shows the field and its value, and none of the pack's own.
+    """
+    mirror.here.add_incident_field("depth")
+    mirror.there.add_incident_field("depth")
+    mirror.remote_incident(CustomFields={"depth": "3m"})
+    local_id = mirror.fetched_once()
+    mirror.until_quiet()
+
+    section = runpy.run_path(str(SCRIPTS / "XSOARMirroringFields" / "XSOARMirroringFields.py"))
+    rows = section["rows"](mirror.here.incident(local_id))
+
+    assert rows == [{"Field": "depth", "Value": "3m"}]

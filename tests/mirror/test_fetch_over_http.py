@@ -34,7 +34,7 @@ def test_a_burst_in_one_instant(remote: Mirror) -> None:
 
 def test_a_burst_larger_than_a_page_of_the_remote(site: Site) -> None:
     """Given a remote that caps its pages at 7 and a burst of 30 in one instant; When fetching; Then each is here once."""
-    made = site.mirror(there="6", search_size_limit=7)
+    made = site.mirror(there="6", search_size_limit=7, search_total="right")
     made.configure(max_fetch="20", look_back="0")
     made.clock.stop()
     ids = [made.remote_incident() for _ in range(30)]
@@ -153,7 +153,7 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_at_each_request(site: Site, fault: str) -> None:
     """Given a fetch of several requests; When all from the n-th on fail; Then it says so, and a later run brings all once."""
-    made = site.mirror(there="8", search_size_limit=2)
+    made = site.mirror(there="8", search_size_limit=2, search_total="right")
     made.configure(max_fetch="4")
     ids = [made.remote_incident(name=f"Incident {number}") for number in range(4)]
     attached = made.there.create_incident({"name": "with a file"}, attachments=[("a.txt", b"a")])

@@ -112,13 +112,16 @@ def test_more_entries_than_a_page(site: Site, page_keeps: str) -> None:
 
 
 @pytest.mark.parametrize("history", [True, False])
-def test_history(site: Site, history: bool) -> None:
+@pytest.mark.parametrize("entry_moves_modified", [True, False])
+def test_history(site: Site, history: bool, entry_moves_modified: bool) -> None:
     """Given entries that were written before the fetch; When mirroring with history on or off; Then they come, or do not."""
-    made = site.mirror("8", "6")
+    made = site.mirror("8", "6", entry_moves_modified=entry_moves_modified)
     made.configure(fetch_incident_history=history)
     made.clock.offset_seconds = -60
     remote_id = made.remote_incident()
     made.there.add_entry(remote_id, contents="from before", user="carla", category="chat", tags=[IN_TAG])
+    # What was written before the last change in the remote is history. An entry may not be one.
+    made.there.change_incident(remote_id, {"severity": 3}, user="carla")
     made.clock.offset_seconds = 0
     local_id = made.fetched_once()
     made.until_quiet()
@@ -369,14 +372,21 @@ def test_closing_goes_out(mirror: Mirror) -> None:
     assert len([path for path in mirror.interference.paths if path.endswith("/incident/close")]) == 1
 
 
-def test_a_close_reason_of_our_own(mirror: Mirror) -> None:
-    """Given a close reason that the remote does not offer; When an incident is closed here with it; Then nothing is lost."""
-    remote_id = mirror.remote_incident()
-    mirror.here.close_incident(mirror.fetched_once(), reason="Benign Positive", notes="A test.", user="hugo")
-    mirror.until_quiet()
+@pytest.mark.parametrize(
+    ("close_reasons", "reason", "notes"),
+    [("listed", "Other", "Benign Positive: A test."), ("null", "Benign Positive", "A test.")],
+)
+@pytest.mark.parametrize("there", ["6", "8"])
+def test_a_close_reason_of_our_own(site: Site, there: str, close_reasons: str, reason: str, notes: str) -> None:
+    """Given a close reason that the remote does not offer, or does not list; When one is closed here; Then nothing is lost."""
+    made = site.mirror("8", there, close_reasons=close_reasons)
+    made.configure()
+    remote_id = made.remote_incident()
+    made.here.close_incident(made.fetched_once(), reason="Benign Positive", notes="A test.", user="hugo")
+    made.until_quiet()
 
-    closed = mirror.there.incident(remote_id)
-    assert (closed["status"], closed["closeReason"], closed["closeNotes"]) == (2, "Other", "Benign Positive: A test.")
+    closed = made.there.incident(remote_id)
+    assert (closed["status"], closed["closeReason"], closed["closeNotes"]) == (2, reason, notes)
 
 
 def test_closing_does_not_go_out_when_switched_off(site: Site) -> None:

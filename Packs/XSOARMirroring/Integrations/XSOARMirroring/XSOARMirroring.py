@@ -445,6 +445,7 @@ class Client(BaseClient):
         self.schema: Schema | None = None  # The remote's incident fields, as they were kept, or as this run has read them.
         self.has_read_schema = False
         self._ahead_ms = 0  # How far the remote's clock is taken to be ahead of ours, in what is signed.
+        self._sort_keys = 2  # How many a search names.
         self._failing_seconds = 0.0  # How long failed tries have taken.
         self._begun = time.monotonic()
         self._counting = threading.Lock()
@@ -474,7 +475,7 @@ class Client(BaseClient):
             "query": query,
             "size": size,
             "page": page,
-            "sort": [{"field": sort, "asc": ascending}, {"field": "id", "asc": ascending}],
+            "sort": [{"field": sort, "asc": ascending}, {"field": "id", "asc": ascending}][: self._sort_keys],
         }
         if from_ms is not None:
             bound = f'created:>="{iso(from_ms)}"'
@@ -482,9 +483,13 @@ class Client(BaseClient):
         try:
             answer = self._object("POST", "/incidents/search", reads=True, json_data={"filter": incident_filter})
         except RemoteError as error:
-            if error.kind == REJECTED:
+            if error.kind != REJECTED:
+                raise
+            if self._sort_keys == 1:
                 raise RemoteError(REJECTED, f"The remote tenant did not accept the query {query!r}. {error} Correct the query.")
-            raise
+            # It may be that it sorts by one field alone. The second spares calls; the order is ours.
+            self._sort_keys = 1
+            return self.search(query, size, page, sort, ascending, from_ms)
         # XSOAR REST API: `data` is null when nothing matches.
         return with_ids(answer.get("data")), whole(answer.get("total"), 0)
 
@@ -1135,6 +1140,11 @@ def safe_file_name(name: Any) -> str:
 
 """ FETCH """
 
+UNREADABLE_RUN = (
+    "The last run cannot be read: set First fetch time to when incidents were last fetched, so that none comes twice, "
+    "and reset it with Reset the last run timestamp in the instance settings."
+)
+
 
 @dataclass(frozen=True)
 class Bookmark:
@@ -1178,16 +1188,39 @@ def read_bookmark(run: dict[str, Any] | None, first_ms: Callable[[], int]) -> Bo
     """Return the bookmark of a last run; when there was none, one at the time that `first_ms` gives.
 
     Raises:
-        ValueError: the last run is damaged. To begin anew by itself would deliver incidents again.
+        ValueError: the last run is damaged, or not one of ours. To begin anew by itself would deliver incidents again.
     """
-    if not run or not run.get("time"):
+    if not run:
         start_ms = first_ms()
         return Bookmark(start_ms, start_ms)
     try:
         known = {str(key): int(moment) for key, moment in json.loads(run["known"]).items()}
         return Bookmark(parse_ns(run["time"]) // 1_000_000, parse_ns(run["since"]) // 1_000_000, known)
     except (AttributeError, KeyError, TypeError, ValueError):
-        raise ValueError("The last run cannot be read: reset it with Reset the last run timestamp in the instance settings.")
+        raise ValueError(UNREADABLE_RUN)
+
+
+def taken_over(run: dict[str, Any]) -> dict[str, Any]:
+    """Return a last run in our own form, where the official pack left it: its integration has the same name and instances.
+
+    There `last_fetch` is the time from which on it would fetch next, and `last_fetched_incidents` holds the IDs that it
+    fetched from then on already; versions before 2.0.20 kept the time alone. Any other last run is returned as it is.
+
+    Raises:
+        ValueError: the time or the IDs cannot be read.
+    """
+    if "last_fetch" not in run or "time" in run:
+        return run
+    fetched = run.get("last_fetched_incidents") or []
+    try:
+        time_ms = parse_last_update(run["last_fetch"])
+        fetched = json.loads(fetched) if isinstance(fetched, str) else fetched
+    except ValueError:
+        raise ValueError(UNREADABLE_RUN)
+    if not isinstance(fetched, list) or not all(map(is_id, fetched)):
+        raise ValueError(UNREADABLE_RUN)
+    ours = {key: value for key, value in run.items() if key not in ("last_fetch", "last_fetched_incidents")}
+    return ours | Bookmark(time_ms, time_ms, {str(incident_id): time_ms for incident_id in fetched}).to_run()
 
 
 def combined_query(query: str, skip_own: bool) -> str:
@@ -1373,7 +1406,7 @@ def attachment_entries(incident: dict[str, Any], entries: list[dict[str, Any]]) 
 
 def fetch_incidents_command(client: Client, settings: Settings) -> None:
     """Create the local incidents for the new remote ones, with their attachments, and move the last run behind them."""
-    last_run = demisto.getLastRun() or {}
+    last_run = taken_over(demisto.getLastRun() or {})
     bookmark = read_bookmark(last_run, lambda: first_fetch_ms(settings, asked_now_ms(client)))
     context = read_context()
     new = fetch_new(client, settings, bookmark, context)
@@ -1565,7 +1598,7 @@ class Record:
     baseline_ms: entries neither written nor changed since then are not mirrored in; None: since the server's lastUpdate.
     known_entries: the remote's entries that are not to come in, by `entry_key`: delivered ones, and those that we wrote.
     sent_entries: local entries that the remote has, by `entry_key`.
-    attempted: local entries that were about to be sent; the remote may have them all the same.
+    attempted: local entries that were about to be sent, and a closing; the remote may have them all the same.
     due_ms: from when on (local clock) the server is told of the incident until a get-remote-data succeeds; 0: it is not due.
     ours: the incident was created there by this instance.
     misses: how often in a row something of the incident could not be read.
@@ -1703,6 +1736,7 @@ PART = "incidents"  # The first builds of 1.0.0 kept all records under this one 
 PARTS = 64  # With 10,000 incidents some 150 of them are read and written for one.
 QUICKLY = 1  # The level of compression.
 ID_KEYS = frozenset(key for key, name in RECORD_KEYS.items() if name in ("known_entries", "sent_entries", "attempted", "fields"))
+CLOSING = "closing"  # Stands among the entries that were attempted, for a closing whose end is not known.
 EMPTY_RECORD = Record()
 SHUT = (IncidentStatus.PENDING, IncidentStatus.DONE)  # A pending incident has no War Room yet.
 
@@ -2820,8 +2854,8 @@ def split_delta(
         remote: the remote incident: a key that it has at the top, or among its custom fields, goes there.
         custom_name: gives the CLI name of the remote's custom field of that name in lower case, an empty text when it has
             none; asked only for a key that the incident lacks.
-        known: the digests of the fields that both sides were last known to hold. A server may give `CustomFields` whole: what
-            is in it as it was then did not change here, and must not undo what changed there since.
+        known: the digests of the fields that both sides were last known to hold. A server may give all custom fields when one
+            changed: what is as it was then did not change here, and must not undo what changed there since.
     """
     at_top = {key.lower(): key for key in remote if key != "CustomFields"}
     in_custom = {key.lower(): key for key in custom_fields(remote)}
@@ -2845,9 +2879,7 @@ def split_delta(
         else:
             dropped.append(key)
     if known:
-        whole = {key.lower() for key in custom_fields(delta)}
-        unchanged = {key for key in custom if key.lower() in whole and is_as_known(key, custom[key], known)}
-        custom = {key: value for key, value in custom.items() if key not in unchanged}
+        custom = {key: value for key, value in custom.items() if not is_as_known(key, value, known)}
     return top, custom, dropped
 
 
@@ -3372,9 +3404,14 @@ def close_remote(
     client: Client, settings: Settings, incident_id: str, local: dict[str, Any], pause: Callable[[float], None]
 ) -> bool:
     """Close the remote incident, unless it is closed already, and remember that it is; return whether it had to be closed."""
-    remote = client.load(incident_id)
+    is_uncertain = CLOSING in read_record(incident_id).attempted
+    # XSOAR REST API: an answer may come before the incident is closed. A try whose end is not known may show yet.
+    remote = closed_soon(client, incident_id, pause) if is_uncertain else client.load(incident_id)
     is_open = remote.get("status") != IncidentStatus.DONE
     if is_open:
+        # The closing matters more than the note of it.
+        with contextlib.suppress(DemistoException):
+            change_record(incident_id, lambda record: replace(record, attempted=record.attempted | {CLOSING}))
         version, words = whole(remote.get("version"), 0), closing_words(local, reasons_for(client, local))
         try:
             client.close(incident_id, version, *words)
@@ -3386,21 +3423,30 @@ def close_remote(
             if other_words == words:
                 raise
             client.close(incident_id, version, *other_words)
-    # XSOAR REST API: the answer may come before the incident is closed.
-    for seconds in SAVE_PAUSES:
-        if client.load(incident_id).get("status") == IncidentStatus.DONE:
-            break
-        pause(seconds)
-    else:
-        raise RemoteError(
-            BUSY,
-            "The remote tenant has not closed the incident yet; it is tried again. If it stays open, close it there: its closing "
-            "form may ask for more.",
-        )
+        if closed_soon(client, incident_id, pause).get("status") != IncidentStatus.DONE:
+            raise RemoteError(
+                BUSY,
+                "The remote tenant has not closed the incident yet; it is tried again. If it stays open, close it there: its "
+                "closing form may ask for more.",
+            )
     log(settings, f"update-remote-system: incident {incident_id}: closed.")
     done = IncidentStatus.DONE
-    change_record(incident_id, lambda record: replace(record, status=done, local_status=done, announced=False))
-    return is_open
+
+    def remember(record: Record) -> Record:
+        return replace(record, status=done, local_status=done, announced=False, attempted=record.attempted - {CLOSING})
+
+    change_record(incident_id, remember)
+    return is_open or is_uncertain
+
+
+def closed_soon(client: Client, incident_id: str, pause: Callable[[float], None]) -> dict[str, Any]:
+    """Return the remote incident once it is closed; after a few looks as it is."""
+    for seconds in (*SAVE_PAUSES, None):
+        remote = client.load(incident_id)
+        if remote.get("status") == IncidentStatus.DONE or seconds is None:
+            break
+        pause(seconds)
+    return remote
 
 
 def reasons_for(client: Client, local: dict[str, Any], anew: bool = False) -> tuple[str, ...]:
@@ -3505,8 +3551,8 @@ def writable_name(incident_field: dict[str, Any], custom_names: frozenset[str]) 
     cli_name = str(incident_field.get("cliName"))
     if cli_name in custom_names:
         return cli_name if is_mappable(incident_field) else ""
-    own_names = {name.lower(): name for name in INCIDENT_FIELDS} | FIELD_ALIASES
-    return own_names.get(cli_name.lower(), "")
+    own_names = {name.lower(): name for name in INCIDENT_FIELDS}
+    return "" if incident_field.get("isReadOnly") else own_names.get(cli_name.lower(), "")
 
 
 # The types of fields that cannot be mirrored: files cross as files, timers run in each tenant by themselves.
@@ -3890,7 +3936,7 @@ def incident_status(remote_id: str, record: Record | None, settings: Settings) -
         "LastOut": when(record.out_ms),
         "EntriesKnown": len(record.known_entries),
         "EntriesSent": len(record.sent_entries),
-        "EntriesUncertain": len(record.attempted),
+        "EntriesUncertain": len(record.attempted - {CLOSING}),
         "ErrorIn": record.in_error or None,
         "ErrorOut": record.out_error or None,
     }

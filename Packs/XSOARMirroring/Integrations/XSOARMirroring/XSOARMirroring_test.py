@@ -381,6 +381,12 @@ class Remote:
         entry |= {"contents": contents, "history": [*(entry.get("history") or []), earlier], "modified": self.now()}
         self.change(entry["investigationId"])
 
+    def offer(self, reasons: Any, **spelling: Any) -> None:
+        """Offer close reasons, under the field as real servers spell it or another way."""
+        others = [item for item in self.incident_fields if item["id"] != "incident_closereason"]
+        field = {"id": "incident_closereason", "cliName": "closereason", "name": "closeReason", "system": True, "group": 0}
+        self.incident_fields = [*others, {**field, "unmapped": True, "selectValues": reasons, **spelling}]
+
     def fail(
         self, route: str, answer: Exception | None = None, *, times: int = 1, after: bool = False, skip: int = 0, **response: Any
     ) -> None:

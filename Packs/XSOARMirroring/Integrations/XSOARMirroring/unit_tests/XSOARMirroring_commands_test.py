@@ -212,7 +212,7 @@ def test_a_query_that_the_remote_refuses_is_named(server: Server, remote: Remote
     When: a person searches.
     Then: the error names the query and what the remote says of it.
     """
-    remote.fail("POST /incidents/search", **error_body(400, "bad_query"))
+    remote.fail("POST /incidents/search", times=2, **error_body(400, "bad_query"))
 
     error = server.fails("xsoar-search-incidents", query="status:(")
 

@@ -434,8 +434,24 @@ def test_a_failure_at_the_second_page_saves_nothing(server: Server, remote: Remo
         {"time": "2026-03-01T00:00:00Z", "since": "2026-03-01T00:00:00Z", "known": "[1]"},
         {"time": "2026-03-01T00:00:00Z", "since": "2026-03-01T00:00:00Z", "known": {"1": 2}},
         {"time": "2026-03-01T00:00:00Z", "since": "2026-03-01T00:00:00Z", "known": '{"1": "x"}'},
+        {"time": "", "since": "2026-03-01T00:00:00Z", "known": "{}"},
+        {"lastRun": "2026-03-01T00:00:00Z"},
+        {"time": "2026-03-01T00:00:00Z", "limit": 50, "found_incident_ids": {"1": 1772323200}},
+        {"last_fetched_incidents": ["1"]},
+        {"last_fetch": None, "last_fetched_incidents": ["1"]},
+        {"last_fetch": "3 days", "last_fetched_incidents": ["1"]},
+        {"last_fetch": "2026-03-01T00:00:00Z", "last_fetched_incidents": '["1"'},
+        {"last_fetch": "2026-03-01T00:00:00Z", "last_fetched_incidents": "1,2"},
+        {"last_fetch": "2026-03-01T00:00:00Z", "last_fetched_incidents": {"1": 1}},
+        {"last_fetch": "2026-03-01T00:00:00Z", "last_fetched_incidents": ["1", None]},
+        {"last_fetch": "2026-03-01T00:00:00Z", "last_fetched_incidents": 7},
     ],
-    ids=["no time", "parts missing", "no JSON", "a list", "not packed", "no number"],
+    ids=[
+        *("no time", "parts missing", "no JSON", "a list", "not packed", "no number", "time is empty"),
+        *("another integration's", "a look-back's"),
+        *("the official pack's, without a time", "time is None", "relative time"),
+        *("IDs are no JSON", "IDs are no list", "IDs with times", "an ID is None", "a number"),
+    ],
 )
 def test_a_damaged_last_run_is_said_and_not_begun_anew(server: Server, remote: Remote, last_run: dict[str, Any]) -> None:
     """
@@ -451,6 +467,53 @@ def test_a_damaged_last_run_is_said_and_not_begun_anew(server: Server, remote: R
     assert "The last run cannot be read" in error
     assert "Reset the last run timestamp" in error
     assert remote.calls == []
+
+
+@pytest.mark.parametrize("last_run", [{}, None], ids=["empty", "none"])
+def test_without_a_last_run_the_first_fetch_begins(server: Server, remote: Remote, last_run: Any) -> None:
+    """
+    Given: a server that keeps no last run.
+    When: a fetch runs.
+    Then: it brings what was created since First fetch time.
+    """
+    remote.add()
+    server.last_run = last_run
+
+    assert ids(server.fetch()) == ["1"]
+
+
+@pytest.mark.parametrize("fetched", [["2", "3"], [2, 3], '["2", "3"]'], ids=["texts", "numbers", "packed"])
+@pytest.mark.parametrize(
+    "last_fetch",
+    ["2026-03-01T11:02:00.000Z", "2026-03-01T12:02:00.0000001+01:00", "2026-03-01T11:02:00", "1772362920000"],
+    ids=["ISO", "an offset, and finer than ours", "without a zone", "epoch"],
+)
+def test_the_last_run_of_the_official_pack_is_taken_over(server: Server, remote: Remote, last_fetch: str, fetched: Any) -> None:
+    """
+    Given: the last run that the official pack's integration left: a time, and the incidents of that time that it fetched.
+    When: fetches run.
+    Then: neither those nor earlier ones come, what is newer comes once, and the last run is ours, with nothing left of theirs.
+    """
+    for minute in (1, 2, 2, 2, 3):
+        remote.add(created=f"2026-03-01T11:0{minute}:00Z")
+    server.last_run = {"last_fetch": last_fetch, "last_fetched_incidents": fetched}
+
+    assert [ids(server.fetch()) for _ in range(2)] == [["4", "5"], []]
+    assert set(server.last_run) == {"time", "since", "known"}
+
+
+@pytest.mark.parametrize("fetched", [{}, {"last_fetched_incidents": None}, {"last_fetched_incidents": []}])
+def test_the_last_run_of_an_old_official_pack_is_taken_over(server: Server, remote: Remote, fetched: dict[str, Any]) -> None:
+    """
+    Given: the last run of the official pack's integration, with a time alone.
+    When: fetches run.
+    Then: they bring what was created from then on.
+    """
+    for minute in (1, 2, 3):
+        remote.add(created=f"2026-03-01T11:0{minute}:00Z")
+    server.last_run = {"last_fetch": "2026-03-01T11:02:00Z", **fetched}
+
+    assert [ids(server.fetch()) for _ in range(2)] == [["2", "3"], []]
 
 
 @pytest.mark.parametrize("created", [None, "", "garbage"])

@@ -34,7 +34,7 @@ def test_a_close_reason_that_the_remote_does_not_offer_goes_with_the_notes(
     server: Server, remote: Remote, mirrored: str, offered: list[str] | None, reason: str, notes: str
 ) -> None:
     """Given the remote's list of close reasons; When one of here is closed with another; Then nothing of it is lost."""
-    remote.incident_fields.append({"cliName": "closeReason", "system": True, "group": 0, "selectValues": offered})
+    remote.offer(offered)
     pushed(server, mirrored, status=2, data={"closeReason": "Benign", "closeNotes": "A test."})
 
     assert [(body["closeReason"], body["closeNotes"]) for body in closings(remote)] == [(reason, notes)]
@@ -431,7 +431,7 @@ def test_close_reasons_are_kept_for_ten_minutes(server: Server, remote: Remote, 
         remote.add(str(number))
     server.fetch()
     offered = ["Resolved", "Duplicate"]
-    remote.incident_fields.append({"cliName": "closeReason", "system": True, "group": 0, "selectValues": offered})
+    remote.offer(offered)
     asked = []
     for number, reason in enumerate(["Resolved", "Duplicate", "Resolved", "Handed over", "Handed over"], start=1):
         if number == 3:
@@ -457,7 +457,7 @@ def test_a_reason_that_is_no_longer_offered_becomes_other(
         remote.add(incident_id)
     server.fetch()
     offered = ["Resolved", "Other", "Duplicate"]
-    remote.incident_fields.append({"cliName": "closeReason", "system": True, "group": 0, "selectValues": offered})
+    remote.offer(offered)
     plain = remote._close
     refused = {"status_code": 400, "json": {"detail": "no such reason"}}
     monkeypatch.setattr(remote, "_close", lambda body: plain(body) if body["closeReason"] in offered else refused)
@@ -473,7 +473,7 @@ def test_a_reason_that_is_no_longer_offered_becomes_other(
 
 def test_a_closing_does_not_wait_for_what_is_kept_of_the_fields(server: Server, remote: Remote, mirrored: str) -> None:
     """Given a context that others change each time; When an incident is closed; Then it is closed there all the same."""
-    remote.incident_fields.append({"cliName": "closeReason", "system": True, "group": 0, "selectValues": ["Resolved"]})
+    remote.offer(["Resolved"])
     server.rivals = [lambda context: context.update(x="1")] * script.CONTEXT_TRIES
 
     push(server, mirrored, status=2, delta={"status": 2, "closeReason": "Resolved", "closeNotes": "done"})

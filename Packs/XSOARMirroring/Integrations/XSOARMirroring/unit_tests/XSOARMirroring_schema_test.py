@@ -16,9 +16,11 @@ def test_mapping_fields_are_given_per_incident_type(server: Server, remote: Remo
         be written, and indicator fields, are nowhere.
     """
     common = {
-        "name": "Name - shortText",
-        "severity": "Severity - number",
-        "details": "Details - longText",
+        "name": "name - shortText",
+        "severity": "severity - singleSelect",
+        "details": "details - longText",
+        "closeNotes": "closeNotes - longText",
+        "closeReason": "closeReason - singleSelect",
         "customerticket": "Customer Ticket - shortText",
         "isactive": "Is Active - boolean",
     }

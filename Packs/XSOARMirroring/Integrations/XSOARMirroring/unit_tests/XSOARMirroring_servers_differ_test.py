@@ -534,13 +534,13 @@ def test_an_xsoar_8_without_key_id_is_recognised_by_its_error(server: Server, re
 
 
 @pytest.mark.parametrize(
-    "field", [{"id": "incident_closereason", "cliName": "closereason", "name": "closeReason"}, {"cliName": "closeReason"}]
+    "spelling", [{}, {"cliName": "closeReason"}, {"id": None}, {"id": None, "cliName": "closeReason"}], ids=str
 )
 def test_offered_close_reasons_are_found_however_they_are_spelled(
-    server: Server, remote: Remote, mirrored: str, field: dict[str, Any]
+    server: Server, remote: Remote, mirrored: str, spelling: dict[str, Any]
 ) -> None:
     """Given the remote's field of close reasons; When one is closed here with another reason; Then Other goes, with the notes."""
-    remote.incident_fields.append({**field, "system": True, "group": 0, "unmapped": True, "selectValues": ["Other"]})
+    remote.offer(["Other"], **spelling)
 
     pushed(server, mirrored, status=2, data={"closereason": "Benign", "closenotes": "A test."})
 

@@ -216,7 +216,7 @@ def test_the_test_button_tries_the_query(server: Server, remote: Remote) -> None
     When: Test runs.
     Then: it fails and names the parameter; without a query of the user it does not blame it.
     """
-    remote.fail("POST /incidents/search", times=2, **error_body(400, "bad_query"))
+    remote.fail("POST /incidents/search", times=4, **error_body(400, "bad_query"))
     server.params["query"] = "status:open AND"
 
     error = server.fails("test-module")
