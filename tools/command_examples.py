@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from local_xsoar.cli.entry_view import context_of
-from local_xsoar.custom_mappers import custom_mappers
 from local_xsoar.host import Host, HostError, MirrorRound, Workers, parse_command_line
 from local_xsoar.host.entries import ERROR, file_name, is_file
 from local_xsoar.host.integration import Integration, command_of, completed_args, read_integration
@@ -182,11 +181,21 @@ def _stage(integration: Path) -> Iterator[tuple[Host, str, str]]:
         for tenant in (here, there):
             tenant.add_incident_field("affectedhosts", name="Affected Hosts", type="number")
             tenant.add_incident_field("ticket", name="Ticket", type="shortText")
-        incoming, outgoing = custom_mappers(INSTANCE, here.incident_fields())
-        for mapper in (incoming, outgoing):
-            host.import_mapper(mapper)
-        host.add_instance(INSTANCE, integration, params, incoming_mapper=incoming["id"], outgoing_mapper=outgoing["id"])
+        host.add_instance(INSTANCE, integration, params)
+        incoming, outgoing = _import_mappers(host)
+        host.add_instance(INSTANCE, integration, params, incoming_mapper=incoming, outgoing_mapper=outgoing)
         yield host, _play(clock, here, there, host), url
+
+
+def _import_mappers(host: Host) -> list[str]:
+    """Import the mappers that the command makes, as an operator does; return their ids, incoming and outgoing."""
+    made = host.run(INSTANCE, "xsoar-mirror-mappers")
+    if not made.ok:
+        raise ExampleError(f"The mappers before the examples failed: {made.error}")
+    files = [Path(entry["FilePath"]) for entry in made.entries if "FilePath" in entry]
+    for file in files:
+        host.import_mapper(file)
+    return [str(json.loads(file.read_text(encoding="utf-8"))["id"]) for file in files]
 
 
 def _play(clock: Clock, here: Tenant, there: Tenant, host: Host) -> str:

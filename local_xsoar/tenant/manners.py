@@ -59,6 +59,9 @@ TROUBLES: dict[str, tuple[Any, ...]] = {
     "product_mode": ("xsoar", "xsiam"),
 }
 
+# The kind side of each: what most documents and clients hope for.
+KIND: dict[str, Any] = {name: sides[0] for name, sides in SWITCHES.items()}
+
 
 def drawn(
     choose: Callable[[Sequence[Any]], Any], switches: Mapping[str, Sequence[Any]] = SWITCHES, **fixed: Any

@@ -62,6 +62,7 @@ COMMANDS: dict[str, dict[str, str | None]] = {
     "xsoar-mirror-status": {"id": None},
     "xsoar-mirror-diff": {"id": None, "incident": None},
     "xsoar-mirror-resync": {"id": None, "fields": "true", "entries": "true"},
+    "xsoar-mirror-mappers": {"types": None, "include": None, "exclude": None, "missing": "report", "local_fields": None},
     "xsoar-mirror-check": {"write": "false", "report": "false"},
 }
 # The commands that cannot tell from the incident they run in which one is meant.

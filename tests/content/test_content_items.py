@@ -1,6 +1,7 @@
 """Checks that the pack's content items hold together: every id is unique, and whatever one item names is there."""
 
 import re
+import runpy
 from collections import Counter
 from itertools import combinations
 from pathlib import Path
@@ -95,7 +96,7 @@ def test_every_kind_of_item_is_there() -> None:
         "Integrations": 1,
         "Layouts": 1,
         "Playbooks": 2,
-        "Scripts": 3,
+        "Scripts": 4,
         "TestPlaybooks": 1,
     }
 
@@ -320,6 +321,18 @@ def test_actions_of_the_script_are_commands() -> None:
     assert script_constant("XSOARMirroringIncident", "BRAND") == the("Integrations")["name"]
 
 
+def test_the_script_for_mappers_takes_what_its_command_takes() -> None:
+    """
+    Given the automation script that runs xsoar-mirror-mappers
+    When its arguments are compared with those of the command
+    Then it hands on each but the fields, which it finds itself.
+    """
+    taken = arguments_of(script("XSOARMirroringMappers").data)
+    known = arguments_of(commands()[script_constant("XSOARMirroringMappers", "COMMAND")])
+    assert taken.keys() - {"instance", "core_api"} == known.keys() - {"local_fields"}
+    assert taken["missing"]["predefined"] == known["missing"]["predefined"]
+
+
 def rules_of(kind: str) -> dict[str, str]:
     """Return target -> source of the pack's mapper of a kind."""
     (mapper,) = [item.data for item in of("Classifiers") if item.data["type"] == kind]
@@ -345,6 +358,20 @@ def test_common_custom_fields_cross_both_ways_by_their_names() -> None:
     assert len(common) >= 40
     assert set(common.values()) == outgoing - set(INCIDENT_ZERO)
     assert {name: cli_name for name, cli_name in common.items() if cli_name != name.lower().replace(" ", "")} == {}
+
+
+def test_the_command_that_makes_mappers_knows_the_rules_of_the_pack() -> None:
+    """
+    Given the tables of rules in the integration's script, which cannot read the files of its pack
+    When they are set beside both mappers
+    Then they are the same: what an exported mapper holds besides custom fields, and what counts where none was exported.
+    """
+    tables = runpy.run_path(str(PACK / "Integrations/XSOARMirroring/XSOARMirroring.py"))
+    common = common_fields()
+    assert set(common.values()) == tables["COMMON_FIELDS"]
+    custom_in = {name: f"CustomFields.{cli_name}" for name, cli_name in common.items()}
+    assert rules_of("mapping-incoming") == {**tables["INCOMING_RULES"], **custom_in}
+    assert rules_of("mapping-outgoing") == {**tables["OUTGOING_RULES"], **{name: name for name in common.values()}}
 
 
 def test_no_rule_does_nothing() -> None:
@@ -567,7 +594,7 @@ def test_script_readme_agrees_with_its_yml(item: Item) -> None:
     rows = re.findall(r"^\| (\w+) \| (.*) \|$", text.partition("## Inputs")[2], flags=re.MULTILINE)
     assert rows == [(name, argument["description"]) for name, argument in arguments_of(item.data).items()]
     users = [user.id for user in (*of("Dashboards"), *of("Layouts"), *of("Playbooks")) if item.id in str(user.data)]
-    assert users
+    assert bool(users) == ("## Used In" in text)
     assert all(f"* {user}\n" in text for user in users)
 
 

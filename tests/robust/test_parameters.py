@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import XSOARMirroring as script
 import yaml
-from XSOARMirroring_test import HOST_8, KEY, LAST_UPDATE, PARAMS, Outcome, Remote, Server
+from XSOARMirroring_test import HOST_8, KEY, LAST_UPDATE, PARAMS, Outcome, Remote, Server, load
 
 ROOT = Path(__file__).resolve().parents[2]
 YML = yaml.safe_load((ROOT / "Packs/XSOARMirroring/Integrations/XSOARMirroring/XSOARMirroring.yml").read_text(encoding="utf-8"))
@@ -76,6 +76,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "xsoar-mirror-status": {"id": "1"},
     "xsoar-mirror-diff": {"id": "1", "incident": {"id": "77", "name": "here"}},
     "xsoar-mirror-resync": {"id": "1"},
+    "xsoar-mirror-mappers": {"local_fields": load("incident_fields")},
     "get-remote-data": {"id": "1", "lastUpdate": LAST_UPDATE},
     "get-modified-remote-data": {"lastUpdate": LAST_UPDATE},
 }
@@ -260,6 +261,11 @@ def test_the_table_names_them_all(server: Server, remote: Remote, table: Table) 
         ("xsoar-get-incident", {"id": " "}, "id"),
         ("xsoar-mirror-resync", {"id": "1", "fields": "x"}, "fields"),
         ("xsoar-mirror-diff", {"id": "1", "incident": "x"}, "incident"),
+        ("xsoar-mirror-mappers", {"local_fields": load("incident_fields"), "types": "x"}, "types"),
+        ("xsoar-mirror-mappers", {"local_fields": load("incident_fields"), "include": "x"}, "include"),
+        ("xsoar-mirror-mappers", {"local_fields": load("incident_fields"), "exclude": "x"}, "exclude"),
+        ("xsoar-mirror-mappers", {"local_fields": load("incident_fields"), "missing": "x"}, "missing"),
+        ("xsoar-mirror-mappers", {"local_fields": "x"}, "local_fields"),
         ("get-remote-data", {"id": "", "lastUpdate": LAST_UPDATE}, "id"),
         ("get-remote-data", {"id": "1", "lastUpdate": "x"}, "lastUpdate"),
         ("get-modified-remote-data", {"lastUpdate": "9" * 400}, "lastUpdate"),

@@ -25,6 +25,7 @@ from XSOARMirroring_test import (
     Remote,
     Server,
     attach,
+    load,
     local_entry,
     push,
 )
@@ -135,6 +136,7 @@ def commands(remote_id: str) -> list[tuple[str, dict[str, Any]]]:
         ("xsoar-mirror-status", {"id": remote_id}),
         ("xsoar-mirror-diff", {"id": remote_id}),
         ("xsoar-mirror-resync", {"id": remote_id}),
+        ("xsoar-mirror-mappers", {"local_fields": load("incident_fields")}),
         ("xsoar-mirror-check", {"report": "true"}),
     ]
 

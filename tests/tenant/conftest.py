@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from local_xsoar.tenant import Tenant, TenantSettings, serving
+from local_xsoar.tenant.manners import KIND
 from tests.tenant.tenant_client import KEY, KEY_ID, MANNERS, Client, Clock
 
 TEST_DATA = Path(__file__).parent / "test_data"
@@ -30,6 +31,9 @@ def make_tenant(tmp_path: Path, clock: Clock) -> Iterator[Callable[..., Tenant]]
                 "folder": tmp_path / "tenant",
                 "api_key": KEY,
                 "key_id": KEY_ID,
+                # What a tenant is like when nothing is uncertain. Its other sides stand in test_tenant_manners.py.
+                **KIND,
+                "empty_list": "null",
             } | settings
             tenant = Tenant(TenantSettings(**values), clock)
             opened.callback(tenant.close)

@@ -73,6 +73,7 @@ def serve_process(tmp_path: Path) -> Iterator[Callable[[], Serving]]:
 
     def start() -> Serving:
         command = [sys.executable, "-m", "local_xsoar", "serve", "--folder", str(tmp_path / "data")]
+        command += ["--switch", "created_answer=incident"]  # So that it says what it acknowledges.
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         started.append(process)
         assert process.stdout

@@ -77,7 +77,7 @@ def test_serves_until_ctrl_c_and_keeps_key_and_incidents(start: Start, tmp_path:
     headers = {"Authorization": key, "x-xdr-auth-id": key_id}
     search = {"filter": {"query": "", "size": 10}}
     found = requests.post(f"{address}/xsoar/incidents/search", json=search, headers=headers, timeout=20).json()
-    assert found["total"] == 5
+    assert len(found["data"]) == 5
     assert stop(process) == (0, "")
 
     process, printed = start("--incidents", "7")

@@ -624,9 +624,7 @@ class Client(BaseClient):
 
     def incident_fields(self) -> list[dict[str, Any]]:
         """Return the incident fields of the remote."""
-        # XSOAR REST API: the route gives evidence and indicator fields too; group 0 is the incident's.
-        fields = objects(self._json("GET", "/incidentfields", reads=True))
-        return [item for item in fields if not item.get("group") and is_id(item.get("cliName"))]
+        return incident_fields_among(self._json("GET", "/incidentfields", reads=True))
 
     def incident_types(self) -> list[dict[str, Any]]:
         """Return the incident types of the remote."""
@@ -1707,6 +1705,20 @@ class Schema:
 
 
 @dataclass(frozen=True)
+class Rules:
+    """Which of the remote's custom fields have a rule in the mappers that xsoar-mirror-mappers exported last.
+
+    mapped: those that have one, by their CLI names in lower case.
+    left_out: those that were to have none.
+    exported_ms: when that was (local clock); 0: not yet, and the instance is taken to have the mappers of this pack.
+    """
+
+    mapped: frozenset[str] = frozenset()
+    left_out: frozenset[str] = frozenset()
+    exported_ms: int = 0
+
+
+@dataclass(frozen=True)
 class Memory:
     """What the mirror remembers between commands, besides the records of its incidents.
 
@@ -1714,12 +1726,14 @@ class Memory:
     creating: the incidents that are being created there, by origin: their remote id, empty while it is not known. The server
         learns the id only when all of the update went well, and until then asks for the creation again.
     schema: the remote's incident fields, when they were read last.
+    rules: the custom fields that cross by the mappers.
     health: what xsoar-mirror-status tells.
     """
 
     entries_move: bool | None = None
     creating: dict[str, str] = field(default_factory=dict)
     schema: Schema = field(default_factory=Schema)
+    rules: Rules = field(default_factory=Rules)
     health: Health = field(default_factory=Health)
 
 
@@ -1940,6 +1954,7 @@ def unpack_memory(context: dict[str, Any]) -> Memory:
         entries_move=unpack_entries_move(context),
         creating={key: str(value) for key, value in read_json(context.get("creating"), dict).items()},
         schema=unpack_schema(read_json(context.get("schema"), dict)),
+        rules=unpack_rules(read_json(context.get("rules"), dict)),
         health=unpack_health(read_json(context.get("health"), dict)),
     )
 
@@ -1953,6 +1968,19 @@ def unpack_schema(kept: dict[str, Any]) -> Schema:
     """Return what was kept of the remote's fields; what is damaged or missing is as if they had not been read."""
     custom_fields, close_reasons = texts(kept.get("custom_fields")), texts(kept.get("close_reasons"))
     return Schema(frozenset(custom_fields), tuple(close_reasons), whole(kept.get("read_ms"), 0))
+
+
+def unpack_rules(kept: dict[str, Any]) -> Rules:
+    """Return what was kept of the mappers' rules; what is damaged or missing is as if none had been exported."""
+    return Rules(unpack_names(kept.get("mapped")), unpack_names(kept.get("left_out")), whole(kept.get("exported_ms"), 0))
+
+
+def unpack_names(packed: Any) -> frozenset[str]:
+    """Return the names that `pack_names` packed; none when the text is missing or damaged."""
+    try:
+        return frozenset(zlib.decompress(base64.b64decode(str(packed or ""))).decode().split("\n")) - {""}
+    except (ValueError, zlib.error):
+        return frozenset()
 
 
 def unpack_health(kept: dict[str, Any]) -> Health:
@@ -1977,6 +2005,7 @@ def pack_memory(memory: Memory) -> dict[str, str]:
         "entries_move": pack_entries_move(memory.entries_move),
         "creating": json.dumps(memory.creating),
         "schema": pack_schema(memory.schema),
+        "rules": pack_rules(memory.rules),
         "health": pack_health(memory.health),
     }
 
@@ -1989,6 +2018,19 @@ def pack_entries_move(moves: bool | None) -> str:
 def pack_schema(schema: Schema) -> str:
     """Return the schema as the context keeps it; an empty text while it was not read."""
     return to_json({**asdict(schema), "custom_fields": sorted(schema.custom_fields)}) if schema.read_ms else ""
+
+
+def pack_rules(rules: Rules) -> str:
+    """Return the mappers' rules as the context keeps them; an empty text while none was exported."""
+    if not rules.exported_ms:
+        return ""
+    names = {"mapped": pack_names(rules.mapped), "left_out": pack_names(rules.left_out)}
+    return to_json({**names, "exported_ms": rules.exported_ms})
+
+
+def pack_names(names: Iterable[str]) -> str:
+    """Return names as one compressed text: of fields there may be hundreds."""
+    return base64.b64encode(zlib.compress("\n".join(sorted(names)).encode())).decode()
 
 
 def pack_health(health: Health) -> str:
@@ -3717,22 +3759,31 @@ def plain(value: Any) -> Any:
     return value
 
 
-def compared(local: dict[str, Any], remote: dict[str, Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def compared(
+    local: dict[str, Any], remote: dict[str, Any], ruled: frozenset[str]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return what a local incident and its remote one hold in the fields that cross, and those that differ and never cross.
 
+    Args:
+        ruled: the custom fields that have a rule in the mappers, by their CLI names in lower case.
+
     Returns:
-        The fields that cross: field, here, there, equal. Those that do not: field, reason.
+        The fields that cross: field, here, there, equal, mapped (whether there is a rule for it). Those that do not: field,
+        reason.
     """
     theirs = custom_fields(remote)
     # In a playbook ${incident} holds the custom fields at its top.
     mine = {**{name: local[name] for name in theirs if name in local}, **custom_fields(local)}
     custom = [name for name in sorted({*mine, *theirs}) if not stays(name, mine.get(name) or theirs.get(name))]
     rows = [
-        *((name, local.get(name), remote.get(name)) for name in COMPARED_FIELDS),
-        ("status", status_word(local), status_word(remote)),
-        *((name, mine.get(name), theirs.get(name)) for name in custom),
+        *((name, local.get(name), remote.get(name), True) for name in COMPARED_FIELDS),
+        ("status", status_word(local), status_word(remote), True),
+        *((name, mine.get(name), theirs.get(name), name.lower() in ruled) for name in custom),
     ]
-    crossing = [{"field": name, "here": here, "there": there, "equal": plain(here) == plain(there)} for name, here, there in rows]
+    crossing = [
+        {"field": name, "here": here, "there": there, "equal": plain(here) == plain(there), "mapped": mapped}
+        for name, here, there, mapped in rows
+    ]
     timers = [name for name in sorted({*mine, *theirs}) if is_timer(mine.get(name)) or is_timer(theirs.get(name))]
     ignored = [
         *({"field": name, "reason": reason} for name, reason in NOT_COMPARED.items() if differs(name, local, remote)),
@@ -3761,12 +3812,19 @@ def mirror_diff_command(client: Client, settings: Settings, args: dict[str, Any]
     remote_id = wanted_remote_id(args, local, settings)
     if not local:
         raise ValueError("There is no local incident: run the command in its War Room, or give it as the argument incident.")
-    crossing, ignored = compared(local, client.load(remote_id))
+    crossing, ignored = compared(local, client.load(remote_id), ruled_names(unpack_memory(read_context()).rules))
     different = [row["field"] for row in crossing if not row["equal"]]
+    is_unmapped = any(not row["mapped"] for row in crossing)
     outputs = {"id": remote_id, "equal": not different, "different": different, "fields": crossing, "ignored": ignored}
-    rows = [{**row, "equal": "yes" if row["equal"] else "no"} for row in sorted(crossing, key=lambda row: row["equal"])]
+    rows = [
+        {**row, "equal": "yes" if row["equal"] else "no", "rule": "" if row["mapped"] else "no rule here"}
+        for row in sorted(crossing, key=lambda row: row["equal"])
+    ]
     title = f"Here and remote incident {remote_id}: " + (f"{len(different)} fields differ" if different else "equal")
-    readable = tableToMarkdown(title, rows_shown(rows), headers=["field", "here", "there", "equal"])
+    headers = ["field", "here", "there", "equal", *(["rule"] if is_unmapped else [])]
+    readable = tableToMarkdown(title, rows_shown(rows), headers=headers)
+    if is_unmapped:
+        readable += "\nA field without a rule crosses once, when its incident is fetched: xsoar-mirror-mappers makes rules."
     if ignored:
         readable += "\n" + tableToMarkdown("Different, and never mirrored", ignored, headers=["field", "reason"])
     return CommandResults(
@@ -3837,6 +3895,7 @@ def mirror_status_command(client: Client, settings: Settings, args: dict[str, An
     except RemoteError as error:
         version, problem = "", str(error)
     skew = round((client.remote_time_ms + 500 - now_ms) / 1000) if client.remote_time_ms else None
+    without_rule = None if problem else missing_rules(client, settings, memory.rules)
     outputs = {
         "Instance": settings.instance,
         "Remote": host_of(settings.api_root),
@@ -3844,10 +3903,13 @@ def mirror_status_command(client: Client, settings: Settings, args: dict[str, An
         "RemoteError": problem,
         "ClockSkewSeconds": skew,
         "EntriesMoveModified": memory.entries_move,
+        "FieldsWithoutRule": None if without_rule is None else len(without_rule),
         **memory_status(memory, list(records.values()), now_ms),
     }
     shown = {key: value for key, value in outputs.items() if value not in (None, "")}
     readable = tableToMarkdown(f"Mirroring of {settings.instance}", shown, headers=list(shown), headerTransform=pascalToSpace)
+    if without_rule:
+        readable += "\n" + as_text(missing_rules_told(without_rule)) + "\n"
     remote_id = str(args.get("id") or "").strip()
     if remote_id:
         incident = incident_status(remote_id, records.get(remote_id), settings)
@@ -3911,6 +3973,507 @@ def incident_status(remote_id: str, record: Record | None, settings: Settings) -
 def when(time_ms: int) -> str | None:
     """Return a time as it is shown; None for 0."""
     return iso(time_ms) if time_ms else None
+
+
+""" WAR ROOM COMMANDS: MAPPERS """
+
+ALL_TYPES = "dbot_classification_incident_type_all"  # The section of a mapper whose rules hold for every incident type.
+# The rules that the mappers of this pack have for what every tenant has. Incoming: the name of a local field, and what it takes
+# of the remote incident; outgoing: the key of a change, and the local field that it takes.
+INCOMING_RULES = {
+    **{name: name for name in ("name", "details", "severity", "owner", "phase", "occurred")},
+    **{name: name for name in ("dbotMirrorId", "dbotMirrorInstance", "dbotMirrorDirection", "dbotMirrorTags")},
+    "XSOAR Mirroring Remote ID": "mirror_remote_id",
+    "XSOAR Mirroring Remote Link": "mirror_remote_link",
+    "XSOAR Mirroring Remote Tenant": "mirror_remote_tenant",
+    "XSOAR Mirroring State": "mirror_state",
+    "XSOAR Mirroring Last In": "mirror_last_in",
+    "XSOAR Mirroring Last Out": "mirror_last_out",
+    "XSOAR Mirroring Error In": "in_mirror_error",
+    "XSOAR Mirroring Error Out": "out_mirror_error",
+    "IncomingMirrorError": "in_mirror_error",
+    "OutgoingMirrorError": "out_mirror_error",
+}
+OUTGOING_RULES = {
+    name: name for name in ("id", "name", "details", "severity", "owner", "phase", "dueDate", "closeReason", "closeNotes")
+}
+# The custom fields that the mappers of this pack have rules for, by their CLI names.
+COMMON_FIELDS = frozenset(
+    {
+        *("accountname", "agentid", "agentversion", "alertid", "alertname", "assetname"),
+        *("classification", "commandline", "cveid", "destinationhostname", "destinationip", "destinationmacaddress"),
+        *("destinationport", "detecteduser", "devicename", "emailfrom", "emailsubject", "emailto"),
+        *("eventid", "eventtype", "externallink", "filehash", "filename", "filesize"),
+        *("hostnames", "md5", "mitretacticid", "mitretacticname", "mitretechniqueid", "mitretechniquename"),
+        *("parentprocessname", "processname", "protocol", "sha1", "sha256", "signature"),
+        *("sourcehostname", "sourceip", "sourcemacaddress", "sourceport", "sourceusername", "username"),
+    }
+)
+# A custom field that is called like one of these belongs to one tenant, or to the incident itself.
+TAKEN_NAMES = frozenset(re.sub("[^a-z0-9]", "", name.lower()) for name in (*INCOMING_RULES, *OUTGOING_RULES))
+
+# Fields of different types whose values are alike, so that they cross all the same: texts, and lists of texts. HTML is not among
+# the texts: it would show another's text as a page.
+ALIKE_TYPES = (frozenset({"shorttext", "longtext", "markdown", "url"}), frozenset({"multiselect", "tagsselect"}))
+
+# What becomes of a custom field, as the table of xsoar-mirror-mappers says it, by the word in the context.
+MAPPED, EXPORTED, ONLY_HERE, ONLY_THERE = "Mapped", "Exported", "OnlyHere", "OnlyThere"
+TYPE_DIFFERS, EXCLUDED, NEVER_MIRRORED = "TypeDiffers", "Excluded", "NeverMirrored"
+FATES = {
+    MAPPED: "mapped",
+    EXPORTED: "only there: exported and mapped",
+    ONLY_HERE: "only here",
+    ONLY_THERE: "only there",
+    TYPE_DIFFERS: "not mapped: the types differ",
+    EXCLUDED: "left out as the arguments say",
+    NEVER_MIRRORED: "never mirrored: timers, files, read-only and internal fields, each tenant's own",
+}
+REPORT, EXPORT, IGNORE = "report", "export", "ignore"
+MOST_LISTED = 500  # CLI names of one kind in the context.
+MOST_SHOWN = 30  # The same in a table.
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The custom fields that are to be mapped, as the arguments of xsoar-mirror-mappers say it. Empty: all.
+
+    types: of these incident types, and those of all types.
+    include, exclude: CLI names in lower case.
+    missing: what becomes of the fields that only the remote has: report, export or ignore.
+    """
+
+    types: frozenset[str] = frozenset()
+    include: frozenset[str] = frozenset()
+    exclude: frozenset[str] = frozenset()
+    missing: str = REPORT
+
+    def holds(self, incident_field: dict[str, Any]) -> bool:
+        """Return whether a field is among them."""
+        name = str(incident_field.get("cliName")).lower()
+        if name in self.exclude or (self.include and name not in self.include):
+            return False
+        return not self.types or is_of_all_types(incident_field) or bool(self.types & {*associated_types(incident_field)})
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A custom field of either tenant or both: its CLI name in lower case, what each has of it, and what becomes of it."""
+
+    cli_name: str
+    here: dict[str, Any]
+    there: dict[str, Any]
+    fate: str
+
+
+def incident_fields_among(fields: Any) -> list[dict[str, Any]]:
+    """Return the incident fields of a list that a tenant gave."""
+    # XSOAR REST API: the route gives evidence and indicator fields too; group 0 is the incident's.
+    return [item for item in objects(fields) if not item.get("group") and is_id(item.get("cliName"))]
+
+
+def custom_by_name(fields: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the custom fields by their CLI names in lower case."""
+    names = custom_field_names(fields)
+    return {str(item["cliName"]).lower(): item for item in fields if str(item["cliName"]) in names}
+
+
+def is_of_all_types(incident_field: dict[str, Any]) -> bool:
+    """Return whether a field is one of every incident type, or of none in particular."""
+    return bool(incident_field.get("associatedToAll")) or not is_bound(incident_field)
+
+
+def name_of(incident_field: dict[str, Any]) -> str:
+    """Return the name of a field, by which an incoming mapper knows it."""
+    return str(incident_field.get("name") or incident_field.get("cliName"))
+
+
+def type_of(incident_field: dict[str, Any]) -> str:
+    """Return the type of a field."""
+    return str(incident_field.get("type") or "shortText")
+
+
+def may_have_rule(incident_field: dict[str, Any]) -> bool:
+    """Return whether a custom field can be mirrored, and is no one's own. See `is_mappable`."""
+    names = {str(incident_field.get("cliName")).lower(), re.sub("[^a-z0-9]", "", name_of(incident_field).lower())}
+    return is_mappable(incident_field) and not names & TAKEN_NAMES
+
+
+def are_alike(here: dict[str, Any], there: dict[str, Any]) -> bool:
+    """Return whether the values of one field fit into the other."""
+    types = {type_of(here).lower(), type_of(there).lower()}
+    return len(types) == 1 or any(types <= alike for alike in ALIKE_TYPES)
+
+
+def paired_fields(here: list[dict[str, Any]], there: list[dict[str, Any]], choice: Choice) -> list[Pair]:
+    """Return the custom fields of both tenants, by CLI name, and what becomes of each. The order of the lists plays no part."""
+    mine, theirs = custom_by_name(here), custom_by_name(there)
+    names_here = {name_of(item).lower() for item in here}
+
+    def fate(local: dict[str, Any], remote: dict[str, Any]) -> str:
+        # XSOAR REST API: no mapper sets a local field that is `unmapped`.
+        if not all(may_have_rule(item) for item in (local, remote) if item) or local.get("unmapped"):
+            return NEVER_MIRRORED
+        if not choice.holds(local or remote):
+            return EXCLUDED
+        if local and remote:
+            return MAPPED if are_alike(local, remote) else TYPE_DIFFERS
+        if local:
+            return ONLY_HERE
+        # A tenant has each name once.
+        return EXPORTED if choice.missing == EXPORT and name_of(remote).lower() not in names_here else ONLY_THERE
+
+    names = sorted({*mine, *theirs})
+    fields = [(name, mine.get(name, {}), theirs.get(name, {})) for name in names]
+    return [Pair(name, local, remote, fate(local, remote)) for name, local, remote in fields]
+
+
+def mapper(direction: str, instance: str, base: dict[str, str], rules: dict[str, dict[str, str]]) -> dict[str, Any]:
+    """Return a mapper as the server imports it.
+
+    Args:
+        direction: Incoming or Outgoing.
+        base: the rules that come first in the section of all types, target -> source.
+        rules: the others, by section; they are put in order.
+    """
+    sections = {ALL_TYPES: base, **{name: {} for name in sorted(rules) if name != ALL_TYPES}}
+    name = mapper_name(direction, instance)
+    return {
+        "id": name,
+        "name": name,
+        "type": f"mapping-{direction.lower()}",
+        "description": f"Made by xsoar-mirror-mappers for the custom fields of this tenant and of the remote one of {instance}.",
+        "version": -1,
+        "fromVersion": "6.10.0",
+        "feed": False,
+        "defaultIncidentType": "",
+        "marketplaces": ["xsoar"],
+        "mapping": {
+            section: {
+                "dontMapEventToLabels": True,
+                "internalMapping": {
+                    target: {"simple": source} for target, source in [*first.items(), *sorted(rules.get(section, {}).items())]
+                },
+            }
+            for section, first in sections.items()
+        },
+    }
+
+
+def mapper_name(direction: str, instance: str) -> str:
+    """Return the name of a mapper of an instance, which is its id too."""
+    return f"{BRAND} - {instance} - {direction}"
+
+
+def both_mappers(instance: str, pairs: list[Pair], types_here: frozenset[str], choice: Choice) -> list[dict[str, Any]]:
+    """Return the incoming and the outgoing mapper with the rules of this pack, and one for each field that is to cross."""
+    incoming: dict[str, dict[str, str]] = {}
+    outgoing: dict[str, dict[str, str]] = {}
+    for pair in pairs:
+        if pair.fate not in (MAPPED, EXPORTED):
+            continue
+        # A field that is exported has the names here that it has there.
+        local = pair.here or pair.there
+        for section in sections_of(local, types_here, choice):
+            incoming.setdefault(section, {})[name_of(local)] = f"{CUSTOM}{pair.there['cliName']}"
+            outgoing.setdefault(section, {})[str(pair.there["cliName"])] = str(local["cliName"])
+    return [mapper("Incoming", instance, INCOMING_RULES, incoming), mapper("Outgoing", instance, OUTGOING_RULES, outgoing)]
+
+
+def sections_of(incident_field: dict[str, Any], types_here: frozenset[str], choice: Choice) -> list[str]:
+    """Return the sections of a mapper that a field belongs in: the incident types of it that this tenant has, or that of all."""
+    types = types_here & {*associated_types(incident_field)}
+    if is_of_all_types(incident_field) or not types:
+        return [ALL_TYPES]
+    return sorted(types & choice.types or types)
+
+
+def types_among(fields: list[dict[str, Any]]) -> frozenset[str]:
+    """Return the incident types that fields belong to."""
+    return frozenset(name for item in fields for name in associated_types(item))
+
+
+def exported_field(remote: dict[str, Any], types_here: frozenset[str]) -> dict[str, Any]:
+    """Return a field of the remote as the server imports it.
+
+    It belongs to the incident types that this tenant has. It is neither required nor in the form of a closing, and brings no
+    script along: what a person must fill in, and which scripts there are, is each tenant's own affair.
+    """
+    cli_name, kind = str(remote["cliName"]), type_of(remote)
+    is_for_all = bool(remote.get("associatedToAll"))
+    types = sorted(types_here & {*associated_types(remote)})
+    described: dict[str, Any] = {
+        "id": f"incident_{cli_name}",
+        "version": -1,
+        "name": name_of(remote),
+        "cliName": cli_name,
+        "type": kind,
+        "description": str(remote.get("description") or ""),
+        "placeholder": str(remote.get("placeholder") or ""),
+        "validationRegex": str(remote.get("validationRegex") or ""),
+        "group": 0,
+        "associatedToAll": is_for_all,
+        **({"associatedTypes": types} if types and not is_for_all else {}),
+        **dict.fromkeys(("system", "required", "isReadOnly", "closeForm", "hidden", "unmapped", "locked", "ownerOnly"), False),
+        **dict.fromkeys(("script", "fieldCalcScript", "breachScript"), ""),
+        **{key: bool(remote.get(key)) for key in ("unsearchable", "openEnded", "useAsKpi")},
+        "content": True,
+        "editForm": True,
+        "caseInsensitive": remote.get("caseInsensitive") is not False,
+        "neverSetAsRequired": False,
+        "threshold": 72,
+        "sla": 0,
+        "marketplaces": ["xsoar"],
+        "fromVersion": "6.10.0",
+    }
+    choices = [value for value in texts(remote.get("selectValues")) if value]
+    if choices:
+        may_be_empty = kind.lower() == "singleselect" and "" in texts(remote.get("selectValues"))
+        described["selectValues"] = [*([""] if may_be_empty else []), *choices]
+    if columns := columns_of(remote):
+        described["columns"] = [exported_column(column) for column in columns.values()]
+    return described
+
+
+def exported_column(column: dict[str, Any]) -> dict[str, Any]:
+    """Return a column of a grid as the server imports it."""
+    return {
+        "key": str(column["key"]),
+        "displayName": str(column.get("displayName") or column["key"]),
+        "type": type_of(column),
+        "selectValues": texts(column.get("selectValues")) or None,
+        "isDefault": True,
+        "isReadOnly": bool(column.get("isReadOnly")),
+        "required": False,
+        "script": "",
+        "fieldCalcScript": "",
+        "width": whole(column.get("width"), 150),
+    }
+
+
+def columns_of(incident_field: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the columns of a grid by their keys; none for other fields."""
+    return {str(column["key"]): column for column in objects(incident_field.get("columns")) if is_id(column.get("key"))}
+
+
+def difference(here: dict[str, Any], there: dict[str, Any]) -> str:
+    """Return in words how the choices or columns of a field differ between the tenants; an empty text when they do not."""
+    parts: list[str] = []
+    for word, mine, theirs in (
+        ("choices", choices_of(here), choices_of(there)),
+        ("columns", columns_shown(here), columns_shown(there)),
+    ):
+        for place, names in (("here", mine - theirs), ("there", theirs - mine)):
+            if names:
+                parts.append(f"{word} only {place}: {some(sorted(names))}")
+    return "; ".join(parts)
+
+
+def choices_of(incident_field: dict[str, Any]) -> set[str]:
+    """Return what can be chosen in a field."""
+    return {value for value in texts(incident_field.get("selectValues")) if value}
+
+
+def columns_shown(incident_field: dict[str, Any]) -> set[str]:
+    """Return the columns of a grid, each with its type."""
+    return {f"{key} ({type_of(column)})" for key, column in columns_of(incident_field).items()}
+
+
+def some(names: list[str]) -> str:
+    """Return names as a text, at most thirty of them."""
+    rest = f" and {len(names) - MOST_SHOWN} more" if len(names) > MOST_SHOWN else ""
+    return ", ".join(short(name, 80) for name in names[:MOST_SHOWN]) + rest
+
+
+def parse_choice(args: dict[str, Any], here: list[dict[str, Any]], there: list[dict[str, Any]]) -> Choice:
+    """Return what the arguments of xsoar-mirror-mappers choose. Raises ValueError for what neither tenant has."""
+    missing = str(args.get("missing") or REPORT).strip().lower()
+    if missing not in (REPORT, EXPORT, IGNORE):
+        raise ValueError(f"missing is {short(missing, 80)!r}: choose one of {REPORT}, {EXPORT}, {IGNORE}.")
+    known = {*custom_by_name(here), *custom_by_name(there)}
+    named: dict[str, frozenset[str]] = {}
+    for argument in ("include", "exclude"):
+        named[argument] = frozenset(name.lower() for name in listed(args.get(argument)))
+        if unknown := sorted(named[argument] - known):
+            raise ValueError(
+                f"{argument} names {short(unknown[0], 80)!r}, which is the CLI name of no custom field in either tenant: give "
+                "CLI names as the page of the incident fields shows them, such as sourceip."
+            )
+    types, types_here = frozenset(listed(args.get("types"))), types_among(here)
+    if strange := sorted(types - types_here):
+        raise ValueError(
+            f"types names {short(strange[0], 80)!r}, an incident type that no field of this tenant belongs to: choose from "
+            f"{some(sorted(types_here)) or 'none'}; the fields of all types are mapped in any case."
+        )
+    return Choice(types, named["include"], named["exclude"], missing)
+
+
+def export_advice() -> str:
+    """Return what a person does to give this command the incident fields of this tenant."""
+    address = str(demisto.demistoUrls().get("server") or "").rstrip("/")
+    route = "/xsoar/incidentfields" if is_demisto_version_ge("8.0.0") else "/incidentfields"
+    return (
+        "run the script XSOARMirroringMappers, which asks through the Core REST API integration, or open "
+        f"{address}{route} in a browser that is logged in, save it as a file, add that to this War Room and give its entry ID as "
+        "local_fields"
+    )
+
+
+def local_incident_fields(given: Any) -> list[dict[str, Any]]:
+    """Return the incident fields of this tenant: those that are given, else what its own server answers.
+
+    Args:
+        given: the ID of an entry with a file that holds them as JSON, or the JSON itself; empty for none. It is what
+            /incidentfields answers, an export of the page of the fields, or what Core REST API makes of either.
+
+    Raises:
+        ValueError: they cannot be had; the message says what to do.
+    """
+    if given in (None, ""):
+        fields = fields_of_own_server()
+        if not fields:
+            raise ValueError(f"This server does not tell its incident fields to an integration: {export_advice()}.")
+        return fields
+    value = given
+    if isinstance(given, str):
+        text = given.strip()
+        try:
+            value = decoded(text.encode() if text[:1] in ("[", "{") else content_of_entry(text))
+        except ValueError:
+            value = None
+    if not (fields := fields_within(value)):
+        raise ValueError(f"local_fields holds no incident fields as JSON: {export_advice()}.")
+    return fields
+
+
+def fields_of_own_server() -> list[dict[str, Any]]:
+    """Return the incident fields of this tenant as its own server answers; none where the platform does not let us ask."""
+    try:
+        answer = demisto.internalHttpRequest("GET", "/incidentfields")
+        if answer.get("statusCode") != 200:
+            return []
+        return incident_fields_among(decoded(str(answer.get("body")).encode()))
+    except Exception as error:  # Where it is missing or not allowed, versions differ in what they raise.
+        demisto.debug(f"{BRAND}: xsoar-mirror-mappers: the own server does not answer: {type(error).__name__}.")
+        return []
+
+
+def content_of_entry(entry_id: str) -> bytes:
+    """Return the file of a local entry. Raises ValueError when there is none, or it is too large to be a list of fields."""
+    try:
+        path = Path(demisto.getFilePath(entry_id)["path"])
+        is_small = path.stat().st_size <= LARGEST_ANSWER
+        content = path.read_bytes() if is_small else b""
+    except Exception:  # Versions differ in what they raise.
+        raise ValueError(
+            f"local_fields is {short(entry_id, 80)!r}, the ID of no entry with a file in this War Room: give one such as 12@34."
+        )
+    return content
+
+
+def fields_within(value: Any) -> list[dict[str, Any]]:
+    """Return the incident fields in a list, in an export, or in an answer of Core REST API; one field may stand alone."""
+    for key in ("response", "incidentFields"):
+        if isinstance(value, dict) and key in value:
+            value = value[key]
+    return incident_fields_among([value] if isinstance(value, dict) else value)
+
+
+def fields_without_rule(remote_fields: list[dict[str, Any]], rules: Rules) -> list[str]:
+    """Return the CLI names of the remote's custom fields that could be mirrored and that have no rule, as far as is known."""
+    names = {name for name, item in custom_by_name(remote_fields).items() if may_have_rule(item)}
+    return sorted(names - ruled_names(rules) - rules.left_out)
+
+
+def ruled_names(rules: Rules) -> frozenset[str]:
+    """Return the custom fields that have a rule: by the mappers exported last; by those of this pack, where none was."""
+    return rules.mapped if rules.exported_ms else COMMON_FIELDS
+
+
+def missing_rules(client: Client, settings: Settings, rules: Rules) -> list[str] | None:
+    """Return the remote's custom fields without a rule; None where nothing is mirrored, or the key may not read the fields."""
+    if not settings.direction:
+        return None
+    try:
+        return fields_without_rule(client.incident_fields(), rules)
+    except RemoteError as error:
+        demisto.info(f"{BRAND}: whether custom fields have no rule cannot be told: {error}")
+        return None
+
+
+def missing_rules_told(names: list[str]) -> str:
+    """Return the sentence on custom fields that have no rule."""
+    count = "1 remote custom field has" if len(names) == 1 else f"{len(names)} remote custom fields have"
+    return (
+        f"{count} no rule here: run xsoar-mirror-mappers and import what it gives, or exclude there what is not to cross "
+        f"({some(names)})."
+    )
+
+
+def mirror_mappers_command(client: Client, settings: Settings, args: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return mappers for the custom fields of both tenants, ready to be imported, and what became of each field."""
+    here, there = local_incident_fields(args.get("local_fields")), client.incident_fields()
+    choice = parse_choice(args, here, there)
+    pairs, types_here = paired_fields(here, there, choice), types_among(here)
+    names = {fate: [pair.cli_name for pair in pairs if pair.fate == fate] for fate in FATES}
+    uneven = {pair.cli_name: told for pair in pairs if pair.fate == MAPPED and (told := difference(pair.here, pair.there))}
+    # As file names of a pack are: what is no letter or number is an underscore.
+    word = re.sub(r"\W+", "_", f"{BRAND} {settings.instance}").strip("_")[:100]
+    files = {
+        f"classifier-{described['type'].replace('mapping', 'mapper')}-{word}.json": described
+        for described in both_mappers(settings.instance, pairs, types_here, choice)
+    }
+    exported = [exported_field(pair.there, types_here) for pair in pairs if pair.fate == EXPORTED]
+    if exported:
+        files[f"incidentfields-{word}.json"] = {"incidentFields": exported}
+    settled = [EXCLUDED, NEVER_MIRRORED, *([ONLY_THERE] if choice.missing == IGNORE else [])]
+    rules = Rules(
+        mapped=frozenset(names[MAPPED] + names[EXPORTED]),
+        left_out=frozenset(name for fate in settled for name in names[fate]) & {*custom_by_name(there)},
+        exported_ms=local_now_ms(),
+    )
+    change_memory(lambda memory: replace(memory, rules=rules))
+    outputs = {
+        "Instance": settings.instance,
+        "IncomingMapper": mapper_name("Incoming", settings.instance),
+        "OutgoingMapper": mapper_name("Outgoing", settings.instance),
+        "Files": list(files),
+        **{fate: len(found) for fate, found in names.items()},
+        "ChoicesDiffer": len(uneven),
+        **{f"{fate}Fields": found[:MOST_LISTED] for fate, found in names.items()},
+        "ChoicesDifferFields": list(uneven)[:MOST_LISTED],
+    }
+    result = CommandResults(
+        outputs_prefix="XSOAR.Mirror.Mappers",
+        outputs_key_field="Instance",
+        outputs=outputs,
+        readable_output=mappers_shown(settings.instance, pairs, uneven, bool(exported)),
+    )
+    contents = {name: json.dumps(content, indent=4) + "\n" for name, content in files.items()}
+    return [result.to_context(), *(fileResult(name, text, EntryType.ENTRY_INFO_FILE) for name, text in contents.items())]
+
+
+def mappers_shown(instance: str, pairs: list[Pair], uneven: dict[str, str], has_fields: bool) -> str:
+    """Return what xsoar-mirror-mappers shows: what became of each field, what differs, and what to do next."""
+    found = {fate: [pair for pair in pairs if pair.fate == fate] for fate in FATES}
+    rows = [
+        {"custom fields": FATES[fate], "count": len(fields), "CLI names": some([pair.cli_name for pair in fields])}
+        for fate, fields in found.items()
+        if fields or fate == MAPPED
+    ]
+    shown = tableToMarkdown(f"Mappers of {instance}", rows_shown(rows), headers=["custom fields", "count", "CLI names"])
+    types = [{"field": pair.cli_name, "here": type_of(pair.here), "there": type_of(pair.there)} for pair in found[TYPE_DIFFERS]]
+    if types:
+        shown += "\n" + tableToMarkdown("The types differ", rows_shown(types[:MOST_SHOWN]), headers=["field", "here", "there"])
+    if uneven:
+        differing = [{"field": name, "difference": told} for name, told in list(uneven.items())[:MOST_SHOWN]]
+        title = "Mapped, although choices or columns differ"
+        shown += "\n" + tableToMarkdown(title, rows_shown(differing), headers=["field", "difference"])
+    steps = [
+        *(["Import incidentfields-….json on the page of the incident fields."] if has_fields else []),
+        "Import both classifier-mapper-….json on the page Classification & Mapping.",
+        f"Choose them in the instance {instance} as Mapper (incoming) and Mapper (outgoing).",
+    ]
+    return shown + "\n" + "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
 
 
 """ WAR ROOM COMMANDS: CHECK """
@@ -4354,17 +4917,6 @@ def looks_until(pause: Callable[[float], None], is_so: Callable[[], bool]) -> in
     return 0
 
 
-def local_incident_fields() -> list[dict[str, Any]] | None:
-    """Return the incident fields of this tenant; None where the platform does not let the script read them."""
-    try:
-        answer = demisto.internalHttpRequest("GET", "/incidentfields")
-        body = json.loads(answer["body"]) if answer.get("statusCode") == 200 else None
-    except Exception:  # Versions differ in what they raise, and some do not have it.
-        return None
-    fields = [item for item in objects(body) if not item.get("group") and is_id(item.get("cliName"))]
-    return fields or None
-
-
 def ask_version(inspection: Inspection) -> Finding:
     """Ask what the remote is; it shows that the key is good."""
     return judge_version(inspection.client.about())
@@ -4730,8 +5282,8 @@ READING = (
     Question("Right to read incident fields", ask_fields),
     Question("Right to read incident types", ask_types),
     Question("First fetch", ask_first_fetch, STOP),
-    Question("Custom fields", lambda inspection: judge_custom_fields(local_incident_fields(), inspection.fields)),
-    Question("Close reasons", lambda inspection: judge_close_reasons(local_incident_fields(), inspection.fields)),
+    Question("Custom fields", lambda inspection: judge_custom_fields(fields_of_own_server() or None, inspection.fields)),
+    Question("Close reasons", lambda inspection: judge_close_reasons(fields_of_own_server() or None, inspection.fields)),
     Question("Entry tags", lambda inspection: judge_tags(inspection.settings)),
     Question("Clocks", ask_clocks),
     Question("Sort keys", ask_sort_keys),
@@ -4867,6 +5419,9 @@ def run_test(client: Client, settings: Settings) -> str:
         ensure_is_xsoar(about, settings)
         start_ms = first_fetch_ms(settings, remote_now_ms(client))
         client.search(combined_query(settings.query, settings.skip_own), size=1, from_ms=start_ms)
+        if without_rule := missing_rules(client, settings, unpack_memory(read_context()).rules):
+            # Test knows only ok and failures, and this is none: xsoar-mirror-status shows it.
+            demisto.info(f"{BRAND}: {missing_rules_told(without_rule)}")
     except RemoteError as error:
         if error.status == 500 and not settings.key_id:
             # XSOAR REST API: an XSOAR 8 answers so where the address lacks the /xsoar that a key ID brings.
@@ -4924,6 +5479,7 @@ def run_command(command: str, args: dict[str, Any], client: Client, settings: Se
         "xsoar-mirror-status": lambda: mirror_status_command(client, settings, args),
         "xsoar-mirror-diff": lambda: mirror_diff_command(client, settings, args),
         "xsoar-mirror-resync": lambda: mirror_resync_command(client, settings, args),
+        "xsoar-mirror-mappers": lambda: mirror_mappers_command(client, settings, args),
         "xsoar-mirror-check": lambda: mirror_check_command(client, settings, args),
     }
     if command not in commands:

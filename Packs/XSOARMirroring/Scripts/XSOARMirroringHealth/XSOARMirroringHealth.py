@@ -31,7 +31,7 @@ class Row:
     """What the widget shows of one instance.
 
     state: one of STATES.
-    sentences: why it is not healthy, and what to do.
+    sentences: what is not as it could be, and what to do.
     figures: the columns behind the state, by title; none where the instance did not tell.
     """
 
@@ -53,6 +53,9 @@ def row_of(instance: str, status: dict[str, Any], now: datetime) -> Row:
     found = [*remote_findings(status, now), *age_findings(status, last_round, last_fetch)]
     if errors:
         found.append((ATTENTION, f"Incidents in error: {errors}. The table Mirroring Errors says why."))
+    if without_rule := status.get("FieldsWithoutRule"):
+        # An operator may want it so, and the instance is at work.
+        found.append((HEALTHY, f"Remote custom fields without a rule here: {without_rule}. Run xsoar-mirror-mappers."))
     state = max([HEALTHY, *(state for state, _ in found)], key=STATES.index)
     figures = {
         "Last Round": age(last_round),

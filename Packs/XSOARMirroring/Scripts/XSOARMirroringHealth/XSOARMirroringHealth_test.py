@@ -174,6 +174,7 @@ def test_a_clock_that_is_behind_makes_no_negative_age(server: Server) -> None:
         ({"LastRound": None}, "Attention", "has not mirrored in yet: unless the direction is Outgoing"),
         ({"LastRound": None, "LastFetch": None, "IncidentsTracked": 0}, "Attention", "It has not fetched yet"),
         ({"IncidentsWithError": 3}, "Attention", "Incidents in error: 3."),
+        ({"FieldsWithoutRule": 17}, "Healthy", "Remote custom fields without a rule here: 17. Run xsoar-mirror-mappers."),
         (
             {
                 "LastErrorTime": "2026-03-01T11:55:00.000Z",

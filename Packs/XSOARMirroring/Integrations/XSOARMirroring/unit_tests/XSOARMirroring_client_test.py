@@ -77,9 +77,9 @@ def test_an_advanced_key_signs_each_try_anew(server: Server, remote: Remote) -> 
 
     assert server.ok("test-module") == "ok"
 
-    assert [call.route for call in remote.calls] == [*["GET /about"] * 3, "POST /incidents/search"]
+    assert [call.route for call in remote.calls] == [*["GET /about"] * 3, "POST /incidents/search", "GET /incidentfields"]
     nonces = [call.headers["x-xdr-nonce"] for call in remote.calls]
-    assert len(set(nonces)) == 4
+    assert len(set(nonces)) == 5
     for call, nonce in zip(remote.calls, nonces, strict=True):
         timestamp = call.headers["x-xdr-timestamp"]
         assert re.fullmatch(r"[A-Za-z0-9]{64}", nonce)

@@ -137,8 +137,10 @@ def test_the_url_may_be_given_in_any_shape(
         "url": f" {host}{account}{end} ",
         "credentials_api_key": {"identifier": key_id, "password": KEY},
     }
-    requests_mock.get(f"{host}{'/xsoar' if key_id else ''}{account}/about", json=load("about")["8"])
-    requests_mock.post(f"{host}{'/xsoar' if key_id else ''}{account}/incidents/search", json={"data": None, "total": 0})
+    root = f"{host}{'/xsoar' if key_id else ''}{account}"
+    requests_mock.get(f"{root}/about", json=load("about")["8"])
+    requests_mock.post(f"{root}/incidents/search", json={"data": None, "total": 0})
+    requests_mock.get(f"{root}/incidentfields", json=[])
 
     assert server.ok("test-module") == "ok"
 
@@ -203,7 +205,7 @@ def test_the_test_button_only_reads(server: Server, remote: Remote, key_id: str,
 
     assert server.ok("test-module") == "ok"
 
-    assert [call.route for call in remote.calls] == ["GET /about", "POST /incidents/search"]
+    assert [call.route for call in remote.calls] == ["GET /about", "POST /incidents/search", "GET /incidentfields"]
     assert server.memory() == ({}, {}, {})
     assert list(tmp_path.iterdir()) == []
 
