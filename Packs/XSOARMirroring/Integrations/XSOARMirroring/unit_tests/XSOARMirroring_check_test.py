@@ -317,6 +317,26 @@ def test_a_lost_answer_to_the_creation_is_cleaned_up(server: Server, checked: Ch
     assert checked.incidents["4"]["status"] == 2
 
 
+def test_what_was_created_without_an_id_is_looked_for_even_when_nothing_else_is(
+    server: Server, checked: CheckedRemote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a remote that does not say what it created, and a run that is late then; When it ends; Then that is closed."""
+    checked.created_answer = {"status_code": 201, "text": ""}
+    monkeypatch.setattr(script.Client, "is_late", lambda _: "POST /incident" in checked.written)
+
+    found = check(server, write="true")
+
+    assert "A note" not in found
+    assert checked.incidents["4"]["status"] == 2
+
+
+def test_a_first_fetch_counts_no_incident_that_was_created_from_here(server: Server, checked: CheckedRemote) -> None:
+    """Given an instance that fetches all brands, and a check that wrote; When it runs again; Then its incident does not count."""
+    server.params["disable_from_same_integration"] = False
+    check(server, write="true")
+    assert check(server)["First fetch"]["Found"].startswith("a first fetch would bring incidents: 3;")
+
+
 def test_what_cannot_be_closed_is_told_with_the_way_to_close_it(server: Server, checked: CheckedRemote) -> None:
     """Given a remote that closes nothing; When the check runs, writing; Then it says what is left and how to close it by hand."""
     checked.closes_late = True
