@@ -45,9 +45,9 @@ BROWSER_TESTS := tests/web/browser
 step = @printf '\n=== %s\n' "$(1)"
 
 
-##@ Use
+##@ See it work
 
-.PHONY: demo serve warroom pack sbom lock bench docs
+.PHONY: demo serve warroom
 
 demo: $(DEV)  ## Mirror incidents between two local tenants and show what crossed
 	@.venv/bin/python -m local_xsoar demo $(ARGS)
@@ -58,6 +58,11 @@ serve: $(DEV)  ## Run one local tenant on a port, for any client to talk to
 warroom: $(DEV)  ## A prompt that runs the integration's commands against any tenant
 	@.venv/bin/python -m local_xsoar warroom $(ARGS)
 
+
+##@ Install it in XSOAR
+
+.PHONY: pack sbom
+
 pack: $(SDK) | build  ## Build dist/XSOARMirroring.zip, for the Marketplace's "Upload pack"
 	$(call step,Pack: demisto-sdk prepare-content)
 	@rm -rf $(ZIP) build/tmp && mkdir -p dist build/tmp
@@ -67,21 +72,11 @@ sbom: $(DEV) pack  ## List what the zip and the environments hold, as CycloneDX,
 	$(call step,Software bills of materials: CycloneDX)
 	@.venv/bin/python tools/sbom.py
 
-lock: $(SDK)  ## Write the hashes of all packages into requirements/*.txt, from requirements/*.in
-	@bash tools/lock_requirements.sh
 
-bench: $(DEV)  ## Measure: a table, and dist/bench.json
-	@.venv/bin/python -m benchmarks $(ARGS)
-
-docs: $(DEV) $(SDK)  ## Write the generated part of the README, its examples and the pictures of the playbooks anew
-	@.venv/bin/python tools/integration_readme.py
-	@.venv/bin/python tools/playbook_picture.py
-
-
-##@ Check
+##@ Check a change
 
 .PHONY: test test-real checks lint style types secrets doc-review xsoar-lint validate validate-added
-.PHONY: unit suite web coverage check-pack upload soak
+.PHONY: unit suite web coverage check-pack upload
 
 # All that CI runs, in this order, up to the first error.
 test: checks unit suite web coverage pack check-pack sbom upload  ## Run all that CI runs
@@ -167,10 +162,6 @@ web: $(DEV) | build
 	@CHROMIUM=$$(bash tools/find_chromium.sh) || { [ $$? = 3 ] || exit 2; echo 'The tests in the browser were passed over.'; exit 0; }; \
 		export CHROMIUM; .venv/bin/python -m pytest $(BROWSER_TESTS)
 
-# A short day runs with the tests. This one takes half an hour, and ARGS="--incidents 10000 --entries 100000" more than one.
-soak: $(DEV)  ## Mirror two tenants for a simulated day with faults; a table, pictures and dist/soak.json
-	@.venv/bin/python -m tests.soak.soak $(ARGS)
-
 check-pack: $(DEV) pack
 	$(call step,The zip against its sources)
 	@.venv/bin/python tools/check_pack.py $(ZIP)
@@ -180,9 +171,28 @@ upload: $(DEV) pack
 	@PYTHONPATH=. .venv/bin/python tools/upload_pack.py
 
 
-##@ Tidy
+##@ Measure
 
-.PHONY: clean help
+.PHONY: bench soak
+
+bench: $(DEV)  ## Measure: a table, and dist/bench.json
+	@.venv/bin/python -m benchmarks $(ARGS)
+
+# A short day runs with the tests. This one takes half an hour, and ARGS="--incidents 10000 --entries 100000" more than one.
+soak: $(DEV)  ## Mirror two tenants for a simulated day with faults; a table, pictures and dist/soak.json
+	@.venv/bin/python -m tests.soak.soak $(ARGS)
+
+
+##@ Maintain
+
+.PHONY: docs lock clean help
+
+docs: $(DEV) $(SDK)  ## Write the generated part of the README, its examples and the pictures of the playbooks anew
+	@.venv/bin/python tools/integration_readme.py
+	@.venv/bin/python tools/playbook_picture.py
+
+lock: $(SDK)  ## Write the hashes of all packages into requirements/*.txt, from requirements/*.in
+	@bash tools/lock_requirements.sh
 
 clean:  ## Remove the environments, the results and all caches
 	rm -rf .venv .venv-sdk dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
