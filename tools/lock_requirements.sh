@@ -1,6 +1,10 @@
 #!/usr/bin/env bash
 # Writes requirements/dev.txt and requirements/sdk.txt anew from the lists beside them (*.in): the same packages and versions, with
-# the hashes of all files that the package index offers for each, so that pip installs nothing else. (or: make lock)
+# the digests of all files that the package registry offers for each, so that nothing else is installed. (or: make lock)
+#
+# To add a package or update one, change its line in the .in file and run this. What a new version needs besides is added to the
+# .txt with its newest version; `make test` then names the packages that the .in file lacks, so that a person decides about each.
+# Versions that do not fit together are refused by name, and the .txt files stay as they are. See docs/contributing.md.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 for name in dev sdk; do
