@@ -43,7 +43,11 @@ JUDGED: dict[str, tuple[Finding, str, str]] = {
     "6": (script.judge_version({"demistoVersion": "6.12.0"}), OK, "as on 6.x"),
     "another product": (script.judge_version({"demistoVersion": "8.8.0", "productMode": "xsiam"}), STOP, "xsiam"),
     "an unknown version": (script.judge_version({"demistoVersion": "9.1"}), WARN, "version 9.1"),
-    "a version that is none": (script.judge_version({"demistoVersion": "see https://host"}), WARN, "of an unknown form"),
+    "a version that is none": (
+        script.judge_version({"demistoVersion": "https://a.example.com"}),
+        WARN,
+        "of an unknown form",
+    ),
     "nothing to fetch": (script.judge_first_fetch([], True, 50), WARN, "no incidents"),
     "some to fetch": (script.judge_first_fetch(["A", "B", "A"], True, 2), OK, "incidents: 3; their types: 2; fetches: 2"),
     "many to fetch": (script.judge_first_fetch(["A"] * 1001, True, 200), WARN, "incidents: 1001"),
