@@ -7,6 +7,7 @@ before the remote and lets one of its requests meet a fault: once, or until it i
 import io
 import json
 import pickle
+import random
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -493,6 +494,16 @@ def a_file(world: World, number: int, content: bytes) -> dict[str, Any]:
     return local_entry(number, "", type=3, file="a.bin", fileID=f"stored-{number}", category="")
 
 
+# What a remote may be like. See `Remote`.
+SIDES: dict[str, tuple[Any, ...]] = {
+    "page_keeps": ("newest", "oldest"),
+    "entry_moves_modified": (True, False),
+    "total": (None, 0, 1),
+    "hears_from_date": (True, False),
+    "follows": (("lastId", "firstID"), ("lastId",), ("firstID",)),
+    "keeps_brand": (True, False),
+    "date_offset": (timedelta(), timedelta(seconds=240), timedelta(seconds=-240)),
+}
 HISTORY = {"fetch_incident_history": True}
 CYCLES = [
     Cycle("fetch", nothing, two_with_files, ("fetch",)),
@@ -511,6 +522,10 @@ def new_world(cycle: Cycle, monkeypatch: pytest.MonkeyPatch, clock: Any, folder:
     server.params |= cycle.params
     server.attach(monkeypatch)
     remote = Remote(clock)
+    # How a server may be, another way for each cycle.
+    chance = random.Random(cycle.name)  # noqa: S311 - no secret
+    for name, sides in SIDES.items():
+        setattr(remote, name, chance.choice(sides))
     custom = {**remote.incident_fields[0], "cliName": NEW_FIELD, "system": False, "content": False, "group": 0}
     remote.incident_fields = [*remote.incident_fields, custom]
     return World(Home(server, clock), remote, Strikes(remote), clock, folder)

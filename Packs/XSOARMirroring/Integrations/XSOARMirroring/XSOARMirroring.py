@@ -3875,7 +3875,7 @@ def mirror_resync_command(client: Client, settings: Settings, args: dict[str, An
     ]
     readable = f"The next mirroring round brings, of the remote incident {remote_id}, {' and '.join(parts)}."
     if is_forgotten:
-        readable += " It was closed long ago and its entries are forgotten: those here stay as they are, and only new ones come."
+        readable += " Its earlier entries are not remembered: those here stay as they are, and only new ones come."
     if not settings.comes_in:
         readable += " By the instance's direction nothing comes in, so it applies to incidents whose own direction lets it."
     return CommandResults(
