@@ -38,6 +38,10 @@ export COVERAGE_FILE := build/coverage
 export DEMISTO_SDK_IGNORE_CONTENT_WARNING := 1
 export DEMISTO_SDK_LOG_FILE_PATH := $(CURDIR)/build
 export PYLINTHOME := $(CURDIR)/build
+# git otherwise refuses a clone that belongs to another user. Who runs make in it trusts it.
+export GIT_CONFIG_COUNT := 1
+export GIT_CONFIG_KEY_0 := safe.directory
+export GIT_CONFIG_VALUE_0 := $(CURDIR)
 # The browser's tests have a step of their own, `web`: they need Chromium.
 BROWSER_TESTS := tests/web/browser
 

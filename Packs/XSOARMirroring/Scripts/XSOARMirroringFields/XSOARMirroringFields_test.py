@@ -39,14 +39,14 @@ def test_fields_with_a_value_are_shown_by_name(monkeypatch: pytest.MonkeyPatch) 
     When: its layout is opened.
     Then: each that holds a value is there, by name, and a flag or a number that is zero is a value.
     """
-    fields = {"sourceip": "192.0.2.7", "hosts": ["a", "b"], "isactive": False, "hits": 0, "rows": [{"port": 22, "name": "ü"}]}
+    fields = {"sourceip": "203.0.113.7", "hosts": ["a", "b"], "isactive": False, "hits": 0, "rows": [{"port": 22, "name": "ü"}]}
 
     assert table(monkeypatch, fields) == {
         "hits": "0",
         "hosts": "a, b",
         "isactive": "false",
         "rows": '\\[{"port": 22, "name": "ü"}\\]',
-        "sourceip": "192.0.2.7",
+        "sourceip": "203.0.113.7",
     }
 
 

@@ -57,7 +57,7 @@ JUDGED: dict[str, tuple[Finding, str, str]] = {
     "an unknown version": (script.judge_version({"demistoVersion": "9.1"}), WARN, "version 9.1"),
     "a version that is none": (script.judge_version({"demistoVersion": "host.example.com"}), WARN, "of an unknown form"),
     "a mode that is none": (
-        script.judge_version({"demistoVersion": "8.8.0", "productMode": "my.host"}),
+        script.judge_version({"demistoVersion": "8.8.0", "productMode": "no.mode"}),
         STOP,
         "of an unknown form",
     ),

@@ -432,13 +432,13 @@ def test_whole_custom_fields_undo_nothing_there(server: Server, remote: Remote, 
     """
     remote.change(mirrored, CustomFields={"sourceip": "10.0.0.1", "customerticket": "T-1"})
     server.pull(mirrored)
-    remote.change(mirrored, CustomFields={"sourceip": "10.9.9.9", "customerticket": "T-1"})
+    remote.change(mirrored, CustomFields={"sourceip": "203.0.113.9", "customerticket": "T-1"})
 
     pushed(server, mirrored, delta={"CustomFields": {"sourceip": "10.0.0.1", "customerticket": "T-2"}})
 
-    assert remote.incidents[mirrored]["CustomFields"] == {"sourceip": "10.9.9.9", "customerticket": "T-2"}
+    assert remote.incidents[mirrored]["CustomFields"] == {"sourceip": "203.0.113.9", "customerticket": "T-2"}
     assert modified(server) == [mirrored]
-    assert server.pull(mirrored)[0]["CustomFields"]["sourceip"] == "10.9.9.9"
+    assert server.pull(mirrored)[0]["CustomFields"]["sourceip"] == "203.0.113.9"
 
 
 def test_what_did_not_change_there_is_not_given(server: Server, remote: Remote, mirrored: str) -> None:
