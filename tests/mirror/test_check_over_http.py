@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from local_xsoar.host import CommandRun
-from local_xsoar.tenant.manners import SWITCHES
+from local_xsoar.tenant.manners import SWITCHES, TROUBLES
 from tests.mirror.two_tenants import INSTANCE, Mirror, Site, succeeded
 
 SCRATCH = "Scratch incident of xsoar-mirror-check"
@@ -63,14 +63,26 @@ SIDES = [
     ("search_total", "right", False, "Total", "total is right"),
     ("search_total", "zero", False, "Total", "total is zero"),
     ("search_total", "page", False, "Total", "the size of the page"),
-    ("search_bounds", "combined", False, "Time bound beside a query", "holds"),
-    ("search_bounds", "ignored", False, "Time bound beside a query", "ignored"),
+    ("search_bounds", "combined", False, "Time bound beside a query", "fromDate beside a query holds"),
+    (
+        "search_bounds",
+        "ignored",
+        False,
+        "Time bound beside a query",
+        "fromDate beside a query is ignored; created:>= in it holds",
+    ),
     ("search_sort", "all", False, "Sort keys", "all sort keys count"),
     ("search_sort", "first", False, "Sort keys", "only the first"),
     ("search_sort", "refused", False, "Sort keys", "refused"),
-    ("modified_route", "present", False, "Route incidents/modified", "a list"),
-    ("modified_route", "not_found", False, "Route incidents/modified", "is not there"),
-    ("modified_route", "see_other", False, "Route incidents/modified", "is not there (303)"),
+    (
+        "modified_route",
+        "present",
+        False,
+        "Route incidents/modified",
+        "GET answers with a list of 5; POST answers with a list of 5",
+    ),
+    ("modified_route", "not_found", False, "Route incidents/modified", "GET is not there (404); POST is not there (404)"),
+    ("modified_route", "see_other", False, "Route incidents/modified", "GET is not there (303); POST is not there (303)"),
     ("created_answer", "incident", True, "Creating", "the incident"),
     ("created_answer", "empty", True, "Creating", "empty answer"),
     ("created_answer", "no_id", True, "Creating", "no id"),
@@ -78,8 +90,8 @@ SIDES = [
     ("source_brand", "by_label", True, "Brand and labels", "lost: nothing"),
     ("close_reasons", "listed", False, "Close reasons", "reasons that the remote lists: 4"),
     ("close_reasons", "null", False, "Close reasons", "lists none (null)"),
-    ("close_shows_after", 0, True, "Closing", "shows at look 1"),
-    ("close_shows_after", 2, True, "Closing", "shows at look 3"),
+    ("close_shows_after", 0, True, "Closing", "shows at once"),
+    ("close_shows_after", 2, True, "Closing", "shows after 0.6 s"),
     ("date_header", 0, False, "Clocks", "within two seconds"),
     ("date_header", 240, True, "Clock of the server", "4 min ahead of the server's clock"),
     ("date_header", -240, True, "Clock of the server", "4 min behind the server's clock"),
@@ -186,6 +198,37 @@ def test_a_quota_of_calls_ends_the_questions_and_closes_what_was_created(site: S
     assert "(429)" in found["A note"]["Found"]
     assert "A tag" not in found
     assert found["Scratch incident"]["Found"] == "the scratch incident is closed"
+
+
+@pytest.mark.parametrize("retry_after", TROUBLES["retry_after"])
+def test_a_quota_that_is_used_up_leaves_nothing_unsaid(site: Site, retry_after: str) -> None:
+    """Given a remote that takes 40 calls a minute of a clock that stands; When the check writes; Then it says what is left."""
+    mirror = site.mirror(calls_a_minute=40, retry_after=retry_after)
+    mirror.configure()
+    populate(mirror)
+    mirror.clock.stop()
+
+    found = check(mirror, write="true")
+
+    assert [question for question, finding in found.items() if "(429)" in finding["Found"]]
+    assert found["Scratch incident"]["Verdict"] == "warn"
+    assert "close it by hand" in found["Scratch incident"]["Remedy"]
+    assert 60 in site.pauses
+
+
+def test_an_incident_that_cannot_be_read_is_told(site: Site) -> None:
+    """Given a remote whose newest incident always answers with an error; When the check runs; Then it says so, and goes on."""
+    mirror = site.mirror(broken_incidents=frozenset({"5"}))
+    mirror.configure()
+    populate(mirror)
+
+    found = check(mirror)
+
+    assert (found["Right to view incidents"]["Verdict"], found["Right to view incidents"]["Found"]) == (
+        "warn",
+        "not answered: busy (500)",
+    )
+    assert found["First fetch"]["Verdict"] == "ok"
 
 
 @pytest.mark.parametrize("there", ["6", "8"])

@@ -498,13 +498,14 @@ class Client(BaseClient):
         """Return what a search answers, as it is."""
         return self._object("POST", "/incidents/search", reads=True, json_data={"filter": incident_filter})
 
-    def modified_ids(self, since_seconds: int) -> Any:
+    def modified_ids(self, method: str, since_seconds: int) -> Any:
         """Return what the route for changed incidents answers, which some servers have.
 
         XSOAR REST API: it is on no page of the documents; upstream gives it a start in whole seconds.
         """
         route = f"{'/public/v1' if self._settings.key_id else ''}/incidents/modified"
-        return self._json("GET", route, params={"lastUpdate": since_seconds})
+        start = {"params" if method == "GET" else "json_data": {"lastUpdate": since_seconds}}
+        return self._call(method, route, reads=True, use=json_body, **start)
 
     def load(self, incident_id: str) -> dict[str, Any]:
         """Return an incident, whole."""
@@ -4489,6 +4490,8 @@ CHECK_FILE = 1 << 20  # Bytes: no larger file is downloaded for a check.
 CHECK_PAGES = 20  # Pages of the first fetch that are counted.
 MANY_AT_FIRST = 1000  # Incidents of a first fetch, above which it is worth a thought.
 CHECK_SKEW_MS = MINUTE_MS  # So far clocks may be apart.
+INDEX_PAUSES = (1, 2, 3, 4, 5)  # Seconds before each look for a new incident: a search index takes some ten.
+QUOTA_SECONDS = 60  # How long a limit of calls is taken to hold.
 POSITIONS = {"lastId": "back from an entry", "firstID": "on from an entry"}
 
 
@@ -4564,7 +4567,8 @@ def unanswered(question: Question, error: RemoteError) -> Finding:
 
 def judge_version(about: dict[str, Any]) -> Finding:
     """Judge what the remote says that it is."""
-    version, mode = (word_of(about.get(key)) for key in ("demistoVersion", "productMode"))
+    version = word_of(about.get("demistoVersion"), r"[0-9.]{0,20}")
+    mode = word_of(about.get("productMode"), r"[A-Za-z0-9_]{0,20}")
     if mode.lower() not in ("", "xsoar"):
         return Finding(
             STOP, f"the product is {mode}, not Cortex XSOAR", "enter the address of an XSOAR tenant as XSOAR Server URL"
@@ -4575,10 +4579,10 @@ def judge_version(about: dict[str, Any]) -> Finding:
     return Finding(OK, f"version {version}; {told}")
 
 
-def word_of(value: Any) -> str:
-    """Return a version or a mode that the remote tells, as a report may hold it: what is no plain word is not shown."""
+def word_of(value: Any, form: str) -> str:
+    """Return a version or a mode that the remote tells, as a report may hold it: what has not its form is not shown."""
     text = str(value or "")
-    return text if re.fullmatch(r"[\w.-]{0,40}", text) else "of an unknown form"
+    return text if re.fullmatch(form, text) else "of an unknown form"
 
 
 def judge_first_fetch(types: list[str], is_whole: bool, max_fetch: int) -> Finding:
@@ -4598,18 +4602,13 @@ def judge_custom_fields(local: list[dict[str, Any]] | None, remote: list[dict[st
     """Judge which custom fields of the remote this tenant has, and of which type; None: they could not be read."""
     if remote is None:
         return not_known("the remote's incident fields could not be read", "let the key's role read the incident fields")
-    remote_names = custom_field_names(remote)
-    wanted = {
-        str(item["cliName"]): str(item.get("type"))
-        for item in remote
-        if item.get("cliName") in remote_names and is_mappable(item)
-    }
+    # As xsoar-mirror-mappers tells them apart.
+    pairs = paired_fields(local or [], remote, Choice())
+    fates = {fate: [pair.cli_name for pair in pairs if pair.fate == fate] for fate in (MAPPED, ONLY_THERE, TYPE_DIFFERS)}
+    wanted, missing, other = sum(map(len, fates.values())), fates[ONLY_THERE], fates[TYPE_DIFFERS]
     if local is None:
-        return Finding(WARN, f"remote custom fields: {len(wanted)}; which are here is not known", "run xsoar-mirror-mappers")
-    here = {str(item.get("cliName")).lower(): str(item.get("type")) for item in local}
-    missing = sorted(name for name in wanted if name.lower() not in here)
-    other = sorted(name for name, kind in wanted.items() if here.get(name.lower(), kind) != kind)
-    found = f"remote custom fields: {len(wanted)}; missing here: {len(missing)}; of another type here: {len(other)}"
+        return Finding(WARN, f"remote custom fields: {wanted}; which are here is not known", "run xsoar-mirror-mappers")
+    found = f"remote custom fields: {wanted}; missing here: {len(missing)}; of another type here: {len(other)}"
     if not missing and not other:
         return Finding(OK, found)
     parts = (("missing", missing), ("other type", other))
@@ -4638,16 +4637,27 @@ def judge_close_reasons(local: list[dict[str, Any]] | None, remote: list[dict[st
     )
 
 
-def judge_tags(settings: Settings) -> Finding:
-    """Judge whether the instance has the tags that its direction needs."""
+def judge_tags(settings: Settings, rooms: int, tagged: int) -> Finding:
+    """Judge whether the instance has the tags that its direction needs, and whether entries there carry them.
+
+    Args:
+        rooms: how many War Rooms were looked into.
+        tagged: how many of them have an entry that would come in.
+    """
     comes_in, goes_out = settings.comes_in, settings.direction in ("Out", "Both")
     incoming = f"incoming entry tags: {len(settings.tags) or 'none'}"
     outgoing = f"outgoing entry tags: {len(settings.mirror_tags) or 'none'}"
     lacking = [
         *(["set Incoming Entry tags, or no entry comes in"] if comes_in and not settings.tags else []),
+        *(["set Entry Categories, or no entry comes in"] if comes_in and not settings.categories else []),
         *(["set Outgoing Entry Tags, or no entry goes out"] if goes_out and not settings.mirror_tags else []),
     ]
-    return Finding(WARN if lacking else OK, f"{incoming}; {outgoing}", "; ".join(lacking))
+    found = f"{incoming}; {outgoing}"
+    if comes_in and is_pulled(settings):
+        found += f"; War Rooms with an entry that would come in: {tagged} of {rooms}"
+        if not tagged:
+            lacking.append("unless nothing there is tagged yet, compare the incoming tags letter by letter with those there")
+    return Finding(WARN if lacking else OK, found, "; ".join(lacking))
 
 
 def judge_untested(direction: str) -> Finding:
@@ -4715,30 +4725,36 @@ def judge_total(total: Any, page: int, counted: int, is_whole: bool) -> Finding:
     return Finding(OK, f"total is {kind}; it is used for nothing")
 
 
-def judge_bound(created_ms: list[int], bound_ms: int) -> Finding:
-    """Judge what a search by `fromDate` beside a query gives: when each incident was created."""
-    if any(moment < bound_ms for moment in created_ms):
-        return Finding(OK, "fromDate is ignored beside a query; the query bounds the time as well")
-    return Finding(OK, "fromDate holds beside a query")
+def judge_bounds(words: dict[str, str]) -> Finding:
+    """Judge what becomes of bounds on a time, by name. See `bound_word`."""
+    found = "; ".join(f"{name} {word}" for name, word in words.items())
+    if {REFUSED, LOST} & {*words.values()}:
+        return Finding(STOP, found, "tell the maintainers: incidents or changes would be missed")
+    if all(word in (IGNORED, UNSEEN) for word in words.values()) and IGNORED in words.values():
+        return Finding(WARN, f"{found}; times are checked here again, at the price of calls", "tell the maintainers")
+    if all(word == UNSEEN for word in words.values()):
+        return not_known("no two incidents have times that differ")
+    return Finding(OK, found)
 
 
-def judge_modified(incident_id: str, from_then: list[str], from_next: list[str]) -> Finding:
-    """Judge which incidents a search gives from one's own `modified` on, and from the next millisecond on."""
-    if incident_id not in from_then:
-        return Finding(
-            WARN, "modified:>= does not give an incident by its own time", "tell the maintainers: changes may come late"
+# What becomes of a bound on a time.
+HOLDS, TO_NEXT, TO_SECOND = "holds", "holds, but not for that very millisecond", "holds to the second"
+IGNORED, REFUSED, LOST, UNSEEN = "is ignored", "is refused", "finds nothing", "is not known"
+
+
+def judge_modified_route(answers_by_method: dict[str, Any]) -> Finding:
+    """Judge what the route incidents/modified answers, by method: its JSON, or the error that it gives."""
+
+    def kind(answer: Any) -> str:
+        if isinstance(answer, RemoteError):
+            return f"is not there ({answer.status})"
+        shape = {list: f"a list of {len(answer or ())}", dict: "an object", type(None): "nothing"}.get(
+            type(answer), "something else"
         )
-    if incident_id in from_next:
-        return Finding(OK, "modified:>= is inclusive, and coarser than a millisecond")
-    return Finding(OK, "modified:>= is inclusive, to the millisecond")
+        return f"answers with {shape}"
 
-
-def judge_modified_route(status: int, answer: Any) -> Finding:
-    """Judge the answer of the route incidents/modified by its JSON, or the status of an error (0: there is none)."""
-    if status:
-        return Finding(OK, f"incidents/modified is not there ({status}); it is not used")
-    kind = {list: f"a list of {len(answer or ())}", dict: "an object", type(None): "nothing"}.get(type(answer), "something else")
-    return Finding(OK, f"incidents/modified answers with {kind}; it is not used")
+    found = "; ".join(f"{method} {kind(answer)}" for method, answer in answers_by_method.items())
+    return Finding(OK, f"incidents/modified: {found}; it is not used")
 
 
 def judge_page_end(entries: list[dict[str, Any]], page: list[dict[str, Any]]) -> Finding:
@@ -4819,18 +4835,23 @@ def judge_brand(incident: dict[str, Any], instance: str, origin: str) -> Finding
     return Finding(OK, found)
 
 
-def judge_search_by_origin(looks: int) -> Finding:
-    """Judge after how many looks a search by dbotMirrorId found the new incident; 0: it did not."""
-    if looks:
-        return Finding(OK, f"a search by dbotMirrorId finds the new incident at look {looks}")
+def after(waited: float) -> str:
+    """Return in words how long something took."""
+    return f"after {waited:g} s" if waited else "at once"
+
+
+def judge_search_by_origin(waited: float | None) -> Finding:
+    """Judge after how many seconds a search by dbotMirrorId found the new incident; None: it did not."""
+    if waited is not None:
+        return Finding(OK, f"a search by dbotMirrorId finds the new incident {after(waited)}")
     return Finding(
         WARN, "a search by dbotMirrorId does not find the new incident", "tell the maintainers: a lost answer doubles it"
     )
 
 
-def judge_move(what: str, before_ms: int, after_ms: int) -> Finding:
+def judge_move(what: str, is_moved: bool) -> Finding:
     """Judge whether something that was written into a War Room moved its incident's `modified`."""
-    if after_ms > before_ms:
+    if is_moved:
         return Finding(OK, f"{what} moves modified")
     return Finding(OK, f"{what} does not move modified; more War Rooms are looked into each round")
 
@@ -4862,17 +4883,23 @@ def judge_server_clock(created_ms: int, date_ms: int) -> Finding:
     return Finding(OK, f"the header Date is {apart(date_ms - created_ms)} the server's clock")
 
 
-def judge_closing(looks: int) -> Finding:
-    """Judge after how many looks a closing showed; 0: it did not."""
-    if looks:
-        return Finding(OK, f"a closing shows at look {looks}")
+def judge_closing(waited: float | None) -> Finding:
+    """Judge after how many seconds a closing showed; None: it did not."""
+    if waited is not None:
+        return Finding(OK, f"a closing shows {after(waited)}")
     return Finding(WARN, "a closing does not show", "see whether the closing form there asks for more fields")
 
 
-def judge_reopening(looks: int) -> Finding:
-    """Judge after how many looks a reopening by reopenInvestigation showed; 0: it did not."""
-    if looks:
-        return Finding(OK, f"reopenInvestigation reopens, at look {looks}")
+def judge_status_write(error: str, is_open: bool) -> Finding:
+    """Judge what writing status 1 does to a closed incident; `error`: how it was refused, empty when it was not."""
+    told = f"is refused ({error})" if error else "reopens it" if is_open else "changes nothing"
+    return Finding(OK, f"writing status 1 into a closed incident {told}; it is not used")
+
+
+def judge_reopening(waited: float | None) -> Finding:
+    """Judge after how many seconds a reopening by reopenInvestigation showed; None: it did not."""
+    if waited is not None:
+        return Finding(OK, f"reopenInvestigation reopens {after(waited)}")
     return Finding(
         WARN, "reopenInvestigation does not reopen", "let the key's role run it; until then reopen incidents there by hand"
     )
@@ -4907,14 +4934,18 @@ def refused_as_none(work: Callable[..., Any], *args: Any, **named: Any) -> Any:
         return None
 
 
-def looks_until(pause: Callable[[float], None], is_so: Callable[[], bool]) -> int:
-    """Return how many looks it took until something was so; 0: it was not."""
-    for number, seconds in enumerate((0.0, *SAVE_PAUSES), start=1):
+def waited_until(
+    pause: Callable[[float], None], is_so: Callable[[], bool], pauses: Iterable[float] = SAVE_PAUSES
+) -> float | None:
+    """Return after how many seconds of pauses something was so; None: it was not."""
+    waited = 0.0
+    for seconds in (0.0, *pauses):
         if seconds:
             pause(seconds)
+        waited += seconds
         if is_so():
-            return number
-    return 0
+            return round(waited, 1)
+    return None
 
 
 def ask_version(inspection: Inspection) -> Finding:
@@ -4988,6 +5019,29 @@ def ask_first_fetch(inspection: Inspection) -> Finding:
     return judge_first_fetch(types, portions < CHECK_PAGES and not client.is_late(), settings.max_fetch)
 
 
+def ask_tags(inspection: Inspection) -> Finding:
+    """Look for entries that would come in."""
+    settings = inspection.settings
+    rooms = inspection.rooms if is_pulled(settings) and settings.comes_in else {}
+    pages = [inspection.client.entries(room, {**tag_filter(settings), "pageSize": CHECK_ENTRIES}) for room in rooms]
+    return judge_tags(settings, len(rooms), sum(bool(incoming_entries(page, settings, EMPTY_RECORD)) for page in pages))
+
+
+def ask_moves_seen(inspection: Inspection) -> Finding:
+    """Look for an entry that is newer than its incident."""
+    for incident in inspection.changed:
+        entries = inspection.rooms.get(str(incident.get("investigationId")), [])
+        newest_ms = max(map(last_touched_ms, entries), default=0)
+        if newest_ms - parse_ms(incident.get("modified"), 0) <= MOVED_WITHIN_MS:
+            continue
+        # The entry may have come after the search.
+        now = inspection.client.load(str(incident["id"]))
+        if newest_ms - parse_ms(now.get("modified"), 0) > MOVED_WITHIN_MS:
+            inspection.moves["seen"] = False
+            return judge_move("an entry", False)
+    return Finding(OK, "whether an entry moves modified is not known", "write=true tells")
+
+
 def ask_clocks(inspection: Inspection) -> Finding:
     """Compare the clocks."""
     newest_ms = max((parse_ms(incident.get("modified"), 0) for incident in inspection.changed), default=0)
@@ -5029,40 +5083,57 @@ def ask_total(inspection: Inspection) -> Finding:
     return judge_total(total, size, len(seen), is_whole=False)
 
 
-def ask_bound(inspection: Inspection) -> Finding:
-    """Search by a query that holds for all and by `fromDate`, set behind the incidents that were created first."""
-    oldest = found_incidents(inspection.client, "", "created", ascending=True)
-    times = [parse_ms(incident.get("created"), 0) for incident in oldest]
-    if not times or max(times) <= min(times) + 1:
-        return not_known("no two incidents were created at different times")
-    bound_ms = max(times)
-    query = f'-sourceBrand:"{secrets.token_hex(8)}"'
-    found = found_incidents(inspection.client, query, "created", ascending=True, fromDate=iso(bound_ms))
-    return judge_bound([parse_ms(incident.get("created"), bound_ms) for incident in found], bound_ms)
+def bound_word(inspection: Inspection, time_field: str, bound: Callable[[str], tuple[str, dict[str, Any]]]) -> str:
+    """Return what becomes of a bound on a time beside a query that names two incidents which changed last.
+
+    Args:
+        bound: gives for a time the clause of the query, and what else the filter has.
+    """
+    dated = sorted((parse_ms(incident.get(time_field), 0), str(incident["id"])) for incident in inspection.changed)
+    dated = [item for item in dated if item[0]]
+    if len(dated) < 2 or dated[-1][0] <= dated[0][0] + 1000:
+        return UNSEEN
+    (_, older), (newer_ms, newer) = dated[0], dated[-1]
+    for earlier_ms, word in ((0, HOLDS), (1, TO_NEXT), (1000, TO_SECOND)):
+        clause, more = bound(iso(newer_ms - earlier_ms))
+        query = f"(id:{quoted(older)} or id:{quoted(newer)}){clause}"
+        found = refused_as_none(found_incidents, inspection.client, query, "created", True, **more)
+        ids = [str(incident["id"]) for incident in found or ()]
+        if found is None or older in ids:
+            return REFUSED if found is None else IGNORED
+        if newer in ids:
+            return word
+    return LOST
+
+
+def ask_bounds(inspection: Inspection) -> Finding:
+    """Search from a creation time on, by `fromDate` beside a query and by the query itself."""
+    return judge_bounds(
+        {
+            "fromDate beside a query": bound_word(inspection, "created", lambda moment: ("", {"fromDate": moment})),
+            "created:>= in it": bound_word(inspection, "created", lambda moment: (f' and created:>="{moment}"', {})),
+        }
+    )
 
 
 def ask_modified(inspection: Inspection) -> Finding:
-    """Search from an incident's own `modified` on."""
-    if not inspection.changed:
-        return not_known("no incident was seen")
-    incident = inspection.changed[-1]
-    then_ms = parse_ms(incident.get("modified"), 0)
-    ids = [
-        [str(item["id"]) for item in found_incidents(inspection.client, f'modified:>="{iso(since_ms)}"', "modified", True)]
-        for since_ms in (then_ms, then_ms + 1)
-    ]
-    return judge_modified(str(incident["id"]), *ids)
+    """Search from a change on."""
+    word = bound_word(inspection, "modified", lambda moment: (f' and modified:>="{moment}"', {}))
+    return judge_bounds({"modified:>=": word})
 
 
 def ask_modified_route(inspection: Inspection) -> Finding:
     """Ask the route that some servers have for incidents that changed."""
-    try:
-        answer = inspection.client.modified_ids(local_now_ms() // 1000 - 3600)
-    except RemoteError as error:
-        if error.kind not in (NOT_API, NOT_FOUND) and error.status != 405:
-            raise
-        return judge_modified_route(error.status, None)
-    return judge_modified_route(0, answer)
+
+    def asked_by(method: str) -> Any:
+        try:
+            return inspection.client.modified_ids(method, local_now_ms() // 1000 - 3600)
+        except RemoteError as error:
+            if error.kind not in (NOT_API, NOT_FOUND, REJECTED):
+                raise
+            return error
+
+    return judge_modified_route({method: asked_by(method) for method in ("GET", "POST")})
 
 
 def fullest_room(inspection: Inspection, least: int) -> tuple[str, list[dict[str, Any]]]:
@@ -5155,7 +5226,7 @@ def ask_to_create(inspection: Inspection) -> Finding:
 
 def ask_search_by_origin(inspection: Inspection) -> Finding:
     """Look for the scratch incident by its dbotMirrorId."""
-    return judge_search_by_origin(looks_until(inspection.pause, lambda: find_scratch(inspection)))
+    return judge_search_by_origin(waited_until(inspection.pause, lambda: find_scratch(inspection), INDEX_PAUSES))
 
 
 def ask_brand(inspection: Inspection) -> Finding:
@@ -5182,12 +5253,19 @@ def scratch_modified_ms(inspection: Inspection) -> int:
 
 
 def ask_move(what: str, write: Callable[[Inspection], Any], inspection: Inspection) -> Finding:
-    """Write something into the scratch incident's War Room and see whether `modified` moves."""
-    before_ms = scratch_modified_ms(inspection)
+    """Write something into the scratch incident's War Room and see whether `modified` moves, at once or a little later."""
+    seen_ms = [scratch_modified_ms(inspection)]
+
+    def is_still() -> bool:
+        seen_ms.append(scratch_modified_ms(inspection))
+        return seen_ms[-1] == seen_ms[-2]
+
+    # What the remote itself still does with a new incident, as its playbook, is not to be taken for a move.
+    if waited_until(inspection.pause, is_still) is None:
+        return not_known("the scratch incident is being changed all the time")
     write(inspection)
-    after_ms = scratch_modified_ms(inspection)
-    inspection.moves[what] = after_ms > before_ms
-    return judge_move(f"a {what}", before_ms, after_ms)
+    inspection.moves[what] = waited_until(inspection.pause, lambda: scratch_modified_ms(inspection) > seen_ms[-1]) is not None
+    return judge_move(f"a {what}", inspection.moves[what])
 
 
 def write_note(inspection: Inspection) -> None:
@@ -5229,14 +5307,14 @@ def scratch_status_is(inspection: Inspection, status: int) -> bool:
     return inspection.client.load(inspection.scratch_id).get("status") == status
 
 
-def close_scratch(inspection: Inspection) -> int:
-    """Close the scratch incident; return how many looks it took until that showed; 0: it did not."""
+def close_scratch(inspection: Inspection) -> float | None:
+    """Close the scratch incident; return after how many seconds that showed; None: it did not."""
     remote = inspection.client.load(inspection.scratch_id)
     if remote.get("status") != IncidentStatus.DONE:
         reason, _ = closing_words({}, offered_reasons(inspection.fields or []))
         version = whole(remote.get("version"), 0)
         inspection.client.close(inspection.scratch_id, version, reason, "The check is over.")
-    return looks_until(inspection.pause, lambda: scratch_status_is(inspection, IncidentStatus.DONE))
+    return waited_until(inspection.pause, lambda: scratch_status_is(inspection, IncidentStatus.DONE))
 
 
 def ask_closing(inspection: Inspection) -> Finding:
@@ -5244,10 +5322,24 @@ def ask_closing(inspection: Inspection) -> Finding:
     return judge_closing(close_scratch(inspection))
 
 
+def ask_status_write(inspection: Inspection) -> Finding:
+    """Write status 1 into the closed scratch incident."""
+    remote = inspection.client.load(inspection.scratch_id)
+    if remote.get("status") != IncidentStatus.DONE:
+        return not_known("the scratch incident is not closed")
+    try:
+        inspection.client.save({**remote, "status": IncidentStatus.ACTIVE})
+    except RemoteError as error:
+        if error.kind not in (CLOSED, REJECTED, CONFLICT):
+            raise
+        return judge_status_write(error.kind, False)
+    return judge_status_write("", not scratch_status_is(inspection, IncidentStatus.DONE))
+
+
 def ask_reopening(inspection: Inspection) -> Finding:
     """Reopen the scratch incident by a command in the War Room of another open incident."""
     client = inspection.client
-    if not scratch_status_is(inspection, IncidentStatus.DONE):
+    if close_scratch(inspection) is None:
         return not_known("the scratch incident is not closed")
     others = found_incidents(client, "status:active", "created", ascending=False)
     rooms = [str(item.get("investigationId") or "") for item in others if str(item["id"]) != inspection.scratch_id]
@@ -5255,18 +5347,26 @@ def ask_reopening(inspection: Inspection) -> Finding:
     if not room or not re.fullmatch(r"[\w-]+", inspection.scratch_id):
         return not_known("there is no other open incident in whose War Room the command could run", "try again when there is one")
     refused_as_none(client.run, room, f"!reopenInvestigation id={inspection.scratch_id}")
-    return judge_reopening(looks_until(inspection.pause, lambda: not scratch_status_is(inspection, IncidentStatus.DONE)))
+    return judge_reopening(waited_until(inspection.pause, lambda: not scratch_status_is(inspection, IncidentStatus.DONE)))
 
 
 def cleaned_up(inspection: Inspection) -> Finding:
     """Close what was created, whatever happened before."""
-    is_closed = None
-    try:
+
+    def clean_up() -> Finding:
         if not inspection.scratch_id:
-            looks_until(inspection.pause, lambda: find_scratch(inspection))
-        if inspection.scratch_id:
-            is_closed = close_scratch(inspection) > 0
-        finding = judge_cleanup(is_closed, bool(inspection.scratch_id))
+            waited_until(inspection.pause, lambda: find_scratch(inspection), INDEX_PAUSES)
+        is_closed = close_scratch(inspection) is not None if inspection.scratch_id else None
+        return judge_cleanup(is_closed, bool(inspection.scratch_id))
+
+    try:
+        try:
+            finding = clean_up()
+        except RemoteError as error:
+            if error.kind != RATE_LIMIT or inspection.client.is_late():
+                raise
+            inspection.pause(QUOTA_SECONDS)
+            finding = clean_up()
     except Exception as error:  # Whatever it is, the operator must hear that something is left there.
         finding = replace(judge_cleanup(None, bool(inspection.scratch_id)), names=short(error))
     names = [finding.names, f"its ID is {inspection.scratch_id}" if inspection.scratch_id else ""]
@@ -5284,12 +5384,12 @@ READING = (
     Question("First fetch", ask_first_fetch, STOP),
     Question("Custom fields", lambda inspection: judge_custom_fields(fields_of_own_server() or None, inspection.fields)),
     Question("Close reasons", lambda inspection: judge_close_reasons(fields_of_own_server() or None, inspection.fields)),
-    Question("Entry tags", lambda inspection: judge_tags(inspection.settings)),
+    Question("Entry tags", ask_tags),
     Question("Clocks", ask_clocks),
     Question("Sort keys", ask_sort_keys),
     Question("Empty answers", ask_empty),
     Question("Total", ask_total),
-    Question("Time bound beside a query", ask_bound),
+    Question("Time bound beside a query", ask_bounds),
     Question("Search by modified", ask_modified),
     Question("Route incidents/modified", ask_modified_route),
 )
@@ -5300,6 +5400,7 @@ IN_WAR_ROOMS = (
     Question("fromTime of a War Room", ask_from_time),
 )
 NOT_TESTED = (
+    Question("Entries and modified", ask_moves_seen),
     Question("Rights to write", lambda _: Finding(OK, "not tested", "write=true tests them in an incident of its own")),
 )
 CREATING = (
@@ -5317,6 +5418,7 @@ WRITING = (
 )
 ENDING = (
     Question("Closing", ask_closing),
+    Question("Status of a closed incident", ask_status_write),
     Question("Reopening", ask_reopening),
 )
 
@@ -5368,6 +5470,17 @@ def report_of(findings: list[Finding]) -> str:
     return "\n".join(["xsoar-mirror-check", *lines, ""])
 
 
+def remember_moves(moves: bool | None) -> None:
+    """Remember whether entries move their incident, if it was seen. That they do not stays, once an incident has shown it."""
+
+    def remember(memory: Memory) -> Memory:
+        return memory if moves is None or memory.entries_move is False else replace(memory, entries_move=moves)
+
+    # What was found matters more than the note of it.
+    with contextlib.suppress(DemistoException):
+        change_memory(remember)
+
+
 def mirror_check_command(client: Client, settings: Settings, args: dict[str, Any]) -> list[Any]:
     """Return how the remote and this instance fit together, a line for each question, and with `report` a file of it.
 
@@ -5380,9 +5493,7 @@ def mirror_check_command(client: Client, settings: Settings, args: dict[str, Any
         findings.append(Finding(WARN, "not tried, since something stops", "solve that first", question=CREATING[0].name))
     elif writes and not inspection.has_ended:
         findings += written_answers(inspection)
-    moves = all_move(inspection.moves) if inspection.moves else None
-    if moves is not None:
-        change_memory(lambda memory: replace(memory, entries_move=moves))
+    remember_moves(all_move(inspection.moves) if inspection.moves else None)
     worst = next((verdict for verdict in (STOP, WARN) if any(item.verdict == verdict for item in findings)), OK)
     columns = ["question", "verdict", "found", "remedy", "names"]
     rows = [{column: getattr(item, column) for column in columns} for item in findings]

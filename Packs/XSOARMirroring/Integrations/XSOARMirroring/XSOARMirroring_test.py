@@ -505,6 +505,8 @@ class Remote:
                 found = [i for i in found if instant(i[time_field]) >= instant(since[1])]
         if name := re.search(r'(?<!-)dbotMirrorId:"([^"]+)"', query):
             found = [i for i in found if i["dbotMirrorId"] == name[1]]
+        if named := re.findall(r'(?<!\w)id:"(\d+)"', query):
+            found = [i for i in found if i["id"] in named]
         if "status:active" in query:
             found = [i for i in found if i["status"] == 1]
         if '-sourceBrand:"XSOAR Mirroring"' in query:

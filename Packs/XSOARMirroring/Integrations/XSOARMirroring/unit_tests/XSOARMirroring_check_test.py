@@ -38,14 +38,27 @@ def incident(number: int, severity: int = 1) -> dict[str, Any]:
     return {"id": str(number), "severity": severity, "created": f"2026-03-01T10:00:0{number}Z"}
 
 
+def bounds(*words: str) -> Finding:
+    """Return how bounds are judged that are called a, b."""
+    return script.judge_bounds(dict(zip("ab", words, strict=False)))
+
+
+def absent(status: int) -> script.RemoteError:
+    """Return the error of a route that is not there."""
+    error = script.RemoteError(script.NOT_API, "It redirects.")
+    error.status = status
+    return error
+
+
 JUDGED: dict[str, tuple[Finding, str, str]] = {
     "8": (script.judge_version({"demistoVersion": "8.8.0", "productMode": "xsoar"}), OK, "8.8.0"),
     "6": (script.judge_version({"demistoVersion": "6.12.0"}), OK, "as on 6.x"),
     "another product": (script.judge_version({"demistoVersion": "8.8.0", "productMode": "xsiam"}), STOP, "xsiam"),
     "an unknown version": (script.judge_version({"demistoVersion": "9.1"}), WARN, "version 9.1"),
-    "a version that is none": (
-        script.judge_version({"demistoVersion": "https://a.example.com"}),
-        WARN,
+    "a version that is none": (script.judge_version({"demistoVersion": "host.example.com"}), WARN, "of an unknown form"),
+    "a mode that is none": (
+        script.judge_version({"demistoVersion": "8.8.0", "productMode": "no.mode"}),
+        STOP,
         "of an unknown form",
     ),
     "nothing to fetch": (script.judge_first_fetch([], True, 50), WARN, "no incidents"),
@@ -56,7 +69,8 @@ JUDGED: dict[str, tuple[Finding, str, str]] = {
     "field missing": (script.judge_custom_fields([custom("other")], [custom("ticket")]), WARN, "missing here: 1"),
     "other type": (script.judge_custom_fields([custom("ticket", "number")], [custom("ticket")]), WARN, "another type here: 1"),
     "a timer": (script.judge_custom_fields([], [custom("clock", "timer")]), OK, "custom fields: 0"),
-    "fields here unknown": (script.judge_custom_fields(None, [custom("ticket")]), WARN, "not known"),
+    "fields here unknown": (script.judge_custom_fields(None, [custom("ticket")]), WARN, "fields: 1; which are here is not known"),
+    "types alike": (script.judge_custom_fields([custom("ticket", "longText")], [custom("ticket")]), OK, "another type here: 0"),
     "fields there unknown": (script.judge_custom_fields([], None), WARN, "not known"),
     "no reasons": (script.judge_close_reasons(reasons("Mine"), reasons()), OK, "null"),
     "the reasons fit": (script.judge_close_reasons(reasons("Other"), reasons("Other", "Resolved")), OK, "it has all"),
@@ -83,14 +97,19 @@ JUDGED: dict[str, tuple[Finding, str, str]] = {
     "total wrong": (script.judge_total(7, 2, 5, True), OK, "wrong"),
     "total of many": (script.judge_total(900, 2, 8, False), OK, "at least the 8"),
     "total of one page": (script.judge_total(1, 2, 1, True), WARN, "not known"),
-    "bound kept": (script.judge_bound([5, 6], 5), OK, "holds"),
-    "bound ignored": (script.judge_bound([4, 6], 5), OK, "ignored"),
-    "inclusive": (script.judge_modified("1", ["1", "2"], ["2"]), OK, "to the millisecond"),
-    "coarse": (script.judge_modified("1", ["1"], ["1"]), OK, "coarser"),
-    "exclusive": (script.judge_modified("1", ["2"], ["2"]), WARN, "does not give"),
-    "modified list": (script.judge_modified_route(0, ["1", "2"]), OK, "a list of 2"),
-    "modified empty": (script.judge_modified_route(0, {}), OK, "an object"),
-    "modified absent": (script.judge_modified_route(303, None), OK, "not there (303)"),
+    "bound kept": (bounds(script.HOLDS, script.HOLDS), OK, "a holds; b holds"),
+    "one bound ignored": (bounds(script.IGNORED, script.HOLDS), OK, "a is ignored; b holds"),
+    "no bound kept": (bounds(script.IGNORED, script.IGNORED), WARN, "times are checked here again"),
+    "a bound refused": (bounds(script.REFUSED, script.HOLDS), STOP, "a is refused"),
+    "a bound that loses": (bounds(script.LOST, script.HOLDS), STOP, "a finds nothing"),
+    "a coarse bound": (bounds(script.TO_SECOND), OK, "a holds to the second"),
+    "no bound to try": (bounds(script.UNSEEN, script.UNSEEN), WARN, "not known"),
+    "modified list": (
+        script.judge_modified_route({"GET": ["1", "2"], "POST": {}}),
+        OK,
+        "GET answers with a list of 2; POST answers",
+    ),
+    "modified absent": (script.judge_modified_route({"GET": absent(303)}), OK, "GET is not there (303)"),
     "newest page": (script.judge_page_end([entry(1), entry(2), entry(3)], [entry(2), entry(3)]), OK, "newest"),
     "oldest page": (script.judge_page_end([entry(1), entry(2), entry(3)], [entry(1), entry(2)]), OK, "oldest"),
     "a longer page": (script.judge_page_end([entry(1), entry(2), entry(3)], [entry(1), entry(2), entry(3)]), OK, "gives 3"),
@@ -110,18 +129,22 @@ JUDGED: dict[str, tuple[Finding, str, str]] = {
     "created without id": (script.judge_created(201, {}), OK, "no id"),
     "created without answer": (script.judge_created(201, None), OK, "empty answer"),
     "dropped": (script.judge_created(200, None), STOP, "dropped"),
-    "search by origin": (script.judge_search_by_origin(2), OK, "at look 2"),
-    "no search by origin": (script.judge_search_by_origin(0), WARN, "does not find"),
-    "moves": (script.judge_move("a note", 1, 2), OK, "a note moves"),
-    "does not move": (script.judge_move("a note", 1, 1), OK, "does not move"),
+    "search by origin": (script.judge_search_by_origin(3.0), OK, "after 3 s"),
+    "no search by origin": (script.judge_search_by_origin(None), WARN, "does not find"),
+    "moves": (script.judge_move("a note", True), OK, "a note moves"),
+    "does not move": (script.judge_move("a note", False), OK, "does not move"),
     "formatted open": (script.judge_formatted(0), OK, "open"),
     "formatted closed": (script.judge_formatted(303), OK, "closed to keys (303)"),
     "server's clock": (script.judge_server_clock(NOW_MS, NOW_MS + 240_000), WARN, "4 min ahead of the server's clock"),
     "server's clock unknown": (script.judge_server_clock(NOW_MS, 0), WARN, "not known"),
-    "closing": (script.judge_closing(1), OK, "at look 1"),
-    "no closing": (script.judge_closing(0), WARN, "does not show"),
-    "reopening": (script.judge_reopening(1), OK, "reopens"),
-    "no reopening": (script.judge_reopening(0), WARN, "does not reopen"),
+    "closing": (script.judge_closing(0.0), OK, "a closing shows at once"),
+    "a late closing": (script.judge_closing(0.6), OK, "a closing shows after 0.6 s"),
+    "no closing": (script.judge_closing(None), WARN, "does not show"),
+    "reopening": (script.judge_reopening(0.2), OK, "reopens after 0.2 s"),
+    "a status that reopens": (script.judge_status_write("", True), OK, "reopens it"),
+    "a status that does nothing": (script.judge_status_write("", False), OK, "changes nothing"),
+    "a status that is refused": (script.judge_status_write("closed", False), OK, "is refused (closed)"),
+    "no reopening": (script.judge_reopening(None), WARN, "does not reopen"),
     "cleaned up": (script.judge_cleanup(True, True), OK, "is closed"),
     "left open": (script.judge_cleanup(False, True), WARN, "still open"),
     "perhaps left": (script.judge_cleanup(None, False), WARN, "not known"),
@@ -157,22 +180,23 @@ def test_what_is_kept_of_the_origin_is_judged(kept: dict[str, Any], verdict: str
 
 
 @pytest.mark.parametrize(
-    ("direction", "tags", "mirror_tag", "verdict", "lacking"),
+    ("direction", "tags", "mirror_tag", "tagged", "verdict", "lacking"),
     [
-        ("Incoming And Outgoing", "in", "out", OK, ""),
-        ("Incoming And Outgoing", "", "", WARN, "Incoming Entry tags"),
-        ("Incoming", "in", "", OK, ""),
-        ("Outgoing", "", "out", OK, ""),
-        ("Outgoing", "in", "", WARN, "Outgoing Entry Tags"),
-        ("None", "", "", OK, ""),
+        ("Incoming And Outgoing", "in", "out", 1, OK, ""),
+        ("Incoming And Outgoing", "in", "out", 0, WARN, "letter by letter"),
+        ("Incoming And Outgoing", "", "", 0, WARN, "Incoming Entry tags"),
+        ("Incoming", "in", "", 1, OK, ""),
+        ("Outgoing", "", "out", 0, OK, ""),
+        ("Outgoing", "in", "", 0, WARN, "Outgoing Entry Tags"),
+        ("None", "", "", 0, OK, ""),
     ],
 )
 def test_the_tags_that_a_direction_needs(
-    server: Server, direction: str, tags: str, mirror_tag: str, verdict: str, lacking: str
+    server: Server, direction: str, tags: str, mirror_tag: str, tagged: int, verdict: str, lacking: str
 ) -> None:
-    """Given a direction and tags; When they are judged; Then only those are missed that the direction needs."""
+    """Given a direction, tags, and tagged entries there; When they are judged; Then only what the direction needs is missed."""
     params = {**server.params, "mirror_direction": direction, "tags": tags, "mirror_tag": mirror_tag}
-    finding = script.judge_tags(script.parse_settings(params, "here"))
+    finding = script.judge_tags(script.parse_settings(params, "here"), 3, tagged)
     assert (finding.verdict, lacking in finding.remedy) == (verdict, True)
 
 
@@ -218,7 +242,7 @@ class CheckedRemote(Remote):
     @property
     def written(self) -> list[str]:
         """The calls that may have changed something."""
-        reading = ("GET ", "POST /incidents/", "POST /investigation/")
+        reading = ("GET ", "POST /incidents/", "POST /investigation/", "POST /public/v1/incidents/modified")
         return [call.route for call in self.calls if not call.route.startswith(reading)]
 
 
@@ -230,7 +254,8 @@ def checked(clock: Any, requests_mock: Any) -> CheckedRemote:
     for number in range(3):
         remote.add(created=f"2026-03-01T11:00:0{number}Z", modified=f"2026-03-01T11:10:0{number}Z")
     for number in range(4):
-        remote.write("3", f"text {number}", created=f"2026-03-01T11:05:0{number}Z", tags=["t"] * (number == 2))
+        times = {"created": f"2026-03-01T11:05:0{number}Z", "modified": f"2026-03-01T11:06:0{number}Z"}
+        remote.write("3", f"text {number}", **times, tags=["t"] * (number == 2))
     return remote
 
 
@@ -284,6 +309,114 @@ def test_writing_settles_the_rest_and_closes_its_incident(server: Server, checke
     assert scratch["status"] == 2
     assert found["Scratch incident"]["Verdict"] == "ok"
     assert server.fetch() and "4" not in {made["dbotMirrorId"] for made in server.fetch()}
+
+
+def test_a_playbook_at_work_is_not_taken_for_an_entry_that_moves(server: Server, checked: CheckedRemote) -> None:
+    """Given a new incident that its own playbook changes for a while; When the check writes; Then only entries count."""
+    checked.entry_moves_modified = False
+    changes = iter(range(5))
+
+    def answer(call: Call) -> dict[str, Any]:
+        if call.route == "GET /incident/load/4" and next(changes, None) is not None:
+            checked.change("4")
+        return CheckedRemote._answer(checked, call)
+
+    checked._answer = answer  # type: ignore[method-assign]
+
+    found = check(server, write="true")
+
+    assert found["A note"]["Found"].startswith("a note does not move")
+    assert json.loads(server.context)["entries_move"] == "false"
+
+
+def test_what_moves_a_little_later_moves(server: Server, checked: CheckedRemote) -> None:
+    """Given a remote whose incident moves only after the note was answered; When the check writes; Then the note moves it."""
+    checked.entry_moves_modified = False
+    looks: list[str] = []
+
+    def answer(call: Call) -> dict[str, Any]:
+        if call.route == "GET /incident/load/4" and any("/entry/note" in route for route in checked.written):
+            looks.append(call.route)
+            if len(looks) == 3:
+                checked.change("4")
+        return CheckedRemote._answer(checked, call)
+
+    checked._answer = answer  # type: ignore[method-assign]
+
+    assert check(server, write="true")["A note"]["Found"].startswith("a note moves")
+
+
+@pytest.mark.parametrize(("moves", "known", "kept"), [(True, "false", "false"), (False, "true", "false"), (True, "", "true")])
+def test_that_entries_do_not_move_stays_known(server: Server, checked: CheckedRemote, moves: bool, known: str, kept: str) -> None:
+    """Given what an incident has shown; When the check writes; Then one that did not move is never forgotten."""
+    checked.entry_moves_modified = moves
+    server.context = json.dumps({"entries_move": known})
+
+    check(server, write="true")
+
+    assert json.loads(server.context)["entries_move"] == kept
+
+
+def test_reading_alone_shows_that_entries_do_not_move(server: Server, checked: CheckedRemote) -> None:
+    """Given an entry that is newer than its incident; When the check only reads; Then it tells and remembers that."""
+    checked.entry_moves_modified = False
+    checked.write("3", "later")
+
+    found = check(server)
+
+    assert found["Entries and modified"]["Found"].startswith("an entry does not move")
+    assert json.loads(server.context)["entries_move"] == "false"
+
+
+def test_what_cannot_be_remembered_is_told_all_the_same(server: Server, checked: CheckedRemote) -> None:
+    """Given a context that others change all the time; When the check writes; Then what it found is shown."""
+    server.rivals = [lambda context: context.update(other=len(server.rivals)) for _ in range(9)]
+
+    assert check(server, write="true")["A note"]["Verdict"] == "ok"
+
+
+def test_a_search_index_that_takes_ten_seconds(server: Server, checked: CheckedRemote, naps: list[float]) -> None:
+    """Given a remote that does not say what it created, and finds it later; When the check writes; Then it waits for it."""
+    checked.created_answer = {"status_code": 201, "text": ""}
+    checked.hidden = {"4"}
+
+    def answer(call: Call) -> dict[str, Any]:
+        if sum(naps) >= 10:
+            checked.hidden.clear()
+        return CheckedRemote._answer(checked, call)
+
+    checked._answer = answer  # type: ignore[method-assign]
+
+    found = check(server, write="true")
+
+    assert found["Search by dbotMirrorId"]["Found"].endswith("finds the new incident after 10 s")
+    assert found["A note"]["Verdict"] == "ok"
+    assert checked.incidents["4"]["status"] == 2
+
+
+def test_a_limit_of_calls_is_waited_for_before_anything_is_left_open(
+    server: Server, checked: CheckedRemote, naps: list[float]
+) -> None:
+    """Given a limit that holds for the rest of the minute; When the check ends by it; Then it closes its incident after that."""
+    checked.fail("POST /entry/upload", times=3, status_code=429, json={})
+    checked.fail("POST /incident/close", times=3, status_code=429, json={})
+
+    found = check(server, write="true")
+
+    assert "(429)" in found["A file"]["Found"]
+    assert found["Scratch incident"]["Found"] == "the scratch incident is closed"
+    assert checked.incidents["4"]["status"] == 2
+    assert script.QUOTA_SECONDS in naps
+
+
+def test_a_bound_that_is_ignored_is_named(server: Server, checked: CheckedRemote) -> None:
+    """Given a remote that hears no bound in a query; When the check runs; Then it says so of each, and that it costs calls."""
+    checked.hears_query_bounds = False
+
+    found = check(server)
+
+    assert "created:>= in it is ignored" in found["Time bound beside a query"]["Found"]
+    assert (found["Search by modified"]["Verdict"], "is ignored" in found["Search by modified"]["Found"]) == ("warn", True)
 
 
 @pytest.mark.parametrize("route", ["POST /entry/note", "POST /entry/upload", "POST /entry/formatted", "GET /incident/load/4"])
