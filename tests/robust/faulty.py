@@ -523,7 +523,7 @@ def new_world(cycle: Cycle, monkeypatch: pytest.MonkeyPatch, clock: Any, folder:
     server.attach(monkeypatch)
     remote = Remote(clock)
     # How a server may be, another way for each cycle.
-    chance = random.Random(cycle.name)  # noqa: S311 - no secret
+    chance = random.Random(cycle.name)
     for name, sides in SIDES.items():
         setattr(remote, name, chance.choice(sides))
     custom = {**remote.incident_fields[0], "cliName": NEW_FIELD, "system": False, "content": False, "group": 0}

@@ -16,6 +16,7 @@ import itertools
 import json
 import os
 import platform
+import random
 import re
 import signal
 import sys
@@ -40,10 +41,12 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from benchmarks.plot import Series, line_plot
 from local_xsoar.comparison import Finding, compare_incidents
-from local_xsoar.host import CommandRun, MirrorRound
+from local_xsoar.host import CommandRun, HostSettings, MirrorRound
+from local_xsoar.host.settings import SWITCHES as HOST_SWITCHES
 from local_xsoar.host.workers import Workers
 from local_xsoar.runtime import runtime_folders
 from local_xsoar.tenant import NotFound
+from local_xsoar.tenant.manners import drawn
 from local_xsoar.tenant.server import LostAnswer
 from tests.mirror.two_tenants import IN_TAG, INSTANCE, OUT_TAG, VERSIONS, Clock, Interference, Mirror, Site
 from tests.soak.soak_plan import (
@@ -307,8 +310,11 @@ class Soak:
         workers = exits.enter_context(workers_in_simulated_time(runtime, size.patience))
         site = Site(folder, exits, workers)
         here = site.tenant("headquarters", VERSIONS["8"], self.clock)
-        there = site.tenant("customer", VERSIONS["8"], lambda: self.clock() + SKEW_NS)
-        self.mirror = Mirror(here, there, site.serve(there, self.wire), site.host(here, self.reaper), Clock(), self.wire)
+        # How the servers are, another way for each seed.
+        chance = random.Random(size.seed)
+        there = site.tenant("customer", VERSIONS["8"], lambda: self.clock() + SKEW_NS, **drawn(chance.choice))
+        host = site.host(here, self.reaper, HostSettings(**drawn(chance.choice, HOST_SWITCHES)))
+        self.mirror = Mirror(here, there, site.serve(there, self.wire), host, Clock(), self.wire)
         self.mirror.configure(fetch_incident_history=True, max_fetch="200", first_fetch=FIRST_FETCH)
         self.tenants = {HERE: here, THERE: there}
         self.ids: dict[tuple[str, int], str] = {}
