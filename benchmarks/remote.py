@@ -77,9 +77,9 @@ class Remote:
 
 
 def settings_of(folder: Path, version: str, key: str) -> TenantSettings:
-    """Return the settings of a remote tenant."""
+    """Return the settings of a remote tenant. It heeds the tags of a War Room's filter, which most servers are likely to do."""
     key_id = KEY_ID if version.startswith("8") else ""
-    return TenantSettings("remote", folder, version=version, api_key=key, key_id=key_id)
+    return TenantSettings("remote", folder, version=version, api_key=key, key_id=key_id, entry_tags="combined")
 
 
 class Door:
