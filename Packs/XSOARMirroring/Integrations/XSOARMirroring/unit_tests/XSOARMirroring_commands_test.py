@@ -746,4 +746,4 @@ def test_a_resync_of_what_was_forgotten_doubles_nothing(server: Server, remote: 
 
     fields, arrived = server.pull("1")
     assert (fields["name"], arrived) == ("incident 1", [])
-    assert "its entries are forgotten" in said
+    assert "earlier entries are not remembered" in said
