@@ -195,8 +195,8 @@ docs: $(DEV) $(SDK)  ## Write the generated part of the README, its examples and
 	@.venv/bin/python tools/integration_readme.py
 	@.venv/bin/python tools/playbook_picture.py
 
-lock: $(SDK)  ## Write the hashes of all packages into requirements/*.txt, from requirements/*.in
-	@bash tools/lock_requirements.sh
+lock: $(SDK)  ## Write the locks, requirements/*.txt, from requirements/*.in; ARGS=--update takes the newest versions
+	@bash tools/lock_requirements.sh $(ARGS)
 
 clean:  ## Remove the environments, the results and all caches
 	rm -rf .venv .venv-sdk dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
@@ -216,10 +216,10 @@ $(SDK): requirements/sdk.txt tools/make_environment.py
 
 # $(call make-environment,folder): makes it from the lock that the target depends on, and from nothing else.
 define make-environment
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo 'Python 3.11 or later is needed: name one with make PYTHON=<path of python>.' >&2; exit 1; }
 	@printf '\n=== Making %s from %s\n' $(1) $<
-	@$(PYTHON) tools/make_environment.py $(1) $<
+	@"$(PYTHON)" tools/make_environment.py $(1) $<
 endef
 
 build:

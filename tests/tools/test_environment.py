@@ -107,7 +107,7 @@ def test_the_step_is_the_one_that_make_takes(name: str) -> None:
     """Given the Makefile; When it makes an environment; Then it is by that step, from that lock, and by nothing else."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert f"requirements/{name}.txt tools/make_environment.py\n\t$(call make-environment,{LOCKS[name]})" in makefile
-    assert "\t@$(PYTHON) tools/make_environment.py $(1) $<\n" in makefile
+    assert '\t@"$(PYTHON)" tools/make_environment.py $(1) $<\n' in makefile
     assert "pip install" not in makefile
 
 
