@@ -86,8 +86,8 @@ SIDES = [
     ("created_answer", "incident", True, "Creating", "the incident"),
     ("created_answer", "empty", True, "Creating", "empty answer"),
     ("created_answer", "no_id", True, "Creating", "no id"),
-    ("source_brand", "as_sent", True, "Brand and labels", "lost: nothing"),
-    ("source_brand", "by_label", True, "Brand and labels", "lost: nothing"),
+    ("source_brand", "as_sent", True, "Brand without a label", "is kept without a label"),
+    ("source_brand", "by_label", True, "Brand without a label", "only beside a label Instance"),
     ("close_reasons", "listed", False, "Close reasons", "reasons that the remote lists: 4"),
     ("close_reasons", "null", False, "Close reasons", "lists none (null)"),
     ("close_shows_after", 0, True, "Closing", "shows at once"),
@@ -102,13 +102,13 @@ SIDES = [
 ]
 
 
-# Which side a server is on cannot be seen without a thousand incidents.
-UNSEEN = {"search_size_limit"}
+# A test of its own, since it takes a thousand incidents.
+APART = {"search_size_limit"}
 
 
 def test_each_side_has_its_case() -> None:
     """Given the switches of a tenant; When the cases here are compared with them; Then each side that can be seen has one."""
-    sides = {(switch, side) for switch, sides in SWITCHES.items() if switch not in UNSEEN for side in sides}
+    sides = {(switch, side) for switch, sides in SWITCHES.items() if switch not in APART for side in sides}
     assert sides <= {(switch, side) for switch, side, *_ in SIDES}
 
 
@@ -126,7 +126,21 @@ def test_it_names_the_side_that_a_server_is_on(
     assert says in found[question]["Found"], found
     assert not [question for question, finding in found.items() if "none that is understood" in finding["Found"]]
     scratch = [incident for incident in mirror.there.search({"query": "", "size": 50})[0] if SCRATCH in incident["name"]]
-    assert [incident["status"] for incident in scratch] == [2] * writes
+    assert [incident["status"] for incident in scratch] == [2, 2] * writes
+
+
+@pytest.mark.parametrize(
+    ("search_size_limit", "says"), [(1000, "cut to 1000"), (0, "more than 1,000 incidents is heard")], ids=["capped", "heard"]
+)
+def test_it_names_how_large_a_page_may_be(site: Site, search_size_limit: int, says: str) -> None:
+    """Given a remote with 1,005 incidents that caps a page or does not; When the check runs; Then it names that side."""
+    mirror = site.mirror(search_size_limit=search_size_limit)
+    mirror.configure()
+    with mirror.there.batch():
+        for number in range(1005):
+            mirror.remote_incident(name=str(number))
+
+    assert says in check(mirror, write="false")["Page of a search"]["Found"]
 
 
 # By what the key may not do: the question that tells, its verdict, and the question that is answered all the same.

@@ -4814,6 +4814,21 @@ def judge_created(status: int, body: Any) -> Finding:
     )
 
 
+def judge_brand_without_label(incident: dict[str, Any]) -> Finding:
+    """Judge what became of the brand of an incident that was created without a label. Mirroring sends the label."""
+    is_kept = incident.get("sourceBrand") == BRAND
+    return Finding(OK, "a brand is kept without a label" if is_kept else "a brand is kept only beside a label Instance")
+
+
+def judge_page_size(first: int, second: int) -> Finding:
+    """Judge how many incidents two pages hold that were asked for one more than 1,000."""
+    if first > SEARCH_PAGE_LIMIT:
+        return Finding(OK, "a page of more than 1,000 incidents is heard")
+    if second:
+        return Finding(OK, f"a page is cut to {first}")
+    return not_known("there are no more than 1,000 incidents")
+
+
 def judge_brand(incident: dict[str, Any], instance: str, origin: str) -> Finding:
     """Judge what the remote kept of where a new incident comes from."""
     labels = [(item.get("type"), item.get("value")) for item in objects(incident.get("labels"))]
@@ -5068,6 +5083,18 @@ def ask_empty(inspection: Inspection) -> Finding:
     return judge_empty(inspection.client.answer_of_search({"query": query, "size": 1, "page": 0, "sort": order}))
 
 
+def ask_page_size(inspection: Inspection) -> Finding:
+    """Ask for a page of more than 1,000 incidents, and for the next one where it is shorter."""
+
+    def found(page: int) -> int:
+        order = [{"field": "id", "asc": True}]
+        asked = {"query": "", "size": SEARCH_PAGE_LIMIT + 1, "page": page, "sort": order}
+        return len(with_ids(inspection.client.answer_of_search(asked).get("data")))
+
+    first = found(0)
+    return judge_page_size(first, found(1) if first <= SEARCH_PAGE_LIMIT else 0)
+
+
 def ask_total(inspection: Inspection) -> Finding:
     """Count some pages of two incidents, and hear what the first says there are in all."""
     size, pages, total = 2, 4, None
@@ -5206,11 +5233,16 @@ def find_scratch(inspection: Inspection) -> bool:
     return bool(ours)
 
 
-def ask_to_create(inspection: Inspection) -> Finding:
-    """Create the scratch incident, as an incident of this tenant would be."""
-    inspection.origin = f"check-{secrets.token_hex(8)}@{tenant_name(inspection.settings)}"
+def scratch_incident(inspection: Inspection) -> dict[str, Any]:
+    """Return the scratch incident as an incident of this tenant would be created."""
     data = {"name": SCRATCH_NAME, "details": "It was made to see how this tenant answers. Nobody has to look at it."}
-    incident = new_remote_incident(data, frozenset(), inspection.origin, inspection.settings.instance)
+    return new_remote_incident(data, frozenset(), inspection.origin, inspection.settings.instance)
+
+
+def ask_to_create(inspection: Inspection) -> Finding:
+    """Create the scratch incident."""
+    inspection.origin = f"check-{secrets.token_hex(8)}@{tenant_name(inspection.settings)}"
+    incident = scratch_incident(inspection)
     try:
         status, body = inspection.client.create_as_answered(incident)
     except RemoteError as error:
@@ -5232,6 +5264,21 @@ def ask_search_by_origin(inspection: Inspection) -> Finding:
 def ask_brand(inspection: Inspection) -> Finding:
     """See what the remote kept of where the scratch incident comes from."""
     return judge_brand(inspection.client.load(inspection.scratch_id), inspection.settings.instance, inspection.origin)
+
+
+def ask_brand_without_label(inspection: Inspection) -> Finding:
+    """Create another scratch incident without labels, see what becomes of its brand, and close it."""
+    bare = replace(inspection, origin=f"bare-{inspection.origin}", scratch_id="")
+    _, body = bare.client.create_as_answered({**scratch_incident(bare), "labels": []})
+    try:
+        if isinstance(body, dict) and is_id(body.get("id")):
+            bare.scratch_id = str(body["id"])
+        else:
+            waited_until(bare.pause, lambda: find_scratch(bare), INDEX_PAUSES)
+        finding = judge_brand_without_label(bare.client.load(bare.scratch_id))
+    finally:
+        cleanup = cleaned_up(bare)
+    return finding if cleanup.verdict == OK else cleanup
 
 
 def ask_server_clock(inspection: Inspection) -> Finding:
@@ -5389,6 +5436,7 @@ READING = (
     Question("Sort keys", ask_sort_keys),
     Question("Empty answers", ask_empty),
     Question("Total", ask_total),
+    Question("Page of a search", ask_page_size),
     Question("Time bound beside a query", ask_bounds),
     Question("Search by modified", ask_modified),
     Question("Route incidents/modified", ask_modified_route),
@@ -5409,6 +5457,7 @@ CREATING = (
 )
 WRITING = (
     Question("Brand and labels", ask_brand),
+    Question("Brand without a label", ask_brand_without_label),
     Question("Clock of the server", ask_server_clock),
     Question("Right to edit incidents", ask_edit),
     Question("A note", functools.partial(ask_move, "note", write_note)),
@@ -5484,7 +5533,7 @@ def remember_moves(moves: bool | None) -> None:
 def mirror_check_command(client: Client, settings: Settings, args: dict[str, Any]) -> list[Any]:
     """Return how the remote and this instance fit together, a line for each question, and with `report` a file of it.
 
-    It reads only, unless `write` is true: then it creates one scratch incident in the remote and closes it.
+    It reads only, unless `write` is true: then it creates two scratch incidents in the remote and closes them.
     """
     writes, wants_report = (flag(args, name, name, False, "give true or false") for name in ("write", "report"))
     inspection = Inspection(client, settings, time.sleep)

@@ -303,7 +303,7 @@ def test_writing_settles_the_rest_and_closes_its_incident(server: Server, checke
 
     assert found["A note"]["Found"].startswith("a note moves" if moves else "a note does not move")
     assert json.loads(server.context)["entries_move"] == str(moves).lower()
-    assert len(checked.incidents) == 4
+    assert len(checked.incidents) == 5
     scratch = checked.incidents["4"]
     assert scratch["name"] == script.SCRATCH_NAME
     assert scratch["status"] == 2
