@@ -263,7 +263,9 @@ def test_one_incident_that_always_answers_500_is_told_and_stops_nothing(
     assert len(outcomes) in (4, 5)
     told = outcomes[-1].result[0]
     assert (told["mirror_state"], "(500)" in told["in_mirror_error"]) == ("Error", True)
-    assert (told.get("name") == "new") == (route == "POST /investigation/1") or outcomes[-2].result[0]["name"] == "new"
+    # The fields come although the War Room cannot be read.
+    given = [outcome.result[0].get("name") for outcome in outcomes if not outcome.error]
+    assert ("new" in given) == (route == "POST /investigation/1")
     assert status(server)["IncidentsWithError"] == 1
 
 
