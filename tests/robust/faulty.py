@@ -19,8 +19,8 @@ from urllib.parse import unquote
 import pytest
 import requests
 from requests_mock import create_response
-from XSOARMirroring_test import Remote, Server, local_entry
-from XSOARMirroring_test import attach as attach_there
+from stand_ins import Remote, Server, local_entry
+from stand_ins import attach as attach_there
 
 ELSEWHERE = "elsewhere.example.com"
 CURSED = "INJECTED"  # Stands in no sentence that the script makes.

@@ -21,8 +21,8 @@ LOCAL_HALF = {"id": "92", "name": "its entries have yet to go", "type": "Phishin
 
 def play_a_day(server: Any, remote: Any, clock: Any) -> None:
     """Bring a server and a remote into a state that holds each kind of thing that is kept, with work left undone."""
-    from XSOARMirroring_test import LAST_UPDATE, local_entry, modified, push, pushed
-    from XSOARMirroring_test import requests as http
+    from stand_ins import LAST_UPDATE, local_entry, modified, push, pushed
+    from stand_ins import requests as http
 
     def later(**pause: float) -> None:
         clock.tick(timedelta(**pause))
@@ -87,7 +87,7 @@ def state_of(server: Any) -> dict[str, Any]:
 
 def remote_state(remote: Any) -> dict[str, Any]:
     """Return what the remote holds; of incidents and entries only what differs from the captured ones."""
-    from XSOARMirroring_test import ENTRIES, TEMPLATE
+    from stand_ins import ENTRIES, TEMPLATE
 
     def differing(item: dict[str, Any], template: dict[str, Any]) -> dict[str, Any]:
         return {key: value for key, value in item.items() if key not in template or template[key] != value}
@@ -102,7 +102,7 @@ def remote_state(remote: Any) -> dict[str, Any]:
 
 def load_sample(version: str, server: Any, remote: Any, clock: Any) -> None:
     """Bring a server and a remote into the state of a sample, at the moment when it was taken."""
-    from XSOARMirroring_test import ENTRIES, TEMPLATE
+    from stand_ins import ENTRIES, TEMPLATE
 
     def read(name: str) -> Any:
         return json.loads((FOLDER / version / f"{name}.json").read_text(encoding="utf-8"))
@@ -122,11 +122,12 @@ def main(version: str) -> None:
     root = Path(__file__).resolve().parents[2]
     from local_xsoar.runtime import runtime_folders
 
-    sys.path[:0] = [*runtime_folders(), str(root / "Packs/XSOARMirroring/Integrations/XSOARMirroring")]
+    integration = root / "Packs/XSOARMirroring/Integrations/XSOARMirroring"
+    sys.path[:0] = [*runtime_folders(), str(integration), str(integration / "unit_tests")]
     import pytest
     import requests_mock
     from freezegun import freeze_time
-    from XSOARMirroring_test import NOW, Remote, Server
+    from stand_ins import NOW, Remote, Server
 
     with (
         tempfile.TemporaryDirectory() as empty,

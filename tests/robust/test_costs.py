@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import XSOARMirroring as script
-from XSOARMirroring_test import Remote, Server, contents, local_entry, pushed
+from stand_ins import Remote, Server, contents, local_entry, pushed
 
 CHANGED = 10
 MOST_CALLS = 25 + 2 * CHANGED

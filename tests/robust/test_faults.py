@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import requests_mock
-from XSOARMirroring_test import KEY, NOW, Server
+from stand_ins import KEY, NOW, Server
 
 from tests.robust.faulty import (
     ALL,

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from XSOARMirroring_test import KEY, Server, attached, load
+from stand_ins import KEY, Server, attached, load
 
 TIMEOUT = "0.3"  # Seconds.
 CONTENT = b"all of the file, " * 4000

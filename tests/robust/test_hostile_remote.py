@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 import requests
 import XSOARMirroring as script
-from XSOARMirroring_test import (
+from stand_ins import (
     ERRORS,
     HOST_8,
     KEY,
@@ -600,8 +600,8 @@ def test_an_id_may_hold_what_it_likes(
     When: it is fetched, changed, pulled, pushed to and closed.
     Then: each call is about that incident and no other, below the address of the remote.
     """
-    monkeypatch.setattr("XSOARMirroring_test.sort_value", lambda field, item: 0)
-    monkeypatch.setattr("XSOARMirroring_test.in_order", lambda item: 0)
+    monkeypatch.setattr("stand_ins.sort_value", lambda field, item: 0)
+    monkeypatch.setattr("stand_ins.in_order", lambda item: 0)
     entries: list[dict[str, Any]] = []
     incident = hostile.add("1")
     incident |= {"id": incident_id, "investigationId": incident_id}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import XSOARMirroring as script
-from XSOARMirroring_test import LAST_UPDATE, PARAMS, Remote, Server, local_entry, push, pushed
+from stand_ins import LAST_UPDATE, PARAMS, Remote, Server, local_entry, push, pushed
 
 HOSTILE = [
     "a | b || c \\| d",

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import XSOARMirroring as script
 import yaml
-from XSOARMirroring_test import HOST_8, KEY, LAST_UPDATE, PARAMS, Outcome, Remote, Server, load
+from stand_ins import HOST_8, KEY, LAST_UPDATE, PARAMS, Outcome, Remote, Server, load
 
 ROOT = Path(__file__).resolve().parents[2]
 YML = yaml.safe_load((ROOT / "Packs/XSOARMirroring/Integrations/XSOARMirroring/XSOARMirroring.yml").read_text(encoding="utf-8"))

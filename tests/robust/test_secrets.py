@@ -15,7 +15,7 @@ from urllib.parse import quote, quote_plus, urlsplit
 
 import pytest
 import requests
-from XSOARMirroring_test import (
+from stand_ins import (
     ERRORS,
     HOST_6,
     HOST_8,

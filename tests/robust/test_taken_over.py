@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from XSOARMirroring_test import PARAMS, Remote, Server, contents, ids, local_entry, local_of, modified, push, pushed
+from stand_ins import PARAMS, Remote, Server, contents, ids, local_entry, local_of, modified, push, pushed
 
 LAST_ROUND = "2026-03-01T11:59:00Z"  # When the server asked the old integration last.
 

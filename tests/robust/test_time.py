@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from XSOARMirroring_test import ERRORS, HOST_6, KEY, Remote, Server, contents, local_entry, modified, pushed
+from stand_ins import ERRORS, HOST_6, KEY, Remote, Server, contents, local_entry, modified, pushed
 
 Zone = Callable[[datetime], timedelta]
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from XSOARMirroring_test import PARAMS, Remote, Server, contents, ids, kept_records, local_entry, modified, push, pushed
+from stand_ins import PARAMS, Remote, Server, contents, ids, kept_records, local_entry, modified, push, pushed
 
 from tests.robust.state_samples import AT, FOLDER, LOCAL_HALF, LOCAL_LOST, load_sample, play_a_day, state_of
 

@@ -1,5 +1,5 @@
-"""Lends the tests in unit_tests the server and the remote that stand in XSOARMirroring_test.py."""
+"""Lends the unit tests the server and the remote of stand_ins.py."""
 
-from XSOARMirroring_test import clock, frozen, mirrored, naps, remote, remote_6, server
+from stand_ins import clock, frozen, mirrored, naps, remote, remote_6, server
 
 __all__ = ["clock", "frozen", "mirrored", "naps", "remote", "remote_6", "server"]

@@ -8,7 +8,7 @@ import pytest
 
 import demistomock as demisto
 import XSOARMirroring as script
-from XSOARMirroring_test import HOST_8, KEY, Call, Remote, Server, load
+from stand_ins import HOST_8, KEY, Call, Remote, Server, load
 from XSOARMirroring import OK, STOP, WARN, Finding
 
 HOUR_MS = 3_600_000

@@ -15,7 +15,7 @@ import pytest
 import requests
 
 import XSOARMirroring as script
-from XSOARMirroring_test import (
+from stand_ins import (
     ERRORS,
     FAULTS,
     Fault,

@@ -8,7 +8,7 @@ import pytest
 
 import demistomock as demisto
 import XSOARMirroring as script
-from XSOARMirroring_test import (
+from stand_ins import (
     ENTRIES,
     HOST_6,
     LAST_UPDATE,

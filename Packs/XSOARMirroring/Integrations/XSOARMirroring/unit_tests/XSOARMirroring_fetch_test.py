@@ -10,7 +10,7 @@ import pytest
 import requests
 
 import XSOARMirroring as script
-from XSOARMirroring_test import (
+from stand_ins import (
     ERRORS,
     FAULTS,
     HOST_6,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import XSOARMirroring as script
-from XSOARMirroring_test import (
+from stand_ins import (
     CLOSING,
     ENTRIES,
     ERRORS,

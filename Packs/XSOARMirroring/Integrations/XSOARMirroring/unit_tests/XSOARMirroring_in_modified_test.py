@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from XSOARMirroring_test import ERRORS, LAST_UPDATE, NOW, Remote, Server, contents, error_body, modified
+from stand_ins import ERRORS, LAST_UPDATE, NOW, Remote, Server, contents, error_body, modified
 
 
 def test_a_round_asks_for_the_changes_in_their_order(server: Server, remote: Remote) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 import demistomock as demisto
 import XSOARMirroring as script
-from XSOARMirroring_test import Remote, Server, diff, local_of, status
+from stand_ins import Remote, Server, diff, local_of, status
 
 ALL = "dbot_classification_incident_type_all"
 KINDS = (

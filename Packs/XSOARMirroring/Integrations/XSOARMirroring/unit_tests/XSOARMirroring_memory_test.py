@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import XSOARMirroring as script
-from XSOARMirroring_test import LAST_UPDATE, Remote, Server, contents, ids, kept_records, local_entry, modified, pushed
+from stand_ins import LAST_UPDATE, Remote, Server, contents, ids, kept_records, local_entry, modified, pushed
 
 
 def test_nothing_is_lost_when_another_command_changes_the_context_meanwhile(

@@ -7,7 +7,7 @@ import pytest
 import requests
 
 import XSOARMirroring as script
-from XSOARMirroring_test import CLOSING, REOPENING, Remote, Server, arrived, error_body, local_entry, push, pushed
+from stand_ins import CLOSING, REOPENING, Remote, Server, arrived, error_body, local_entry, push, pushed
 
 """ OUT: CLOSING """
 

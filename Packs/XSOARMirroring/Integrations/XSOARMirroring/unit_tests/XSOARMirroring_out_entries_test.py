@@ -8,7 +8,7 @@ import pytest
 import requests
 from requests_mock import create_response
 
-from XSOARMirroring_test import (
+from stand_ins import (
     LARGE,
     Remote,
     Server,

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 import demistomock as demisto
-from XSOARMirroring_test import NOW, REPORT, Remote, Server, TEMPLATE, drop, error_body, local_entry, modified, push, pushed
+from stand_ins import NOW, REPORT, Remote, Server, TEMPLATE, drop, error_body, local_entry, modified, push, pushed
 
 """ OUT: FIELDS """
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from XSOARMirroring_test import Remote, Server
+from stand_ins import Remote, Server
 
 
 def test_mapping_fields_are_given_per_incident_type(server: Server, remote: Remote) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from XSOARMirroring_test import (
+from stand_ins import (
     CLOSING,
     ERRORS,
     Remote,

@@ -7,7 +7,7 @@ import pytest
 from freezegun import freeze_time
 
 import XSOARMirroring as script
-from XSOARMirroring_test import HOST_6, HOST_8, KEY, NOW, PARAMS, Remote, Server, V6, attach, error_body, load
+from stand_ins import HOST_6, HOST_8, KEY, NOW, PARAMS, Remote, Server, V6, attach, error_body, load
 
 """ SETTINGS """
 
