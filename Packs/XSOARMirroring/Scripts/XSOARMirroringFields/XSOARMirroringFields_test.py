@@ -5,35 +5,31 @@ from typing import Any
 
 import pytest
 
-import demistomock as demisto
 import XSOARMirroringFields as script
+from stand_ins import Server
 
 TIMER = {"accumulatedPause": 0, "breachTriggered": False, "runStatus": "running", "sla": 30, "slaStatus": 0}
 
 
-def run(monkeypatch: pytest.MonkeyPatch, incident: Any) -> dict[str, Any]:
-    """Run the script in an incident and return its entry. It may call nothing."""
-    given: list[Any] = []
-    monkeypatch.setattr(demisto, "incident", lambda: incident)
-    monkeypatch.setattr(demisto, "results", given.append)
-    for name in ("executeCommand", "internalHttpRequest"):
-        monkeypatch.setattr(demisto, name, lambda *_: pytest.fail("it asked for more than the incident"), raising=False)
-    script.main()
-    (entry,) = given
+def shown(server: Server, incident: dict[str, Any]) -> str:
+    """Run the script in an incident and return the text of its entry. It may run nothing."""
+    server.incident = incident
+    entry = server.run_script(script.main).result
     assert (entry["Type"], entry["ContentsFormat"]) == (1, "markdown")
-    return entry
+    assert server.asked == []
+    return entry["Contents"]
 
 
-def table(monkeypatch: pytest.MonkeyPatch, fields: Any) -> dict[str, str]:
+def table(server: Server, fields: Any) -> dict[str, str]:
     """Return the rows of the table for custom fields, by name."""
-    text = run(monkeypatch, {"id": "12", "severity": 2, "CustomFields": fields})["Contents"]
+    text = shown(server, {"id": "12", "severity": 2, "CustomFields": fields})
     lines = [line for line in text.splitlines() if line.startswith("|")]
     assert lines[0] == "|Field|Value|"
     rows = [line.strip("| ").split(" | ", 1) for line in lines[2:]]
     return {row[0]: row[1] for row in rows}
 
 
-def test_fields_with_a_value_are_shown_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fields_with_a_value_are_shown_by_name(server: Server) -> None:
     """
     Given: an incident with custom fields of several kinds.
     When: its layout is opened.
@@ -41,7 +37,7 @@ def test_fields_with_a_value_are_shown_by_name(monkeypatch: pytest.MonkeyPatch) 
     """
     fields = {"sourceip": "203.0.113.7", "hosts": ["a", "b"], "isactive": False, "hits": 0, "rows": [{"port": 22, "name": "ü"}]}
 
-    assert table(monkeypatch, fields) == {
+    assert table(server, fields) == {
         "hits": "0",
         "hosts": "a, b",
         "isactive": "false",
@@ -50,7 +46,7 @@ def test_fields_with_a_value_are_shown_by_name(monkeypatch: pytest.MonkeyPatch) 
     }
 
 
-def test_what_tells_nothing_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_tells_nothing_is_left_out(server: Server) -> None:
     """
     Given: empty fields of each kind, a timer and the fields of the pack.
     When: the layout is opened.
@@ -59,59 +55,50 @@ def test_what_tells_nothing_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None
     empty: dict[str, Any] = {"text": "", "list": [], "grid": [{}], "none": None, "object": {}, "date": "0001-01-01T00:00:00Z"}
     others = {"remediationsla": TIMER, "xsoarmirroringstate": "In Step", "depth": "3m"}
 
-    assert table(monkeypatch, empty | others) == {"depth": "3m"}
+    assert table(server, empty | others) == {"depth": "3m"}
 
 
 @pytest.mark.parametrize("incident", [{}, {"CustomFields": None}, {"CustomFields": {"text": "", "sla": TIMER}}])
-def test_without_a_value_it_says_so(monkeypatch: pytest.MonkeyPatch, incident: dict[str, Any]) -> None:
+def test_without_a_value_it_says_so(server: Server, incident: dict[str, Any]) -> None:
     """
     Given: an incident without custom fields, or without a value in them.
     When: the layout is opened.
     Then: a sentence stands where the table would.
     """
-    assert run(monkeypatch, incident)["Contents"] == "No custom field holds a value."
+    assert shown(server, incident) == "No custom field holds a value."
 
 
-def test_values_are_shown_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_values_are_shown_as_text(server: Server) -> None:
     """
     Given: a value of the other tenant that holds Markdown, HTML and line breaks, and a very long one.
     When: the layout is opened.
     Then: the first loads no picture and breaks no table, and the second is cut.
     """
-    shown = table(monkeypatch, {"html": "![x](http://example.com/x.png)|<img src=x>\nend", "long": "y" * 10_000})
+    cells = table(server, {"html": "![x](http://example.com/x.png)|<img src=x>\nend", "long": "y" * 10_000})
 
-    assert "![" not in shown["html"]
-    assert "<img" not in shown["html"]
-    assert shown["html"].endswith("<br>end")
-    assert shown["long"] == "y" * 499 + "…"
+    assert "![" not in cells["html"]
+    assert "<img" not in cells["html"]
+    assert cells["html"].endswith("<br>end")
+    assert cells["long"] == "y" * 499 + "…"
 
 
-def test_it_runs_when_the_server_starts_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_runs_when_the_server_starts_it(server: Server) -> None:
     """
     Given: an incident.
     When: the server runs the file as its main program.
     Then: one entry is the result.
     """
-    given: list[Any] = []
-    monkeypatch.setattr(demisto, "incident", lambda: {"CustomFields": {"depth": "3m"}})
-    monkeypatch.setattr(demisto, "results", given.append)
+    server.incident = {"CustomFields": {"depth": "3m"}}
 
-    runpy.run_path(str(script.__file__), run_name="__main__")
+    outcome = server.run_script(lambda: runpy.run_path(str(script.__file__), run_name="__main__"))
 
-    assert "depth" in given[0]["Contents"]
+    assert "depth" in outcome.result["Contents"]
 
 
-def test_without_an_incident_it_is_an_error_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_an_incident_it_is_an_error_entry(server: Server) -> None:
     """
     Given: a place without an incident.
     When: the script runs.
     Then: an error entry says so.
     """
-    given: list[Any] = []
-    monkeypatch.setattr(demisto, "incident", lambda: None)
-    monkeypatch.setattr(demisto, "results", given.append)
-
-    with pytest.raises(SystemExit):
-        script.main()
-
-    assert given[0]["Type"] == 4
+    assert server.run_script(script.main).error

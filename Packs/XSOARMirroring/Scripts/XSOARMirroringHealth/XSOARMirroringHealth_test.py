@@ -5,12 +5,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from freezegun import freeze_time
 
 import demistomock as demisto
 import XSOARMirroringHealth as script
+from stand_ins import NOW, Server, error_entry
 
-NOW = "2026-03-01T12:00:00Z"
 WELL = {
     "Instance": "customer",
     "RemoteError": "",
@@ -36,40 +35,19 @@ def answer(**changes: Any) -> list[dict[str, Any]]:
     return [{"Type": 1, "ContentsFormat": "json", "Contents": {**WELL, **changes}}]
 
 
-class Server:
-    """The server that runs the widget. `answers` holds what each instance gives; an exception is raised."""
-
-    def __init__(self) -> None:
-        self.modules: Any = {"customer": instance()}
-        self.answers: dict[str, Any] = {"customer": answer()}
-        self.asked: list[tuple[str, dict[str, Any]]] = []
-        self.given: list[Any] = []
-
-    def execute(self, command: str, args: dict[str, Any]) -> Any:
-        """Run a command on the instance that it names."""
-        self.asked.append((command, args))
-        given = self.answers[args["using"]]
-        if isinstance(given, Exception):
-            raise given
-        return given
-
-
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Server:
-    """A server on which the widget runs."""
-    made = Server()
-    monkeypatch.setattr(demisto, "executeCommand", made.execute)
-    monkeypatch.setattr(demisto, "getModules", lambda: made.modules)
-    monkeypatch.setattr(demisto, "results", made.given.append)
-    return made
+def server(server: Server) -> Server:
+    """A server with one instance, which is healthy."""
+    server.instances = {"customer": instance()}
+    server.answers = {"customer": answer()}
+    return server
 
 
 def shown(server: Server) -> str:
     """Run the widget at NOW and return its text."""
-    with freeze_time(NOW):
-        script.main()
-    (text,) = server.given
-    return text
+    outcome = server.run_script(script.main)
+    assert not outcome.error, outcome.error
+    return outcome.result
 
 
 def cells(text: str) -> list[list[str]]:
@@ -109,9 +87,9 @@ def test_it_runs_when_the_server_starts_it(server: Server) -> None:
     When: the server runs the file as its main program.
     Then: a text is the result, as a text widget takes it.
     """
-    runpy.run_path(str(script.__file__), run_name="__main__")
+    outcome = server.run_script(lambda: runpy.run_path(str(script.__file__), run_name="__main__"))
 
-    assert [type(given) for given in server.given] == [str]
+    assert isinstance(outcome.result, str)
 
 
 @pytest.mark.parametrize(
@@ -241,7 +219,7 @@ def test_what_may_well_be_is_green(server: Server, changes: dict[str, Any]) -> N
     ("given", "said"),
     [
         (
-            [{"Type": 4, "ContentsFormat": "text", "Contents": "API Key is missing:\ngenerate one."}],
+            error_entry("API Key is missing:\ngenerate one."),
             "API Key is missing: generate one.",
         ),
         (ValueError("Unsupported Command : xsoar-mirror-status"), "Unsupported Command"),
@@ -257,7 +235,7 @@ def test_an_instance_that_does_not_answer_is_red(server: Server, given: Any, sai
     When: the dashboard is opened.
     Then: the first is red and comes first, a sentence of one line says why, and the other is shown as ever.
     """
-    server.modules = {"alpha": instance(), "customer": instance()}
+    server.instances = {"alpha": instance(), "customer": instance()}
     server.answers = {"alpha": answer(), "customer": given}
 
     text = shown(server)
@@ -277,7 +255,7 @@ def test_disabled_instances_come_last_and_are_not_asked(server: Server) -> None:
     When: the dashboard is opened.
     Then: the disabled one stands last, without a color; the other integration's is neither shown nor asked.
     """
-    server.modules = {"a former one": instance(state="disabled"), "customer": instance(), "desk": instance("Ticket Desk")}
+    server.instances = {"a former one": instance(state="disabled"), "customer": instance(), "desk": instance("Ticket Desk")}
 
     text = shown(server)
 
@@ -292,7 +270,7 @@ def test_without_an_instance_it_says_so(server: Server, modules: Any) -> None:
     When: the dashboard is opened.
     Then: a sentence says what to do.
     """
-    server.modules = modules
+    server.instances = modules
 
     assert shown(server) == "There is no instance of XSOAR Mirroring: add one on the integrations page."
 
@@ -303,11 +281,11 @@ def test_slow_instances_do_not_keep_the_widget_from_showing(server: Server) -> N
     When: they are asked.
     Then: the third is not asked any more, and not shown as well.
     """
-    server.modules = {name: instance() for name in "abc"}
+    server.instances = {name: instance() for name in "abc"}
     server.answers = {name: answer(RemoteError="away") for name in "abc"}
     seconds = iter([0, 0, 90, 180])
 
-    found = script.rows(server.modules, datetime.fromisoformat(NOW), clock=lambda: next(seconds))
+    found = script.rows(server.instances, datetime.fromisoformat(NOW), clock=lambda: next(seconds))
 
     assert [(row.instance, row.state) for row in found] == [("a", "Down"), ("b", "Down"), ("c", "Attention")]
     assert [args["using"] for _, args in server.asked] == ["a", "b"]
@@ -320,7 +298,7 @@ def test_what_an_answer_holds_is_shown_as_text(server: Server) -> None:
     When: the dashboard is opened.
     Then: it is shown as it is, and breaks no table.
     """
-    server.modules = {"a|b*": instance()}
+    server.instances = {"a|b*": instance()}
     server.answers = {"a|b*": answer(RemoteError="![x](http://example.com/x.png) <b>away</b>")}
 
     text = shown(server)
@@ -338,7 +316,4 @@ def test_a_failure_of_the_widget_is_an_error_entry(server: Server, monkeypatch: 
     """
     monkeypatch.setattr(demisto, "getModules", lambda: 1 / 0)
 
-    with pytest.raises(SystemExit):
-        script.main()
-
-    assert server.given[0]["Type"] == 4
+    assert server.run_script(script.main).error

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-import demistomock as demisto
 import XSOARMirroringIncident as script
+from stand_ins import Server, error_entry
 
 MIRRORED = {
     "id": "12",
@@ -22,93 +22,72 @@ MODULES = {
     "old": {"brand": "XSOAR Mirroring", "category": "Utilities", "state": "disabled"},
     "desk": {"brand": "Ticket Desk", "category": "Case Management", "state": "active"},
 }
+COMMANDS = ("xsoar-mirror-diff", "xsoar-mirror-resync", "xsoar-mirror-status", "xsoar-get-incident")
 ANSWER = [{"Type": 1, "ContentsFormat": "json", "Contents": {"id": "4"}, "EntryContext": {"XSOAR.Mirror.Diff": {"id": "4"}}}]
 
 
-def error_entry(text: str) -> list[dict[str, Any]]:
-    """Return the error entry that a command gives."""
-    return [{"Type": 4, "ContentsFormat": "text", "Contents": text}]
-
-
-class Server:
-    """The server that runs the script: it answers a command with `answer`, and keeps what it was asked and given."""
-
-    def __init__(self) -> None:
-        self.incident: dict[str, Any] = dict(MIRRORED)
-        self.modules: Any = MODULES
-        self.answer: Any = ANSWER
-        self.asked: list[tuple[str, dict[str, Any]]] = []
-        self.given: list[Any] = []
-
-    def execute(self, command: str, args: dict[str, Any]) -> Any:
-        """Run a command of an integration."""
-        self.asked.append((command, args))
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
-
-
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Server:
-    """A server on which the script runs."""
-    made = Server()
-    monkeypatch.setattr(demisto, "executeCommand", made.execute)
-    monkeypatch.setattr(demisto, "getModules", lambda: made.modules)
-    monkeypatch.setattr(demisto, "incident", lambda: made.incident)
-    monkeypatch.setattr(demisto, "results", made.given.append)
-    return made
+def server(server: Server) -> Server:
+    """A server with instances and a mirrored incident, on which every command succeeds."""
+    server.incident, server.instances = dict(MIRRORED), MODULES
+    answer_all(server, ANSWER)
+    return server
 
 
-def run(monkeypatch: pytest.MonkeyPatch, **args: str) -> None:
-    """Run the script with arguments."""
-    monkeypatch.setattr(demisto, "args", lambda: args)
-    script.main()
+def answer_all(server: Server, answer: Any) -> None:
+    """Let every command that the script can run give an answer."""
+    server.answers = dict.fromkeys(
+        ("xsoar-mirror-diff", "xsoar-mirror-resync", "xsoar-mirror-status", "xsoar-get-incident"), answer
+    )
 
 
-def error_of(monkeypatch: pytest.MonkeyPatch, server: Server, **args: str) -> str:
+def run(server: Server, **args: str) -> Any:
+    """Run the script with arguments, which must succeed, and return what it gives."""
+    outcome = server.run_script(script.main, **args)
+    assert not outcome.error, outcome.error
+    return outcome.result
+
+
+def error_of(server: Server, **args: str) -> str:
     """Run the script, which fails, and return the text of its error entry."""
-    with pytest.raises(SystemExit):
-        run(monkeypatch, **args)
-    (entry,) = server.given
-    assert entry["Type"] == 4
-    return entry["Contents"]
+    error = server.run_script(script.main, **args).error
+    assert error
+    return error
 
 
-def test_diff_is_run_on_the_incident_s_own_instance(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
+def test_diff_is_run_on_the_incident_s_own_instance(server: Server) -> None:
     """
     Given: an incident that the instance "customer" mirrors as incident 4.
     When: the button for the diff is clicked, which gives no more than the action.
     Then: xsoar-mirror-diff runs on that instance only, gets the incident to compare with, and its entries are the result.
     """
-    run(monkeypatch, action="diff")
+    result = run(server, action="diff")
 
     ((command, args),) = server.asked
     compared = json.loads(args.pop("incident"))
     assert (command, args) == ("xsoar-mirror-diff", {"id": "4", "using": "customer"})
     assert compared == {key: value for key, value in MIRRORED.items() if key != "rawJSON"}
-    assert server.given == [ANSWER]
+    assert result == ANSWER
 
 
-def test_it_runs_when_the_server_starts_it(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
+def test_it_runs_when_the_server_starts_it(server: Server) -> None:
     """
     Given: a mirrored incident.
     When: the server runs the file as its main program.
     Then: the entries of the command are the result.
     """
-    monkeypatch.setattr(demisto, "args", lambda: {"action": "diff"})
+    outcome = server.run_script(lambda: runpy.run_path(str(script.__file__), run_name="__main__"), action="diff")
 
-    runpy.run_path(str(script.__file__), run_name="__main__")
-
-    assert server.given == [ANSWER]
+    assert outcome.result == ANSWER
 
 
-def test_diff_is_the_default(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
+def test_diff_is_the_default(server: Server) -> None:
     """
     Given: a mirrored incident.
     When: the script runs without an action.
     Then: the diff is run, which changes nothing.
     """
-    run(monkeypatch)
+    run(server)
 
     assert [command for command, _ in server.asked] == ["xsoar-mirror-diff"]
 
@@ -120,32 +99,30 @@ def test_diff_is_the_default(monkeypatch: pytest.MonkeyPatch, server: Server) ->
         ({"fields": "true", "entries": "false"}, {"fields": "true", "entries": "false"}),
     ],
 )
-def test_resync_hands_on_what_to_bring(
-    monkeypatch: pytest.MonkeyPatch, server: Server, args: dict[str, str], expected: dict[str, str]
-) -> None:
+def test_resync_hands_on_what_to_bring(server: Server, args: dict[str, str], expected: dict[str, str]) -> None:
     """
     Given: a mirrored incident.
     When: a resync is asked for, of all or of fields only.
     Then: xsoar-mirror-resync gets what was asked for; what was not said is left to its defaults.
     """
-    run(monkeypatch, action="resync", **args)
+    run(server, action="resync", **args)
 
     assert server.asked == [("xsoar-mirror-resync", {"id": "4", "using": "customer", **expected})]
 
 
 @pytest.mark.parametrize(("action", "command"), [("status", "xsoar-mirror-status"), ("get", "xsoar-get-incident")])
-def test_other_actions_run_their_command(monkeypatch: pytest.MonkeyPatch, server: Server, action: str, command: str) -> None:
+def test_other_actions_run_their_command(server: Server, action: str, command: str) -> None:
     """
     Given: a mirrored incident.
     When: its status, or the remote incident, is asked for.
     Then: the command of that action runs for the incident on its instance.
     """
-    run(monkeypatch, action=action)
+    run(server, action=action)
 
     assert server.asked == [(command, {"id": "4", "using": "customer"})]
 
 
-def test_remote_id_and_instance_may_be_given(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
+def test_remote_id_and_instance_may_be_given(server: Server) -> None:
     """
     Given: an incident that is not mirrored.
     When: the script is told a remote ID and an instance, as the playbook does that links an incident.
@@ -153,34 +130,34 @@ def test_remote_id_and_instance_may_be_given(monkeypatch: pytest.MonkeyPatch, se
     """
     server.incident = {"id": "12"}
 
-    run(monkeypatch, action="get", id="77", instance="customer")
+    run(server, action="get", id="77", instance="customer")
 
     assert server.asked == [("xsoar-get-incident", {"id": "77", "using": "customer"})]
 
 
 @pytest.mark.parametrize("missing", ["dbotMirrorId", "dbotMirrorInstance"])
-def test_an_incident_that_is_not_mirrored_is_told_so(monkeypatch: pytest.MonkeyPatch, server: Server, missing: str) -> None:
+def test_an_incident_that_is_not_mirrored_is_told_so(server: Server, missing: str) -> None:
     """
     Given: an incident without a remote ID, or without an instance.
     When: a button of the layout is clicked.
     Then: one sentence says that it is not mirrored and what sets the fields, and no command ran anywhere.
     """
-    server.incident[missing] = ""
+    server.incident = {**MIRRORED, missing: ""}
 
-    said = error_of(monkeypatch, server, action="resync")
+    said = error_of(server, action="resync")
 
     assert said.startswith("This incident is not mirrored")
     assert "XSOAR Mirroring - Link Existing Incident" in said
     assert server.asked == []
 
 
-def test_an_unknown_action_is_refused(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
+def test_an_unknown_action_is_refused(server: Server) -> None:
     """
     Given: a mirrored incident.
     When: an action is asked for that there is not.
     Then: the error names those that there are, and no command ran.
     """
-    assert error_of(monkeypatch, server, action="delete") == "There is no action delete: choose one of diff, resync, status, get."
+    assert error_of(server, action="delete") == "There is no action delete: choose one of diff, resync, status, get."
     assert server.asked == []
 
 
@@ -197,39 +174,37 @@ def test_an_unknown_action_is_refused(monkeypatch: pytest.MonkeyPatch, server: S
     [ValueError("Unsupported Command : xsoar-mirror-diff"), error_entry("No instance is enabled."), None],
     ids=["raised", "error entry", "nothing"],
 )
-def test_an_instance_that_cannot_answer_is_named(
-    monkeypatch: pytest.MonkeyPatch, server: Server, instance: str, expected: str, answer: Any
-) -> None:
+def test_an_instance_that_cannot_answer_is_named(server: Server, instance: str, expected: str, answer: Any) -> None:
     """
     Given: an incident whose instance is disabled, gone, or of another integration, and a server that says so in one of its ways.
     When: a diff is asked for.
     Then: one sentence says what is wrong with the instance, not what the server said.
     """
-    server.incident["dbotMirrorInstance"] = instance
-    server.answer = answer
+    server.incident = {**MIRRORED, "dbotMirrorInstance": instance}
+    answer_all(server, answer)
 
-    assert error_of(monkeypatch, server, action="diff").startswith(expected)
+    assert error_of(server, action="diff").startswith(expected)
 
 
 @pytest.mark.parametrize("modules", [MODULES, {}, None], ids=["instance is well", "no list", "no answer"])
-def test_an_error_of_the_command_is_handed_on(monkeypatch: pytest.MonkeyPatch, server: Server, modules: Any) -> None:
+def test_an_error_of_the_command_is_handed_on(server: Server, modules: Any) -> None:
     """
     Given: an enabled instance, or a server that does not list its instances.
     When: the command fails.
     Then: its own error is shown.
     """
-    server.modules = modules
-    server.answer = error_entry("The remote tenant refuses the API key: generate a new one.")
+    server.instances = modules
+    answer_all(server, error_entry("The remote tenant refuses the API key: generate a new one."))
 
-    assert error_of(monkeypatch, server, action="diff") == "The remote tenant refuses the API key: generate a new one."
+    assert error_of(server, action="diff") == "The remote tenant refuses the API key: generate a new one."
 
 
-def test_no_result_at_all_is_an_error(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
+def test_no_result_at_all_is_an_error(server: Server) -> None:
     """
     Given: an enabled instance.
     When: its command gives no entry.
     Then: the error says so, so that nobody takes silence for success.
     """
-    server.answer = []
+    answer_all(server, [])
 
-    assert error_of(monkeypatch, server, action="resync") == "xsoar-mirror-resync gave no result."
+    assert error_of(server, action="resync") == "xsoar-mirror-resync gave no result."

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-import demistomock as demisto
 import XSOARMirroringMappers as script
+from stand_ins import Server, error_entry
 
 DEPTH = {"id": "incident_depth", "name": "Water Depth", "cliName": "depth", "type": "number", "group": 0, "associatedToAll": True}
 GRID = {"id": "incident_hosts", "name": "Hosts", "cliName": "hosts", "type": "grid", "group": 0, "description": "Long. " * 99}
@@ -26,81 +26,41 @@ def json_entry(response: Any) -> dict[str, Any]:
     return {"Type": 1, "ContentsFormat": "json", "Contents": {"response": response}}
 
 
-def error_entry(text: str) -> list[dict[str, Any]]:
-    """Return the error entry that a command gives."""
-    return [{"Type": 4, "ContentsFormat": "text", "Contents": text}]
-
-
-class Server:
-    """The server that runs the script: it answers commands, an exception is raised; and keeps what it was asked and given."""
-
-    def __init__(self) -> None:
-        self.internal: Any = {"statusCode": 404, "body": ""}
-        self.answers: dict[str, Any] = {"core-api-get": MISSING, "demisto-api-get": MISSING, "xsoar-mirror-mappers": ANSWER}
-        self.asked: list[tuple[str, dict[str, Any]]] = []
-        self.given: list[Any] = []
-
-    def request(self, method: str, uri: str, body: Any = None) -> Any:
-        """Answer a request of the script's own server."""
-        assert (method, uri, body) == ("GET", "/incidentfields", None)
-        if isinstance(self.internal, Exception):
-            raise self.internal
-        return self.internal
-
-    def execute(self, command: str, args: dict[str, Any]) -> Any:
-        """Run a command of an integration."""
-        self.asked.append((command, args))
-        answer = self.answers[command]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    def handed_over(self) -> tuple[Any, dict[str, Any]]:
-        """Return the fields that the command got, and its other arguments."""
-        (args,) = [args for command, args in self.asked if command == "xsoar-mirror-mappers"]
-        return json.loads(args["local_fields"]), {key: value for key, value in args.items() if key != "local_fields"}
-
-
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Server:
-    """A server on which the script runs."""
-    made = Server()
-    monkeypatch.setattr(demisto, "executeCommand", made.execute)
-    monkeypatch.setattr(demisto, "internalHttpRequest", made.request, raising=False)
-    monkeypatch.setattr(demisto, "results", made.given.append)
-    return made
+def server(server: Server) -> Server:
+    """A server that does not tell its fields, and that has no Core REST API; the command succeeds."""
+    server.answers = {"core-api-get": MISSING, "demisto-api-get": MISSING, "xsoar-mirror-mappers": ANSWER}
+    return server
 
 
-def run(monkeypatch: pytest.MonkeyPatch, **args: Any) -> None:
-    """Run the script with arguments."""
-    monkeypatch.setattr(demisto, "args", lambda: args)
-    script.main()
+def handed_over(server: Server) -> tuple[Any, dict[str, Any]]:
+    """Return the fields that the command got, and its other arguments."""
+    (args,) = [args for command, args in server.asked if command == "xsoar-mirror-mappers"]
+    return json.loads(args["local_fields"]), {key: value for key, value in args.items() if key != "local_fields"}
 
 
-def error_of(monkeypatch: pytest.MonkeyPatch, server: Server, **args: Any) -> str:
+def error_of(server: Server, **args: Any) -> str:
     """Run the script, which fails before the command, and return the text of its error entry."""
-    with pytest.raises(SystemExit):
-        run(monkeypatch, **args)
-    (entry,) = server.given
-    assert entry["Type"] == 4
-    assert "\n" not in entry["Contents"]
-    return str(entry["Contents"])
+    error = server.run_script(script.main, **args).error
+    assert error
+    assert "\n" not in error
+    return error
 
 
-def test_the_fields_of_the_own_server_go_to_the_command(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
+def test_the_fields_of_the_own_server_go_to_the_command(server: Server) -> None:
     """
     Given: a server that tells a script its incident fields.
     When: the server runs the file as its main program, with an instance and arguments of the command.
     Then: the command runs on that instance with these arguments and what it reads of the fields; its entries are the result.
     """
-    server.internal = {"statusCode": 200, "body": json.dumps(FIELDS)}
-    monkeypatch.setattr(demisto, "args", lambda: {"instance": "customer", "types": "Phishing", "missing": "export"})
+    server.incident_fields = FIELDS
+    args = {"instance": "customer", "types": "Phishing", "missing": "export"}
 
-    runpy.run_path(str(script.__file__), run_name="__main__")
+    outcome = server.run_script(lambda: runpy.run_path(str(script.__file__), run_name="__main__"), **args)
 
-    assert server.handed_over() == (READ, {"using": "customer", "types": "Phishing", "missing": "export"})
+    assert handed_over(server) == (READ, {"using": "customer", "types": "Phishing", "missing": "export"})
     assert [command for command, _ in server.asked] == ["xsoar-mirror-mappers"]
-    assert server.given == [ANSWER]
+    assert outcome.result == ANSWER
 
 
 @pytest.mark.parametrize(
@@ -121,20 +81,18 @@ def test_the_fields_of_the_own_server_go_to_the_command(monkeypatch: pytest.Monk
         ({"core-api-get": None, "demisto-api-get": [json_entry(FIELDS)]}, ["core-api-get", "demisto-api-get"]),
     ],
 )
-def test_else_core_rest_api_is_asked(
-    monkeypatch: pytest.MonkeyPatch, server: Server, internal: Any, answers: dict[str, Any], asked: list[str]
-) -> None:
+def test_else_core_rest_api_is_asked(server: Server, internal: Any, answers: dict[str, Any], asked: list[str]) -> None:
     """
     Given: a server that does not tell a script its fields, and Core REST API under its new name or its old one.
     When: the script runs without an instance.
     Then: the command gets the fields from there, and runs on every instance.
     """
-    server.internal = internal
+    server.fields_answer = internal
     server.answers |= answers
 
-    run(monkeypatch, core_api="own")
+    assert not server.run_script(script.main, core_api="own").error
 
-    assert server.handed_over() == (READ, {})
+    assert handed_over(server) == (READ, {})
     assert server.asked[:-1] == [(command, {"uri": "/incidentfields", "using": "own"}) for command in asked]
 
 
@@ -147,9 +105,7 @@ def test_else_core_rest_api_is_asked(
         ({"core-api-get": [json_entry(FIELDS), json_entry(FIELDS)]}, "Several instances"),
     ],
 )
-def test_where_nothing_answers_it_says_what_to_do(
-    monkeypatch: pytest.MonkeyPatch, server: Server, answers: dict[str, Any], said: str
-) -> None:
+def test_where_nothing_answers_it_says_what_to_do(server: Server, answers: dict[str, Any], said: str) -> None:
     """
     Given: a server that tells a script nothing, and a Core REST API that is not there, fails, or is there twice.
     When: the script runs.
@@ -157,20 +113,20 @@ def test_where_nothing_answers_it_says_what_to_do(
     """
     server.answers |= answers
 
-    error = error_of(monkeypatch, server)
+    error = error_of(server)
 
     assert said in error
     assert "core_api" in error if said == "Several instances" else "Core REST API" in error
     assert "xsoar-mirror-mappers" not in [command for command, _ in server.asked]
 
 
-def test_what_the_command_complains_of_is_told(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
+def test_what_the_command_complains_of_is_told(server: Server) -> None:
     """
     Given: arguments that the command does not accept.
     When: the script runs.
     Then: it ends with the sentence of the command.
     """
-    server.internal = {"statusCode": 200, "body": json.dumps(FIELDS)}
+    server.incident_fields = FIELDS
     server.answers["xsoar-mirror-mappers"] = error_entry("types names 'Flood', an incident type that there is not.")
 
-    assert error_of(monkeypatch, server, types="Flood") == "types names 'Flood', an incident type that there is not."
+    assert error_of(server, types="Flood") == "types names 'Flood', an incident type that there is not."

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-import demistomock as demisto
 import XSOARMirroring as script
 from stand_ins import HOST_8, KEY, Call, Remote, Server, load
 from XSOARMirroring import OK, STOP, WARN, Finding
@@ -220,37 +219,10 @@ def test_entries_move_only_when_all_of_them_do(moves: dict[str, bool], expected:
 """ WHAT IT ASKS AND WRITES """
 
 
-class CheckedRemote(Remote):
-    """A remote that also takes tags, and whose clock goes on with each call, so that what moves can be seen to move."""
-
-    def __call__(self, request: Any) -> Any:
-        self.clock.tick(timedelta(milliseconds=10))
-        return super().__call__(request)
-
-    def _answer(self, call: Call) -> dict[str, Any]:
-        if "/incidents/modified" in call.route:
-            return {"status_code": 404, "json": {}}
-        if call.route == "POST /entry/tags":
-            incident_id = call.body["investigationId"]
-            tagged = next(item for item in self.entries[incident_id] if item["id"] == call.body["id"])
-            self.tag(tagged, *call.body["tags"])
-            if self.entry_moves_modified:
-                self.incidents[incident_id]["modified"] = self.now()
-            return {"json": tagged}
-        return super()._answer(call)
-
-    @property
-    def written(self) -> list[str]:
-        """The calls that may have changed something."""
-        reading = ("GET ", "POST /incidents/", "POST /investigation/", "POST /public/v1/incidents/modified")
-        return [call.route for call in self.calls if not call.route.startswith(reading)]
-
-
 @pytest.fixture
-def checked(clock: Any, requests_mock: Any) -> CheckedRemote:
-    """An XSOAR 8 tenant with three incidents, in one of them a War Room."""
-    remote = CheckedRemote(clock)
-    requests_mock.add_matcher(remote)
+def checked(remote: Remote) -> Remote:
+    """An XSOAR 8 tenant with three incidents, in one of them a War Room. Its clock goes on, so what moves is seen to move."""
+    remote.call_takes = timedelta(milliseconds=10)
     for number in range(3):
         remote.add(created=f"2026-03-01T11:00:0{number}Z", modified=f"2026-03-01T11:10:0{number}Z")
     for number in range(4):
@@ -272,20 +244,20 @@ def outputs_of(result: Any) -> dict[str, Any]:
     return outputs
 
 
-def test_by_default_it_only_reads(server: Server, checked: CheckedRemote) -> None:
+def test_by_default_it_only_reads(server: Server, checked: Remote) -> None:
     """Given a remote; When the check runs without arguments; Then nothing is written there, nor remembered here."""
     before = server.memory()
 
     found = check(server)
 
-    assert checked.written == []
+    assert checked.writes() == []
     assert server.memory() == before
     assert found["Rights to write"]["Found"] == "not tested"
     assert not [question for question, finding in found.items() if finding["Verdict"] == "stop"]
     assert found["First fetch"]["Found"].startswith("a first fetch would bring incidents: 3;")
 
 
-def test_the_context_has_one_place_for_each_instance(server: Server, checked: CheckedRemote) -> None:
+def test_the_context_has_one_place_for_each_instance(server: Server, checked: Remote) -> None:
     """Given a check; When it is read from the context; Then it stands under the instance, with the worst verdict."""
     result = server.ok("xsoar-mirror-check")
     (key,) = result[0]["EntryContext"]
@@ -295,7 +267,7 @@ def test_the_context_has_one_place_for_each_instance(server: Server, checked: Ch
 
 
 @pytest.mark.parametrize("moves", [True, False])
-def test_writing_settles_the_rest_and_closes_its_incident(server: Server, checked: CheckedRemote, moves: bool) -> None:
+def test_writing_settles_the_rest_and_closes_its_incident(server: Server, checked: Remote, moves: bool) -> None:
     """Given a remote; When the check writes; Then it tells and remembers whether entries move `modified`, and cleans up."""
     checked.entry_moves_modified = moves
 
@@ -311,17 +283,16 @@ def test_writing_settles_the_rest_and_closes_its_incident(server: Server, checke
     assert server.fetch() and "4" not in {made["dbotMirrorId"] for made in server.fetch()}
 
 
-def test_a_playbook_at_work_is_not_taken_for_an_entry_that_moves(server: Server, checked: CheckedRemote) -> None:
+def test_a_playbook_at_work_is_not_taken_for_an_entry_that_moves(server: Server, checked: Remote) -> None:
     """Given a new incident that its own playbook changes for a while; When the check writes; Then only entries count."""
     checked.entry_moves_modified = False
     changes = iter(range(5))
 
-    def answer(call: Call) -> dict[str, Any]:
+    def meanwhile(call: Call) -> None:
         if call.route == "GET /incident/load/4" and next(changes, None) is not None:
             checked.change("4")
-        return CheckedRemote._answer(checked, call)
 
-    checked._answer = answer  # type: ignore[method-assign]
+    checked.before_answer = meanwhile
 
     found = check(server, write="true")
 
@@ -329,25 +300,24 @@ def test_a_playbook_at_work_is_not_taken_for_an_entry_that_moves(server: Server,
     assert json.loads(server.context)["entries_move"] == "false"
 
 
-def test_what_moves_a_little_later_moves(server: Server, checked: CheckedRemote) -> None:
+def test_what_moves_a_little_later_moves(server: Server, checked: Remote) -> None:
     """Given a remote whose incident moves only after the note was answered; When the check writes; Then the note moves it."""
     checked.entry_moves_modified = False
     looks: list[str] = []
 
-    def answer(call: Call) -> dict[str, Any]:
-        if call.route == "GET /incident/load/4" and any("/entry/note" in route for route in checked.written):
+    def meanwhile(call: Call) -> None:
+        if call.route == "GET /incident/load/4" and any("/entry/note" in route for route in checked.writes()):
             looks.append(call.route)
             if len(looks) == 3:
                 checked.change("4")
-        return CheckedRemote._answer(checked, call)
 
-    checked._answer = answer  # type: ignore[method-assign]
+    checked.before_answer = meanwhile
 
     assert check(server, write="true")["A note"]["Found"].startswith("a note moves")
 
 
 @pytest.mark.parametrize(("moves", "known", "kept"), [(True, "false", "false"), (False, "true", "false"), (True, "", "true")])
-def test_that_entries_do_not_move_stays_known(server: Server, checked: CheckedRemote, moves: bool, known: str, kept: str) -> None:
+def test_that_entries_do_not_move_stays_known(server: Server, checked: Remote, moves: bool, known: str, kept: str) -> None:
     """Given what an incident has shown; When the check writes; Then one that did not move is never forgotten."""
     checked.entry_moves_modified = moves
     server.context = json.dumps({"entries_move": known})
@@ -357,7 +327,7 @@ def test_that_entries_do_not_move_stays_known(server: Server, checked: CheckedRe
     assert json.loads(server.context)["entries_move"] == kept
 
 
-def test_reading_alone_shows_that_entries_do_not_move(server: Server, checked: CheckedRemote) -> None:
+def test_reading_alone_shows_that_entries_do_not_move(server: Server, checked: Remote) -> None:
     """Given an entry that is newer than its incident; When the check only reads; Then it tells and remembers that."""
     checked.entry_moves_modified = False
     checked.write("3", "later")
@@ -368,24 +338,23 @@ def test_reading_alone_shows_that_entries_do_not_move(server: Server, checked: C
     assert json.loads(server.context)["entries_move"] == "false"
 
 
-def test_what_cannot_be_remembered_is_told_all_the_same(server: Server, checked: CheckedRemote) -> None:
+def test_what_cannot_be_remembered_is_told_all_the_same(server: Server, checked: Remote) -> None:
     """Given a context that others change all the time; When the check writes; Then what it found is shown."""
     server.rivals = [lambda context: context.update(other=len(server.rivals)) for _ in range(9)]
 
     assert check(server, write="true")["A note"]["Verdict"] == "ok"
 
 
-def test_a_search_index_that_takes_ten_seconds(server: Server, checked: CheckedRemote, naps: list[float]) -> None:
+def test_a_search_index_that_takes_ten_seconds(server: Server, checked: Remote, naps: list[float]) -> None:
     """Given a remote that does not say what it created, and finds it later; When the check writes; Then it waits for it."""
     checked.created_answer = {"status_code": 201, "text": ""}
     checked.hidden = {"4"}
 
-    def answer(call: Call) -> dict[str, Any]:
+    def meanwhile(call: Call) -> None:
         if sum(naps) >= 10:
             checked.hidden.clear()
-        return CheckedRemote._answer(checked, call)
 
-    checked._answer = answer  # type: ignore[method-assign]
+    checked.before_answer = meanwhile
 
     found = check(server, write="true")
 
@@ -394,9 +363,7 @@ def test_a_search_index_that_takes_ten_seconds(server: Server, checked: CheckedR
     assert checked.incidents["4"]["status"] == 2
 
 
-def test_a_limit_of_calls_is_waited_for_before_anything_is_left_open(
-    server: Server, checked: CheckedRemote, naps: list[float]
-) -> None:
+def test_a_limit_of_calls_is_waited_for_before_anything_is_left_open(server: Server, checked: Remote, naps: list[float]) -> None:
     """Given a limit that holds for the rest of the minute; When the check ends by it; Then it closes its incident after that."""
     checked.fail("POST /entry/upload", times=3, status_code=429, json={})
     checked.fail("POST /incident/close", times=3, status_code=429, json={})
@@ -409,7 +376,7 @@ def test_a_limit_of_calls_is_waited_for_before_anything_is_left_open(
     assert script.QUOTA_SECONDS in naps
 
 
-def test_a_bound_that_is_ignored_is_named(server: Server, checked: CheckedRemote) -> None:
+def test_a_bound_that_is_ignored_is_named(server: Server, checked: Remote) -> None:
     """Given a remote that hears no bound in a query; When the check runs; Then it says so of each, and that it costs calls."""
     checked.hears_query_bounds = False
 
@@ -421,7 +388,7 @@ def test_a_bound_that_is_ignored_is_named(server: Server, checked: CheckedRemote
 
 @pytest.mark.parametrize("route", ["POST /entry/note", "POST /entry/upload", "POST /entry/formatted", "GET /incident/load/4"])
 @pytest.mark.parametrize("status", [400, 403, 429, 500])
-def test_what_fails_midway_leaves_nothing_open(server: Server, checked: CheckedRemote, route: str, status: int) -> None:
+def test_what_fails_midway_leaves_nothing_open(server: Server, checked: Remote, route: str, status: int) -> None:
     """Given a call that fails after the creation; When the check writes; Then the scratch incident is closed all the same."""
     checked.fail(route, times=3, status_code=status, json={"detail": "no"})
 
@@ -435,16 +402,14 @@ def test_what_fails_midway_leaves_nothing_open(server: Server, checked: CheckedR
 @pytest.mark.parametrize(
     "answer", [{"status_code": 201, "text": ""}, {"status_code": 201, "json": {"name": "x"}}], ids=["empty", "no id"]
 )
-def test_an_incident_whose_id_is_not_told_is_found_and_closed(
-    server: Server, checked: CheckedRemote, answer: dict[str, Any]
-) -> None:
+def test_an_incident_whose_id_is_not_told_is_found_and_closed(server: Server, checked: Remote, answer: dict[str, Any]) -> None:
     """Given a remote that does not say what it created; When the check writes; Then it finds the incident and closes it."""
     checked.created_answer = answer
     check(server, write="true")
     assert checked.incidents["4"]["status"] == 2
 
 
-def test_a_lost_answer_to_the_creation_is_cleaned_up(server: Server, checked: CheckedRemote) -> None:
+def test_a_lost_answer_to_the_creation_is_cleaned_up(server: Server, checked: Remote) -> None:
     """Given a creation whose answer is lost; When the check runs, writing; Then what was created is found and closed."""
     checked.fail("POST /incident$", after=True, status_code=502)
 
@@ -455,11 +420,11 @@ def test_a_lost_answer_to_the_creation_is_cleaned_up(server: Server, checked: Ch
 
 
 def test_what_was_created_without_an_id_is_looked_for_even_when_nothing_else_is(
-    server: Server, checked: CheckedRemote, monkeypatch: pytest.MonkeyPatch
+    server: Server, checked: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Given a remote that does not say what it created, and a run that is late then; When it ends; Then that is closed."""
     checked.created_answer = {"status_code": 201, "text": ""}
-    monkeypatch.setattr(script.Client, "is_late", lambda _: "POST /incident" in checked.written)
+    monkeypatch.setattr(script.Client, "is_late", lambda _: "POST /incident" in checked.writes())
 
     found = check(server, write="true")
 
@@ -467,14 +432,14 @@ def test_what_was_created_without_an_id_is_looked_for_even_when_nothing_else_is(
     assert checked.incidents["4"]["status"] == 2
 
 
-def test_a_first_fetch_counts_no_incident_that_was_created_from_here(server: Server, checked: CheckedRemote) -> None:
+def test_a_first_fetch_counts_no_incident_that_was_created_from_here(server: Server, checked: Remote) -> None:
     """Given an instance that fetches all brands, and a check that wrote; When it runs again; Then its incident does not count."""
     server.params["disable_from_same_integration"] = False
     check(server, write="true")
     assert check(server)["First fetch"]["Found"].startswith("a first fetch would bring incidents: 3;")
 
 
-def test_what_cannot_be_closed_is_told_with_the_way_to_close_it(server: Server, checked: CheckedRemote) -> None:
+def test_what_cannot_be_closed_is_told_with_the_way_to_close_it(server: Server, checked: Remote) -> None:
     """Given a remote that closes nothing; When the check runs, writing; Then it says what is left and how to close it by hand."""
     checked.closes_late = True
 
@@ -486,7 +451,7 @@ def test_what_cannot_be_closed_is_told_with_the_way_to_close_it(server: Server, 
     assert "by hand" in left["Remedy"]
 
 
-def test_a_dropped_creation_leaves_nothing_to_close(server: Server, checked: CheckedRemote) -> None:
+def test_a_dropped_creation_leaves_nothing_to_close(server: Server, checked: Remote) -> None:
     """Given a pre-processing rule that drops new incidents; When the check runs, writing; Then it stops there and says so."""
     checked.drops_new_incidents = True
 
@@ -496,17 +461,17 @@ def test_a_dropped_creation_leaves_nothing_to_close(server: Server, checked: Che
     assert "Scratch incident" not in found
 
 
-def test_nothing_is_created_while_something_stops(server: Server, checked: CheckedRemote) -> None:
+def test_nothing_is_created_while_something_stops(server: Server, checked: Remote) -> None:
     """Given a key that may not view incidents; When the check runs, writing; Then nothing is created that could not be closed."""
     checked.fail("GET /incident/load", times=9, status_code=403, json={})
 
     found = check(server, write="true")
 
-    assert checked.written == []
+    assert checked.writes() == []
     assert "not tried" in found["Creating"]["Found"]
 
 
-def test_an_answer_that_nobody_understands_is_one_line(server: Server, checked: CheckedRemote) -> None:
+def test_an_answer_that_nobody_understands_is_one_line(server: Server, checked: Remote) -> None:
     """Given fields and a search of another form; When the check runs; Then those are told, and the rest is answered."""
     checked.fail("GET /incidentfields", times=9, json=[{"cliName": {"a": 1}}, 7, None])
     checked.fail("POST /incidents/search", skip=2, times=1, json={"data": 5, "total": "x"})
@@ -518,9 +483,7 @@ def test_an_answer_that_nobody_understands_is_one_line(server: Server, checked: 
 
 
 @pytest.mark.parametrize("answer", [{"status_code": 401, "json": {}}, {"status_code": 503}, {"status_code": 303}], ids=str)
-def test_a_remote_that_does_not_let_us_in_is_asked_nothing_more(
-    server: Server, checked: CheckedRemote, answer: dict[str, Any]
-) -> None:
+def test_a_remote_that_does_not_let_us_in_is_asked_nothing_more(server: Server, checked: Remote, answer: dict[str, Any]) -> None:
     """Given a key that is refused, or no tenant there; When the check runs; Then it stops at once, with the reason."""
     checked.fail("GET /about", times=9, **answer)
 
@@ -531,7 +494,7 @@ def test_a_remote_that_does_not_let_us_in_is_asked_nothing_more(
     assert {call.route for call in checked.calls} == {"GET /about"}
 
 
-def test_a_limit_of_calls_ends_the_questions(server: Server, checked: CheckedRemote) -> None:
+def test_a_limit_of_calls_ends_the_questions(server: Server, checked: Remote) -> None:
     """Given a remote that wants no more calls; When the check runs; Then one line says so, and nothing more is asked."""
     checked.fail("GET /incidenttype", times=99, status_code=429, json={})
 
@@ -541,9 +504,9 @@ def test_a_limit_of_calls_ends_the_questions(server: Server, checked: CheckedRem
     assert list(found)[-1] == "Right to read incident types"
 
 
-def test_it_stops_when_it_gets_late(server: Server, checked: CheckedRemote, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_stops_when_it_gets_late(server: Server, checked: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
     """Given a run that lasts too long once it has written; When the check goes on; Then it ends early, and cleans up."""
-    monkeypatch.setattr(script.Client, "is_late", lambda _: any("/entry/note" in route for route in checked.written))
+    monkeypatch.setattr(script.Client, "is_late", lambda _: any("/entry/note" in route for route in checked.writes()))
 
     found = check(server, write="true")
 
@@ -553,14 +516,14 @@ def test_it_stops_when_it_gets_late(server: Server, checked: CheckedRemote, monk
 
 
 @pytest.mark.parametrize("name", ["write", "report"])
-def test_a_wrong_argument_is_one_sentence_and_asks_nothing(server: Server, checked: CheckedRemote, name: str) -> None:
+def test_a_wrong_argument_is_one_sentence_and_asks_nothing(server: Server, checked: Remote, name: str) -> None:
     """Given an argument that is neither true nor false; When the check runs; Then it says so, and makes no call."""
     error = server.fails("xsoar-mirror-check", **{name: "perhaps"})
     assert error.endswith(f"{name} is 'perhaps': give true or false.")
     assert checked.calls == []
 
 
-def test_a_first_fetch_time_that_is_none_is_one_line(server: Server, checked: CheckedRemote) -> None:
+def test_a_first_fetch_time_that_is_none_is_one_line(server: Server, checked: Remote) -> None:
     """Given a parameter that a fetch could not use; When the check runs; Then that question says so and the rest is answered."""
     server.params["first_fetch"] = "when it was warm"
 
@@ -571,14 +534,11 @@ def test_a_first_fetch_time_that_is_none_is_one_line(server: Server, checked: Ch
     assert found["Empty answers"]["Verdict"] == "ok"
 
 
-def test_the_custom_fields_of_both_sides_are_compared(
-    server: Server, checked: CheckedRemote, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_custom_fields_of_both_sides_are_compared(server: Server, checked: Remote) -> None:
     """Given a platform that tells its fields, one of the remote's missing; When the check runs; Then that one is named."""
     here = [item for item in FIELDS if item.get("cliName") != "ticket"]
     checked.incident_fields = [*here, custom("ticket")]
-    answer = {"statusCode": 200, "body": json.dumps(here)}
-    monkeypatch.setattr(demisto, "internalHttpRequest", lambda method, uri, body=None: answer, raising=False)
+    server.incident_fields = here
 
     found = check(server)
 
@@ -587,11 +547,9 @@ def test_the_custom_fields_of_both_sides_are_compared(
 
 
 @pytest.mark.parametrize("answer", [{"statusCode": 403, "body": "[]"}, {"statusCode": 200, "body": "<html>"}, {}, None], ids=str)
-def test_a_platform_that_does_not_tell_its_fields(
-    server: Server, checked: CheckedRemote, monkeypatch: pytest.MonkeyPatch, answer: Any
-) -> None:
+def test_a_platform_that_does_not_tell_its_fields(server: Server, checked: Remote, answer: Any) -> None:
     """Given a platform that does not let a script read its fields; When the check runs; Then it says how to compare them."""
-    monkeypatch.setattr(demisto, "internalHttpRequest", lambda method, uri, body=None: answer, raising=False)
+    server.fields_answer = answer
 
     finding = check(server)["Custom fields"]
 
@@ -601,7 +559,7 @@ def test_a_platform_that_does_not_tell_its_fields(
 """ THE REPORT """
 
 
-def test_the_report_holds_nothing_of_either_tenant(server: Server, checked: CheckedRemote) -> None:
+def test_the_report_holds_nothing_of_either_tenant(server: Server, checked: Remote) -> None:
     """Given names, contents and errors that can be told apart; When a report is asked for; Then none of them stands in it."""
     words = {name: f"canary{name}" for name in ("name", "type", "owner", "entry", "tag", "field", "reason", "query", "error")}
     server.params["query"] = f'-owner:"{words["query"]}"'

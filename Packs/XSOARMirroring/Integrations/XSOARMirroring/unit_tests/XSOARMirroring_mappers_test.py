@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-import demistomock as demisto
 import XSOARMirroring as script
-from stand_ins import Remote, Server, diff, local_of, status
+from stand_ins import HERE, Remote, Server, diff, local_of, status
 
 ALL = "dbot_classification_incident_type_all"
 KINDS = (
@@ -50,30 +49,6 @@ def fields_of_every_kind(count: int) -> list[dict[str, Any]]:
     ]
 
 
-class Here:
-    """The incident fields of the local tenant, and how its server hands them out."""
-
-    def __init__(self) -> None:
-        self.fields: list[dict[str, Any]] = []
-        self.answer: Any = None
-
-    def request(self, method: str, uri: str, body: Any = None) -> Any:
-        """Answer a request of the script to its own server."""
-        assert (method, uri, body) == ("GET", "/incidentfields", None)
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer or {"statusCode": 200, "status": "200 OK", "headers": {}, "body": json.dumps(self.fields)}
-
-
-@pytest.fixture
-def here(server: Server, monkeypatch: pytest.MonkeyPatch) -> Here:
-    """A local tenant whose server tells the integration its incident fields."""
-    made = Here()
-    monkeypatch.setattr(demisto, "internalHttpRequest", made.request, raising=False)
-    monkeypatch.setattr(demisto, "demistoUrls", lambda: {"server": "https://here.example.com"})
-    return made
-
-
 def made(server: Server, **args: Any) -> tuple[dict[str, Any], dict[str, Any], str]:
     """Run the command; return its outputs, the content of its files by name, and what it shows."""
     result, *entries = server.ok("xsoar-mirror-mappers", **args)
@@ -97,15 +72,15 @@ def custom_rules(files: dict[str, Any], direction: str, section: str = ALL) -> d
 """ WHAT IS MAPPED """
 
 
-def test_three_hundred_fields_of_every_kind_are_mapped_both_ways(server: Server, remote: Remote, here: Here) -> None:
+def test_three_hundred_fields_of_every_kind_are_mapped_both_ways(server: Server, remote: Remote) -> None:
     """
     Given: two tenants that share three hundred custom fields of every kind, whose names here are not those there.
     When: the command runs.
     Then: each has a rule in both mappers, under all types or under each of its types here; the pack's own rules come along; the
         files are named after the instance.
     """
-    here.fields = fields_of_every_kind(300)
-    remote.incident_fields = [{**item, "name": f"{item['name']} there"} for item in here.fields]
+    server.incident_fields = fields_of_every_kind(300)
+    remote.incident_fields = [{**item, "name": f"{item['name']} there"} for item in server.incident_fields]
 
     told, files, shown = made(server)
 
@@ -133,16 +108,16 @@ def test_three_hundred_fields_of_every_kind_are_mapped_both_ways(server: Server,
     assert "headquarters" in shown
 
 
-def test_the_same_fields_give_the_same_files(server: Server, remote: Remote, here: Here) -> None:
+def test_the_same_fields_give_the_same_files(server: Server, remote: Remote) -> None:
     """
     Given: fields of both tenants.
     When: the command runs twice, the second time with the fields in another order.
     Then: the files are the same, byte by byte.
     """
-    here.fields = fields_of_every_kind(60)
-    remote.incident_fields = [*here.fields, custom("extra", kind="grid", columns=[{"key": "a", "type": "shortText"}])]
+    server.incident_fields = fields_of_every_kind(60)
+    remote.incident_fields = [*server.incident_fields, custom("extra", kind="grid", columns=[{"key": "a", "type": "shortText"}])]
     first = [server.content(entry["FileID"]) for entry in server.ok("xsoar-mirror-mappers", missing="export")[1:]]
-    random.Random(7).shuffle(here.fields)
+    random.Random(7).shuffle(server.incident_fields)
     remote.incident_fields = remote.incident_fields[::-1]
     second = [server.content(entry["FileID"]) for entry in server.ok("xsoar-mirror-mappers", missing="export")[1:]]
 
@@ -178,7 +153,6 @@ def test_the_same_fields_give_the_same_files(server: Server, remote: Remote, her
 def test_what_becomes_of_a_field(
     server: Server,
     remote: Remote,
-    here: Here,
     local: dict[str, Any] | None,
     remote_field: dict[str, Any] | None,
     fate: str,
@@ -188,8 +162,8 @@ def test_what_becomes_of_a_field(
     When: the command runs.
     Then: it is told what becomes of it, and it has a rule in both mappers only when it is mapped.
     """
-    here.fields = [] if local is None else [custom("depth", **{"name": "Depth", **local})]
-    here.fields.append(custom("other"))
+    server.incident_fields = [] if local is None else [custom("depth", **{"name": "Depth", **local})]
+    server.incident_fields.append(custom("other"))
     remote.incident_fields = [] if remote_field is None else [custom("depth", **remote_field)]
 
     told, files, _ = made(server)
@@ -200,14 +174,14 @@ def test_what_becomes_of_a_field(
     assert custom_rules(files, "outgoing") == ({"depth": "depth"} if fate == "Mapped" else {})
 
 
-def test_fields_of_the_incident_itself_and_of_others_are_no_custom_ones(server: Server, remote: Remote, here: Here) -> None:
+def test_fields_of_the_incident_itself_and_of_others_are_no_custom_ones(server: Server, remote: Remote) -> None:
     """
     Given: two tenants with fields of the platform, a field of indicators, and a custom one that is spelled another way there.
     When: the command runs.
     Then: the custom one alone is mapped, under the name that each tenant has for it.
     """
     system = [custom("severity", system=True), custom("reputation", group=2), {"cliName": None, "name": "Nobody"}]
-    here.fields = [*system, custom("depth", "Water Depth", content=True)]
+    server.incident_fields = [*system, custom("depth", "Water Depth", content=True)]
     remote.incident_fields = [*system, custom("Depth", "Depth there")]
 
     told, files, _ = made(server)
@@ -217,14 +191,14 @@ def test_fields_of_the_incident_itself_and_of_others_are_no_custom_ones(server: 
     assert custom_rules(files, "outgoing") == {"Depth": "depth"}
 
 
-def test_choices_and_columns_that_differ_are_mapped_and_told(server: Server, remote: Remote, here: Here) -> None:
+def test_choices_and_columns_that_differ_are_mapped_and_told(server: Server, remote: Remote) -> None:
     """
     Given: a select field and a grid that are not alike in both tenants, one of each that are, and a type that differs.
     When: the command runs.
     Then: the four are mapped, the two are told with what only one tenant has, and so are the two types.
     """
     columns = [{"key": "name", "type": "shortText"}, {"key": "size", "type": "number"}]
-    here.fields = [
+    server.incident_fields = [
         custom("level", kind="singleSelect", selectValues=["", "low", "high"]),
         custom("same", kind="singleSelect", selectValues=["", "a", "b"]),
         custom("hosts", kind="grid", columns=columns),
@@ -253,12 +227,11 @@ def test_choices_and_columns_that_differ_are_mapped_and_told(server: Server, rem
 
 
 @pytest.fixture
-def four(remote: Remote, here: Here) -> Here:
+def four(server: Server, remote: Remote) -> None:
     """Two tenants that share a field of all types, one of Phishing, one of Access, and one of both."""
     types = {"all": None, "mail": ["Phishing"], "door": ["Access"], "both": ["Access", "Phishing"]}
-    here.fields = [custom(name, types=its_types) for name, its_types in types.items()]
+    server.incident_fields = [custom(name, types=its_types) for name, its_types in types.items()]
     remote.incident_fields = [custom(name, types=["Theirs"]) for name in types]
-    return here
 
 
 @pytest.mark.parametrize(
@@ -271,7 +244,7 @@ def four(remote: Remote, here: Here) -> Here:
         ({"types": "Access", "include": ["door", "mail"], "exclude": ["all"]}, {"door": ["Access"]}),
     ],
 )
-def test_arguments_choose_fields(server: Server, four: Here, args: dict[str, Any], mapped: dict[str, list[str]]) -> None:
+def test_arguments_choose_fields(server: Server, four: None, args: dict[str, Any], mapped: dict[str, list[str]]) -> None:
     """
     Given: fields of all types and of some, in other types there.
     When: the command runs with types, include and exclude.
@@ -293,12 +266,12 @@ def test_arguments_choose_fields(server: Server, four: Here, args: dict[str, Any
         ({"include": "mail,male"}, ["include names 'male'", "CLI name"]),
         ({"exclude": "Mail From"}, ["exclude names 'mail from'", "CLI name"]),
         ({"missing": "create"}, ["missing is 'create'", "report, export, ignore"]),
-        ({"local_fields": "9@9"}, ["local_fields", "https://here.example.com/xsoar/incidentfields"]),
+        ({"local_fields": "9@9"}, ["local_fields", f"{HERE}/xsoar/incidentfields"]),
         ({"local_fields": "[]"}, ["local_fields holds no incident fields", "XSOARMirroringMappers"]),
         ({"local_fields": '[{"cliName":'}, ["local_fields holds no incident fields"]),
     ],
 )
-def test_what_there_is_not_is_refused(server: Server, four: Here, args: dict[str, str], words: list[str]) -> None:
+def test_what_there_is_not_is_refused(server: Server, four: None, args: dict[str, str], words: list[str]) -> None:
     """
     Given: two tenants.
     When: the command gets a type, a field, a way or an entry that there is not.
@@ -316,14 +289,14 @@ def test_what_there_is_not_is_refused(server: Server, four: Here, args: dict[str
 """ FIELDS THAT ONLY THE REMOTE HAS """
 
 
-def test_missing_fields_are_exported_and_mapped(server: Server, remote: Remote, here: Here) -> None:
+def test_missing_fields_are_exported_and_mapped(server: Server, remote: Remote) -> None:
     """
     Given: a remote with a grid, a select field and a text that this tenant lacks, and one whose name another field has here.
     When: the command runs with missing=export.
     Then: a third file holds the three as the server imports them, with choices, columns and the types that there are here, and
         without scripts or demands; they have rules; the fourth is told as only there.
     """
-    here.fields = [custom("mail", types=["Phishing"]), custom("taken", "Water Depth")]
+    server.incident_fields = [custom("mail", types=["Phishing"]), custom("taken", "Water Depth")]
     remote.incident_fields = [
         custom("hosts", kind="grid", columns=[{"key": "name", "displayName": "Name", "type": "shortText", "script": "Run"}]),
         custom("level", kind="singleSelect", types=["Phishing", "Theirs"], selectValues=["", "low", "", "high"]),
@@ -352,14 +325,14 @@ def test_missing_fields_are_exported_and_mapped(server: Server, remote: Remote, 
 
 @pytest.mark.parametrize(("missing", "without_rule"), [("report", 1), ("ignore", 0)])
 def test_missing_fields_are_told_until_they_are_to_be_ignored(
-    server: Server, remote: Remote, here: Here, missing: str, without_rule: int
+    server: Server, remote: Remote, missing: str, without_rule: int
 ) -> None:
     """
     Given: a remote with a field that this tenant lacks.
     When: the command runs with missing=report, or ignore, and the status is asked for.
     Then: the field is told, no file of fields is made; the status counts it unless it is to be ignored.
     """
-    here.fields = [custom("mail")]
+    server.incident_fields = [custom("mail")]
     remote.incident_fields = [custom("mail"), custom("note")]
 
     told, files, _ = made(server, missing=missing)
@@ -368,14 +341,14 @@ def test_missing_fields_are_told_until_they_are_to_be_ignored(
     assert status(server)["FieldsWithoutRule"] == without_rule
 
 
-def test_long_lists_are_cut_in_the_context_and_counted_whole(server: Server, remote: Remote, here: Here) -> None:
+def test_long_lists_are_cut_in_the_context_and_counted_whole(server: Server, remote: Remote) -> None:
     """
     Given: two tenants that share more fields than a context should hold.
     When: the command runs.
     Then: the count is whole, the list and the table are cut; all have rules, and what is remembered of them is small.
     """
-    here.fields = [custom(f"field{number:04d}") for number in range(700)]
-    remote.incident_fields = list(here.fields)
+    server.incident_fields = [custom(f"field{number:04d}") for number in range(700)]
+    remote.incident_fields = list(server.incident_fields)
 
     told, files, shown = made(server)
 
@@ -401,13 +374,13 @@ def test_long_lists_are_cut_in_the_context_and_counted_whole(server: Server, rem
     ids=["answer", "export", "Core REST API", "both", "one field"],
 )
 @pytest.mark.parametrize("way", ["file", "text", "object"])
-def test_local_fields_may_be_given(server: Server, remote: Remote, here: Here, tmp_path: Path, wrap: Any, way: str) -> None:
+def test_local_fields_may_be_given(server: Server, remote: Remote, tmp_path: Path, wrap: Any, way: str) -> None:
     """
     Given: the fields of this tenant in any form in which they can be had, as a file of the War Room or as JSON.
     When: the command gets them.
     Then: it takes them, and does not ask its server.
     """
-    here.answer = AssertionError("it is not to be asked")
+    server.fields_answer = AssertionError("it is not to be asked")
     fields = wrap([custom("depth", "Water Depth")])
     remote.incident_fields = [custom("depth")]
     given: Any = fields
@@ -440,27 +413,25 @@ def test_local_fields_may_be_given(server: Server, remote: Remote, here: Here, t
 )
 @pytest.mark.parametrize(("version", "route"), [("8.8.0", "/xsoar/incidentfields"), ("6.12.0", "/incidentfields")])
 def test_a_server_that_does_not_tell_its_fields_leaves_two_ways(
-    server: Server, remote: Remote, here: Here, answer: Any, version: str, route: str
+    server: Server, remote: Remote, answer: Any, version: str, route: str
 ) -> None:
     """
     Given: a server that does not tell an integration its incident fields, of either version.
     When: the command runs without local_fields.
     Then: one sentence names the script, and the address whose answer can be uploaded; the remote is asked nothing.
     """
-    here.answer, server.version = answer, version
+    server.fields_answer, server.version = answer, version
 
     error = server.fails("xsoar-mirror-mappers")
 
     assert "XSOARMirroringMappers" in error
     assert "Core REST API" in error
-    assert f"open https://here.example.com{route} in a browser" in error
+    assert f"open {HERE}{route} in a browser" in error
     assert "local_fields" in error
     assert remote.calls == []
 
 
-def test_a_file_that_is_too_large_is_not_read(
-    server: Server, remote: Remote, here: Here, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_is_too_large_is_not_read(server: Server, remote: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
     """Given a huge file; When its entry is given; Then it is told that it holds no fields, and it is not read."""
     monkeypatch.setattr(script, "LARGEST_ANSWER", 10)
     Path("large.json").write_text(json.dumps([custom("depth")]), encoding="utf-8")
@@ -469,9 +440,9 @@ def test_a_file_that_is_too_large_is_not_read(
     assert "holds no incident fields" in server.fails("xsoar-mirror-mappers", local_fields="5@77")
 
 
-def test_a_remote_that_may_not_be_asked_is_told(server: Server, remote: Remote, here: Here) -> None:
+def test_a_remote_that_may_not_be_asked_is_told(server: Server, remote: Remote) -> None:
     """Given a key that may not read the fields; When the command runs; Then it names the permission, and keeps nothing."""
-    here.fields = [custom("depth")]
+    server.incident_fields = [custom("depth")]
     remote.fail("GET /incidentfields", status_code=403, json=NOT_ALLOWED)
 
     error = server.fails("xsoar-mirror-mappers")
@@ -500,13 +471,13 @@ def test_before_an_export_the_rules_of_the_pack_count(server: Server, remote: Re
     assert any("2 remote custom fields have no rule here" in line for line in server.lines("info"))
 
 
-def test_a_field_that_is_added_there_after_the_export_is_told(server: Server, remote: Remote, here: Here) -> None:
+def test_a_field_that_is_added_there_after_the_export_is_told(server: Server, remote: Remote) -> None:
     """
     Given: mappers that were exported, with a field left out as the operator chose, and one that is read-only here.
     When: the remote gets another field, and then the command runs again.
     Then: the status counts none, then that one, and then none again.
     """
-    here.fields = [custom("depth"), custom("tide"), custom("level", isReadOnly=True), custom("wind")]
+    server.incident_fields = [custom("depth"), custom("tide"), custom("level", isReadOnly=True), custom("wind")]
     remote.incident_fields = [custom("depth"), custom("tide"), custom("level")]
     made(server, exclude="tide")
     at_first = status(server)["FieldsWithoutRule"]
@@ -559,13 +530,13 @@ def test_damaged_rules_are_as_if_none_were_exported(server: Server, remote: Remo
     assert status(server)["FieldsWithoutRule"] == 1
 
 
-def test_the_diff_marks_fields_without_a_rule(server: Server, remote: Remote, mirrored: str, here: Here) -> None:
+def test_the_diff_marks_fields_without_a_rule(server: Server, remote: Remote, mirrored: str) -> None:
     """
     Given: mappers that were exported with one field of two, and an incident that differs in both.
     When: the diff runs.
     Then: both are told as different, and the one without a rule is marked, in the table too.
     """
-    here.fields = [custom("depth")]
+    server.incident_fields = [custom("depth")]
     remote.incident_fields = [custom("depth"), custom("tide")]
     made(server)
     server.incident = local_of(remote, mirrored)

@@ -35,6 +35,7 @@ import XSOARMirroring as script
 
 KEY = "test-only-key-of-the-remote-tenant"
 HOST_6, HOST_8 = "https://remote.example.com:8443", "https://api-remote.example.com"
+HERE = "https://test-address:8443"  # The address of the server; what is kept of creations names it.
 NOW = "2026-03-01T12:00:00Z"
 LAST_UPDATE = "2026-03-01T11:00:00.000Z"
 
@@ -102,7 +103,7 @@ class Outcome:
 
 
 class Server:
-    """The server that runs the script: what it gives to a run, what it takes from it, and what it keeps until the next one."""
+    """The server that runs a script of the pack: what it gives a run, takes from it and keeps until the next."""
 
     def __init__(self) -> None:
         self.params: dict[str, Any] = copy.deepcopy(PARAMS)
@@ -114,6 +115,11 @@ class Server:
         self.rivals: list[Callable[[dict[str, Any]], None]] = []  # Each changes the context just before a save.
         self.files: dict[str, dict[str, str]] = {}
         self.incident: dict[str, Any] | None = None  # The incident in whose War Room a command runs.
+        self.incident_fields: list[dict[str, Any]] | None = None  # Its own ones. None: it does not tell a script.
+        self.fields_answer: Any = {"statusCode": 404, "body": ""}  # What it answers then; an exception is raised.
+        self.instances: Any = {}  # As getModules lists them, by name.
+        self.answers: dict[str, Any] = {}  # What a command gives a script: by the instance that it runs on, or by its name.
+        self.asked: list[tuple[str, dict[str, Any]]] = []  # The commands that scripts ran.
         self.log: list[tuple[str, str]] = []
         self._results: list[Any] = []
         self._incidents: list[list[dict[str, Any]]] = []
@@ -139,6 +145,10 @@ class Server:
             "incidents": lambda incidents: self._incidents.append(json.loads(json.dumps(incidents))),
             "investigation": lambda: {"id": "77"},
             "incident": self._incident,
+            "demistoUrls": lambda: {"server": HERE},
+            "internalHttpRequest": self._own_api,
+            "getModules": lambda: self.instances,
+            "executeCommand": self._execute,
             "uniqueFile": self._unique_file,
             "getFilePath": self._file_path,
             **{level: self._logger(level) for level in ("debug", "info", "error", "log")},
@@ -148,24 +158,34 @@ class Server:
         self._monkeypatch = monkeypatch
 
     def run(self, command: str, args: dict[str, Any] | None = None) -> Outcome:
-        """Run the script once. Last runs are kept only when it ends well, as on a server."""
-        self._results, self._incidents, self._runs = [], [], {}
+        """Run the integration once. Last runs are kept only when it ends well, as on a server."""
         self._monkeypatch.setattr(demisto, "command", lambda: command)
-        self._monkeypatch.setattr(demisto, "args", lambda: copy.deepcopy(args or {}))
-        error = ""
         try:
-            script.main()
-        except SystemExit:  # How return_error ends a run.
-            error = self._results[-1]["Contents"]
+            outcome = self.run_script(script.main, **(args or {}))
         except NotImplementedError:
             raise
         except Exception as raised:  # How return_error ends a fetch.
-            error = str(raised) or type(raised).__name__
-        if not error:
-            assert len(self._results) <= 1, "a server takes one result a run"
-            assert len(self._incidents) <= 1, "a server takes incidents once a run"
+            outcome = self._outcome(str(raised) or type(raised).__name__)
+        if not outcome.error:
             self.last_run = self._runs.get("last_run", self.last_run)
             self.last_mirror_run = self._runs.get("last_mirror_run", self.last_mirror_run)
+        return outcome
+
+    def run_script(self, main: Callable[[], Any], /, **args: Any) -> Outcome:
+        """Run a script of the pack once, by its `main`. What it raises is raised, but for the end that return_error makes."""
+        self._results, self._incidents, self._runs = [], [], {}
+        self._monkeypatch.setattr(demisto, "args", lambda: copy.deepcopy(args))
+        try:
+            main()
+        except SystemExit:
+            entry = self._results[-1]
+            assert entry["Type"] == 4
+            return self._outcome(entry["Contents"])
+        return self._outcome()
+
+    def _outcome(self, error: str = "") -> Outcome:
+        assert error or len(self._results) <= 1, "a server takes one result a run"
+        assert error or len(self._incidents) <= 1, "a server takes incidents once a run"
         return Outcome(self._results[-1] if self._results else None, [i for made in self._incidents for i in made], error)
 
     def ok(self, command: str, /, **args: Any) -> Any:
@@ -225,6 +245,17 @@ class Server:
             raise IndexError("list index out of range")
         return copy.deepcopy(self.incident)
 
+    def _own_api(self, method: str, uri: str, body: Any = None) -> Any:
+        assert (method, uri, body) == ("GET", "/incidentfields", None)
+        if self.incident_fields is not None:
+            return {"statusCode": 200, "status": "200 OK", "headers": {}, "body": json.dumps(self.incident_fields)}
+        return given(self.fields_answer)
+
+    def _execute(self, command: str, args: dict[str, Any]) -> Any:
+        self.asked.append((command, args))
+        instance = args.get("using")
+        return given(self.answers[instance if instance in self.answers else command])
+
     def _unique_file(self) -> str:
         self._unique += 1
         return f"file-{self._unique}"
@@ -236,6 +267,18 @@ class Server:
 
     def _logger(self, level: str) -> Callable[..., None]:
         return lambda message, *args: self.log.append((level, str(message)))
+
+
+def given(answer: Any) -> Any:
+    """Return an answer, or raise it when it is an exception."""
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def error_entry(text: str) -> list[dict[str, Any]]:
+    """Return the error entry that a command gives a script."""
+    return [{"Type": 4, "ContentsFormat": "text", "Contents": text}]
 
 
 @dataclass
@@ -307,6 +350,8 @@ class Remote:
         self.keeps_brand = False  # Without a label Instance, like a server.
         self.closes_late = False  # Closings are accepted and not carried out yet.
         self.reopens = True  # Whether the command reopenInvestigation does what it says.
+        self.call_takes = timedelta()  # How far the clock goes on with each call.
+        self.before_answer: Callable[[Call], Any] = lambda call: None  # What happens at the remote before it answers a call.
 
     # What a test does at the remote.
 
@@ -407,7 +452,7 @@ class Remote:
 
     def writes(self) -> list[str]:
         """Return the routes of the requests that change something."""
-        reading = ("GET ", "POST /incidents/search", "POST /investigation/")
+        reading = ("GET ", "POST /incidents/search", "POST /investigation/", "POST /public/v1/incidents/modified")
         return [call.route for call in self.calls if not call.route.startswith(reading)]
 
     def now(self) -> str:
@@ -420,6 +465,7 @@ class Remote:
 
     def __call__(self, request: Any) -> requests.Response:
         """Answer a request that requests-mock hands on."""
+        self.clock.tick(self.call_takes)
         url = str(request.url)
         assert url.startswith(self.root), f"{url} is not an address of the remote"
         call = Call(
@@ -457,6 +503,7 @@ class Remote:
         return create_response(request, **{**response, "headers": headers})
 
     def _answer(self, call: Call) -> dict[str, Any]:
+        self.before_answer(call)
         refusal = self._refusal(call.headers)
         if refusal:
             return refusal
@@ -471,6 +518,8 @@ class Remote:
             "POST incident": lambda: self._close(call.body) if tail == "close" else self._save(call.body),
             "POST investigation": lambda: self._war_room(tail, call.body),
             "POST entry": lambda: self._write(tail, call),
+            "GET public": lambda: None,  # The list of modified incidents, which this tenant does not have.
+            "POST public": lambda: None,
             "GET entry": lambda: self.files.get(tail.removeprefix("download/")),
         }
         answer = routes[f"{method} {head}"]()
@@ -601,6 +650,12 @@ class Remote:
         if not tail:
             assert not call.body["data"].startswith(("!", "/")), "the text would be run as a command"
             return self.write(incident_id, call.body["data"], **written, format="markdown" if call.body["markdown"] else "text")
+        if tail == "tags":
+            entry = next(entry for entry in self.entries[incident_id] if entry["id"] == call.body["id"])
+            self.tag(entry, *call.body["tags"])
+            if self.entry_moves_modified:
+                self.incidents[incident_id]["modified"] = self.now()
+            return entry
         assert tail == "note", f"/entry/{tail} is not used"
         if call.body["id"]:
             entry = next(entry for entry in self.entries[incident_id] if entry["id"] == call.body["id"])
