@@ -209,7 +209,11 @@ def test_a_remote_that_cannot_be_reached_is_named_with_a_remedy(
 def test_a_missing_permission_is_named(
     server: Server, remote: Remote, route: str, command: str, args: dict[str, Any], permission: str
 ) -> None:
-    """Given a key whose role may not do something; When that is asked; Then the sentence names the permission that it takes."""
+    """
+    Given: a key whose role may not do something.
+    When: that is asked.
+    Then: the sentence names the permission that it takes.
+    """
     remote.add("1")
     remote.fail(route, status_code=403, json={"detail": "forbidden"}, times=9)
 
@@ -217,7 +221,11 @@ def test_a_missing_permission_is_named(
 
 
 def test_what_the_library_says_of_a_failure_is_not_told(server: Server, remote: Remote) -> None:
-    """Given an error of the HTTP library that quotes what was sent; When it ends a run; Then key and quote are nowhere."""
+    """
+    Given: an error of the HTTP library that quotes what was sent.
+    When: it ends a run.
+    Then: key and quote are nowhere.
+    """
     remote.fail("POST /incidents/search", requests.exceptions.ConnectionError(f"Authorization: {KEY}"), times=9)
 
     error = server.fails("fetch-incidents")
@@ -228,7 +236,11 @@ def test_what_the_library_says_of_a_failure_is_not_told(server: Server, remote: 
 def test_a_netrc_of_the_server_does_not_take_the_place_of_the_key(
     server: Server, remote: Remote, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Given a .netrc with a password for the remote's host; When the remote is asked; Then it gets the key and nothing else."""
+    """
+    Given: a .netrc with a password for the remote's host.
+    When: the remote is asked.
+    Then: it gets the key and nothing else.
+    """
     netrc = tmp_path / "netrc"
     netrc.write_text("machine api-remote.example.com login word password word\n", encoding="utf-8")
     netrc.chmod(0o600)
@@ -261,7 +273,11 @@ def test_proxy_and_certificates_are_those_of_the_environment(
     proxy: str | None,
     verify: bool | str,
 ) -> None:
-    """Given an environment that names a proxy or authorities; When the remote is asked; Then all calls go by what was set."""
+    """
+    Given: an environment that names a proxy or authorities.
+    When: the remote is asked.
+    Then: all calls go by what was set.
+    """
     server.params |= params
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -276,7 +292,11 @@ def test_proxy_and_certificates_are_those_of_the_environment(
 
 @pytest.mark.parametrize("last_update", ["9" * 400, "1e400", "9" * 31])
 def test_a_time_without_measure_is_refused(server: Server, remote: Remote, last_update: str) -> None:
-    """Given a time of hundreds of digits; When an incident is asked for from then on; Then it says what to give, and ends."""
+    """
+    Given: a time of hundreds of digits.
+    When: an incident is asked for from then on.
+    Then: it says what to give, and ends.
+    """
     remote.add("9")
 
     assert "give an ISO time or an epoch" in server.fails("get-remote-data", id="9", lastUpdate=last_update)

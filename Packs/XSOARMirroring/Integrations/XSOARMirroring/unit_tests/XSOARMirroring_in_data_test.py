@@ -524,7 +524,11 @@ def test_an_id_goes_into_the_address_whole(server: Server, remote: Remote) -> No
 
 @pytest.mark.parametrize("kept", ["the last three", "none"])
 def test_an_edit_is_known_whatever_is_kept_of_the_history(server: Server, remote: Remote, mirrored: str, kept: str) -> None:
-    """Given a remote that keeps little of a history, or stops giving it; When an entry is edited; Then each text comes once."""
+    """
+    Given: a remote that keeps little of a history, or stops giving it.
+    When: an entry is edited.
+    Then: each text comes once.
+    """
     entry = remote.write(mirrored, "0")
     remote.edit(entry, "1")
     came = [last_line(item) for item in server.pull(mirrored)[1]]
@@ -541,7 +545,11 @@ def test_an_edit_is_known_whatever_is_kept_of_the_history(server: Server, remote
 
 
 def test_a_history_with_the_newest_first_tells_an_edit_back(server: Server, remote: Remote, mirrored: str) -> None:
-    """Given a remote that gives the newest text of a history first; When an entry is edited back; Then that comes too."""
+    """
+    Given: a remote that gives the newest text of a history first.
+    When: an entry is edited back.
+    Then: that comes too.
+    """
     entry = remote.write(mirrored, "a")
     came = [last_line(item) for item in server.pull(mirrored)[1]]
     for text in ("b", "a"):
@@ -554,7 +562,11 @@ def test_a_history_with_the_newest_first_tells_an_edit_back(server: Server, remo
 
 
 def test_each_edit_of_an_entry_comes_once_and_says_so(server: Server, remote: Remote, mirrored: str) -> None:
-    """Given an entry that came in; When it is edited, and edited back; Then each text comes once, marked as edited."""
+    """
+    Given: an entry that came in.
+    When: it is edited, and edited back.
+    Then: each text comes once, marked as edited.
+    """
     entry = remote.write(mirrored, "blocked 10.0.0.1")
     pulls = [server.pull(mirrored)[1]]
     for text in ("blocked 10.0.0.2", "blocked 10.0.0.1"):
@@ -584,7 +596,11 @@ def test_each_edit_of_an_entry_comes_once_and_says_so(server: Server, remote: Re
     ids=["none", "empty", "the same text", "no text", "items of another kind", "of another kind"],
 )
 def test_a_history_without_another_text_is_no_edit(server: Server, remote: Remote, mirrored: str, history: Any) -> None:
-    """Given an entry that came in; When its history holds no other text, as after marking it as a note; Then it comes once."""
+    """
+    Given: an entry that came in.
+    When: its history holds no other text, as after marking it as a note.
+    Then: it comes once.
+    """
     entry = remote.write(mirrored, "the text")
     server.pull(mirrored)
     entry["history"] = history
@@ -594,7 +610,11 @@ def test_a_history_without_another_text_is_no_edit(server: Server, remote: Remot
 
 
 def test_what_we_wrote_comes_in_when_somebody_edits_it_there(server: Server, remote: Remote, mirrored: str) -> None:
-    """Given an entry that went out and would match the incoming tags; When it is edited there; Then the edited text comes."""
+    """
+    Given: an entry that went out and would match the incoming tags.
+    When: it is edited there.
+    Then: the edited text comes.
+    """
     pushed(server, mirrored, entries=[local_entry(1, "from here")])
     (entry,) = remote.entries[mirrored]
     remote.tag(entry, "share")

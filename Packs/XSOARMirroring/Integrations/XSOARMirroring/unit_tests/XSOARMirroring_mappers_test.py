@@ -432,7 +432,11 @@ def test_a_server_that_does_not_tell_its_fields_leaves_two_ways(
 
 
 def test_a_file_that_is_too_large_is_not_read(server: Server, remote: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Given a huge file; When its entry is given; Then it is told that it holds no fields, and it is not read."""
+    """
+    Given: a huge file.
+    When: its entry is given.
+    Then: it is told that it holds no fields, and it is not read.
+    """
     monkeypatch.setattr(script, "LARGEST_ANSWER", 10)
     Path("large.json").write_text(json.dumps([custom("depth")]), encoding="utf-8")
     server.files["5@77"] = {"path": "large.json", "name": "large.json"}
@@ -441,7 +445,11 @@ def test_a_file_that_is_too_large_is_not_read(server: Server, remote: Remote, mo
 
 
 def test_a_remote_that_may_not_be_asked_is_told(server: Server, remote: Remote) -> None:
-    """Given a key that may not read the fields; When the command runs; Then it names the permission, and keeps nothing."""
+    """
+    Given: a key that may not read the fields.
+    When: the command runs.
+    Then: it names the permission, and keeps nothing.
+    """
     server.incident_fields = [custom("depth")]
     remote.fail("GET /incidentfields", status_code=403, json=NOT_ALLOWED)
 
@@ -523,7 +531,11 @@ def test_what_cannot_be_told_or_does_not_matter_is_not_told(server: Server, remo
     ],
 )
 def test_damaged_rules_are_as_if_none_were_exported(server: Server, remote: Remote, kept: str) -> None:
-    """Given a damaged context; When the status is asked for; Then the rules of the pack count."""
+    """
+    Given: a damaged context.
+    When: the status is asked for.
+    Then: the rules of the pack count.
+    """
     server.context = json.dumps({"rules": kept})
     remote.incident_fields = [custom("sourceip"), custom("depth")]
 

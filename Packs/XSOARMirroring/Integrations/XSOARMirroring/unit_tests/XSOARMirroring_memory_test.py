@@ -198,7 +198,11 @@ def test_a_record_in_the_part_of_another_stops_no_round(server: Server, remote: 
 
 @pytest.mark.parametrize("key", ["d", "b"])
 def test_a_flag_in_the_place_of_a_time_hides_no_other_record(key: str) -> None:
-    """Given a part with a flag where a time should be; When it is kept; Then it tells of the times of the other records."""
+    """
+    Given: a part with a flag where a time should be.
+    When: it is kept.
+    Then: it tells of the times of the other records.
+    """
     about = script.about_part(script.pack_part({"1": {key: True}, "2": {key: 1_000}, "3": {key: "x"}, "4": None}))
 
     assert (about.due_ms, about.baseline_ms) == ((1_000, 0) if key == "d" else (0, 1_000))
@@ -267,14 +271,22 @@ def test_the_context_holds_ids_and_times_but_no_texts(server: Server, remote: Re
     ],
 )
 def test_entry_ids_are_kept_short_and_come_back_as_they_were(entry_ids: list[str]) -> None:
-    """Given entry ids of all kinds; When they are kept in the context and read again; Then they are the same."""
+    """
+    Given: entry ids of all kinds.
+    When: they are kept in the context and read again.
+    Then: they are the same.
+    """
     kept = json.loads(json.dumps(script.pack_ids(entry_ids)))
 
     assert script.unpack_ids(kept) == frozenset(entry_ids)
 
 
 def test_many_entries_of_an_incident_take_little_room() -> None:
-    """Given an incident with 20,000 entries that came in; When it is kept; Then that takes a few dozen characters."""
+    """
+    Given: an incident with 20,000 entries that came in.
+    When: it is kept.
+    Then: that takes a few dozen characters.
+    """
     record = script.Record(known_entries=frozenset(f"{number}@4" for number in range(1, 20_001)))
 
     assert len(json.dumps(script.pack_record(record))) < 40
@@ -282,7 +294,11 @@ def test_many_entries_of_an_incident_take_little_room() -> None:
 
 @pytest.mark.parametrize("packed", [None, 5, "1@4", ["1@4"], {"4": None}, {"4": "x-y"}, {"4": {}}])
 def test_damaged_entry_ids_are_none(packed: Any) -> None:
-    """Given kept entry ids that are damaged; When they are read; Then there are none."""
+    """
+    Given: kept entry ids that are damaged.
+    When: they are read.
+    Then: there are none.
+    """
     assert script.unpack_ids(packed) == frozenset()
 
 

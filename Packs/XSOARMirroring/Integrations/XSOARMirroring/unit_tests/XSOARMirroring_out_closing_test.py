@@ -33,7 +33,11 @@ def closings(remote: Remote) -> list[Any]:
 def test_a_close_reason_that_the_remote_does_not_offer_goes_with_the_notes(
     server: Server, remote: Remote, mirrored: str, offered: list[str] | None, reason: str, notes: str
 ) -> None:
-    """Given the remote's list of close reasons; When one of here is closed with another; Then nothing of it is lost."""
+    """
+    Given: the remote's list of close reasons.
+    When: one of here is closed with another.
+    Then: nothing of it is lost.
+    """
     remote.offer(offered)
     pushed(server, mirrored, status=2, data={"closeReason": "Benign", "closeNotes": "A test."})
 
@@ -41,7 +45,11 @@ def test_a_close_reason_that_the_remote_does_not_offer_goes_with_the_notes(
 
 
 def test_a_key_that_may_not_see_the_fields_closes_all_the_same(server: Server, remote: Remote, mirrored: str) -> None:
-    """Given a key that may not ask for the incident fields; When one is closed here; Then it is closed there with the reason."""
+    """
+    Given: a key that may not ask for the incident fields.
+    When: one is closed here.
+    Then: it is closed there with the reason.
+    """
     remote.fail("GET /incidentfields", status_code=403, json={"detail": "no"}, times=9)
     pushed(server, mirrored, status=2, data={"closeReason": "Benign", "closeNotes": "A test."})
 
@@ -51,7 +59,11 @@ def test_a_key_that_may_not_see_the_fields_closes_all_the_same(server: Server, r
 def test_an_empty_reason_among_the_changes_does_not_hide_the_one_of_the_incident(
     server: Server, remote: Remote, mirrored: str
 ) -> None:
-    """Given a delta whose reason is empty; When an incident is closed here; Then the reason of the incident goes."""
+    """
+    Given: a delta whose reason is empty.
+    When: an incident is closed here.
+    Then: the reason of the incident goes.
+    """
     data = {"closeReason": "Resolved", "closeNotes": "n"}
     pushed(server, mirrored, status=2, data=data, delta={"closeReason": "", "closeNotes": None})
 
@@ -472,7 +484,11 @@ def test_a_reason_that_is_no_longer_offered_becomes_other(
 
 
 def test_a_closing_does_not_wait_for_what_is_kept_of_the_fields(server: Server, remote: Remote, mirrored: str) -> None:
-    """Given a context that others change each time; When an incident is closed; Then it is closed there all the same."""
+    """
+    Given: a context that others change each time.
+    When: an incident is closed.
+    Then: it is closed there all the same.
+    """
     remote.offer(["Resolved"])
     server.rivals = [lambda context: context.update(x="1")] * script.CONTEXT_TRIES
 

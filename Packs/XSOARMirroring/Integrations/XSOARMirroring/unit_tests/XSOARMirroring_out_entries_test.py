@@ -303,7 +303,11 @@ def test_a_local_file_that_is_gone_is_said(server: Server, remote: Remote, mirro
 
 
 def test_each_edit_of_a_local_entry_goes_once_and_says_so(server: Server, remote: Remote, mirrored: str) -> None:
-    """Given an entry that went out; When the server gives it again, edited, twice; Then the edited text is written once."""
+    """
+    Given: an entry that went out.
+    When: the server gives it again, edited, twice.
+    Then: the edited text is written once.
+    """
     entry = local_entry(1, "blocked 10.0.0.1")
     pushed(server, mirrored, entries=[entry])
     edited = {**entry, "contents": "blocked 10.0.0.2", "history": [{"user": "lea", "contents": "blocked 10.0.0.1"}]}

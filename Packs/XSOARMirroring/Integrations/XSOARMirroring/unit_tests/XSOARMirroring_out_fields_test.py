@@ -338,7 +338,11 @@ def test_an_incident_is_created_with_its_custom_fields_and_a_war_room(server: Se
 
 
 def test_an_update_by_hand_creates_nothing(server: Server, remote: Remote) -> None:
-    """Given a person who runs update-remote-system without what the server gives; When it runs; Then it refuses."""
+    """
+    Given: a person who runs update-remote-system without what the server gives.
+    When: it runs.
+    Then: it refuses.
+    """
     assert "There is nothing to send" in server.fails("update-remote-system")
     assert remote.calls == []
 

@@ -178,7 +178,11 @@ def test_the_first_fetch_may_begin_now(server: Server, remote: Remote, text: str
 
 @pytest.mark.parametrize("url", ["admin:word@xsoar.example.com", "ftp://admin:word@xsoar.example.com"])
 def test_a_password_in_the_url_is_repeated_nowhere(server: Server, remote: Remote, url: str) -> None:
-    """Given an address with a password in it; When a run fails because of it; Then neither error, log nor context hold it."""
+    """
+    Given: an address with a password in it.
+    When: a run fails because of it.
+    Then: neither error, log nor context hold it.
+    """
     server.params["url"] = url
 
     error = server.fails("fetch-incidents")

@@ -33,7 +33,11 @@ def shown(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_fetched_incident_shows_where_it_comes_from(server: Server, remote_6: Remote) -> None:
-    """Given a new remote incident; When it is fetched; Then its rawJSON tells the remote tenant and incident, with a link."""
+    """
+    Given: a new remote incident.
+    When: it is fetched.
+    Then: its rawJSON tells the remote tenant and incident, with a link.
+    """
     server.params["url"] = f"{HOST_6}/acc_east"
     remote_6.root = f"{HOST_6}/acc_east"
     remote_6.add("4")
@@ -53,7 +57,11 @@ def test_a_fetched_incident_shows_where_it_comes_from(server: Server, remote_6: 
 
 @pytest.mark.parametrize("direction", ["None", "Outgoing"])
 def test_an_incident_that_nothing_comes_into_shows_no_state(server: Server, remote: Remote, direction: str) -> None:
-    """Given an instance whose incidents are not brought up to date; When one is fetched; Then it shows no state."""
+    """
+    Given: an instance whose incidents are not brought up to date.
+    When: one is fetched.
+    Then: it shows no state.
+    """
     server.params["mirror_direction"] = direction
     remote.add("4")
 
@@ -91,7 +99,11 @@ def test_a_failure_to_send_is_shown_and_cleared(server: Server, remote: Remote, 
 def test_an_error_goes_away_when_the_next_try_leaves_no_trace(
     server: Server, remote: Remote, mirrored: str, clock: Any, success: str
 ) -> None:
-    """Given an error that is shown; When the next try succeeds without moving the remote incident; Then it is in step again."""
+    """
+    Given: an error that is shown.
+    When: the next try succeeds without moving the remote incident.
+    Then: it is in step again.
+    """
     remote.entry_moves_modified = False
     remote.fail("POST /incident$", status_code=400, json={"detail": "Severity is wrong"})
     assert push(server, mirrored, delta={"severity": 3}).error
@@ -111,7 +123,11 @@ def test_an_error_goes_away_when_the_next_try_leaves_no_trace(
 def test_a_failure_during_a_pull_is_told_with_the_next(
     server: Server, remote: Remote, mirrored: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Given an update that fails while get-remote-data is at work; When the next round comes; Then the error is shown."""
+    """
+    Given: an update that fails while get-remote-data is at work.
+    When: the next round comes.
+    Then: the error is shown.
+    """
     remote.change(mirrored, details="new")
     modified(server)
     settings = script.parse_settings(server.params, "headquarters")
@@ -125,7 +141,11 @@ def test_a_failure_during_a_pull_is_told_with_the_next(
 def test_an_error_is_shown_soon_although_a_file_is_tried_again_later(
     server: Server, remote: Remote, mirrored: str, clock: Any
 ) -> None:
-    """Given an incident that waits an hour for a file; When an update of it fails; Then the next round shows it."""
+    """
+    Given: an incident that waits an hour for a file.
+    When: an update of it fails.
+    Then: the next round shows it.
+    """
     remote.write_file(mirrored, "log.txt", b"x")
     remote.fail("GET /entry/download", status_code=404, json=ERRORS["not_found"], times=9)
     for _ in range(2):
@@ -139,7 +159,11 @@ def test_an_error_is_shown_soon_although_a_file_is_tried_again_later(
 
 
 def test_every_failure_of_an_update_is_named(server: Server, remote: Remote, mirrored: str) -> None:
-    """Given an update of which two parts are refused; When it is sent; Then the error names both."""
+    """
+    Given: an update of which two parts are refused.
+    When: it is sent.
+    Then: the error names both.
+    """
     remote.fail("POST /incident$", status_code=400, json={"detail": "Severity is wrong"})
     remote.fail("POST /entry", status_code=400, json={"detail": "Entry is too long"})
 
@@ -150,7 +174,11 @@ def test_every_failure_of_an_update_is_named(server: Server, remote: Remote, mir
 
 
 def test_a_context_that_cannot_be_written_does_not_hide_the_error(server: Server, remote: Remote, mirrored: str) -> None:
-    """Given a context that others change all the time; When an update meets the rate limit; Then the server is told of that."""
+    """
+    Given: a context that others change all the time.
+    When: an update meets the rate limit.
+    Then: the server is told of that.
+    """
     remote.fail("POST /incident$", status_code=429, json={}, times=9)
     server.rivals = [lambda context: context.update(another=str(len(server.rivals))) for _ in range(20)]
 
@@ -185,7 +213,11 @@ def test_a_war_room_that_cannot_be_read_does_not_hold_up_the_fields(
 
 
 def test_nothing_counts_as_sent_that_was_there_already(server: Server, remote: Remote, mirrored: str) -> None:
-    """Given a change that the remote has already; When it is sent; Then the incident does not say that something went out."""
+    """
+    Given: a change that the remote has already.
+    When: it is sent.
+    Then: the incident does not say that something went out.
+    """
     pushed(server, mirrored, delta={"severity": remote.incidents[mirrored]["severity"]})
 
     assert status(server, id=mirrored)["Incident"]["LastOut"] is None
@@ -215,7 +247,11 @@ def test_an_outage_is_not_written_down_each_minute(server: Server, remote: Remot
 
 @pytest.mark.parametrize("custom", [[], [1], "x", 5])
 def test_custom_fields_of_another_kind_stop_nothing(server: Server, remote: Remote, mirrored: str, custom: Any) -> None:
-    """Given a remote incident whose custom fields are no object; When it is mirrored, compared and shown; Then all goes on."""
+    """
+    Given: a remote incident whose custom fields are no object.
+    When: it is mirrored, compared and shown.
+    Then: all goes on.
+    """
     remote.change(mirrored, CustomFields=custom, details="new")
     assert server.pull(mirrored)[0]["details"] == "new"
     server.incident = local_of(remote, mirrored, CustomFields={})
@@ -227,7 +263,11 @@ def test_custom_fields_of_another_kind_stop_nothing(server: Server, remote: Remo
 
 @pytest.mark.parametrize("date", ["9999-12-31T23:59:59-08:00", "0001-01-01T00:00:00Z", "never"])
 def test_dates_at_the_end_of_time_are_shown(server: Server, remote: Remote, mirrored: str, date: str) -> None:
-    """Given a date that no calendar holds in UTC; When the incident is compared and shown; Then it is."""
+    """
+    Given: a date that no calendar holds in UTC.
+    When: the incident is compared and shown.
+    Then: it is.
+    """
     remote.incidents[mirrored]["dueDate"] = date
     server.incident = local_of(remote, mirrored)
 
@@ -236,7 +276,11 @@ def test_dates_at_the_end_of_time_are_shown(server: Server, remote: Remote, mirr
 
 
 def test_diff_knows_the_custom_fields_of_a_playbook(server: Server, remote: Remote, mirrored: str) -> None:
-    """Given an incident as a playbook has it, with its custom fields at the top; When it is compared; Then they are found."""
+    """
+    Given: an incident as a playbook has it, with its custom fields at the top.
+    When: it is compared.
+    Then: they are found.
+    """
     remote.incidents[mirrored]["CustomFields"] = {"ticket": "C-1", "mailfrom": "eve@example.com"}
     local = {**local_of(remote, mirrored), "ticket": "C-1", "mailfrom": "mallory@example.com"}
     local.pop("CustomFields")
@@ -245,7 +289,11 @@ def test_diff_knows_the_custom_fields_of_a_playbook(server: Server, remote: Remo
 
 
 def test_a_file_that_cannot_be_had_shows_that_the_incident_is_behind(server: Server, remote: Remote, mirrored: str) -> None:
-    """Given a file whose download fails; When it is tried and then had; Then the incident is behind, and then in step."""
+    """
+    Given: a file whose download fails.
+    When: it is tried and then had.
+    Then: the incident is behind, and then in step.
+    """
     remote.write_file(mirrored, "log.txt", b"x")
     remote.fail("GET /entry/download", status_code=404, json=ERRORS["not_found"])
     assert shown(server.pull(mirrored)[0])["mirror_state"] == "Behind"
@@ -280,7 +328,11 @@ def test_what_this_pack_shows_never_crosses(server: Server, remote: Remote, mirr
 
 
 def test_a_created_incident_does_not_carry_what_this_pack_shows(server: Server, remote: Remote) -> None:
-    """Given a local incident with this pack's fields; When it is created there; Then they stay behind."""
+    """
+    Given: a local incident with this pack's fields.
+    When: it is created there.
+    Then: they stay behind.
+    """
     custom = {"xsoarmirroringstate": "Error", "ticket": "C-1"}
     remote.incident_fields.append({"cliName": "xsoarmirroringstate", "system": False, "group": 0})
 
