@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import XSOARMirroring as script
-from stand_ins import Remote, Server, contents, local_entry, pushed
+from stand_ins import Remote, Server, change_memory, contents, local_entry, pushed, records_of, remember
 
 CHANGED = 10
 MOST_CALLS = 25 + 2 * CHANGED
@@ -28,7 +28,7 @@ def mirror(server: Server, remote: Remote, clock: Any, count: int) -> None:
         remote.add(str(number), created=created, modified=created)
     clock.tick(timedelta(hours=1))
     records = {key: in_step(key, incident["modified"]) for key, incident in remote.incidents.items()}
-    server.context = json.dumps(script.with_records(json.loads(server.context), records))
+    remember(server, records)
     server.last_mirror_run = {}
 
 
@@ -67,8 +67,7 @@ def test_a_minute_makes_as_many_calls_however_many_incidents_are_mirrored(
     calls = []
     for size in (100, 500, 2_000):
         mirror(server, remote, clock, size)
-        context = json.loads(server.context)
-        server.context = json.dumps({**context, "entries_move": script.pack_entries_move(entries_move)})
+        change_memory(server, entries_move=entries_move)
         server.ok("get-modified-remote-data", lastUpdate=remote.now())
         for number in range(1, CHANGED + 1):
             remote.change(str(number * size // CHANGED), severity=3)
@@ -85,12 +84,12 @@ def test_the_context_holds_10000_incidents(server: Server, remote: Remote) -> No
     """
     remote.add("5000")
     records = {str(number): in_step(str(number), remote.incidents["5000"]["modified"]) for number in range(1, 10_001)}
-    server.context = json.dumps(script.with_records({}, records))
+    remember(server, records)
     before = server.context_version
     remote.change("5000", severity=3)
     assert server.pull("5000")[0]["severity"] == 3
     assert server.context_version > before
-    assert len(script.all_records(json.loads(server.context))) == 10_000
+    assert len(records_of(server)) == 10_000
     assert len(server.context.encode()) <= LARGEST_CONTEXT
 
 
@@ -197,9 +196,7 @@ def test_a_quiet_minute_looks_at_few_records(
     """
     server.params["tags"] = tags
     mirror(server, remote, clock, 2_000)
-    context = json.loads(server.context)
-    closed = {key: replace(record, status=2) for key, record in script.all_records(context).items() if int(key) > opened}
-    server.context = json.dumps(script.with_records(context, closed))
+    remember(server, {key: replace(record, status=2) for key, record in records_of(server).items() if int(key) > opened})
     looked: list[int] = []
     plain = script.unpack_part
 

@@ -6,11 +6,26 @@ resync were on their way. What they hold is told by `state_samples.play_a_day`.
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from stand_ins import PARAMS, Remote, Server, contents, ids, kept_records, local_entry, modified, push, pushed
+from stand_ins import (
+    PARAMS,
+    Remote,
+    Server,
+    change_memory,
+    contents,
+    ids,
+    local_entry,
+    memory_of,
+    modified,
+    push,
+    pushed,
+    records_of,
+    remember,
+)
 
 from tests.robust.state_samples import AT, FOLDER, LOCAL_HALF, LOCAL_LOST, load_sample, play_a_day, state_of
 
@@ -170,39 +185,37 @@ def test_what_a_newer_version_keeps_stays(server: Server, remote: Remote, clock:
 def test_what_a_newer_version_keeps_of_an_incident_stays(server: Server, remote: Remote, clock: Any, value: Any) -> None:
     """Given records with a key that this version does not know; When commands change them; Then it is as it was."""
     load_sample("1.0.0", server, remote, clock)
-    context = json.loads(server.context)
-    records = json.loads(context["incidents"])
-    context["incidents"] = json.dumps({key: {**record, "newer": value} for key, record in records.items()})
-    server.context = json.dumps(context)
+    before = {key: replace(record, rest={"newer": value}) for key, record in records_of(server).items()}
+    remember(server, before)
 
     work(server, remote, clock)
 
-    after = kept_records(server)
-    assert {key: after[key]["newer"] for key in records} == dict.fromkeys(records, value)
-    assert after["1"] != {**records["1"], "newer": value}
+    after = records_of(server)
+    assert {key: after[key].rest for key in before} == {key: {"newer": value} for key in before}
+    assert after["1"] != before["1"]
 
 
 @pytest.mark.parametrize("value", [7, "a text", ["a", "list"], {"an": "object"}])
 def test_what_a_newer_version_keeps_of_the_health_stays(server: Server, remote: Remote, clock: Any, value: Any) -> None:
     """Given a health with a key that this version does not know; When commands change it; Then it is as it was."""
     load_sample("1.0.0", server, remote, clock)
-    context = json.loads(server.context)
-    context["health"] = json.dumps({**json.loads(context["health"]), "newer": value})
-    server.context = json.dumps(context)
+    before = replace(memory_of(server).health, rest={"newer": value})
+    change_memory(server, health=before)
 
     work(server, remote, clock)
 
-    after = json.loads(json.loads(server.context)["health"])
-    assert after["newer"] == value
-    assert after != json.loads(context["health"])
+    after = memory_of(server).health
+    assert after.rest == {"newer": value}
+    assert after != before
 
 
 def test_a_day_leaves_what_the_samples_hold(server: Server, remote: Remote, clock: Any) -> None:
     """Given the day of the samples; When it is played with the newest code; Then it leaves work of each kind undone."""
     play_a_day(server, remote, clock)
 
-    state = state_of(server)
-    assert set(state["context"]) >= {"creating", "health", "entries_move"}
-    assert len(kept_records(server)) == 9
-    assert sorted(json.loads(state["context"]["creating"]).values()) == ["", "9"]
+    memory = memory_of(server)
+    assert memory.entries_move is not None
+    assert memory.health.errors
+    assert len(records_of(server)) == 9
+    assert sorted(memory.creating.values()) == ["", "9"]
     assert remote.now().startswith(AT.removesuffix("Z"))

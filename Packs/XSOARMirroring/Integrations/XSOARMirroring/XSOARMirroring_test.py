@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-import XSOARMirroring as script
 from stand_ins import KEY, LAST_UPDATE, Remote, Server, attach, local_entry, local_file, modified, push, pushed
 
 
@@ -53,7 +52,7 @@ def test_every_command_fails_with_a_sentence(
     assert ("skip update" in error) is (command == "get-modified-remote-data")
     last_run, last_mirror_run, context = server.memory()
     # Of an update that failed the incident is to be told.
-    context.pop(script.part_of("1") if command == "update-remote-system" else "", None)
+    context.pop("1" if command == "update-remote-system" else "", None)
     assert (last_run, last_mirror_run, context) == ({}, {}, {})
 
 

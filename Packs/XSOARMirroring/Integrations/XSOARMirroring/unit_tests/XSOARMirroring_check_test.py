@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import XSOARMirroring as script
-from stand_ins import HOST_8, KEY, Call, Remote, Server, load
+from stand_ins import HOST_8, KEY, Call, Remote, Server, change_memory, load, memory_of
 from XSOARMirroring import OK, STOP, WARN, Finding
 
 HOUR_MS = 3_600_000
@@ -302,7 +302,7 @@ def test_writing_settles_the_rest_and_closes_its_incident(server: Server, checke
     found = check(server, write="true")
 
     assert found["A note"]["Found"].startswith("a note moves" if moves else "a note does not move")
-    assert json.loads(server.context)["entries_move"] == str(moves).lower()
+    assert memory_of(server).entries_move is moves
     assert len(checked.incidents) == 5
     scratch = checked.incidents["4"]
     assert scratch["name"] == script.SCRATCH_NAME
@@ -329,7 +329,7 @@ def test_a_playbook_at_work_is_not_taken_for_an_entry_that_moves(server: Server,
     found = check(server, write="true")
 
     assert found["A note"]["Found"].startswith("a note does not move")
-    assert json.loads(server.context)["entries_move"] == "false"
+    assert memory_of(server).entries_move is False
 
 
 def test_what_moves_a_little_later_moves(server: Server, checked: Remote) -> None:
@@ -352,19 +352,21 @@ def test_what_moves_a_little_later_moves(server: Server, checked: Remote) -> Non
     assert check(server, write="true")["A note"]["Found"].startswith("a note moves")
 
 
-@pytest.mark.parametrize(("moves", "known", "kept"), [(True, "false", "false"), (False, "true", "false"), (True, "", "true")])
-def test_that_entries_do_not_move_stays_known(server: Server, checked: Remote, moves: bool, known: str, kept: str) -> None:
+@pytest.mark.parametrize(("moves", "known", "kept"), [(True, False, False), (False, True, False), (True, None, True)])
+def test_that_entries_do_not_move_stays_known(
+    server: Server, checked: Remote, moves: bool, known: bool | None, kept: bool
+) -> None:
     """
     Given: what an incident has shown.
     When: the check writes.
     Then: one that did not move is never forgotten.
     """
     checked.entry_moves_modified = moves
-    server.context = json.dumps({"entries_move": known})
+    change_memory(server, entries_move=known)
 
     check(server, write="true")
 
-    assert json.loads(server.context)["entries_move"] == kept
+    assert memory_of(server).entries_move is kept
 
 
 def test_reading_alone_shows_that_entries_do_not_move(server: Server, checked: Remote) -> None:
@@ -379,7 +381,7 @@ def test_reading_alone_shows_that_entries_do_not_move(server: Server, checked: R
     found = check(server)
 
     assert found["Entries and modified"]["Found"].startswith("an entry does not move")
-    assert json.loads(server.context)["entries_move"] == "false"
+    assert memory_of(server).entries_move is False
 
 
 def test_what_cannot_be_remembered_is_told_all_the_same(server: Server, checked: Remote) -> None:

@@ -230,7 +230,7 @@ def test_what_the_library_says_of_a_failure_is_not_told(server: Server, remote: 
 
     error = server.fails("fetch-incidents")
 
-    assert KEY not in error + server.context + str(server.log)
+    assert KEY not in error + server.kept_text() + str(server.log)
 
 
 def test_a_netrc_of_the_server_does_not_take_the_place_of_the_key(

@@ -27,6 +27,9 @@ from stand_ins import (
     modified,
     pushed,
     status,
+    record_of,
+    spoil_memory,
+    with_records,
 )
 
 """ WAR ROOM COMMANDS """
@@ -446,7 +449,7 @@ def test_status_survives_a_damaged_context(server: Server, remote: Remote) -> No
     Then: it tells what is left.
     """
     health = json.dumps({"round_ms": "yesterday", "entries_in": 7, "unknown": 1})
-    server.context = json.dumps({"health": health})
+    spoil_memory(server, "health", health)
 
     told = status(server)
 
@@ -812,14 +815,15 @@ def test_a_resync_during_a_fetch_is_not_lost(server: Server, remote: Remote) -> 
     Then: its record stays as it was left.
     """
     remote.add("1")
+    linked = script.Record(linked=True, baseline_ms=0, due_ms=1)
 
     def link(context: dict[str, Any]) -> None:
-        context.update(script.with_records(context, {"1": script.Record(linked=True, baseline_ms=0, due_ms=1)}))
+        context.update(with_records(context, {"1": linked}))
 
     server.rivals = [link]
     server.fetch()
 
-    record = script.all_records(json.loads(server.context))["1"]
+    record = record_of(server, "1")
     assert (record.linked, record.baseline_ms, record.due_ms) == (True, 0, 1)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import XSOARMirroring as script
-from stand_ins import HERE, Remote, Server, diff, local_of, status
+from stand_ins import HERE, Remote, Server, diff, local_of, memory_of, spoil_memory, status
 
 ALL = "dbot_classification_incident_type_all"
 KINDS = (
@@ -456,7 +456,7 @@ def test_a_remote_that_may_not_be_asked_is_told(server: Server, remote: Remote) 
     error = server.fails("xsoar-mirror-mappers")
 
     assert "may not read the incident fields" in error
-    assert "rules" not in json.loads(server.context)
+    assert memory_of(server).rules == script.Rules()
 
 
 """ NEVER STALE IN SILENCE """
@@ -536,7 +536,7 @@ def test_damaged_rules_are_as_if_none_were_exported(server: Server, remote: Remo
     When: the status is asked for.
     Then: the rules of the pack count.
     """
-    server.context = json.dumps({"rules": kept})
+    spoil_memory(server, "rules", kept)
     remote.incident_fields = [custom("sourceip"), custom("depth")]
 
     assert status(server)["FieldsWithoutRule"] == 1

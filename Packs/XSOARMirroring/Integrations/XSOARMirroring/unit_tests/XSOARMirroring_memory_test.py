@@ -1,6 +1,7 @@
 """Tests of what the mirror remembers in the integration context, and of what it does when that is damaged."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import XSOARMirroring as script
-from stand_ins import LAST_UPDATE, Remote, Server, contents, ids, kept_records, local_entry, modified, pushed
+from stand_ins import (
+    LAST_UPDATE,
+    Remote,
+    Server,
+    contents,
+    ids,
+    local_entry,
+    modified,
+    packed_records,
+    pushed,
+    record_of,
+    records_of,
+    remember,
+    spoil_memory,
+    spoil_record,
+    status,
+)
 
 
 def test_nothing_is_lost_when_another_command_changes_the_context_meanwhile(
@@ -101,7 +118,7 @@ def test_a_damaged_part_does_not_stop_the_mirror(server: Server, remote: Remote,
     server.fetch()
     for incident_id in ("1", "2"):
         assert contents(server.pull(incident_id)[1]) == ["hello"]
-    server.context = json.dumps({**json.loads(server.context), script.part_of("1"): part})
+    spoil_record(server, "1", part)
 
     modified(server)
 
@@ -126,7 +143,7 @@ def test_one_record_is_written_without_the_others(server: Server, remote: Remote
     server.pull("7")
 
     after = json.loads(server.context)
-    assert len(kept_records(server)) == 300
+    assert status(server)["IncidentsTracked"] == 300
     assert {key for key in script.parts_of(after) if after[key] != before[key]} == {script.part_of("7")}
     assert max(len(script.unpack_part(after[key])) for key in script.parts_of(after)) < 20
 
@@ -143,18 +160,18 @@ def test_records_kept_under_one_key_are_read_and_then_kept_in_parts(server: Serv
         remote.write(remote.add()["id"], "hello")
     server.params["fetch_incident_history"] = True
     server.fetch()
-    for incident_id in sorted(kept_records(server), key=int):
+    for incident_id in sorted(records_of(server), key=int):
         server.pull(incident_id)
-    context, records = json.loads(server.context), kept_records(server)
-    server.context = json.dumps({**without_records(context), "incidents": json.dumps(records)})
+    before = records_of(server)
+    server.context = json.dumps({**without_records(json.loads(server.context)), "incidents": packed_records(server)})
 
     remote.add()
     remote.change("1", details="new")
     server.run(command, {"id": "1", "lastUpdate": LAST_UPDATE})
 
     assert "incidents" not in json.loads(server.context)
-    assert {key: record.get("e") for key, record in kept_records(server).items() if key in records} == {
-        key: record.get("e") for key, record in records.items()
+    assert {key: record_of(server, key).known_entries for key in before} == {
+        key: record.known_entries for key, record in before.items()
     }
     assert server.pull("2")[1] == []
 
@@ -171,7 +188,7 @@ def test_records_kept_in_parts_as_plain_json_are_read(server: Server, remote: Re
     server.fetch()
     assert contents(server.pull("1")[1]) == ["hello"]
     clock.tick(timedelta(hours=1))
-    record = {**kept_records(server)["1"], "d": 1}
+    record = {**json.loads(packed_records(server))["1"], "d": 1}
     server.context = json.dumps({**without_records(json.loads(server.context)), script.part_of("1"): json.dumps({"1": record})})
 
     assert modified(server) == ["1"]
@@ -193,7 +210,7 @@ def test_a_record_in_the_part_of_another_stops_no_round(server: Server, remote: 
     server.context = json.dumps({**context, part: script.pack_part(records)})
 
     assert [modified(server), modified(server)] == [["1"], ["1"]]
-    assert set(kept_records(server)) == {"1"}
+    assert set(records_of(server)) == {"1"}
 
 
 @pytest.mark.parametrize("key", ["d", "b"])
@@ -256,9 +273,9 @@ def test_the_context_holds_ids_and_times_but_no_texts(server: Server, remote: Re
     server.pull("1")
     pushed(server, "1", entries=[local_entry(1, "the-outgoing-text")], delta={"details": "the-new-details"})
 
-    kept = json.dumps(server.memory()) + server.kept_text()
+    kept = str(server.memory()) + server.kept_text()
     assert "the-" not in kept
-    assert len(json.dumps(kept_records(server))) < 400
+    assert len(packed_records(server)) < 400
 
 
 @pytest.mark.parametrize(
@@ -308,10 +325,10 @@ def test_what_a_newer_version_keeps_is_left_as_it_is(server: Server, remote: Rem
     When: the incident is fetched, brought and updated by this version.
     Then: what it does not know is still there.
     """
-    context, incidents = json.loads(server.context), kept_records(server)
-    incidents[mirrored]["newer"] = {"x": [1]}
+    remember(server, {mirrored: replace(record_of(server, mirrored), rest={"newer": {"x": [1]}})})
     schema = json.dumps({"custom_fields": [], "newer": 1})
-    server.context = json.dumps({**without_records(context), "incidents": json.dumps(incidents), "newer": "y", "schema": schema})
+    spoil_memory(server, "newer", "y")
+    spoil_memory(server, "schema", schema)
 
     remote.change(mirrored, details="new")
     modified(server)
@@ -320,7 +337,7 @@ def test_what_a_newer_version_keeps_is_left_as_it_is(server: Server, remote: Rem
 
     kept = json.loads(server.context)
     assert (kept["newer"], kept["schema"]) == ("y", schema)
-    assert kept_records(server)[mirrored]["newer"] == {"x": [1]}
+    assert record_of(server, mirrored).rest == {"newer": {"x": [1]}}
 
 
 def test_incidents_closed_long_ago_are_forgotten(server: Server, remote: Remote, clock: Any) -> None:
@@ -342,7 +359,8 @@ def test_incidents_closed_long_ago_are_forgotten(server: Server, remote: Remote,
     assert ids(server.fetch()) == ["501"]
     modified(server)
 
-    assert set(kept_records(server)) == {"500", "501"}
+    assert status(server)["IncidentsTracked"] == 2
+    assert status(server, id="1")["Incident"]["State"] == "Not mirrored by this instance"
     assert server.pull("500")[0] == {"id": "500"}
 
 
@@ -360,5 +378,5 @@ def test_what_is_remembered_of_an_incident_is_small(server: Server, remote: Remo
     for number in range(0, 400, 10):
         server.pull(str(100_000 + number))
 
-    assert len(json.dumps(kept_records(server))) < 400 * 200
+    assert len(packed_records(server)) < 400 * 200
     assert len(server.context) < 400 * 200

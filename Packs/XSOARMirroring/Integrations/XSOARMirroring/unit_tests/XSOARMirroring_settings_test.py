@@ -188,7 +188,7 @@ def test_a_password_in_the_url_is_repeated_nowhere(server: Server, remote: Remot
     error = server.fails("fetch-incidents")
 
     assert "user name" in error
-    assert "word" not in error + server.context + str(server.log)
+    assert "word" not in error + server.kept_text() + str(server.log)
 
 
 """ TEST """

@@ -13,7 +13,7 @@ import re
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.policy import HTTP
@@ -223,13 +223,17 @@ class Server:
 
     def kept_text(self) -> str:
         """Return the integration context and, as it keeps them compressed, the records in it: a text to search."""
-        return self.context + json.dumps(kept_records(self))
+        return self.context + packed_records(self)
 
     def memory(self) -> tuple[Any, ...]:
-        """Return all that the server keeps from run to run, to compare; without what only xsoar-mirror-status tells."""
+        """Return all that the server keeps from run to run, to compare: both last runs, and what the integration context holds.
+
+        Of that the records by incident ID, and the rest by its keys; without what only xsoar-mirror-status tells.
+        """
         context = json.loads(self.context)
-        kept = {key: value for key, value in context.items() if key != "health" and value not in ("", "{}", "[]")}
-        return self.last_run, self.last_mirror_run, kept
+        left_out = {"health", *script.parts_of(context)}
+        kept = {key: value for key, value in context.items() if key not in left_out and value not in ("", "{}", "[]")}
+        return self.last_run, self.last_mirror_run, {**kept, **records_of(self)}
 
     def _save_context(self, context: dict[str, Any], version: int = -1, sync: bool = False) -> None:
         if self.rivals:
@@ -760,6 +764,60 @@ def mirrored(remote: Remote, server: Server, clock: Any) -> str:
     return incident_id
 
 
+""" WHAT THE MIRROR REMEMBERS """
+
+# How the integration context keeps it is known here and in the tests of the packers, in XSOARMirroring_memory_test.py.
+
+
+def records_of(server: Server) -> dict[str, script.Record]:
+    """Return what is remembered of each incident, by its remote ID."""
+    return script.all_records(script.settled(json.loads(server.context)))
+
+
+def record_of(server: Server, incident_id: str) -> script.Record:
+    """Return what is remembered of an incident; an empty record when that is nothing."""
+    return records_of(server).get(incident_id, script.Record())
+
+
+def with_records(context: dict[str, Any], records: dict[str, script.Record]) -> dict[str, Any]:
+    """Return an integration context that remembers some incidents so."""
+    return script.with_records(script.settled(context), records)
+
+
+def remember(server: Server, records: dict[str, script.Record]) -> None:
+    """Let the server remember some incidents so, and all else as before."""
+    server.context = json.dumps(with_records(json.loads(server.context), records))
+
+
+def memory_of(server: Server) -> script.Memory:
+    """Return what is remembered besides the records."""
+    return script.unpack_memory(json.loads(server.context))
+
+
+def change_memory(server: Server, **fields: Any) -> None:
+    """Let the server remember other things besides the records, by the names of `Memory`."""
+    server.context = json.dumps(script.with_memory(json.loads(server.context), lambda memory: replace(memory, **fields)))
+
+
+def spoil_record(server: Server, incident_id: str, kept: Any) -> None:
+    """Put something else where an incident is remembered."""
+    server.context = json.dumps({**json.loads(server.context), script.part_of(incident_id): kept})
+
+
+def spoil_memory(server: Server, name: str, kept: Any) -> None:
+    """Put something else where a field of `Memory` is kept."""
+    server.context = json.dumps({**json.loads(server.context), name: kept})
+
+
+def packed_records(server: Server) -> str:
+    """Return the records as they are kept, before they are compressed: JSON to search and to measure, by incident ID."""
+    context = json.loads(server.context)
+    return json.dumps({key: kept for part in script.parts_of(context) for key, kept in script.unpack_part(context[part]).items()})
+
+
+""" WHAT TESTS SEND AND READ """
+
+
 def contents(entries: list[dict[str, Any]]) -> list[Any]:
     """Return the contents of entries, without the line above them that tells the author."""
     return [
@@ -848,12 +906,6 @@ def peak_memory(work: Callable[[], Any]) -> int:
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-
-
-def kept_records(server: Server) -> dict[str, Any]:
-    """Return the records as the context keeps them, of all incidents."""
-    context = json.loads(server.context)
-    return {key: packed for part in script.parts_of(context) for key, packed in script.unpack_part(context[part]).items()}
 
 
 def modified(server: Server, last_update: Any = LAST_UPDATE) -> list[str]:
