@@ -35,7 +35,7 @@ import XSOARMirroring as script
 
 KEY = "test-only-key-of-the-remote-tenant"
 HOST_6, HOST_8 = "https://remote.example.com:8443", "https://api-remote.example.com"
-HERE = "https://test-address:8443"  # The address of the server; what is kept of creations names it.
+HERE = demisto.demistoUrls()["server"]  # The address of the server.
 NOW = "2026-03-01T12:00:00Z"
 LAST_UPDATE = "2026-03-01T11:00:00.000Z"
 
@@ -145,7 +145,6 @@ class Server:
             "incidents": lambda incidents: self._incidents.append(json.loads(json.dumps(incidents))),
             "investigation": lambda: {"id": "77"},
             "incident": self._incident,
-            "demistoUrls": lambda: {"server": HERE},
             "internalHttpRequest": self._own_api,
             "getModules": lambda: self.instances,
             "executeCommand": self._execute,
