@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACK = ROOT / "Packs/XSOARMirroring"
 DATA_FILES = sorted(
     path.relative_to(ROOT).as_posix()
-    for folder in ("Packs", "tests", "benchmarks")
+    for folder in ("Packs", "local_xsoar", "tests", "benchmarks")
     for path in (ROOT / folder).rglob("*")
     if path.suffix in (".json", ".yml", ".yaml")
 )
