@@ -3,15 +3,12 @@
 import copy
 import json
 import threading
-import time
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 import CommonServerPython as common
 import demistomock as demisto
 import pytest
-from freezegun import freeze_time
 
 VERSIONED = "6.0.0"
 OLDER = "5.5.0"
@@ -73,7 +70,6 @@ def test_the_server_is_asked_for_its_version_once(monkeypatch: pytest.MonkeyPatc
     assert common.get_demisto_version() == {"version": "8.8.0", "buildNumber": "9"}
     assert common.get_demisto_version() == {"version": "8.8.0", "buildNumber": "9"}
     assert len(asked) == 1
-    assert common.get_demisto_version_as_str() == "8.8.0-9"
 
 
 def test_a_server_that_cannot_tell_its_version(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,56 +150,19 @@ def test_builds_that_are_no_numbers_are_late_enough(
 @pytest.mark.parametrize(
     ("calling_context", "names"),
     [
-        ({}, ("", "", "")),
-        ({"context": {}}, ("", "", "")),
-        (
-            {"context": {"IntegrationBrand": "Brand", "IntegrationInstance": "Instance", "ScriptName": "Script"}},
-            ("Brand", "Instance", "Script"),
-        ),
+        ({}, ("", "")),
+        ({"context": {}}, ("", "")),
+        ({"context": {"IntegrationBrand": "Brand", "ScriptName": "Script"}}, ("Brand", "Script")),
     ],
 )
 def test_names_of_what_runs(monkeypatch: pytest.MonkeyPatch, calling_context: dict[str, Any], names: tuple[str, ...]) -> None:
     """
     Given what the server says about the run
-    When the names of integration, instance and script are asked for
+    When the names of integration and script are asked for
     Then they are those, '' where the server does not say.
     """
     monkeypatch.setattr(demisto, "callingContext", calling_context)
-    assert (common.get_integration_name(), common.get_integration_instance_name(), common.get_script_name()) == names
-
-
-@pytest.mark.parametrize(("seconds", "slept"), [(10, True), (200, True), (201, False)])
-def test_a_sleep_must_fit_into_the_run(monkeypatch: pytest.MonkeyPatch, seconds: int, slept: bool) -> None:
-    """
-    Given a run that may take five minutes, of which 100 seconds are over
-    When it asks to sleep
-    Then it sleeps if there is time left for it, else ValueError comes, which names the length of the whole run.
-    """
-    naps: list[float] = []
-    monkeypatch.setattr(demisto, "callingContext", {"context": {"runDuration": 5}})
-    with freeze_time("2026-11-21T12:00:00"):
-        monkeypatch.setattr(common, "SAFE_SLEEP_START_TIME", datetime(2026, 11, 21, 11, 58, 20))
-        monkeypatch.setattr(time, "sleep", naps.append)
-        if slept:
-            common.safe_sleep(seconds)
-        else:
-            with pytest.raises(ValueError) as caught:
-                common.safe_sleep(seconds)
-            assert str(caught.value) == ("Requested a sleep of 201 seconds, but time left until docker timeout is 300 seconds.")
-    assert naps == ([seconds] if slept else [])
-
-
-def test_a_sleep_where_the_server_does_not_tell_its_limit(monkeypatch: pytest.MonkeyPatch, logged: list[tuple[str, str]]) -> None:
-    """
-    Given a server that does not say how long a run may take
-    When the run asks to sleep
-    Then it sleeps, and the log says that nobody checked.
-    """
-    naps: list[float] = []
-    monkeypatch.setattr(time, "sleep", naps.append)
-    common.safe_sleep(3)
-    assert naps == [3]
-    assert [level for level, _ in logged] == ["info"]
+    assert (common.get_integration_name(), common.get_script_name()) == names
 
 
 class FakeLock:
@@ -347,197 +306,8 @@ def test_writing_a_versioned_context(
     assert store.written == [written]
 
 
-@pytest.mark.parametrize(
-    ("before", "update", "object_keys", "after"),
-    [
-        ({}, {"a": "new"}, None, {"a": '"new"'}),
-        ({}, {"a": {"z": 1}, "b": None}, None, {"a": '{"z": 1}', "b": "null"}),
-        ({"a": '"old"', "kept": "not JSON"}, {"a": "new"}, None, {"a": '"new"', "kept": "not JSON"}),
-        ({"a": '"old"'}, {}, None, {"a": '"old"'}),
-        (
-            {"list": '[{"id": 1, "v": 1}, {"id": 2}]'},
-            {"list": [{"id": 1, "w": 2}, {"id": 3}]},
-            {"list": "id"},
-            {"list": '[{"id": 1, "w": 2}, {"id": 2}, {"id": 3}]'},
-        ),
-        ({}, {"list": [{"id": 1}]}, {"list": "id"}, {"list": '[{"id": 1}]'}),
-        ({"list": '[{"id": 1}, {"id": 2}]'}, {"list": [{"id": 1, "remove": True}]}, {"list": "id"}, {"list": '[{"id": 2}]'}),
-        ({"list": '[{"id": 1}]'}, {"list": [{"id": 2}]}, {"other": "id"}, {"list": '[{"id": 2}]'}),
-    ],
-)
-def test_keys_are_put_into_the_context_as_json(
-    stored: Callable[[dict[str, Any]], Store],
-    before: dict[str, Any],
-    update: dict[str, Any],
-    object_keys: dict[str, str] | None,
-    after: dict[str, Any],
-) -> None:
-    """
-    Given a stored context
-    When keys are put into it
-    Then they are there as JSON texts, lists of objects merged by their id when it is named, and other keys are as before.
-    """
-    store = stored(before)
-    merged, version = common.update_integration_context(copy.deepcopy(update), object_keys)
-    assert ({key: _in_order(value) for key, value in merged.items()}, version) == (after, 3)
-    assert store.written == []
-    common.set_to_integration_context_with_retries(copy.deepcopy(update), object_keys)
-    assert {key: _in_order(value) for key, value in store.context.items()} == after
-    assert [written[1:] for written in store.written] == [(3, True)]
-
-
 def _in_order(text: str) -> str:
     """Return a JSON list of objects in the order of their ids: a merge keeps none."""
     if not text.startswith("[{"):
         return text
     return json.dumps(sorted(json.loads(text), key=lambda element: element["id"]))
-
-
-def test_values_come_back_as_json_texts(stored: Callable[[dict[str, Any]], Store]) -> None:
-    """
-    Given a dict put into the context
-    When the context is read
-    Then the value is a text, to be read as JSON.
-    """
-    stored({})
-    common.set_to_integration_context_with_retries({"pending": {"1": True}})
-    assert common.get_integration_context() == {"pending": '{"1": true}'}
-
-
-def test_writing_a_whole_context_encodes_it_again_each_time(stored: Callable[[dict[str, Any]], Store]) -> None:
-    """
-    Given a context that holds a JSON text
-    When the whole context is read and put back
-    Then the text is encoded once more, and so again at each write.
-    """
-    stored({"day": '"2026-03-01"'})
-    common.set_to_integration_context_with_retries(common.get_integration_context())
-    assert common.get_integration_context() == {"day": '"\\"2026-03-01\\""'}
-
-
-@pytest.mark.parametrize(
-    ("before", "error"),
-    [({"a": "2026-03-01"}, ValueError), ({"a": ""}, ValueError), ({"a": {"d": 1}}, TypeError), ({"a": [1]}, TypeError)],
-)
-def test_a_stored_value_must_be_json_even_when_it_is_replaced(
-    stored: Callable[[dict[str, Any]], Store], before: dict[str, Any], error: type[Exception]
-) -> None:
-    """
-    Given a key stored by other means, not as JSON text
-    When it is put into the context
-    Then the error of reading it comes out at once, without another try.
-    """
-    store = stored(before)
-    with pytest.raises(error):
-        common.set_to_integration_context_with_retries({"a": "new"})
-    assert len(store.read) == 1
-    assert store.written == []
-
-
-def test_without_sync_any_version_is_replaced(stored: Callable[[dict[str, Any]], Store]) -> None:
-    """
-    Given a server that keeps a version with the context
-    When keys are put into it without sync
-    Then the version is -1: a newer one is overwritten.
-    """
-    store = stored({})
-    common.set_to_integration_context_with_retries({"a": 1}, sync=False)
-    assert store.written == [({"a": "1"}, -1, False)]
-
-
-@pytest.mark.parametrize(("stale", "attempts"), [(0, 1), (1, 2), (2, 3)])
-def test_a_context_that_changed_meanwhile_is_read_again(
-    stored: Callable[[dict[str, Any]], Store], monkeypatch: pytest.MonkeyPatch, stale: int, attempts: int
-) -> None:
-    """
-    Given another run that writes between reading and writing, once or twice
-    When keys are put into the context
-    Then they are read and merged again, after a nap of at most 100 ms, and nothing of the other run is lost.
-    """
-    store = stored({})
-    naps: list[float] = []
-    monkeypatch.setattr(time, "sleep", naps.append)
-    refusals = iter(range(stale))
-
-    def write(context: dict[str, Any], version: int = -1, sync: bool = False) -> str:
-        for number in refusals:
-            store.set({f"other{number}": "1"})
-            break
-        return store.set(context, version, sync)
-
-    monkeypatch.setattr(demisto, "setIntegrationContextVersioned", write)
-    # Each other run replaces what was there: the last one's key is what must stay.
-    common.set_to_integration_context_with_retries({"a": 1})
-    assert store.context == ({f"other{stale - 1}": "1", "a": "1"} if stale else {"a": "1"})
-    assert len(store.read) == attempts
-    assert len(naps) == stale
-    assert all(0 < nap <= 0.1 for nap in naps)
-
-
-@pytest.mark.parametrize("max_retry_times", [0, 1, 3])
-def test_there_is_an_end_of_trying(
-    stored: Callable[[dict[str, Any]], Store], monkeypatch: pytest.MonkeyPatch, max_retry_times: int
-) -> None:
-    """
-    Given a server that refuses each version
-    When keys are put into the context
-    Then after the given number of tries the platform's error comes.
-    """
-    store = stored({})
-    monkeypatch.setattr(time, "sleep", lambda seconds: None)
-
-    def refuse(context: dict[str, Any], version: int = -1, sync: bool = False) -> None:
-        raise ValueError("stale")
-
-    monkeypatch.setattr(demisto, "setIntegrationContextVersioned", refuse)
-    with pytest.raises(Exception, match=r"^Failed updating integration context\. Max retry attempts exceeded\.$"):
-        common.set_to_integration_context_with_retries({"a": 1}, max_retry_times=max_retry_times)
-    assert len(store.read) == max_retry_times
-
-
-def test_other_errors_of_writing_come_out_at_once(
-    stored: Callable[[dict[str, Any]], Store], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """
-    Given a server that fails otherwise
-    When keys are put into the context
-    Then its error comes out, without another try.
-    """
-    store = stored({})
-
-    def fail(context: dict[str, Any], version: int = -1, sync: bool = False) -> None:
-        raise RuntimeError("broken")
-
-    monkeypatch.setattr(demisto, "setIntegrationContextVersioned", fail)
-    with pytest.raises(RuntimeError, match="broken"):
-        common.set_to_integration_context_with_retries({"a": 1})
-    assert len(store.read) == 1
-
-
-def test_keys_are_put_into_the_context_of_an_older_server() -> None:
-    """
-    Given a server that keeps no version with the context
-    When keys are put into it
-    Then they are there as JSON texts, besides the others.
-    """
-    demisto.setIntegrationContext({"kept": "x"})
-    common.set_to_integration_context_with_retries({"a": [1]})
-    assert demisto.getIntegrationContext() == {"kept": "x", "a": "[1]"}
-
-
-@pytest.mark.parametrize(
-    ("original", "updated", "merged"),
-    [
-        ([], [], []),
-        ([{"id": 1, "v": 1}, {"id": 2}], [{"id": 1, "w": 2}, {"id": 3}], [{"id": 1, "w": 2}, {"id": 2}, {"id": 3}]),
-        ([{"id": 1}], [{"id": 1, "remove": True}], []),
-        ([{"id": 1, "remove": True}], [{"id": 2, "remove": False}], [{"id": 2, "remove": False}]),
-    ],
-)
-def test_lists_of_objects_are_merged_by_their_id(original: list[Any], updated: list[Any], merged: list[Any]) -> None:
-    """
-    Given two lists of objects
-    When they are merged
-    Then of those with the same id the updated one is there, and those to be removed are gone.
-    """
-    assert sorted(common.merge_lists(original, updated, "id"), key=lambda element: element["id"]) == merged

@@ -28,35 +28,16 @@ ANSWERS: list[tuple[str, tuple[Any, ...], Any, bool]] = [
     ("context", (), {}, False),
     ("demistoVersion", (), {"version": "5.5.0", "buildNumber": "12345"}, False),
     ("executeCommand", ("other", {}), "", False),
-    ("getAllSupportedCommands", (), {}, False),
     ("getModules", (), {}, False),
-    ("get_incidents", (), {}, False),
-    ("findUser", ("name",), {}, False),
-    ("handleEntitlementForUser", ("1", "guid", "a@example.com", "yes"), {}, False),
-    ("setContext", ("path", 1), {"status": True}, False),
-    ("createIncidents", ([],), [], False),
-    ("createIndicators", ([],), "", False),
-    ("addEntry", ("1", "text"), "", False),
-    ("mirrorInvestigation", ("1", "all"), "", False),
-    ("directMessage", ("text",), "", False),
     ("dt", (), "", False),
     ("updateModuleHealth", ("well",), "", False),
     ("searchIndicators", (), {}, False),
     ("searchIndicators", ("", "type:IP", 5), {}, False),
     ("getLicenseID", (), "", False),
-    ("getIndexHash", (), "", False),
-    ("mapObject", ({"a": 1}, "mapper", "incident"), {"a": 1} if NEWER else {}, False),
-    ("initialize", (), None, True),
-    ("getAutoFocusApiKey", (), "1234", True),
     ("parentEntry", (), {}, True),
     ("getLastMirrorRun", (), {}, True),
     ("setLastMirrorRun", ({"time": "1"},), None, True),
-    ("getAssetsLastRun", (), {"lastRun": "2018-10-24T14:13:20+00:00"}, True),
-    ("setAssetsLastRun", ({},), None, True),
-    ("searchRelationships", ({},), {"data": []}, True),
-    ("_apiCall", ("name",), {}, True),
     ("isTimeSensitive", (), False, True),
-    ("getLicenseCustomField", ("no.such.field",), None, True),
 ]
 
 
@@ -216,18 +197,6 @@ def test_there_is_an_example_incident() -> None:
     assert incident["id"] == "1"
     assert {"name", "type", "severity", "status", "created", "modified", "owner", "labels", "CustomFields"} <= set(incident)
     json.dumps(incident)
-
-
-@pytest.mark.parametrize(("command", "kind"), [("getIncidents", dict), ("getContext", dict), ("getUsers", list)])
-def test_some_commands_have_canned_answers(command: str, kind: type) -> None:
-    """
-    Given no server
-    When one of three built-in commands is executed
-    Then a canned entry comes.
-    """
-    (entry,) = demisto.executeCommand(command, {})
-    assert isinstance(entry["Contents"], kind)
-    assert (entry["ContentsFormat"], entry["Brand"]) == ("json", "Builtin")
 
 
 # --- The rest -----------------------------------------------------------------------------------------------------------------

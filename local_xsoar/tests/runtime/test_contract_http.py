@@ -1,14 +1,9 @@
 """The HTTP client of CommonServerPython and what belongs to it."""
 
-import contextlib
-import gc
 import json
 import os
 import ssl
-import urllib.parse
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-from xml.etree.ElementTree import ParseError
 
 import CommonServerPython as common
 import demistomock as demisto
@@ -16,7 +11,6 @@ import pytest
 import requests
 import requests_mock
 from requests import exceptions
-from urllib3.exceptions import MaxRetryError, ResponseError
 
 if TYPE_CHECKING:
     from local_xsoar.tests.runtime.conftest import Server
@@ -166,71 +160,6 @@ def test_skipping_the_certificate_check_removes_the_bundles(monkeypatch: pytest.
     common.skip_cert_verification()
     assert "REQUESTS_CA_BUNDLE" not in os.environ
     assert "CURL_CA_BUNDLE" not in os.environ
-
-
-@pytest.mark.parametrize(
-    ("params", "arguments", "proxies"),
-    [
-        ({}, {}, {}),
-        ({"proxy": True}, {}, {"http": "http://one:1", "https": ""}),
-        ({"proxy": "false"}, {}, {"http": "http://one:1", "https": ""}),
-        ({"proxy": False}, {"checkbox_default_value": True}, {}),
-        ({}, {"checkbox_default_value": True}, {"http": "http://one:1", "https": ""}),
-        ({"use": True}, {"proxy_param_name": "use"}, {"http": "http://one:1", "https": ""}),
-        ({"proxy": True}, {"proxy_param_name": "use"}, {}),
-    ],
-)
-def test_handle_proxy_follows_the_checkbox(
-    monkeypatch: pytest.MonkeyPatch, params: dict[str, Any], arguments: dict[str, Any], proxies: dict[str, str]
-) -> None:
-    """
-    Given a proxy in the environment
-    When handle_proxy reads the instance's checkbox, where any truthy value counts as set
-    Then it returns the proxies for requests, or none and the environment has none either.
-    """
-    monkeypatch.setenv("HTTP_PROXY", "one:1")
-    monkeypatch.setattr(demisto, "params", lambda: params)
-    assert common.handle_proxy(**arguments) == proxies
-    assert proxies_of_the_environment() == ({"HTTP_PROXY": "http://one:1"} if proxies else {})
-
-
-def test_handle_proxy_reads_the_small_variables_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """
-    Given proxies in the variables with small letters
-    When handle_proxy is asked
-    Then it returns those.
-    """
-    monkeypatch.setenv("http_proxy", "one:1")
-    monkeypatch.setenv("https_proxy", "two:2")
-    monkeypatch.setattr(demisto, "params", lambda: {"proxy": True})
-    assert common.handle_proxy() == {"http": "http://one:1", "https": "http://two:2"}
-
-
-@pytest.mark.parametrize(
-    ("params", "arguments", "kept"),
-    [
-        ({"insecure": True}, {}, False),
-        ({"unsecure": True}, {}, False),
-        ({"insecure": "false"}, {}, False),
-        ({"insecure": False}, {}, True),
-        ({}, {}, True),
-        ({"insecure": True}, {"handle_insecure": False}, True),
-        ({"trust": True}, {"insecure_param_name": "trust"}, False),
-        ({"insecure": True}, {"insecure_param_name": "trust"}, True),
-    ],
-)
-def test_handle_proxy_follows_the_insecure_checkbox(
-    monkeypatch: pytest.MonkeyPatch, params: dict[str, Any], arguments: dict[str, Any], kept: bool
-) -> None:
-    """
-    Given a CA bundle in the environment
-    When handle_proxy reads the instance's checkbox to trust any certificate
-    Then the bundle goes when it is set, and stays when not.
-    """
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "bundle")
-    monkeypatch.setattr(demisto, "params", lambda: params)
-    common.handle_proxy(**arguments)
-    assert ("REQUESTS_CA_BUNDLE" in os.environ) is kept
 
 
 # --- A new client -------------------------------------------------------------------------------------------------------------
@@ -406,20 +335,6 @@ def test_authentication_replaces_that_of_the_client(server: "Server", auth: Any,
     assert server.requests[0].headers["Authorization"] == requests.auth._basic_auth_str(user, "p")
 
 
-@pytest.mark.parametrize(
-    ("parser", "query"),
-    [(urllib.parse.quote, "a=b%20c&p=%2B%2F"), (urllib.parse.quote_plus, "a=b+c&p=%2B%2F"), (None, "a=b+c&p=%2B%2F")],
-)
-def test_a_parser_of_parameters_quotes_them(server: "Server", parser: Any, query: str) -> None:
-    """
-    Given parameters with characters to quote
-    When params_parser says how
-    Then the server gets them quoted so.
-    """
-    common.BaseClient(server.url)._http_request("GET", "x", params={"a": "b c", "p": "+/"}, params_parser=parser)
-    assert server.requests[0].raw_query == query
-
-
 def test_an_upload_is_multipart_without_a_content_type_of_the_client(server: "Server") -> None:
     """
     Given a client without Content-Type, and one with
@@ -506,11 +421,11 @@ def test_the_body_is_returned_in_the_wanted_shape(server: "Server", resp_type: s
     assert common.BaseClient(server.url)._http_request("GET", "x", resp_type=resp_type) == expected
 
 
-@pytest.mark.parametrize("resp_type", ["response", "Response", "xml", "whatever"])
+@pytest.mark.parametrize("resp_type", ["response", "Response", "whatever"])
 def test_the_response_itself_is_returned(server: "Server", resp_type: str) -> None:
     """
     Given an answer that is XML
-    When it is asked for as response, as xml or as something unknown
+    When it is asked for as response, or as something unknown
     Then the Response of requests is returned.
     """
     server.give("/x", status=201, body=b"<a><b/></a>")
@@ -557,37 +472,21 @@ def test_a_body_that_is_no_json_may_be_none(server: "Server") -> None:
     assert client.cast_response(response, "json", raise_on_error=False) is None
 
 
-def test_xml_that_does_not_parse_raises_the_parser_s_error(server: "Server") -> None:
-    """
-    Given an answer that is no XML
-    When it is asked for as xml
-    Then the parser's ParseError is raised as it is.
-    """
-    server.give("/x", body=b"<a>")
-    with pytest.raises(ParseError):
-        common.BaseClient(server.url)._http_request("GET", "x", resp_type="xml")
-
-
-@pytest.mark.parametrize(
-    ("status", "codes", "returned"),
-    [(204, None, True), (200, None, False), (200, [200, 201], True), (204, [200, 201], False), (202, [202], True)],
-)
-def test_an_empty_answer_may_be_returned_as_response(
-    server: "Server", status: int, codes: list[int] | None, returned: bool
-) -> None:
+@pytest.mark.parametrize(("status", "returned"), [(204, True), (200, False)])
+def test_an_empty_answer_may_be_returned_as_response(server: "Server", status: int, returned: bool) -> None:
     """
     Given an empty answer
     When return_empty_response is set
-    Then a 204, or one of empty_valid_codes in its place, gives the Response; another is parsed, and fails.
+    Then a 204 gives the Response; another is parsed, and fails.
     """
     server.give("/x", status=status, body=b"")
     client = common.BaseClient(server.url)
     if returned:
-        response = client._http_request("GET", "x", return_empty_response=True, empty_valid_codes=codes)
+        response = client._http_request("GET", "x", return_empty_response=True)
         assert response.status_code == status
     else:
         with pytest.raises(common.DemistoException, match="Failed to parse json object"):
-            client._http_request("GET", "x", return_empty_response=True, empty_valid_codes=codes)
+            client._http_request("GET", "x", return_empty_response=True)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303])
@@ -744,11 +643,6 @@ def failing(error: Exception, verify: bool = True, **arguments: Any) -> Exceptio
         (exceptions.ConnectionError("gone"), CONNECTION_TEXT + "gone"),
         (exceptions.ConnectionError(), CONNECTION_TEXT),
         (exceptions.ConnectionError(111, "refused"), CONNECTION_TEXT + "Error Number: [111]\nMessage: refused\n"),
-        (exceptions.RetryError("again"), "Max Retries Error- Request attempts with 3 retries failed. \n"),
-        (
-            exceptions.RetryError(MaxRetryError(None, "/x", ResponseError("too many 500 error responses"))),  # type: ignore[arg-type]
-            "Max Retries Error- Request attempts with 3 retries failed. \nReason: too many 500 error responses",
-        ),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
@@ -758,7 +652,7 @@ def test_troubles_of_the_line_are_translated(error: Exception, message: str) -> 
     When a request is sent
     Then DemistoException says what an administrator can do, holds the error of requests and no response.
     """
-    raised = failing(error, retries=3)
+    raised = failing(error)
     assert isinstance(raised, common.DemistoException)
     assert str(raised) == message
     assert raised.exception is error
@@ -885,195 +779,3 @@ def test_an_address_without_scheme_raises_the_error_of_requests() -> None:
     """
     with pytest.raises(exceptions.MissingSchema):
         common.BaseClient("server.example")._http_request("GET", "x")
-
-
-# --- Retries ------------------------------------------------------------------------------------------------------------------
-
-
-def retrying_on_http(server: "Server", **arguments: Any) -> Any:
-    """Return a client that tries again on http as on https, where the platform does it only: loopback has no certificate."""
-    client = common.BaseClient(server.url)
-    client._implement_retry(**arguments)
-    client._session.mount("http://", client._session.get_adapter("https://"))
-    return client
-
-
-@pytest.mark.parametrize("verify", [True, False])
-def test_what_a_retry_is_made_of(verify: bool) -> None:
-    """
-    Given a client
-    When retries are set up
-    Then https addresses have them, POST included, for all requests to come, and http ones have none.
-    """
-    client = common.BaseClient("http://a", verify=verify)
-    client._implement_retry(3, [500, 502], 2, True, True)
-    adapter: Any = client._session.get_adapter("https://a")
-    retry = adapter.max_retries
-    assert type(adapter) is (requests.adapters.HTTPAdapter if verify else common.SSLAdapter)
-    assert (retry.total, retry.read, retry.connect, retry.status, retry.redirect) == (3, 3, 3, 3, None)
-    assert (retry.backoff_factor, set(retry.status_forcelist)) == (2, {500, 502})
-    assert set(retry.allowed_methods) == {"GET", "POST", "PUT", "PATCH", "DELETE"}
-    assert (retry.raise_on_redirect, retry.raise_on_status, retry.respect_retry_after_header) == (True, True, True)
-    plain: Any = client._session.get_adapter("http://a")
-    assert plain.max_retries.total == 0
-
-
-def test_http_is_never_tried_again(server: "Server") -> None:
-    """
-    Given an http address that answers 500
-    When a request asks for three retries
-    Then the server is asked once, and its answer is the error.
-    """
-    server.give("/x", status=500)
-    with pytest.raises(common.DemistoException, match=r"\[500\]"):
-        common.BaseClient(server.url)._http_request("GET", "x", retries=3, status_list_to_retry=[500], backoff_factor=0)
-    assert len(server.requests) == 1
-
-
-@pytest.mark.parametrize("raise_on_status", [True, False])
-def test_a_bad_status_is_tried_again(server: "Server", raise_on_status: bool) -> None:
-    """
-    Given an answer with a status to try again
-    When a POST with two retries has failed three times
-    Then raise_on_status makes it the sentence about retries, else the last answer is the error.
-    """
-    server.give("/x", status=500, body=b"last")
-    client = retrying_on_http(server, retries=2, status_list_to_retry=[500], backoff_factor=0, raise_on_status=raise_on_status)
-    with pytest.raises(common.DemistoException) as caught:
-        client._http_request("POST", "x", retries=0)
-    assert len(server.requests) == 3
-    retried = "Max Retries Error- Request attempts with 0 retries failed. \nReason: too many 500 error responses"
-    assert str(caught.value) == (retried if raise_on_status else "Error in API call [500] - Internal Server Error\nlast")
-
-
-def test_a_broken_line_is_tried_again(server: "Server") -> None:
-    """
-    Given a server that closes without an answer
-    When a POST with two retries is sent
-    Then the server is asked three times.
-    """
-    server.give("/x", fault="drop")
-    client = retrying_on_http(server, retries=2, backoff_factor=0)
-    with pytest.raises(common.DemistoException, match="Verify that the server URL parameter is correct"):
-        client._http_request("POST", "x")
-    assert len(server.requests) == 3
-
-
-# --- Metrics ------------------------------------------------------------------------------------------------------------------
-
-
-def counted(client: Any) -> Any:
-    """Return what the client counted, None for nothing."""
-    metrics = client.execution_metrics.metrics
-    return {one["Type"]: one["APICallsCount"] for one in metrics.execution_metrics} if metrics else None
-
-
-@pytest.mark.parametrize(
-    ("status", "kind"),
-    [
-        (200, "Successful"),
-        (401, "AuthError"),
-        (429, "QuotaError"),
-        (500, "ServiceError"),
-        (403, "GeneralError"),
-        (503, "GeneralError"),
-    ],
-)
-def test_results_are_counted_by_status(server: "Server", sent: list[Any], status: int, kind: str) -> None:
-    """
-    Given requests with with_metrics, and one without
-    When they end with a status
-    Then those with are counted under its kind.
-    """
-    server.give("/x", status=status)
-    client = common.BaseClient(server.url)
-    for with_metrics in (True, True, False):
-        with contextlib.suppress(common.DemistoException):
-            client._http_request("GET", "x", with_metrics=with_metrics)
-    assert counted(client) == {kind: 2}
-
-
-@pytest.mark.parametrize(
-    ("error", "kind"),
-    [
-        (exceptions.ConnectTimeout(), "TimeoutError"),
-        (exceptions.SSLError(), "SSLError"),
-        (exceptions.ProxyError(), "ProxyError"),
-        (exceptions.ConnectionError(), "ConnectionError"),
-        (exceptions.RetryError(), "RetryError"),
-    ],
-    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value,
-)
-def test_troubles_of_the_line_are_counted(sent: list[Any], error: Exception, kind: str) -> None:
-    """
-    Given trouble on the line
-    When a request with with_metrics is sent
-    Then the trouble is counted under its kind.
-    """
-    client = common.BaseClient("http://a")
-    with requests_mock.Mocker() as fake, pytest.raises(common.DemistoException):
-        fake.get("http://a/x", exc=error)
-        client._http_request("GET", "x", with_metrics=True)
-    assert counted(client) == {kind: 1}
-
-
-def test_a_handled_error_counts_as_success(server: "Server", sent: list[Any]) -> None:
-    """
-    Given an error handler that returns
-    When a bad status comes back
-    Then a success is counted.
-    """
-    server.give("/x", status=404)
-    client = common.BaseClient(server.url)
-    client._http_request("GET", "x", with_metrics=True, error_handler=lambda res: None)
-    assert counted(client) == {"Successful": 1}
-
-
-def test_a_client_may_say_what_its_answers_mean(server: "Server", sent: list[Any]) -> None:
-    """
-    Given a client whose API answers 200 while it still works, and 404 when the service is down
-    When its requests are counted
-    Then a 200 is no success, and a 404 an error of the service.
-    """
-
-    class OwnClient(common.BaseClient):
-        def is_polling_in_progress(self, response: requests.Response) -> bool:
-            return True
-
-        def determine_error_type(self, response: requests.Response) -> str:
-            return common.ErrorTypes.SERVICE_ERROR
-
-    server.give("/down", status=404)
-    client = OwnClient(server.url)
-    client._http_request("GET", "x", with_metrics=True)
-    assert counted(client) is None
-    with pytest.raises(common.DemistoException):
-        client._http_request("GET", "down", with_metrics=True)
-    assert counted(client) == {"ServiceError": 1}
-
-
-def test_a_client_reports_its_counts_when_it_goes(server: "Server", sent: list[Any]) -> None:
-    """
-    Given a client that counted, and one that did not
-    When they go out of use
-    Then the first sends one entry of metrics, the second none.
-    """
-    common.BaseClient(server.url)._http_request("GET", "x", with_metrics=True)
-    common.BaseClient(server.url)._http_request("GET", "x")
-    gc.collect()
-    (entry,) = sent
-    assert (entry["Type"], entry["Contents"]) == (19, "Metrics reported successfully.")
-    assert entry["APIExecutionMetrics"] == [{"Type": "Successful", "APICallsCount": 1}]
-
-
-@pytest.mark.parametrize(("version", "supported"), [("5.5.0", False), ("6.7.9", False), ("6.8.0", True), ("8.8.0", True)])
-def test_metrics_need_a_server_that_knows_them(server_version: Callable[..., None], version: str, supported: bool) -> None:
-    """
-    Given a server of some version
-    When metrics are added to the results
-    Then they are only where the server knows them, since 6.8.0.
-    """
-    server_version(version)
-    metrics = common.ExecutionMetrics(success=1)
-    assert metrics.is_supported() is supported
-    assert len(common.append_metrics(metrics, ["result"])) == (2 if supported else 1)

@@ -55,23 +55,6 @@ def test_the_title_is_as_given(name: Any, title: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("metadata", "rows", "expected"),
-    [
-        ("found 1", [{"a": 1}], "### T\nfound 1\n|a|\n|---|\n| 1 |\n"),
-        ("", [{"a": 1}], "### T\n|a|\n|---|\n| 1 |\n"),
-        ("found 0", [], "### T\nfound 0\n**No entries.**\n"),
-    ],
-)
-def test_metadata_stands_below_the_title(metadata: str, rows: Any, expected: str) -> None:
-    """
-    Given metadata
-    When a table is made
-    Then they stand between title and table.
-    """
-    assert common.tableToMarkdown("T", rows, metadata=metadata) == expected
-
-
-@pytest.mark.parametrize(
     ("headers", "expected"),
     [
         (["b", "a"], table("|b|a|", "|---|---|", "| 1 | x |")),
@@ -92,15 +75,6 @@ def test_headers_choose_the_columns(headers: Any, expected: str) -> None:
     Then it has those columns in that order; empty headers count as none.
     """
     assert common.tableToMarkdown("T", [{"b": 1, "a": "x"}], headers=headers) == expected
-
-
-def test_headers_may_stay_unsorted() -> None:
-    """
-    Given rows and no headers
-    When a table is made with sort_headers off
-    Then the columns are in the order of the first row.
-    """
-    assert common.tableToMarkdown("T", [{"b": 1, "a": 2}], sort_headers=False) == table("|b|a|", "|---|---|", "| 1 | 2 |")
 
 
 @pytest.mark.parametrize(
@@ -277,71 +251,6 @@ def test_bytes_cannot_be_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "cell"),
-    [
-        ("https://a", "[https://a](https://a)"),
-        (["u", "v"], "[u](u),<br>[v](v)"),
-        ("", ""),
-        (None, ""),
-        ([], ""),
-        (5, "[5](5)"),
-    ],
-    ids=repr,
-)
-def test_url_keys_become_links(value: Any, cell: str) -> None:
-    """
-    Given a column of addresses
-    When it is named in url_keys
-    Then its cells are links, and empty ones stay empty.
-    """
-    assert common.tableToMarkdown("T", [{"u": value, "z": "x"}], url_keys=["u"]) == table("|u|z|", "|---|---|", f"| {cell} | x |")
-
-
-def test_url_keys_are_found_at_any_depth() -> None:
-    """
-    Given a dict in a cell that holds an address
-    When its key is in url_keys
-    Then it is a link there too, and the caller's rows have not changed.
-    """
-    rows = [{"d": {"u": "v"}, "z": 1}]
-    assert common.tableToMarkdown("T", rows, headers=["d"], url_keys=["u"]) == table("|d|", "|---|", "| u: [v](v) |")
-    assert rows == [{"d": {"u": "v"}, "z": 1}]
-
-
-@pytest.mark.parametrize(
-    ("zone", "value", "cell"),
-    [
-        ("UTC", 1541494441222, "2018-11-06 08:54:01"),
-        ("UTC", "1541494441222", "2018-11-06 08:54:01"),
-        ("America/New_York", 1541494441222, "2018-11-06 03:54:01"),
-        ("UTC", 0, "1970-01-01 00:00:00"),
-        ("UTC", "x", "x"),
-        ("UTC", "1.5", "1.5"),
-        ("UTC", None, ""),
-        ("UTC", "", ""),
-    ],
-)
-def test_date_fields_show_local_time(local_zone: Callable[[str], None], zone: str, value: Any, cell: str) -> None:
-    """
-    Given epoch milliseconds in a column
-    When it is named in date_fields
-    Then its cells show local time, and what is no time stays as it is.
-    """
-    local_zone(zone)
-    rows = [{"d": value, "z": 1}]
-    assert common.tableToMarkdown("T", rows, headers=["d"], date_fields=["d"]) == table("|d|", "|---|", f"| {cell} |")
-
-
-def test_the_old_name_makes_the_same_table() -> None:
-    """
-    Given rows
-    When a table is made by tblToMd
-    Then it is the same.
-    """
-    assert common.tblToMd("T", [{"a": 1}], ["a"]) == common.tableToMarkdown("T", [{"a": 1}], ["a"])
-
-
-@pytest.mark.parametrize(
     ("arguments", "expected"),
     [
         ({}, "\\\\\\`\\*\\_\\{\\}\\[\\]\\(\\)\\#\\+\\-\\!\\|.<é\n"),
@@ -417,36 +326,3 @@ def test_only_text_becomes_a_table_header() -> None:
     key: Any = 5
     with pytest.raises(Exception, match=r"^The key is not a string: 5$"):
         common.string_to_table_header(key)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "link"),
-    [
-        (("u",), "[u](u)"),
-        (("u", "text"), "[text](u)"),
-        ((["u", "v"],), ["[u](u)", "[v](v)"]),
-        ((["u", "v"], ["one", "two"]), ["[one](u)", "[two](v)"]),
-        ((["u", "v"], "text"), ["[u](u)", "[v](v)"]),
-        (("",), None),
-        ((None,), None),
-        (([],), None),
-    ],
-    ids=str,
-)
-def test_addresses_become_links(arguments: tuple[Any, ...], link: Any) -> None:
-    """
-    Given an address or a list of them, and texts for them
-    When they become links
-    Then each shows its text, else its address; a list of addresses needs a list of texts.
-    """
-    assert common.create_clickable_url(*arguments) == link
-
-
-def test_addresses_and_texts_must_be_as_many() -> None:
-    """
-    Given two addresses and one text
-    When they become links
-    Then AssertionError comes.
-    """
-    with pytest.raises(AssertionError):
-        common.create_clickable_url(["u", "v"], ["one"])

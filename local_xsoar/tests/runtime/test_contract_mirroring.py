@@ -18,21 +18,11 @@ def test_arguments_of_get_remote_data() -> None:
     assert (args.remote_incident_id, args.last_update) == ("7", "0")
 
 
-def test_arguments_of_get_modified_remote_data() -> None:
-    """
-    Given the arguments of get-modified-remote-data
-    When they are read
-    Then the last update is there as it came.
-    """
-    assert common.GetModifiedRemoteDataArgs({"lastUpdate": "2026-11-21T12:00:00Z"}).last_update == "2026-11-21T12:00:00Z"
-
-
 @pytest.mark.parametrize(
     ("kind", "args", "missing"),
     [
         ("GetRemoteDataArgs", {"id": "7"}, "lastUpdate"),
         ("GetRemoteDataArgs", {"lastUpdate": "0"}, "id"),
-        ("GetModifiedRemoteDataArgs", {"id": "7"}, "lastUpdate"),
     ],
 )
 def test_arguments_that_must_be_there(kind: str, args: dict[str, Any], missing: str) -> None:

@@ -22,8 +22,8 @@ NOTHING = {
 }
 
 
-class Relationship:
-    """Stands for a relationship of indicators."""
+class OwnEntry:
+    """Stands for an object that knows its entry."""
 
     def __init__(self, entry: dict[str, Any]) -> None:
         self.entry = entry
@@ -31,12 +31,6 @@ class Relationship:
     def to_entry(self) -> dict[str, Any]:
         """Return the given entry."""
         return self.entry
-
-
-class Timeline:
-    """Stands for a timeline of indicators."""
-
-    indicators_timeline = ({"Value": "1.1.1.1"},)
 
 
 # --- CommandResults -----------------------------------------------------------------------------------------------------------
@@ -59,7 +53,6 @@ def test_empty_command_results_are_an_empty_entry() -> None:
         ({"outputs": [1]}, ValueError, "outputs_prefix is missing"),
         ({"outputs": ""}, ValueError, "outputs_prefix is missing"),
         ({"outputs": {"a": 1}, "outputs_prefix": "."}, ValueError, "outputs_prefix cannot be a period."),
-        ({"indicators": [1], "indicator": 2}, ValueError, "indicators is DEPRECATED, use only indicator"),
         ({"outputs_key_field": ("a",)}, TypeError, "outputs_key_field must be of type str or list"),
         ({"outputs_key_field": 5}, TypeError, "outputs_key_field must be of type str or list"),
         ({"content_format": "x"}, TypeError, "content_format x is invalid, see CommonServerPython.EntryFormat"),
@@ -76,9 +69,7 @@ def test_command_results_refuse_what_makes_no_entry(arguments: dict[str, Any], e
     assert str(caught.value) == message
 
 
-@pytest.mark.parametrize(
-    "arguments", [{"outputs_prefix": "."}, {"outputs": {"a": 1}}, {"outputs_key_field": {}}, {"indicator": 1}]
-)
+@pytest.mark.parametrize("arguments", [{"outputs_prefix": "."}, {"outputs": {"a": 1}}, {"outputs_key_field": {}}])
 def test_command_results_accept_what_is_not_used(arguments: dict[str, Any]) -> None:
     """
     Given odd arguments that do no harm, as a prefix that is a period where there are no outputs
@@ -95,7 +86,7 @@ def test_command_results_keep_their_arguments() -> None:
     Then they are attributes, the raw response is the outputs where none is given, and the type a note.
     """
     outputs = {"a": 1}
-    results = common.CommandResults("P", "a", outputs, None, "text")
+    results = common.CommandResults("P", "a", outputs, readable_output="text")
     kept = (results.outputs_prefix, results.outputs_key_field, results.outputs, results.readable_output, results.raw_response)
     assert kept == ("P", "a", outputs, "text", outputs)
     assert results.entry_type == 1
@@ -117,9 +108,6 @@ def test_command_results_keep_their_arguments() -> None:
         ({"outputs": None, "outputs_prefix": "P"}, {}),
         ({"outputs": "text", "outputs_prefix": "P"}, {"P": "text"}),
         ({"outputs": 0, "outputs_prefix": "P"}, {"P": 0}),
-        ({"outputs": {"a": 1}, "outputs_prefix": "A.B", "replace_existing": True}, {"A(true)": {"B": {"a": 1}}}),
-        ({"outputs": {"a": 1}, "outputs_prefix": "A.B.C", "replace_existing": True}, {"A.B(true)": {"C": {"a": 1}}}),
-        ({"outputs": {"a": 1}, "replace_existing": True}, {"a": 1}),
     ],
 )
 def test_where_outputs_go_in_the_context(arguments: dict[str, Any], context: dict[str, Any]) -> None:
@@ -129,18 +117,6 @@ def test_where_outputs_go_in_the_context(arguments: dict[str, Any], context: dic
     Then its context has them under the prefix, with the condition that finds the object to replace; an empty list writes nothing.
     """
     assert common.CommandResults(readable_output="text", **arguments).to_context()["EntryContext"] == context
-
-
-def test_replacing_needs_a_nested_prefix() -> None:
-    """
-    Given outputs to replace what is there, and a prefix of one part
-    When the entry is made
-    Then DemistoException says that it cannot be.
-    """
-    results = common.CommandResults(outputs={"a": 1}, outputs_prefix="A", replace_existing=True)
-    with pytest.raises(common.DemistoException) as caught:
-        results.to_context()
-    assert str(caught.value) == "outputs_prefix must be a nested path to replace an existing key."
 
 
 @pytest.mark.parametrize(
@@ -206,7 +182,7 @@ def test_the_other_parts_of_an_entry() -> None:
     """
     Given all that an entry can say
     When it is made
-    Then it says so; relationships without content are left out.
+    Then it says so.
     """
     entry = common.CommandResults(
         readable_output="text",
@@ -214,17 +190,13 @@ def test_the_other_parts_of_an_entry() -> None:
         mark_as_note=True,
         tags=["one"],
         entry_type=9,
-        indicators_timeline=Timeline(),
-        relationships=[Relationship({"name": "r"}), Relationship({})],
     ).to_context()
     assert entry == {
         **NOTHING,
         "Type": 9,
         "HumanReadable": "text",
-        "IndicatorTimeline": Timeline.indicators_timeline,
         "IgnoreAutoExtract": True,
         "Note": True,
-        "Relationships": [{"name": "r"}],
         "Tags": ["one"],
     }
 
@@ -236,43 +208,6 @@ def test_no_tags_leave_no_key() -> None:
     Then it has no key for them.
     """
     assert "Tags" not in common.CommandResults(tags=[]).to_context()
-
-
-def test_execution_metrics_make_an_entry_of_their_own() -> None:
-    """
-    Given execution metrics
-    When the entry is made
-    Then it is one of type 19 with a fixed text.
-    """
-    entry = common.CommandResults(execution_metrics=[{"Type": "Successful", "APICallsCount": 1}]).to_context()
-    assert (entry["Type"], entry["ContentsFormat"], entry["Contents"]) == (19, "text", "Metrics reported successfully.")
-    assert entry["APIExecutionMetrics"] == [{"Type": "Successful", "APICallsCount": 1}]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "keys"),
-    [
-        (("command", 50), {"PollingCommand": "command", "NextRun": "50", "PollingItemsRemaining": 0}),
-        (
-            ("command", 5, {"a": 1}, 60, 2),
-            {"PollingCommand": "command", "NextRun": "10", "PollingArgs": {"a": 1}, "Timeout": "60", "PollingItemsRemaining": 2},
-        ),
-        (("command", 10, {}), {"PollingCommand": "command", "NextRun": "10", "PollingItemsRemaining": 0}),
-    ],
-)
-def test_a_scheduled_command_makes_the_entry_one_to_poll(
-    arguments: tuple[Any, ...], keys: dict[str, Any], logged: list[tuple[str, str]]
-) -> None:
-    """
-    Given a command to be run again, after less than 10 seconds or more
-    When the entry is made
-    Then it has the keys for it, with times as text, 10 seconds at the least, which the log says, and without empty ones.
-    """
-    scheduled = common.ScheduledCommand(*arguments)
-    scheduled.raise_error_if_not_supported()
-    assert scheduled.to_results() == keys
-    assert common.CommandResults(scheduled_command=scheduled).to_context() == {**NOTHING, **keys}
-    assert len(logged) == (1 if arguments[1] < 10 else 0)
 
 
 # --- return_results -----------------------------------------------------------------------------------------------------------
@@ -300,7 +235,7 @@ def test_return_results_sends_plain_values_as_they_are(sent: list[Any], value: A
         (lambda: common.GetRemoteDataResponse({"id": "1"}, [{"Contents": "c"}]), [{"id": "1"}, {"Contents": "c"}]),
         (lambda: common.GetRemoteDataResponse({}, [{"Contents": "c"}]), None),
         (lambda: common.GetModifiedRemoteDataResponse(["1"]), {"Contents": ["1"], "Type": 1, "ContentsFormat": "json"}),
-        (lambda: Relationship({"own": "entry"}), {"own": "entry"}),
+        (lambda: OwnEntry({"own": "entry"}), {"own": "entry"}),
     ],
     ids=["CommandResults", "mapping", "remote data", "empty remote data", "modified", "to_entry"],
 )
@@ -345,40 +280,7 @@ def test_return_results_changes_the_order_of_a_mixed_list(sent: list[Any]) -> No
     assert sent == [{**NOTHING, "HumanReadable": "c"}, ["a", {"b": 1}, "d"]]
 
 
-@pytest.mark.parametrize(
-    ("context", "integration"),
-    [
-        ({}, True),
-        ({"context": {}}, True),
-        ({"context": None}, True),
-        ({"context": {"ExecutedCommands": [{"moduleBrand": "XSOAR Mirroring"}]}}, True),
-        ({"context": {"ExecutedCommands": [{"moduleBrand": "Scripts"}]}}, False),
-        ({"context": {"ExecutedCommands": [], "ScriptName": ""}}, True),
-        ({"context": {"ScriptName": "Script"}}, False),
-    ],
-)
-def test_scripts_do_not_report_metrics(
-    monkeypatch: pytest.MonkeyPatch,
-    sent: list[Any],
-    logged: list[tuple[str, str]],
-    context: dict[str, Any],
-    integration: bool,
-) -> None:
-    """
-    Given what the server says about the run
-    When an entry of metrics is returned, alone and in a list
-    Then an integration sends it, and a script drops it with a line in the log.
-    """
-    monkeypatch.setattr(demisto, "callingContext", context)
-    metrics = {"Type": 19}
-    common.return_results(metrics)
-    common.return_results([metrics, "text"])
-    assert common.is_integration_command_execution() is integration
-    assert sent == ([metrics, [metrics, "text"]] if integration else [["text"]])
-    assert [level for level, _ in logged] == ([] if integration else ["debug", "debug"])
-
-
-# --- return_error, return_warning ---------------------------------------------------------------------------------------------
+# --- return_error -------------------------------------------------------------------------------------------------------------
 
 
 def of_command(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
@@ -541,31 +443,6 @@ def test_return_error_cuts_a_very_long_message(sent: list[Any], logged: list[tup
         common.return_error(message)
     shortened = message[:25000] + "...This error body was truncated..." + message[-25000:]
     assert sent[0]["Contents"] == (shortened if cut else message)
-
-
-def test_return_warning_sends_a_warning_and_goes_on(sent: list[Any], logged: list[tuple[str, str]]) -> None:
-    """
-    Given a warning
-    When it is returned
-    Then its entry is sent, the log printed, and the command goes on.
-    """
-    common.return_warning("text", warning="more", outputs={"a": 1}, ignore_auto_extract=True)
-    assert sent == [
-        {"Type": 11, "ContentsFormat": "text", "IgnoreAutoExtract": True, "Contents": "text", "EntryContext": {"a": 1}}
-    ]
-    assert logged == [("info", "Full Integration Log:\ntext\nmore")]
-
-
-def test_return_warning_may_end_the_command(sent: list[Any], logged: list[tuple[str, str]]) -> None:
-    """
-    Given a warning after which there is nothing to do
-    When it is returned with exit
-    Then its entry is sent, and the process is to end with code 0.
-    """
-    with pytest.raises(SystemExit) as caught:
-        common.return_warning("text", exit=True)
-    assert caught.value.code == 0
-    assert len(sent) == 1
 
 
 # --- fileResult, is_error, get_error ------------------------------------------------------------------------------------------
