@@ -12,9 +12,9 @@ from benchmarks.script_runs import Server
 
 def test_a_run_is_of_the_real_script_against_a_tenant_of_its_own(tmp_path: Path) -> None:
     """
-    Given a remote tenant in a process of its own, with two incidents and a file
-    When a fetch is run that keeps nothing, and one that keeps
-    Then both bring all of it; the remote has counted the calls; only what was kept is known later, and no file is left behind.
+    Given: a remote tenant in a process of its own, with two incidents and a file.
+    When: a fetch is run that keeps nothing, and one that keeps.
+    Then: both bring all of it; the remote has counted the calls; only what was kept is known later, and no file is left behind.
     """
     with Remote(tmp_path / "remote") as remote:
         remote.tenant.create_incident({"name": "one"}, attachments=[("report.txt", b"text")])
@@ -33,13 +33,21 @@ def test_a_run_is_of_the_real_script_against_a_tenant_of_its_own(tmp_path: Path)
 
 
 def test_a_command_that_fails_is_not_measured(tmp_path: Path) -> None:
-    """Given an instance without an address; When a command is run; Then it is an error that holds the script's sentence."""
+    """
+    Given: an instance without an address.
+    When: a command is run.
+    Then: it is an error that holds the script's sentence.
+    """
     with pytest.raises(RuntimeError, match="XSOAR Server URL is blank"):
         Server({"credentials_api_key": {"password": tmp_path.name}}, tmp_path).run("get-mapping-fields")
 
 
 def test_a_run_leaves_the_platforms_modules_as_they_were(tmp_path: Path) -> None:
-    """Given the stand-ins of a run; When the run is over, in an error too; Then the modules are as before."""
+    """
+    Given: the stand-ins of a run.
+    When: the run is over, in an error too.
+    Then: the modules are as before.
+    """
     before = dict(vars(script_runs.demisto))
     with pytest.raises(RuntimeError):
         Server({}, tmp_path).run("get-mapping-fields")
@@ -51,14 +59,22 @@ def test_a_run_leaves_the_platforms_modules_as_they_were(tmp_path: Path) -> None
     [([1.0, 1.1, 1.2], True, True), ([1.0, 1.9, 10.9], False, True), ([1.0, 1.9, 30.0], False, False)],
 )
 def test_growth_is_told_from_three_sizes(times: list[float], is_flat: bool, is_straight: bool) -> None:
-    """Given times that stay, grow as the size, or faster; When they are judged; Then flat and straight are told apart."""
+    """
+    Given: times that stay, grow as the size, or faster.
+    When: they are judged.
+    Then: flat and straight are told apart.
+    """
     sizes = (100, 1_000, 10_000)
     assert growth.flat("work", sizes, times)["holds"] is is_flat
     assert growth.straight("work", sizes, times)["holds"] is is_straight
 
 
 def test_a_run_takes_its_place_in_the_document() -> None:
-    """Given the document with an older run; When a run is written into it; Then it has its table, and the rest is as it was."""
+    """
+    Given: the document with an older run.
+    When: a run is written into it.
+    Then: it has its table, and the rest is as it was.
+    """
     about = {
         "date": "2026-03-01T12:00:00+00:00",
         "machine": "x86_64",
@@ -82,5 +98,9 @@ def test_a_run_takes_its_place_in_the_document() -> None:
 
 @pytest.mark.parametrize(("after", "part"), [([4, 0, 3, 90, 5, 0, 0, 1], 0.125), ([0, 0, 0, 9, 0, 0, 0, 0], 0.0)])
 def test_what_other_machines_took_is_told_from_the_busy_time(after: list[int], part: float) -> None:
-    """Given what the processors did meanwhile; When it is asked what was stolen; Then it is a part of the busy time."""
+    """
+    Given: what the processors did meanwhile.
+    When: it is asked what was stolen.
+    Then: it is a part of the busy time.
+    """
     assert stolen([0] * 8, after) == part

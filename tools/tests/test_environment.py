@@ -104,7 +104,11 @@ def test_an_environment_is_what_its_lock_says(python: Path, index: Path, tmp_pat
 
 @pytest.mark.parametrize("name", LOCKS)
 def test_the_step_is_the_one_that_make_takes(name: str) -> None:
-    """Given the Makefile; When it makes an environment; Then it is by that step, from that lock, and by nothing else."""
+    """
+    Given: the Makefile.
+    When: it makes an environment.
+    Then: it is by that step, from that lock, and by nothing else.
+    """
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert f"requirements/{name}.txt tools/make_environment.py\n\t$(call make-environment,{LOCKS[name]})" in makefile
     assert '\t@"$(PYTHON)" tools/make_environment.py $(1) $<\n' in makefile
@@ -112,7 +116,11 @@ def test_the_step_is_the_one_that_make_takes(name: str) -> None:
 
 
 def test_a_file_that_is_not_the_locked_one_is_refused(python: Path, index: Path, tmp_path: Path) -> None:
-    """Given a registry that gives another file; When the environment is made; Then one sentence names the package."""
+    """
+    Given: a registry that gives another file.
+    When: the environment is made.
+    Then: one sentence names the package.
+    """
     lock = wheel(index, "other", "1.0")
     wheel(index, "other", "1.0", "changed")
 
@@ -122,7 +130,11 @@ def test_a_file_that_is_not_the_locked_one_is_refused(python: Path, index: Path,
 
 
 def test_a_package_that_the_registry_lacks_is_named(python: Path, index: Path, tmp_path: Path) -> None:
-    """Given a registry without a package; When the environment is made; Then one sentence names it and what to do."""
+    """
+    Given: a registry without a package.
+    When: the environment is made.
+    Then: one sentence names it and what to do.
+    """
     lock = wheel(index, "lacking", "1.0")
     (index / "lacking-1.0-py3-none-any.whl").unlink()
 
@@ -133,7 +145,11 @@ def test_a_package_that_the_registry_lacks_is_named(python: Path, index: Path, t
 
 
 def test_a_registry_that_is_away_is_said(python: Path, index: Path, tmp_path: Path) -> None:
-    """Given a registry that cannot be reached; When the environment is made; Then one sentence says what to check."""
+    """
+    Given: a registry that cannot be reached.
+    When: the environment is made.
+    Then: one sentence says what to check.
+    """
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/simple"
@@ -144,7 +160,11 @@ def test_a_registry_that_is_away_is_said(python: Path, index: Path, tmp_path: Pa
 
 
 def test_a_lock_that_lacks_something_is_said(python: Path, index: Path, tmp_path: Path) -> None:
-    """Given a lock without what a package needs; When the environment is made; Then one sentence says so."""
+    """
+    Given: a lock without what a package needs.
+    When: the environment is made.
+    Then: one sentence says so.
+    """
     lock = wheel(index, "open", "1.0", "nowhere>=1")
 
     problem = install(python, tmp_path, lock, PIP_NO_INDEX="1", PIP_FIND_LINKS=index.as_uri())
@@ -165,7 +185,11 @@ def test_a_lock_that_lacks_something_is_said(python: Path, index: Path, tmp_path
     ],
 )
 def test_what_pip_says_becomes_one_sentence(said: str, word: str) -> None:
-    """Given what pip printed when it failed; When it is told; Then it is one sentence with the remedy, as far as there is one."""
+    """
+    Given: what pip printed when it failed.
+    When: it is told.
+    Then: it is one sentence with the remedy, as far as there is one.
+    """
     sentence = make_environment.remedy(said)
     assert word in sentence
     assert sentence.count("\n") == 0
@@ -206,7 +230,11 @@ def missing(locked: dict[str, str], requires: dict[str, list[Requirement]], pyth
 @pytest.mark.parametrize("python_version", PYTHONS)
 @pytest.mark.parametrize("name", LOCKS)
 def test_a_lock_holds_all_that_its_packages_need(name: str, python_version: str) -> None:
-    """Given a lock; When the requirements of its packages are read, extras included; Then each is met by the lock."""
+    """
+    Given: a lock.
+    When: the requirements of its packages are read, extras included.
+    Then: each is met by the lock.
+    """
     lock = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
     pins = re.findall(r"^([A-Za-z0-9._-]+)==([^\s\\;]+)", lock, re.MULTILINE)
     locked = {str(canonicalize_name(package)): version for package, version in pins}
@@ -215,7 +243,11 @@ def test_a_lock_holds_all_that_its_packages_need(name: str, python_version: str)
 
 
 def test_a_lock_that_is_open_is_noticed() -> None:
-    """Given a lock that lacks what an extra needs; When it is looked at; Then that is named."""
+    """
+    Given: a lock that lacks what an extra needs.
+    When: it is looked at.
+    Then: that is named.
+    """
     requires = {
         "wants": [Requirement("given[more]>=1")],
         "given": [Requirement("further>=2; extra == 'more'"), Requirement("never; extra == 'other'")],

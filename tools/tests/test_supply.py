@@ -24,7 +24,11 @@ def pins(text: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", ["dev", "sdk"])
 def test_every_package_is_pinned_with_its_digests(name: str) -> None:
-    """Given an environment's list; When it is read; Then each package has a version and digests, and it names no index."""
+    """
+    Given: an environment's list.
+    When: it is read.
+    Then: each package has a version and digests, and it names no index.
+    """
     text = (REQUIREMENTS / f"{name}.txt").read_text(encoding="utf-8")
     lines = [line for line in text.replace("\\\n", " ").splitlines() if line.strip() and not line.startswith("#")]
     assert [line for line in lines if not re.match(r"[A-Za-z0-9._-]+==\S+ .*--hash=sha256:[0-9a-f]{64}", line)] == []
@@ -33,7 +37,11 @@ def test_every_package_is_pinned_with_its_digests(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["dev", "sdk"])
 def test_the_digests_are_of_the_packages_that_were_chosen(name: str) -> None:
-    """Given the list that people change and the one with digests; When compared; Then both have the same versions."""
+    """
+    Given: the list that people change and the one with digests.
+    When: compared.
+    Then: both have the same versions.
+    """
     chosen, locked = ((REQUIREMENTS / f"{name}.{kind}").read_text(encoding="utf-8") for kind in ("in", "txt"))
     assert pins(locked) == pins(chosen), "Run make lock."
 
@@ -50,7 +58,11 @@ def pack(tmp_path: Path) -> Path:
 
 
 def test_the_bill_of_a_pack_lists_its_files_and_what_the_platform_gives(pack: Path) -> None:
-    """Given a pack; When its bill is made, twice; Then it lists files, image and modules, and both are the same."""
+    """
+    Given: a pack.
+    When: its bill is made, twice.
+    Then: it lists files, image and modules, and both are the same.
+    """
     bill = sbom.pack_bill(pack)
     assert bill["metadata"]["component"]["version"] == "1.2.0"
     components = {component["bom-ref"]: component for component in bill["components"]}
@@ -65,7 +77,11 @@ def test_the_bill_of_a_pack_lists_its_files_and_what_the_platform_gives(pack: Pa
 
 
 def test_an_import_that_nobody_gives_is_noticed(pack: Path) -> None:
-    """Given a script that imports another package; When its imports are looked at; Then that one is named, and no other."""
+    """
+    Given: a script that imports another package.
+    When: its imports are looked at.
+    Then: that one is named, and no other.
+    """
     assert sbom.foreign_imports(pack) == set()
     item = {"name": "y", "dockerimage": "demisto/python3:1.2.3", "script": SCRIPT + "from lxml import etree\n"}
     with zipfile.ZipFile(pack, "a") as archive:
@@ -74,7 +90,11 @@ def test_an_import_that_nobody_gives_is_noticed(pack: Path) -> None:
 
 
 def test_the_bill_of_an_environment_lists_each_package(pack: Path) -> None:
-    """Given an environment's list; When its bill is made; Then it holds each package with its version, address and digests."""
+    """
+    Given: an environment's list.
+    When: its bill is made.
+    Then: it holds each package with its version, address and digests.
+    """
     text = (REQUIREMENTS / "dev.txt").read_text(encoding="utf-8")
     bill = sbom.environment_bill("dev", text)
     assert {component["name"]: component["version"] for component in bill["components"]} == pins(text)

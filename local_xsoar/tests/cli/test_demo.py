@@ -23,7 +23,11 @@ def command(*arguments: str) -> list[str]:
 
 
 def test_the_demo() -> None:
-    """Given nothing; When the demo runs; Then it mirrors two tenants and proves that both sides are equal."""
+    """
+    Given: nothing.
+    When: the demo runs.
+    Then: it mirrors two tenants and proves that both sides are equal.
+    """
     run = subprocess.run(command("--incidents", "8"), cwd=ROOT, capture_output=True, text=True, timeout=120)
 
     assert run.returncode == 0, run.stdout + run.stderr
@@ -32,7 +36,11 @@ def test_the_demo() -> None:
 
 
 def test_keeping_it_running() -> None:
-    """Given --keep; When Ctrl-C is pressed at the end; Then it said where to look around, and ends in order."""
+    """
+    Given: --keep.
+    When: Ctrl-C is pressed at the end.
+    Then: it said where to look around, and ends in order.
+    """
     # A shell that runs tests in the background has Ctrl-C ignored, and a child would inherit that.
     listening = "signal.signal(signal.SIGINT, signal.default_int_handler)"
     # test_the_demo has waited for the retries of the outage already.
@@ -69,7 +77,11 @@ def test_keeping_it_running() -> None:
     ids=str,
 )
 def test_wrong_arguments(arguments: list[str], words: str) -> None:
-    """Given wrong arguments; When a command is run; Then one sentence says what is wrong, and the status is 2."""
+    """
+    Given: wrong arguments.
+    When: a command is run.
+    Then: one sentence says what is wrong, and the status is 2.
+    """
     run = subprocess.run([sys.executable, "-m", "local_xsoar", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60)
 
     assert run.returncode == 2
@@ -108,7 +120,11 @@ def found_different(pair: tuple[Tenant, str, Tenant, str]) -> list[tuple[str, st
 
 
 def test_equal_sides(pair: tuple[Tenant, str, Tenant, str]) -> None:
-    """Given two equal incidents; When they are compared; Then nothing differs."""
+    """
+    Given: two equal incidents.
+    When: they are compared.
+    Then: nothing differs.
+    """
     assert found_different(pair) == []
 
 
@@ -144,7 +160,11 @@ CHANGES: dict[str, tuple[Callable[[Tenant, str, Tenant, str], Any], list[tuple[s
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_each_difference_is_found(pair: tuple[Tenant, str, Tenant, str], change: str) -> None:
-    """Given two equal incidents; When one thing is changed on one side; Then the comparison names it."""
+    """
+    Given: two equal incidents.
+    When: one thing is changed on one side.
+    Then: the comparison names it.
+    """
     act, expected = CHANGES[change]
     act(*pair)
 

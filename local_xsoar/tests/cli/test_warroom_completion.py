@@ -93,11 +93,19 @@ def test_a_completion_replaces_the_word_and_nothing_before_it(console: Integrati
     ],
 )
 def test_words_of_a_line(typed: str, words: list[str]) -> None:
-    """Given a line with quotes; When it is split; Then a quote that opens a value holds its blanks together."""
+    """
+    Given: a line with quotes.
+    When: it is split.
+    Then: a quote that opens a value holds its blanks together.
+    """
     assert words_of(typed) == words
 
 
 @pytest.mark.parametrize(("name", "meant"), [("console-tabel", "console-table"), ("whatever", "")])
 def test_the_nearest_name(name: str, meant: str) -> None:
-    """Given a name that does not exist; When the nearest is looked for; Then it is found only if it is near."""
+    """
+    Given: a name that does not exist.
+    When: the nearest is looked for.
+    Then: it is found only if it is near.
+    """
     assert nearest(name, COMMANDS) == meant

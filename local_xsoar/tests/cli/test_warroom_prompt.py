@@ -129,7 +129,11 @@ def test_without_a_place_for_the_history_one_can_work(capsys: pytest.CaptureFixt
 
 
 def test_json_is_not_for_the_prompt(capsys: pytest.CaptureFixture[str]) -> None:
-    """Given a terminal; When --json is given without a command; Then one sentence says what to give."""
+    """
+    Given: a terminal.
+    When: --json is given without a command.
+    Then: one sentence says what to give.
+    """
     assert typing("", "--json") == 2
     assert capsys.readouterr().err == (
         "The option --json goes with --command or with commands from a pipe: give the command to run.\n"

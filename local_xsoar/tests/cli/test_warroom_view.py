@@ -106,11 +106,19 @@ def test_the_key_is_taken_out_in_every_spelling() -> None:
     ],
 )
 def test_a_stack_trace_is_one_sentence(error: str, said: str) -> None:
-    """Given an error; When it is shown; Then of a stack trace only the last line is left."""
+    """
+    Given: an error.
+    When: it is shown.
+    Then: of a stack trace only the last line is left.
+    """
     assert short_error(error) == said
 
 
 def test_an_entry_without_a_file_saves_none(tmp_path: Path) -> None:
-    """Given an entry without a file; When its file is saved; Then nothing is written, not even the folder."""
+    """
+    Given: an entry without a file.
+    When: its file is saved.
+    Then: nothing is written, not even the folder.
+    """
     assert save_file({"Type": 1}, tmp_path / "new") == ""
     assert list(tmp_path.iterdir()) == []

@@ -10,7 +10,11 @@ from local_xsoar.tenant import Tenant, TenantSettings
 
 @pytest.mark.parametrize("limit", [1, 2, 5, 1000])
 def test_incidents_of_an_instance_are_all_found_however_short_the_pages_are(tmp_path: Path, limit: int) -> None:
-    """Given a tenant that gives a few incidents a page; When those of an instance are asked for; Then all come, in order."""
+    """
+    Given: a tenant that gives a few incidents a page.
+    When: those of an instance are asked for.
+    Then: all come, in order.
+    """
     tenant = Tenant(TenantSettings(name="here", folder=tmp_path, api_key="k", search_size_limit=limit))
     with tenant.batch():
         for number in range(5):

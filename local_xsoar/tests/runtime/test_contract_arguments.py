@@ -36,9 +36,9 @@ import pytest
 )
 def test_arg_to_list(arg: Any, items: list[Any]) -> None:
     """
-    Given an argument
-    When it is read as a list
-    Then a text is split, one in brackets read as JSON where it is, nothing is no item, and other values are the only item.
+    Given: an argument.
+    When: it is read as a list.
+    Then: a text is split, one in brackets read as JSON where it is, nothing is no item, and other values are the only item.
     """
     assert common.argToList(arg) == items
 
@@ -46,18 +46,18 @@ def test_arg_to_list(arg: Any, items: list[Any]) -> None:
 @pytest.mark.parametrize(("arg", "items"), [("a;b,c", ["a", "b,c"]), ("[1;2]", ["[1", "2]"]), ("[1]", [1])])
 def test_arg_to_list_with_another_separator(arg: str, items: list[Any]) -> None:
     """
-    Given a text with another separator
-    When it is read as a list
-    Then it is split there, and JSON stays JSON.
+    Given: a text with another separator.
+    When: it is read as a list.
+    Then: it is split there, and JSON stays JSON.
     """
     assert common.argToList(arg, ";") == items
 
 
 def test_arg_to_list_gives_a_list_back_itself() -> None:
     """
-    Given a list
-    When it is read as a list
-    Then it is the same object, and with a transformation a new one.
+    Given: a list.
+    When: it is read as a list.
+    Then: it is the same object, and with a transformation a new one.
     """
     items = ["1", "2"]
     assert common.argToList(items) is items
@@ -68,18 +68,18 @@ def test_arg_to_list_gives_a_list_back_itself() -> None:
 @pytest.mark.parametrize(("arg", "items"), [("1,2", [1, 2]), ('["1"]', [1]), ("", []), (5, [5]), (None, [])])
 def test_arg_to_list_transforms_each_item(arg: Any, items: list[Any]) -> None:
     """
-    Given a transformation
-    When an argument is read as a list
-    Then each item is transformed.
+    Given: a transformation.
+    When: an argument is read as a list.
+    Then: each item is transformed.
     """
     assert common.argToList(arg, transform=int) == items
 
 
 def test_arg_to_list_lets_errors_of_the_transformation_out() -> None:
     """
-    Given a transformation that fails for an empty item
-    When an argument with one is read
-    Then its error comes out.
+    Given: a transformation that fails for an empty item.
+    When: an argument with one is read.
+    Then: its error comes out.
     """
     with pytest.raises(ValueError, match="invalid literal"):
         common.argToList("1,,2", transform=int)
@@ -87,9 +87,9 @@ def test_arg_to_list_lets_errors_of_the_transformation_out() -> None:
 
 def test_arg_to_list_refuses_bytes() -> None:
     """
-    Given bytes
-    When they are read as a list
-    Then TypeError comes.
+    Given: bytes.
+    When: they are read as a list.
+    Then: TypeError comes.
     """
     with pytest.raises(TypeError):
         common.argToList(b"a,b")
@@ -109,9 +109,9 @@ def test_arg_to_list_refuses_bytes() -> None:
 )
 def test_arg_to_boolean(value: Any, expected: bool) -> None:
     """
-    Given a boolean, or true, yes, false or no in any case
-    When it is read as boolean
-    Then it is that.
+    Given: a boolean, or true, yes, false or no in any case.
+    When: it is read as boolean.
+    Then: it is that.
     """
     assert common.argToBoolean(value) is expected
 
@@ -130,9 +130,9 @@ def test_arg_to_boolean(value: Any, expected: bool) -> None:
 )
 def test_arg_to_boolean_refuses_other_values(value: Any, message: str) -> None:
     """
-    Given another value
-    When it is read as boolean
-    Then the platform's ValueError comes.
+    Given: another value.
+    When: it is read as boolean.
+    Then: the platform's ValueError comes.
     """
     with pytest.raises(ValueError, match=f"^{message}$"):
         common.argToBoolean(value)
@@ -171,8 +171,8 @@ def utc_now() -> datetime:
 )
 def test_assign_params_drops_what_is_not_given(arguments: dict[str, Any], expected: dict[str, Any]) -> None:
     """
-    Given arguments for a request, some of them empty
-    When assign_params collects them
-    Then the empty ones are gone, or those of values_to_ignore in their place; 0 and False stay.
+    Given: arguments for a request, some of them empty.
+    When: assign_params collects them.
+    Then: the empty ones are gone, or those of values_to_ignore in their place; 0 and False stay.
     """
     assert common.assign_params(**arguments) == expected

@@ -56,9 +56,9 @@ def stored(monkeypatch: pytest.MonkeyPatch, server_version: Callable[..., None])
 
 def test_the_server_is_asked_for_its_version_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    Given a server
-    When its version is asked for twice
-    Then the server itself was asked once.
+    Given: a server.
+    When: its version is asked for twice.
+    Then: the server itself was asked once.
     """
     asked: list[str] = []
 
@@ -74,9 +74,9 @@ def test_the_server_is_asked_for_its_version_once(monkeypatch: pytest.MonkeyPatc
 
 def test_a_server_that_cannot_tell_its_version(monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    Given a server object that has no demistoVersion
-    When the version is asked for
-    Then AttributeError says so, and the server counts as older than 5.0.0.
+    Given: a server object that has no demistoVersion.
+    When: the version is asked for.
+    Then: AttributeError says so, and the server counts as older than 5.0.0.
     """
     monkeypatch.delattr(demisto, "demistoVersion")
     with pytest.raises(AttributeError, match=r"^demistoVersion attribute not found\.$"):
@@ -105,9 +105,9 @@ def test_versions_are_compared_by_their_numbers(
     server_version: Callable[..., None], server: str, asked: str, expected: bool
 ) -> None:
     """
-    Given a server of a version
-    When it is compared with another
-    Then each part counts as a number, and a version with more parts is the later of two that are else the same.
+    Given: a server of a version.
+    When: it is compared with another.
+    Then: each part counts as a number, and a version with more parts is the later of two that are else the same.
     """
     server_version(server)
     assert common.is_demisto_version_ge(asked) is expected
@@ -121,9 +121,9 @@ def test_builds_of_the_same_version_are_compared(
     server_version: Callable[..., None], build: Any, asked: Any, expected: bool
 ) -> None:
     """
-    Given a server of a version and a build
-    When the same version is asked for with a build, and another version
-    Then the build decides for the same version only.
+    Given: a server of a version and a build.
+    When: the same version is asked for with a build, and another version.
+    Then: the build decides for the same version only.
     """
     server_version("8.15.0", build)
     assert common.is_demisto_version_ge("8.15.0", asked) is expected
@@ -135,9 +135,9 @@ def test_builds_that_are_no_numbers_are_late_enough(
     server_version: Callable[..., None], logged: list[tuple[str, str]], build: str, asked: str
 ) -> None:
     """
-    Given builds that are no numbers
-    When they are compared
-    Then the server counts as late enough, and the log says so.
+    Given: builds that are no numbers.
+    When: they are compared.
+    Then: the server counts as late enough, and the log says so.
     """
     server_version("8.15.0", build)
     assert common.is_demisto_version_ge("8.15.0", asked) is True
@@ -157,9 +157,9 @@ def test_builds_that_are_no_numbers_are_late_enough(
 )
 def test_names_of_what_runs(monkeypatch: pytest.MonkeyPatch, calling_context: dict[str, Any], names: tuple[str, ...]) -> None:
     """
-    Given what the server says about the run
-    When the names of integration and script are asked for
-    Then they are those, '' where the server does not say.
+    Given: what the server says about the run.
+    When: the names of integration and script are asked for.
+    Then: they are those, '' where the server does not say.
     """
     monkeypatch.setattr(demisto, "callingContext", calling_context)
     assert (common.get_integration_name(), common.get_script_name()) == names
@@ -198,9 +198,9 @@ def channel(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 def test_threads_use_the_channel_one_at_a_time(channel: list[Any]) -> None:
     """
-    Given multithreading is supported
-    When a thread holds the lock and another calls the server
-    Then the call goes out once the lock is free, and its answer comes back.
+    Given: multithreading is supported.
+    When: a thread holds the lock and another calls the server.
+    Then: the call goes out once the lock is free, and its answer comes back.
     """
     common.support_multithreading()
     answers: list[Any] = []
@@ -216,9 +216,9 @@ def test_threads_use_the_channel_one_at_a_time(channel: list[Any]) -> None:
 @pytest.mark.parametrize("free", [True, False])
 def test_a_call_waits_a_minute_for_the_channel(monkeypatch: pytest.MonkeyPatch, channel: list[Any], free: bool) -> None:
     """
-    Given multithreading is supported
-    When the channel stays taken
-    Then after 60 seconds RuntimeError comes; when it is free the call goes out and the lock is given back.
+    Given: multithreading is supported.
+    When: the channel stays taken.
+    Then: after 60 seconds RuntimeError comes; when it is free the call goes out and the lock is given back.
     """
     common.support_multithreading()
     lock = FakeLock(free)
@@ -237,9 +237,9 @@ def test_a_call_waits_a_minute_for_the_channel(monkeypatch: pytest.MonkeyPatch, 
 
 def test_reading_the_context_of_an_older_server() -> None:
     """
-    Given a server that keeps no version with the integration context
-    When the context is read
-    Then it is the server's own, and its version -1.
+    Given: a server that keeps no version with the integration context.
+    When: the context is read.
+    Then: it is the server's own, and its version -1.
     """
     demisto.setIntegrationContext({"a": "1"})
     assert common.get_integration_context() == {"a": "1"}
@@ -250,9 +250,9 @@ def test_reading_the_context_of_an_older_server() -> None:
 
 def test_writing_the_context_of_an_older_server(monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    Given a server that keeps no version with the integration context
-    When the context is written
-    Then the server gets it by its older function.
+    Given: a server that keeps no version with the integration context.
+    When: the context is written.
+    Then: the server gets it by its older function.
     """
     assert common.set_integration_context({"a": "1"}, version=7) is None
     assert demisto.getIntegrationContext() == {"a": "1"}
@@ -261,9 +261,9 @@ def test_writing_the_context_of_an_older_server(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("sync", [True, False])
 def test_reading_a_versioned_context(stored: Callable[[dict[str, Any]], Store], sync: bool) -> None:
     """
-    Given a server that keeps a version with the integration context
-    When the context is read, in sync with the server or not
-    Then it comes without its wrapper, with it when asked, and the version counts only in sync.
+    Given: a server that keeps a version with the integration context.
+    When: the context is read, in sync with the server or not.
+    Then: it comes without its wrapper, with it when asked, and the version counts only in sync.
     """
     store = stored({"a": "1"})
     assert common.get_integration_context(sync) == {"a": "1"}
@@ -279,9 +279,9 @@ def test_reading_a_context_that_is_not_there_yet(
     monkeypatch: pytest.MonkeyPatch, server_version: Callable[..., None], wrapper: dict[str, Any], expected: Any
 ) -> None:
     """
-    Given a server that has no context for the instance yet
-    When it is read
-    Then it is empty, and its version 0.
+    Given: a server that has no context for the instance yet.
+    When: it is read.
+    Then: it is empty, and its version 0.
     """
     server_version(VERSIONED)
     monkeypatch.setattr(demisto, "getIntegrationContextVersioned", lambda refresh=False: wrapper)
@@ -297,9 +297,9 @@ def test_writing_a_versioned_context(
     stored: Callable[[dict[str, Any]], Store], arguments: tuple[Any, ...], written: tuple[Any, ...]
 ) -> None:
     """
-    Given a server that keeps a version with the integration context
-    When the context is written
-    Then the server gets context, version and sync, and what it says comes back.
+    Given: a server that keeps a version with the integration context.
+    When: the context is written.
+    Then: the server gets context, version and sync, and what it says comes back.
     """
     store = stored({})
     assert common.set_integration_context(*arguments) == "written"

@@ -47,9 +47,9 @@ ANSWERS: list[tuple[str, tuple[Any, ...], Any, bool]] = [
 )
 def test_constant_answers(name: str, arguments: tuple[Any, ...], answer: Any) -> None:
     """
-    Given no server
-    When a function of demisto is called
-    Then the mock's constant answer comes.
+    Given: no server.
+    When: a function of demisto is called.
+    Then: the mock's constant answer comes.
     """
     assert getattr(demisto, name)(*arguments) == answer
 
@@ -59,18 +59,18 @@ def test_constant_answers(name: str, arguments: tuple[Any, ...], answer: Any) ->
 )
 def test_what_the_mock_does_not_have(name: str) -> None:
     """
-    Given no server
-    When something is looked for that only a server has
-    Then it is not there.
+    Given: no server.
+    When: something is looked for that only a server has.
+    Then: it is not there.
     """
     assert not hasattr(demisto, name)
 
 
 def test_the_state_at_the_start() -> None:
     """
-    Given a fresh mock
-    When its variables are looked at
-    Then there is no debug mode, and contexts are dicts.
+    Given: a fresh mock.
+    When: its variables are looked at.
+    Then: there is no debug mode, and contexts are dicts.
     """
     assert demisto.is_debug is False
     assert isinstance(demisto.callingContext, dict)
@@ -79,9 +79,9 @@ def test_the_state_at_the_start() -> None:
 
 def test_parameters_and_arguments_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    Given parameters and arguments
-    When one is asked for by name
-    Then it is that of params and args.
+    Given: parameters and arguments.
+    When: one is asked for by name.
+    Then: it is that of params and args.
     """
     monkeypatch.setattr(demisto, "params", lambda: {"url": "u"})
     monkeypatch.setattr(demisto, "args", lambda: {"id": "7"})
@@ -93,9 +93,9 @@ def test_parameters_and_arguments_by_name(monkeypatch: pytest.MonkeyPatch) -> No
 )
 def test_parameters_from_the_environment(monkeypatch: pytest.MonkeyPatch, text: str, params: dict[str, Any]) -> None:
     """
-    Given the environment variable DEMISTO_PARAMS
-    When the parameters are asked for
-    Then the newer mock takes them from there, and {} where that is no JSON.
+    Given: the environment variable DEMISTO_PARAMS.
+    When: the parameters are asked for.
+    Then: the newer mock takes them from there, and {} where that is no JSON.
     """
     monkeypatch.setenv("DEMISTO_PARAMS", text)
     assert demisto.params() == params
@@ -118,9 +118,9 @@ def test_the_log_is_python_s_at_level_info(
     caplog: pytest.LogCaptureFixture, name: str, arguments: tuple[Any, ...], text: str
 ) -> None:
     """
-    Given a message
-    When it is logged, at debug level too
-    Then the root logger has it at level info.
+    Given: a message.
+    When: it is logged, at debug level too.
+    Then: the root logger has it at level info.
     """
     with caplog.at_level(logging.DEBUG):
         getattr(demisto, name)(*arguments)
@@ -130,9 +130,9 @@ def test_the_log_is_python_s_at_level_info(
 @pytest.mark.parametrize(("arguments", "text"), [(("plain",), "plain\n"), (("with %s", "argument"), "with %s argument\n")])
 def test_an_error_is_printed(capsys: pytest.CaptureFixture[str], arguments: tuple[Any, ...], text: str) -> None:
     """
-    Given an error
-    When it is logged
-    Then it is printed to the standard output, with its arguments behind it.
+    Given: an error.
+    When: it is logged.
+    Then: it is printed to the standard output, with its arguments behind it.
     """
     demisto.error(*arguments)
     assert capsys.readouterr() == (text, "")
@@ -151,9 +151,9 @@ def test_an_error_is_printed(capsys: pytest.CaptureFixture[str], arguments: tupl
 )
 def test_results_are_logged_as_json(caplog: pytest.LogCaptureFixture, given: Any, shown: str) -> None:
     """
-    Given results
-    When they are sent
-    Then the log has them as JSON with sorted keys, of a dict with 'contents' that alone.
+    Given: results.
+    When: they are sent.
+    Then: the log has them as JSON with sorted keys, of a dict with 'contents' that alone.
     """
     with caplog.at_level(logging.INFO):
         demisto.results(given)
@@ -163,9 +163,9 @@ def test_results_are_logged_as_json(caplog: pytest.LogCaptureFixture, given: Any
 @pytest.mark.parametrize("given", [{1, 2}, b"x", {1: 2, "a": 3}], ids=["set", "bytes", "mixed keys"])
 def test_results_must_be_json(given: Any) -> None:
     """
-    Given results that are no JSON
-    When they are sent
-    Then TypeError comes.
+    Given: results that are no JSON.
+    When: they are sent.
+    Then: TypeError comes.
     """
     with pytest.raises(TypeError):
         demisto.results(given)
@@ -173,9 +173,9 @@ def test_results_must_be_json(given: Any) -> None:
 
 def test_fetched_incidents_are_a_result(monkeypatch: pytest.MonkeyPatch, sent: list[Any]) -> None:
     """
-    Given fetched incidents
-    When they are handed over
-    Then they are sent as JSON in an entry; what is no JSON raises TypeError.
+    Given: fetched incidents.
+    When: they are handed over.
+    Then: they are sent as JSON in an entry; what is no JSON raises TypeError.
     """
     assert demisto.incidents([{"name": "n"}]) is None
     demisto.incidents([])
@@ -187,9 +187,9 @@ def test_fetched_incidents_are_a_result(monkeypatch: pytest.MonkeyPatch, sent: l
 
 def test_there_is_an_example_incident() -> None:
     """
-    Given no server
-    When the incidents of the run are asked for
-    Then there is one, with the id 1 and the fields of an incident.
+    Given: no server.
+    When: the incidents of the run are asked for.
+    Then: there is one, with the id 1 and the fields of an incident.
     """
     incidents: Any = demisto.incidents()
     (incident,) = incidents
@@ -217,9 +217,9 @@ def test_there_is_an_example_incident() -> None:
 )
 def test_values_by_dotted_path(given: Any, path: str, value: Any) -> None:
     """
-    Given nested dicts
-    When a dotted path is asked for
-    Then its value comes, None where there is none, and gets gives either as text.
+    Given: nested dicts.
+    When: a dotted path is asked for.
+    Then: its value comes, None where there is none, and gets gives either as text.
     """
     assert demisto.get(given, path) == value
     assert demisto.gets(given, path) == str(value)
@@ -227,9 +227,9 @@ def test_values_by_dotted_path(given: Any, path: str, value: Any) -> None:
 
 def test_file_ids_are_new_each_time() -> None:
     """
-    Given files to write
-    When ids are asked for
-    Then each is a new one.
+    Given: files to write.
+    When: ids are asked for.
+    Then: each is a new one.
     """
     first, second = demisto.uniqueFile(), demisto.uniqueFile()
     assert first != second
@@ -238,9 +238,9 @@ def test_file_ids_are_new_each_time() -> None:
 
 def test_the_addresses_of_the_server() -> None:
     """
-    Given no server
-    When its addresses are asked for
-    Then each page has one on the test server.
+    Given: no server.
+    When: its addresses are asked for.
+    Then: each page has one on the test server.
     """
     urls = demisto.demistoUrls()
     assert set(urls) == {"evidenceBoard", "investigation", "relatedIncidents", "server", "warRoom", "workPlan"}
@@ -250,9 +250,9 @@ def test_the_addresses_of_the_server() -> None:
 
 def test_the_integration_context_is_handed_out_itself() -> None:
     """
-    Given a stored integration context
-    When it is read, also with version
-    Then it is the stored object itself, without wrapper, and any version may be written.
+    Given: a stored integration context.
+    When: it is read, also with version.
+    Then: it is the stored object itself, without wrapper, and any version may be written.
     """
     first: dict[str, Any] = {"a": 1}
     demisto.setIntegrationContext(first)
@@ -265,9 +265,9 @@ def test_the_integration_context_is_handed_out_itself() -> None:
 
 def test_the_server_s_own_rest_api_knows_nothing() -> None:
     """
-    Given the newer mock
-    When the server's own REST API is asked
-    Then the answer is always the same 404; the older mock cannot ask.
+    Given: the newer mock.
+    When: the server's own REST API is asked.
+    Then: the answer is always the same 404; the older mock cannot ask.
     """
     ask = getattr(demisto, "internalHttpRequest", None)
     assert (ask is not None) is NEWER

@@ -33,9 +33,9 @@ def table(*lines: str, title: str = "### T\n") -> str:
 )
 def test_rows_become_a_table(rows: Any, expected: str) -> None:
     """
-    Given a dict or a list of dicts
-    When a table is made without headers
-    Then its columns are the keys of the first row, sorted, and a missing key is a blank cell; nothing is 'No entries.'.
+    Given: a dict or a list of dicts.
+    When: a table is made without headers.
+    Then: its columns are the keys of the first row, sorted, and a missing key is a blank cell; nothing is 'No entries.'.
     """
     assert common.tableToMarkdown("T", rows) == expected
 
@@ -47,9 +47,9 @@ def test_rows_become_a_table(rows: Any, expected: str) -> None:
 )
 def test_the_title_is_as_given(name: Any, title: str) -> None:
     """
-    Given a title, or none
-    When a table is made
-    Then the title stands above it as it is, or nothing does.
+    Given: a title, or none.
+    When: a table is made.
+    Then: the title stands above it as it is, or nothing does.
     """
     assert common.tableToMarkdown(name, [{"a": 1}]) == table("|a|", "|---|", "| 1 |", title=title)
 
@@ -70,9 +70,9 @@ def test_the_title_is_as_given(name: Any, title: str) -> None:
 )
 def test_headers_choose_the_columns(headers: Any, expected: str) -> None:
     """
-    Given headers
-    When a table is made
-    Then it has those columns in that order; empty headers count as none.
+    Given: headers.
+    When: a table is made.
+    Then: it has those columns in that order; empty headers count as none.
     """
     assert common.tableToMarkdown("T", [{"b": 1, "a": "x"}], headers=headers) == expected
 
@@ -89,9 +89,9 @@ def test_headers_choose_the_columns(headers: Any, expected: str) -> None:
 )
 def test_headers_may_be_transformed(transform: Callable[[str], str] | None, header: str, shown: str) -> None:
     """
-    Given a transformation of headers, or none
-    When a table is made
-    Then the headers are transformed and not escaped, or escaped.
+    Given: a transformation of headers, or none.
+    When: a table is made.
+    Then: the headers are transformed and not escaped, or escaped.
     """
     made = common.tableToMarkdown("T", [{header: 1, "z": 2}], headers=[header], headerTransform=transform)
     assert made == table(f"|{shown}|", "|---|", "| 1 |")
@@ -109,18 +109,18 @@ def test_headers_may_be_transformed(transform: Callable[[str], str] | None, head
 )
 def test_columns_without_values_may_be_removed(rows: Any, headers: Any, expected: str) -> None:
     """
-    Given columns where no row has a value
-    When a table is made with removeNull
-    Then they are gone, while 0 and False are values; when none is left there is 'No entries.'.
+    Given: columns where no row has a value.
+    When: a table is made with removeNull.
+    Then: they are gone, while 0 and False are values; when none is left there is 'No entries.'.
     """
     assert common.tableToMarkdown("T", rows, headers=headers, removeNull=True) == expected
 
 
 def test_removing_columns_leaves_the_caller_s_headers() -> None:
     """
-    Given a list of headers
-    When a table is made that removes one
-    Then the list has it still, and a tuple of headers, which cannot lose one, is refused.
+    Given: a list of headers.
+    When: a table is made that removes one.
+    Then: the list has it still, and a tuple of headers, which cannot lose one, is refused.
     """
     headers = ["a", "nope"]
     common.tableToMarkdown("T", [{"a": 1}], headers=headers, removeNull=True)
@@ -143,18 +143,18 @@ def test_removing_columns_leaves_the_caller_s_headers() -> None:
 )
 def test_a_dict_with_one_key_becomes_a_column(rows: Any, expected: str) -> None:
     """
-    Given a dict with a single key and no headers
-    When a table is made
-    Then it is a column of that key's values; dicts among them are rows of their own that lack the key.
+    Given: a dict with a single key and no headers.
+    When: a table is made.
+    Then: it is a column of that key's values; dicts among them are rows of their own that lack the key.
     """
     assert common.tableToMarkdown("T", rows) == expected
 
 
 def test_a_dict_with_one_empty_list_fails() -> None:
     """
-    Given a dict whose only value is an empty list
-    When a table is made
-    Then IndexError comes.
+    Given: a dict whose only value is an empty list.
+    When: a table is made.
+    Then: IndexError comes.
     """
     with pytest.raises(IndexError):
         common.tableToMarkdown("T", {"only": []})
@@ -172,9 +172,9 @@ def test_a_dict_with_one_empty_list_fails() -> None:
 )
 def test_plain_values_stand_under_the_first_header(rows: Any, expected: str) -> None:
     """
-    Given values that are no dicts, or a tuple, which is one value
-    When a table is made with a header
-    Then they stand under it.
+    Given: values that are no dicts, or a tuple, which is one value.
+    When: a table is made with a header.
+    Then: they stand under it.
     """
     assert common.tableToMarkdown("T", rows, headers=["h"]) == expected
 
@@ -182,9 +182,9 @@ def test_plain_values_stand_under_the_first_header(rows: Any, expected: str) -> 
 @pytest.mark.parametrize("rows", [["x"], [1], [None], ({"a": 1},), "text"], ids=str)
 def test_plain_values_need_a_header(rows: Any) -> None:
     """
-    Given values that are no dicts
-    When a table is made without headers
-    Then the platform's error says so.
+    Given: values that are no dicts.
+    When: a table is made without headers.
+    Then: the platform's error says so.
     """
     with pytest.raises(Exception) as caught:
         common.tableToMarkdown("T", rows)
@@ -198,9 +198,9 @@ def test_plain_values_need_a_header(rows: Any) -> None:
 )
 def test_what_is_no_table_fails(rows: Any, error: type[Exception]) -> None:
     """
-    Given something that is no list of rows
-    When a table is made
-    Then it fails.
+    Given: something that is no list of rows.
+    When: a table is made.
+    Then: it fails.
     """
     with pytest.raises(error):
         common.tableToMarkdown("T", rows)
@@ -233,18 +233,18 @@ def test_what_is_no_table_fails(rows: Any, error: type[Exception]) -> None:
 )
 def test_how_a_cell_shows_a_value(value: Any, cell: str) -> None:
     """
-    Given a value of any kind
-    When it stands in a table
-    Then the cell shows it on one line, where only what breaks the table is escaped.
+    Given: a value of any kind.
+    When: it stands in a table.
+    Then: the cell shows it on one line, where only what breaks the table is escaped.
     """
     assert common.tableToMarkdown("T", [{"h": value, "z": 1}], headers=["h"]) == table("|h|", "|---|", f"| {cell} |")
 
 
 def test_bytes_cannot_be_shown() -> None:
     """
-    Given bytes in a row
-    When a table is made
-    Then TypeError comes.
+    Given: bytes in a row.
+    When: a table is made.
+    Then: TypeError comes.
     """
     with pytest.raises(TypeError):
         common.tableToMarkdown("T", [{"h": b"x", "z": 1}])
@@ -262,9 +262,9 @@ def test_bytes_cannot_be_shown() -> None:
 )
 def test_markdown_is_escaped(arguments: dict[str, bool], expected: str) -> None:
     """
-    Given a text with all of markdown's characters
-    When it is escaped, fully or only for a table, with or without line breaks
-    Then each such character has a backslash, and a break is <br> when asked.
+    Given: a text with all of markdown's characters.
+    When: it is escaped, fully or only for a table, with or without line breaks.
+    Then: each such character has a backslash, and a break is <br> when asked.
     """
     assert common.stringEscapeMD("\\`*_{}[]()#+-!|.<é\n", **arguments) == expected
 
@@ -287,9 +287,9 @@ def test_markdown_is_escaped(arguments: dict[str, bool], expected: str) -> None:
 )
 def test_pascal_case_gets_spaces(text: Any, spaced: Any) -> None:
     """
-    Given a name in pascal or camel case
-    When it gets spaces
-    Then its words begin with capitals and those in capitals stay; what is no text stays as it is.
+    Given: a name in pascal or camel case.
+    When: it gets spaces.
+    Then: its words begin with capitals and those in capitals stay; what is no text stays as it is.
     """
     assert common.pascalToSpace(text) == spaced
 
@@ -310,18 +310,18 @@ def test_pascal_case_gets_spaces(text: Any, spaced: Any) -> None:
 )
 def test_a_name_becomes_a_table_header(text: str, header: str) -> None:
     """
-    Given a name in snake case
-    When it becomes a table header
-    Then its words begin with capitals and go on in small letters.
+    Given: a name in snake case.
+    When: it becomes a table header.
+    Then: its words begin with capitals and go on in small letters.
     """
     assert common.string_to_table_header(text) == header
 
 
 def test_only_text_becomes_a_table_header() -> None:
     """
-    Given a key that is no text
-    When it is to become a table header
-    Then the platform's error names it.
+    Given: a key that is no text.
+    When: it is to become a table header.
+    Then: the platform's error names it.
     """
     key: Any = 5
     with pytest.raises(Exception, match=r"^The key is not a string: 5$"):

@@ -54,27 +54,27 @@ def star_import() -> set[str]:
 )
 def test_a_star_import_gives_the_imported_names(names: str) -> None:
     """
-    Given an integration that starts with `from CommonServerPython import *`
-    When it uses modules or classes that it did not import itself
-    Then the star import has given them.
+    Given: an integration that starts with `from CommonServerPython import *`.
+    When: it uses modules or classes that it did not import itself.
+    Then: the star import has given them.
     """
     assert set(names.split()) <= star_import()
 
 
 def test_a_star_import_does_not_give_what_integrations_must_import() -> None:
     """
-    Given names that look as if they came with the others
-    When an integration star-imports CommonServerPython
-    Then they are not there.
+    Given: names that look as if they came with the others.
+    When: an integration star-imports CommonServerPython.
+    Then: they are not there.
     """
     assert not {"Tuple", "Callable", "pytz", "Path", "dataclass", "UTC"} & star_import()
 
 
 def test_demisto_is_the_mock_and_datetime_the_class() -> None:
     """
-    Given the names that came with the star import
-    When they are looked at
-    Then demisto is demistomock, and datetime is the class, not the module.
+    Given: the names that came with the star import.
+    When: they are looked at.
+    Then: demisto is demistomock, and datetime is the class, not the module.
     """
     assert common.demisto is demisto
     assert common.datetime.__name__ == "datetime"
@@ -83,9 +83,9 @@ def test_demisto_is_the_mock_and_datetime_the_class() -> None:
 
 def test_the_user_module_is_empty() -> None:
     """
-    Given a new tenant
-    When CommonServerUserPython is imported
-    Then it brings no name.
+    Given: a new tenant.
+    When: CommonServerUserPython is imported.
+    Then: it brings no name.
     """
     assert [name for name in vars(CommonServerUserPython) if not name.startswith("__")] == []
 
@@ -100,9 +100,9 @@ def test_the_user_module_is_empty() -> None:
 )
 def test_constants(name: str, value: Any) -> None:
     """
-    Given a constant of the platform
-    When an integration reads it
-    Then it has the platform's value.
+    Given: a constant of the platform.
+    When: an integration reads it.
+    Then: it has the platform's value.
     """
     assert getattr(common, name) == value
 
@@ -140,9 +140,9 @@ ENUMS = {
 @pytest.mark.parametrize(("name", "values"), ENUMS.items(), ids=list(ENUMS))
 def test_enumerations(name: str, values: dict[str, Any]) -> None:
     """
-    Given an enumeration of the platform
-    When its members are listed
-    Then they are plain numbers and texts with the platform's values, and there are no others.
+    Given: an enumeration of the platform.
+    When: its members are listed.
+    Then: they are plain numbers and texts with the platform's values, and there are no others.
     """
     enumeration = getattr(common, name)
     members = {member: value for member, value in vars(enumeration).items() if member.isupper()}
@@ -153,9 +153,9 @@ def test_enumerations(name: str, values: dict[str, Any]) -> None:
 @pytest.mark.parametrize(("text", "valid"), [("html", True), ("markdown", True), ("HTML", False), ("xml", False), ("", False)])
 def test_entry_formats_are_checked_by_their_text(text: str, valid: bool) -> None:
     """
-    Given a text
-    When EntryFormat is asked whether it is a format
-    Then only the formats' own texts are.
+    Given: a text.
+    When: EntryFormat is asked whether it is a format.
+    Then: only the formats' own texts are.
     """
     assert common.EntryFormat.is_valid_type(text) is valid
 
@@ -203,9 +203,9 @@ SIGNATURES = {
 @pytest.mark.parametrize(("path", "expected"), SIGNATURES.items(), ids=list(SIGNATURES))
 def test_signatures(path: str, expected: str) -> None:
     """
-    Given a function or class of the platform
-    When an integration calls it, with arguments by place or by name
-    Then it takes the parameters that are used, in their order and with their defaults; the platform's takes others besides.
+    Given: a function or class of the platform.
+    When: an integration calls it, with arguments by place or by name.
+    Then: it takes the parameters that are used, in their order and with their defaults; the platform's takes others besides.
     """
     target: Any = common
     for part in path.split("."):
@@ -218,9 +218,9 @@ def test_signatures(path: str, expected: str) -> None:
 
 def test_importing_gives_parameters_whose_get_skips_none(imported_with: FreshImport) -> None:
     """
-    Given an instance where a parameter is stored as None
-    When CommonServerPython is imported
-    Then demisto.params().get gives the default for it, and a stored False or '' stays.
+    Given: an instance where a parameter is stored as None.
+    When: CommonServerPython is imported.
+    Then: demisto.params().get gives the default for it, and a stored False or '' stays.
     """
     imported_with({"url": None, "insecure": False, "text": ""})
     params = demisto.params()
@@ -234,9 +234,9 @@ def test_importing_gives_parameters_whose_get_skips_none(imported_with: FreshImp
 
 def test_importing_leaves_the_parameters_when_told_so(imported_with: FreshImport, monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    Given the environment variable COMMON_SERVER_NO_AUTO_PARAMS_REMOVE_NULLS
-    When CommonServerPython is imported
-    Then the parameters stay the plain dict they were.
+    Given: the environment variable COMMON_SERVER_NO_AUTO_PARAMS_REMOVE_NULLS.
+    When: CommonServerPython is imported.
+    Then: the parameters stay the plain dict they were.
     """
     monkeypatch.setenv("COMMON_SERVER_NO_AUTO_PARAMS_REMOVE_NULLS", "true")
     params: dict[str, Any] = {"url": None}
@@ -246,9 +246,9 @@ def test_importing_leaves_the_parameters_when_told_so(imported_with: FreshImport
 
 def test_importing_sends_python_warnings_to_the_log(imported_with: FreshImport, logged: list[tuple[str, str]]) -> None:
     """
-    Given CommonServerPython is imported
-    When Python shows a warning
-    Then it goes to the server's log, and not to the standard error.
+    Given: CommonServerPython is imported.
+    When: Python shows a warning.
+    Then: it goes to the server's log, and not to the standard error.
     """
     imported_with({})
     warnings.showwarning("the warning", UserWarning, "file.py", 7)
@@ -296,9 +296,9 @@ SECRETS = {
 )
 def test_secrets_are_masked_in_the_log(imported_with: FreshImport, message: Any, expected: str) -> None:
     """
-    Given an instance whose parameters hold secrets
-    When a message is logged that shows one, plain, escaped, in an address or in base64
-    Then the logged message shows the mask in its place; numbers, lists and other parameters are not masked.
+    Given: an instance whose parameters hold secrets.
+    When: a message is logged that shows one, plain, escaped, in an address or in base64.
+    Then: the logged message shows the mask in its place; numbers, lists and other parameters are not masked.
     """
     log = imported_with(SECRETS).LOG
     assert log(message) == expected
@@ -307,9 +307,9 @@ def test_secrets_are_masked_in_the_log(imported_with: FreshImport, message: Any,
 
 def test_return_error_masks_secrets(imported_with: FreshImport, sent: list[Any], logged: list[tuple[str, str]]) -> None:
     """
-    Given an instance with a secret
-    When an error that shows it is returned
-    Then neither the entry nor the server's log shows it.
+    Given: an instance with a secret.
+    When: an error that shows it is returned.
+    Then: neither the entry nor the server's log shows it.
     """
     module = imported_with(SECRETS)
     with pytest.raises(SystemExit):
@@ -320,9 +320,9 @@ def test_return_error_masks_secrets(imported_with: FreshImport, sent: list[Any],
 
 def test_the_log_is_printed_once_as_one(logged: list[tuple[str, str]]) -> None:
     """
-    Given messages in the log
-    When it is printed, twice
-    Then they come as one message to the server's log, once.
+    Given: messages in the log.
+    When: it is printed, twice.
+    Then: they come as one message to the server's log, once.
     """
     common.LOG("one")
     common.LOG("two")
@@ -334,18 +334,18 @@ def test_the_log_is_printed_once_as_one(logged: list[tuple[str, str]]) -> None:
 @pytest.mark.parametrize("params", [{"apikey": ""}, {"credentials": {"identifier": "", "password": ""}}, None])
 def test_an_empty_secret_masks_nothing(imported_with: FreshImport, params: Any) -> None:
     """
-    Given an instance whose secrets are empty, or none at all
-    When a message is logged
-    Then it is logged as it is.
+    Given: an instance whose secrets are empty, or none at all.
+    When: a message is logged.
+    Then: it is logged as it is.
     """
     assert imported_with(params).LOG("a message") == "a message"
 
 
 def test_the_lines_of_a_joined_script_can_be_registered() -> None:
     """
-    Given the lines that the unified form of an integration begins and ends with
-    When they run
-    Then they do no harm.
+    Given: the lines that the unified form of an integration begins and ends with.
+    When: they run.
+    Then: they do no harm.
     """
     common.register_module_line("XSOARMirroring", "start", common.__line__())
     common.register_module_line("XSOARMirroring", "end", common.__line__(), wrapper=1)

@@ -38,9 +38,9 @@ class OwnEntry:
 
 def test_empty_command_results_are_an_empty_entry() -> None:
     """
-    Given CommandResults with nothing
-    When the entry is made
-    Then it has exactly these keys, in this order.
+    Given: CommandResults with nothing.
+    When: the entry is made.
+    Then: it has exactly these keys, in this order.
     """
     entry = common.CommandResults().to_context()
     assert entry == NOTHING
@@ -60,9 +60,9 @@ def test_empty_command_results_are_an_empty_entry() -> None:
 )
 def test_command_results_refuse_what_makes_no_entry(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
     """
-    Given arguments that make no entry
-    When CommandResults are made
-    Then the platform's error comes.
+    Given: arguments that make no entry.
+    When: CommandResults are made.
+    Then: the platform's error comes.
     """
     with pytest.raises(error) as caught:
         common.CommandResults(**arguments)
@@ -72,18 +72,18 @@ def test_command_results_refuse_what_makes_no_entry(arguments: dict[str, Any], e
 @pytest.mark.parametrize("arguments", [{"outputs_prefix": "."}, {"outputs": {"a": 1}}, {"outputs_key_field": {}}])
 def test_command_results_accept_what_is_not_used(arguments: dict[str, Any]) -> None:
     """
-    Given odd arguments that do no harm, as a prefix that is a period where there are no outputs
-    When CommandResults are made
-    Then there is no error.
+    Given: odd arguments that do no harm, as a prefix that is a period where there are no outputs.
+    When: CommandResults are made.
+    Then: there is no error.
     """
     common.CommandResults(**arguments)
 
 
 def test_command_results_keep_their_arguments() -> None:
     """
-    Given arguments by place
-    When CommandResults are made
-    Then they are attributes, the raw response is the outputs where none is given, and the type a note.
+    Given: arguments by place.
+    When: CommandResults are made.
+    Then: they are attributes, the raw response is the outputs where none is given, and the type a note.
     """
     outputs = {"a": 1}
     results = common.CommandResults("P", "a", outputs, readable_output="text")
@@ -112,9 +112,10 @@ def test_command_results_keep_their_arguments() -> None:
 )
 def test_where_outputs_go_in_the_context(arguments: dict[str, Any], context: dict[str, Any]) -> None:
     """
-    Given outputs, with or without prefix and key fields
-    When the entry is made
-    Then its context has them under the prefix, with the condition that finds the object to replace; an empty list writes nothing.
+    Given: outputs, with or without prefix and key fields.
+    When: the entry is made.
+    Then: its context has them under the prefix, with the condition that finds the object to replace; an empty list writes
+    nothing.
     """
     assert common.CommandResults(readable_output="text", **arguments).to_context()["EntryContext"] == context
 
@@ -137,9 +138,9 @@ def test_where_outputs_go_in_the_context(arguments: dict[str, Any], context: dic
 )
 def test_contents_and_their_format(arguments: dict[str, Any], contents: Any, content_format: str) -> None:
     """
-    Given a raw response, or outputs alone
-    When the entry is made
-    Then its contents are the raw response, else the outputs; text and numbers are text, other values JSON.
+    Given: a raw response, or outputs alone.
+    When: the entry is made.
+    Then: its contents are the raw response, else the outputs; text and numbers are text, other values JSON.
     """
     entry = common.CommandResults(readable_output="text", **arguments).to_context()
     assert (entry["Contents"], entry["ContentsFormat"]) == (contents, content_format)
@@ -161,18 +162,18 @@ def test_contents_and_their_format(arguments: dict[str, Any], contents: Any, con
 )
 def test_the_readable_text(arguments: dict[str, Any], text: Any) -> None:
     """
-    Given a readable output, or outputs alone
-    When the entry is made
-    Then its text is the readable output, else the outputs as table, and values that are no table as they are.
+    Given: a readable output, or outputs alone.
+    When: the entry is made.
+    Then: its text is the readable output, else the outputs as table, and values that are no table as they are.
     """
     assert common.CommandResults(**arguments).to_context()["HumanReadable"] == text
 
 
 def test_a_list_of_plain_values_needs_a_readable_output() -> None:
     """
-    Given a list of numbers as outputs and no text
-    When the entry is made
-    Then the table that cannot be made is the error.
+    Given: a list of numbers as outputs and no text.
+    When: the entry is made.
+    Then: the table that cannot be made is the error.
     """
     with pytest.raises(Exception, match="Missing headers param for tableToMarkdown"):
         common.CommandResults(outputs=[1, 2], outputs_prefix="P").to_context()
@@ -180,9 +181,9 @@ def test_a_list_of_plain_values_needs_a_readable_output() -> None:
 
 def test_the_other_parts_of_an_entry() -> None:
     """
-    Given all that an entry can say
-    When it is made
-    Then it says so.
+    Given: all that an entry can say.
+    When: it is made.
+    Then: it says so.
     """
     entry = common.CommandResults(
         readable_output="text",
@@ -203,9 +204,9 @@ def test_the_other_parts_of_an_entry() -> None:
 
 def test_no_tags_leave_no_key() -> None:
     """
-    Given an empty list of tags
-    When the entry is made
-    Then it has no key for them.
+    Given: an empty list of tags.
+    When: the entry is made.
+    Then: it has no key for them.
     """
     assert "Tags" not in common.CommandResults(tags=[]).to_context()
 
@@ -216,9 +217,9 @@ def test_no_tags_leave_no_key() -> None:
 @pytest.mark.parametrize("value", [None, "text", 5, {"a": 1}, [], (1, 2), ""])
 def test_return_results_sends_plain_values_as_they_are(sent: list[Any], value: Any) -> None:
     """
-    Given a value that is no object of the platform
-    When it is returned
-    Then demisto.results gets it as it is.
+    Given: a value that is no object of the platform.
+    When: it is returned.
+    Then: demisto.results gets it as it is.
     """
     common.return_results(value)
     assert sent == [value]
@@ -243,9 +244,9 @@ def test_return_results_sends_objects_as_the_server_takes_them(
     sent: list[Any], logged: list[tuple[str, str]], make: Callable[[], Any], expected: Any
 ) -> None:
     """
-    Given an object of the platform, or one with to_entry
-    When it is returned
-    Then demisto.results gets what the server takes.
+    Given: an object of the platform, or one with to_entry.
+    When: it is returned.
+    Then: demisto.results gets what the server takes.
     """
     common.return_results(make())
     assert sent == [expected]
@@ -262,9 +263,9 @@ def test_return_results_sends_objects_as_the_server_takes_them(
 )
 def test_return_results_sends_the_plain_ones_of_a_list_together(sent: list[Any], results: list[Any], calls: list[Any]) -> None:
     """
-    Given a list of results
-    When it is returned
-    Then its dicts and texts go in one call, and each other one in a call of its own, before that.
+    Given: a list of results.
+    When: it is returned.
+    Then: its dicts and texts go in one call, and each other one in a call of its own, before that.
     """
     common.return_results(results)
     assert sent == calls
@@ -272,9 +273,9 @@ def test_return_results_sends_the_plain_ones_of_a_list_together(sent: list[Any],
 
 def test_return_results_changes_the_order_of_a_mixed_list(sent: list[Any]) -> None:
     """
-    Given CommandResults between texts and dicts
-    When the list is returned
-    Then the CommandResults go first.
+    Given: CommandResults between texts and dicts.
+    When: the list is returned.
+    Then: the CommandResults go first.
     """
     common.return_results(["a", {"b": 1}, common.CommandResults(readable_output="c"), "d"])
     assert sent == [{**NOTHING, "HumanReadable": "c"}, ["a", {"b": 1}, "d"]]
@@ -295,9 +296,9 @@ def test_return_error_sends_an_error_entry_and_ends_with_code_0(
     sent: list[Any], logged: list[tuple[str, str]], message: Any, contents: str
 ) -> None:
     """
-    Given any message
-    When it is returned as error
-    Then an error entry with its text is sent, the log is printed, and the process is to end with code 0.
+    Given: any message.
+    When: it is returned as error.
+    Then: an error entry with its text is sent, the log is printed, and the process is to end with code 0.
     """
     with pytest.raises(SystemExit) as caught:
         common.return_error(message)
@@ -308,9 +309,9 @@ def test_return_error_sends_an_error_entry_and_ends_with_code_0(
 
 def test_return_error_puts_outputs_into_the_context(sent: list[Any], logged: list[tuple[str, str]]) -> None:
     """
-    Given outputs besides the message
-    When the error is returned
-    Then they are the context of its entry.
+    Given: outputs besides the message.
+    When: the error is returned.
+    Then: they are the context of its entry.
     """
     with pytest.raises(SystemExit):
         common.return_error("text", outputs={"a": 1})
@@ -319,9 +320,9 @@ def test_return_error_puts_outputs_into_the_context(sent: list[Any], logged: lis
 
 def test_return_error_logs_error_and_traceback(sent: list[Any], logged: list[tuple[str, str]]) -> None:
     """
-    Given an exception that is handled
-    When an error is returned with it, after a line in the log
-    Then the log has line, message, error and traceback as one, and the entry the message alone.
+    Given: an exception that is handled.
+    When: an error is returned with it, after a line in the log.
+    Then: the log has line, message, error and traceback as one, and the entry the message alone.
     """
     common.LOG("a line")
     try:
@@ -340,9 +341,9 @@ def test_return_error_shows_the_traceback_in_debug_mode(
     monkeypatch: pytest.MonkeyPatch, sent: list[Any], logged: list[tuple[str, str]]
 ) -> None:
     """
-    Given debug mode and an exception that is handled
-    When an error is returned
-    Then the entry shows the traceback too.
+    Given: debug mode and an exception that is handled.
+    When: an error is returned.
+    Then: the entry shows the traceback too.
     """
     monkeypatch.setattr(demisto, "is_debug", True)
     assert common.is_debug_mode() is True
@@ -360,9 +361,9 @@ def test_return_error_raises_where_the_server_handles_errors(
     monkeypatch: pytest.MonkeyPatch, sent: list[Any], logged: list[tuple[str, str]], command: str
 ) -> None:
     """
-    Given a command whose errors the server handles
-    When an error is returned
-    Then it is raised as a plain exception, and no entry is sent.
+    Given: a command whose errors the server handles.
+    When: an error is returned.
+    Then: it is raised as a plain exception, and no entry is sent.
     """
     of_command(monkeypatch, command)
     with pytest.raises(Exception, match=r"^text$") as caught:
@@ -379,9 +380,9 @@ def test_return_error_sends_an_entry_for_other_commands(
     monkeypatch: pytest.MonkeyPatch, sent: list[Any], logged: list[tuple[str, str]], command: str
 ) -> None:
     """
-    Given another command, one of mirroring too
-    When an error is returned
-    Then its entry is sent with the message as it is.
+    Given: another command, one of mirroring too.
+    When: an error is returned.
+    Then: its entry is sent with the message as it is.
     """
     of_command(monkeypatch, command)
     with pytest.raises(SystemExit):
@@ -416,9 +417,9 @@ def test_return_error_marks_errors_of_get_modified_remote_data(
     skipped: bool,
 ) -> None:
     """
-    Given get-modified-remote-data, and an exception that is handled or none
-    When an error is returned
-    Then its message starts with 'skip update. error: ', unless all that happened is NotImplementedError itself.
+    Given: get-modified-remote-data, and an exception that is handled or none.
+    When: an error is returned.
+    Then: its message starts with 'skip update. error: ', unless all that happened is NotImplementedError itself.
     """
     of_command(monkeypatch, "get-modified-remote-data")
     with pytest.raises(SystemExit):
@@ -434,9 +435,9 @@ def test_return_error_marks_errors_of_get_modified_remote_data(
 @pytest.mark.parametrize(("length", "cut"), [(50000, False), (50001, True)])
 def test_return_error_cuts_a_very_long_message(sent: list[Any], logged: list[tuple[str, str]], length: int, cut: bool) -> None:
     """
-    Given a message of 50,000 characters, or one more
-    When it is returned as error
-    Then the longer one keeps its two ends, 25,000 characters each, and a text between them.
+    Given: a message of 50,000 characters, or one more.
+    When: it is returned as error.
+    Then: the longer one keeps its two ends, 25,000 characters each, and a text between them.
     """
     message = "a" * 30000 + "b" * (length - 30000)
     with pytest.raises(SystemExit):
@@ -453,9 +454,9 @@ def test_file_result_writes_the_file_for_the_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: str | bytes, content: bytes
 ) -> None:
     """
-    Given text or bytes
-    When they are made a file entry
-    Then the current folder has the file under investigation and id, text as UTF-8, and the entry names both.
+    Given: text or bytes.
+    When: they are made a file entry.
+    Then: the current folder has the file under investigation and id, text as UTF-8, and the entry names both.
     """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(demisto, "uniqueFile", lambda: "unique")
@@ -473,9 +474,9 @@ def test_file_result_drops_parent_folders_from_the_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logged: list[tuple[str, str]], given: str, name: str, told: bool
 ) -> None:
     """
-    Given a file name with '../' in it
-    When it is made a file entry
-    Then each '../' is gone, once, and the log says so.
+    Given: a file name with '../' in it.
+    When: it is made a file entry.
+    Then: each '../' is gone, once, and the log says so.
     """
     monkeypatch.chdir(tmp_path)
     assert common.fileResult(given, "text")["File"] == name
@@ -484,9 +485,9 @@ def test_file_result_drops_parent_folders_from_the_name(
 
 def test_file_result_of_another_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    Given a type of entry
-    When a file entry is made
-    Then it has that type.
+    Given: a type of entry.
+    When: a file entry is made.
+    Then: it has that type.
     """
     monkeypatch.chdir(tmp_path)
     assert common.fileResult("name", "text", common.EntryType.ENTRY_INFO_FILE)["Type"] == 9
@@ -495,9 +496,9 @@ def test_file_result_of_another_type(tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("data", [5, None, {"a": 1}])
 def test_file_result_refuses_other_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: Any) -> None:
     """
-    Given data that is neither text nor bytes
-    When it is made a file entry
-    Then TypeError comes, and an empty file is there all the same.
+    Given: data that is neither text nor bytes.
+    When: it is made a file entry.
+    Then: TypeError comes, and an empty file is there all the same.
     """
     monkeypatch.chdir(tmp_path)
     with pytest.raises(TypeError):
@@ -522,9 +523,9 @@ def test_file_result_refuses_other_data(tmp_path: Path, monkeypatch: pytest.Monk
 )
 def test_is_error_looks_for_an_error_entry(result: Any, expected: bool) -> None:
     """
-    Given the result of a command
-    When is_error looks at it
-    Then it is one when an entry of type error is in it.
+    Given: the result of a command.
+    When: is_error looks at it.
+    Then: it is one when an entry of type error is in it.
     """
     assert common.is_error(result) is expected
 
@@ -532,9 +533,9 @@ def test_is_error_looks_for_an_error_entry(result: Any, expected: bool) -> None:
 @pytest.mark.parametrize("result", [{}, {"Contents": "c"}, [{"Contents": "c"}]])
 def test_is_error_needs_the_type(result: Any) -> None:
     """
-    Given an entry without type
-    When is_error looks at it
-    Then KeyError comes.
+    Given: an entry without type.
+    When: is_error looks at it.
+    Then: KeyError comes.
     """
     with pytest.raises(KeyError):
         common.is_error(result)
@@ -549,9 +550,9 @@ def test_is_error_needs_the_type(result: Any) -> None:
 )
 def test_get_error_joins_the_texts_of_error_entries(result: Any, text: str) -> None:
     """
-    Given error entries among others
-    When their text is asked for
-    Then it is that of the error entries, one a line.
+    Given: error entries among others.
+    When: their text is asked for.
+    Then: it is that of the error entries, one a line.
     """
     assert common.get_error(result) == text
 
@@ -559,9 +560,9 @@ def test_get_error_joins_the_texts_of_error_entries(result: Any, text: str) -> N
 @pytest.mark.parametrize("result", [None, "text", [], {"Type": 1, "Contents": "c"}])
 def test_get_error_needs_an_error(result: Any) -> None:
     """
-    Given a result without error entry
-    When its error is asked for
-    Then ValueError says what to ask before.
+    Given: a result without error entry.
+    When: its error is asked for.
+    Then: ValueError says what to ask before.
     """
     with pytest.raises(ValueError, match=r"^execute_command_result has no error entry\. before using get_error use is_error$"):
         common.get_error(result)
@@ -569,9 +570,9 @@ def test_get_error_needs_an_error(result: Any) -> None:
 
 def test_system_exit_passes_the_handlers_of_an_integration(sent: list[Any], logged: list[tuple[str, str]]) -> None:
     """
-    Given an integration that returns an error within `try ... except Exception`
-    When return_error ends the process
-    Then the handler does not run: the error is sent once.
+    Given: an integration that returns an error within `try ... except Exception`.
+    When: return_error ends the process.
+    Then: the handler does not run: the error is sent once.
     """
     with pytest.raises(SystemExit):
         try:

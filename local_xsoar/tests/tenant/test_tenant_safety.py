@@ -34,7 +34,11 @@ CANARY = "what nobody may read over HTTP"
 
 @pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.2"), (socket.AF_INET6, "::1")])
 def test_it_listens_on_one_address_of_this_machine(tenant: Tenant, serve: Serve, family: int, host: str) -> None:
-    """Given a tenant that is served; When its port is tried at another address of this machine; Then nobody answers there."""
+    """
+    Given: a tenant that is served.
+    When: its port is tried at another address of this machine.
+    Then: nobody answers there.
+    """
     port = urlsplit(serve(tenant).address).port
     with socket.socket(family) as other:
         other.settimeout(2)
@@ -44,7 +48,11 @@ def test_it_listens_on_one_address_of_this_machine(tenant: Tenant, serve: Serve,
 
 @pytest.mark.parametrize("option", ["--host", "--bind", "--address"])
 def test_no_option_opens_it_to_others(option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Given the command line; When an address to listen at is given; Then it is refused in a sentence."""
+    """
+    Given: the command line.
+    When: an address to listen at is given.
+    Then: it is refused in a sentence.
+    """
     with pytest.raises(SystemExit) as ended:
         serve_command(["--folder", str(tmp_path / "data"), option, "192.0.2.1"])
     assert ended.value.code == 2
@@ -59,7 +67,11 @@ def test_no_option_opens_it_to_others(option: str, tmp_path: Path, capsys: pytes
 def test_keys_are_compared_in_constant_time(
     make_tenant: MakeTenant, serve: Serve, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]
 ) -> None:
-    """Given a tenant of each kind; When a key is right or wrong from any letter on; Then only the constant comparison sees it."""
+    """
+    Given: a tenant of each kind.
+    When: a key is right or wrong from any letter on.
+    Then: only the constant comparison sees it.
+    """
     compared: list[tuple[bytes, bytes]] = []
 
     class Spied(str):
@@ -91,7 +103,11 @@ def test_keys_are_compared_in_constant_time(
 
 
 def test_the_page_compares_its_secrets_in_constant_time(tenant: Tenant, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Given the web page; When a wrong token is shown; Then the constant comparison saw it."""
+    """
+    Given: the web page.
+    When: a wrong token is shown.
+    Then: the constant comparison saw it.
+    """
     compared: list[bytes] = []
     real = guard.hmac.compare_digest
 
@@ -141,7 +157,11 @@ def test_a_body_beyond_the_limit_is_refused(small: Client, declared: bool) -> No
 
 
 def test_a_body_up_to_the_limit_is_taken(small: Client) -> None:
-    """Given a limit for bodies; When one is just as long; Then it is taken, and one byte more is not."""
+    """
+    Given: a limit for bodies.
+    When: one is just as long.
+    Then: it is taken, and one byte more is not.
+    """
     start = json.dumps({"name": "n", "details": ""}).encode()
     details = "d" * (2_000 - len(start))
     fits = json.dumps({"name": "n", "details": details}).encode()
@@ -170,21 +190,33 @@ def test_an_upload_beyond_the_limit_is_refused(small: Client, tmp_path: Path, ro
 
 
 def test_an_upload_up_to_the_limit_is_taken(small: Client) -> None:
-    """Given a limit for uploads; When a file fits; Then it is taken."""
+    """
+    Given: a limit for uploads.
+    When: a file fits.
+    Then: it is taken.
+    """
     assert small.post("/entry/upload/1", files={"file": ("a.bin", bytes(19_000))}).status_code == 200
     (entry,) = small.tenant.entries("1")
     assert small.tenant.entry_file(entry["id"])[1].stat().st_size == 19_000
 
 
 def test_the_key_comes_before_the_size(small: Client) -> None:
-    """Given a wrong key; When too much is sent with it; Then it is refused for the key."""
+    """
+    Given: a wrong key.
+    When: too much is sent with it.
+    Then: it is refused for the key.
+    """
     body = json.dumps({"name": "x" * 5_000})
     headers = small.headers() | {"Authorization": "another"}
     assert requests.post(f"{small.base}/incident", data=body, headers=headers, timeout=20).status_code == 401
 
 
 def test_the_page_refuses_too_much_in_a_sentence(make_tenant: MakeTenant, serve: Serve) -> None:
-    """Given the web page; When too long a body is posted; Then it answers 413 with one sentence."""
+    """
+    Given: the web page.
+    When: too long a body is posted.
+    Then: it answers 413 with one sentence.
+    """
     client = serve(make_tenant(body_limit=100), page_token="the-token")
     headers = {guard.MARK: "1", "Origin": client.address}
     sent = {"token": "x" * 500}
@@ -197,7 +229,11 @@ def test_the_page_refuses_too_much_in_a_sentence(make_tenant: MakeTenant, serve:
 
 @pytest.mark.parametrize("what", ["files", "fields"])
 def test_a_form_with_many_parts_is_refused(client: Client, what: str) -> None:
-    """Given a form with a hundred parts; When it is uploaded; Then it is refused as not well-formed, and nothing is written."""
+    """
+    Given: a form with a hundred parts.
+    When: it is uploaded.
+    Then: it is refused as not well-formed, and nothing is written.
+    """
     client.tenant.create_incident({"name": "first"})
     parts = [("file", ("a", b"x"))] * 100 if what == "files" else [("file", ("a", b"x"))] + [("f", (None, "x"))] * 100
     response = client.post("/entry/upload/1", files=parts)
@@ -225,7 +261,11 @@ def test_nesting_has_an_end(client: Client, opening: str, closing: str) -> None:
 
 
 def test_a_pack_that_lies_about_its_size_is_not_unpacked() -> None:
-    """Given a zip that says of a file of 40 MB that it has 100 bytes; When it is read; Then it is refused, and never unpacked."""
+    """
+    Given: a zip that says of a file of 40 MB that it has 100 bytes.
+    When: it is read.
+    Then: it is refused, and never unpacked.
+    """
     raw = io.BytesIO()
     with zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(METADATA[0], b" " * 40_000_000)
@@ -330,7 +370,11 @@ def test_no_route_reaches_the_file_system(guarded: Client, tmp_path: Path, metho
 
 
 def test_nothing_else_is_served(guarded: Client, tmp_path: Path) -> None:
-    """Given files next to the tenant's own; When the page and unknown addresses are asked for them; Then none is given."""
+    """
+    Given: files next to the tenant's own.
+    When: the page and unknown addresses are asked for them.
+    Then: none is given.
+    """
     before = tree(tmp_path)
     for hostile in HOSTILE:
         for prefix in ("/", "/web/", "/web/api/", "/web/api/entries/", "/xsoar/", "/xsoar/public/v1/", "/static/"):
@@ -365,7 +409,11 @@ def test_a_hostile_file_name_stays_a_name(guarded: Client, tmp_path: Path, route
 
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_an_attachment_that_was_never_uploaded_leads_nowhere(guarded: Client, hostile: str) -> None:
-    """Given an incident whose attachment names a path; When its War Room opens; Then no entry gives a file for it."""
+    """
+    Given: an incident whose attachment names a path.
+    When: its War Room opens.
+    Then: no entry gives a file for it.
+    """
     item = {"name": hostile, "path": hostile, "type": "", "description": "", "showMediaFile": False}
     created = guarded.post("/incident", {"name": "n", "attachment": [item], "createInvestigation": False})
     assert created.status_code in (201, 400), created.text

@@ -18,7 +18,11 @@ def bare(client: PageClient, method: str, path: str, **headers: str) -> requests
 
 @pytest.mark.parametrize("version", ["6.12.0", "8.8.0"])
 def test_the_page_is_there(serve_page: Serve, version: str) -> None:
-    """Given a tenant; When its page is opened; Then its files come with their types, and /web leads to /web/."""
+    """
+    Given: a tenant.
+    When: its page is opened.
+    Then: its files come with their types, and /web leads to /web/.
+    """
     client = serve_page(version=version)
 
     assert client.call("GET", "").headers["content-type"] == "text/html; charset=utf-8"
@@ -30,7 +34,11 @@ def test_the_page_is_there(serve_page: Serve, version: str) -> None:
 
 @pytest.mark.parametrize("path", API_PATHS)
 def test_nothing_is_told_without_the_token(serve_page: Serve, path: str) -> None:
-    """Given a browser that has not shown the token; When it asks for anything; Then it is told where to find the address."""
+    """
+    Given: a browser that has not shown the token.
+    When: it asks for anything.
+    Then: it is told where to find the address.
+    """
     client = serve_page()
 
     answer = client.call("GET", path)
@@ -43,7 +51,11 @@ def test_nothing_is_told_without_the_token(serve_page: Serve, path: str) -> None
 
 @pytest.mark.parametrize("token", ["", "wrong", TOKEN[:-1], TOKEN + "x", "\ud800", "the-key"])
 def test_a_wrong_token_does_not_open(serve_page: Serve, token: str) -> None:
-    """Given a wrong token; When it is to be exchanged; Then no cookie comes, and nothing is told."""
+    """
+    Given: a wrong token.
+    When: it is to be exchanged.
+    Then: no cookie comes, and nothing is told.
+    """
     client = serve_page()
 
     answer = client.post("session", {"token": token})
@@ -53,14 +65,22 @@ def test_a_wrong_token_does_not_open(serve_page: Serve, token: str) -> None:
 
 
 def test_without_a_token_of_its_own_nobody_gets_in(serve_page: Serve) -> None:
-    """Given a tenant that is served without a token; When an empty one is shown; Then the page stays locked."""
+    """
+    Given: a tenant that is served without a token.
+    When: an empty one is shown.
+    Then: the page stays locked.
+    """
     client = serve_page(token="")
 
     assert client.post("session", {"token": ""}).status_code == 401
 
 
 def test_the_cookie(serve_page: Serve) -> None:
-    """Given the token; When it is exchanged; Then scripts cannot read the cookie, and it goes to this page's paths only."""
+    """
+    Given: the token.
+    When: it is exchanged.
+    Then: scripts cannot read the cookie, and it goes to this page's paths only.
+    """
     client = serve_page()
 
     answer = client.post("session", {"token": TOKEN})
@@ -71,7 +91,11 @@ def test_the_cookie(serve_page: Serve) -> None:
 
 
 def test_two_tenants_on_one_machine(serve_page: Serve) -> None:
-    """Given the pages of two tenants, whose ports share their cookies; When both are opened; Then each knows its own only."""
+    """
+    Given: the pages of two tenants, whose ports share their cookies.
+    When: both are opened.
+    Then: each knows its own only.
+    """
     here, there = serve_page("here").open(), serve_page("there", token="another")
     there.session.cookies.update(here.session.cookies)
     assert there.get("tenant").status_code == 401
@@ -83,13 +107,21 @@ def test_two_tenants_on_one_machine(serve_page: Serve) -> None:
 
 
 def test_the_page_does_not_open_the_rest_api(page_client: PageClient) -> None:
-    """Given a browser that was let in to the page; When it calls the REST API; Then it needs the API key all the same."""
+    """
+    Given: a browser that was let in to the page.
+    When: it calls the REST API.
+    Then: it needs the API key all the same.
+    """
     for path in ("xsoar/about", "xsoar/public/v1/about"):
         assert page_client.session.get(f"{page_client.address}/{path}", timeout=20).status_code == 401
 
 
 def test_the_api_key_does_not_open_the_page(serve_page: Serve) -> None:
-    """Given the API key; When the page's data are asked for with it; Then it opens nothing there."""
+    """
+    Given: the API key.
+    When: the page's data are asked for with it.
+    Then: it opens nothing there.
+    """
     client = serve_page()
 
     answer = client.get("tenant", headers={"Authorization": "the-key", "x-xdr-auth-id": "7"})
@@ -99,7 +131,11 @@ def test_the_api_key_does_not_open_the_page(serve_page: Serve) -> None:
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:{port}", "127.0.0.1.evil.example:{port}", "10.0.0.1:{port}", ""])
 def test_another_host_name_is_refused(page_client: PageClient, host: str) -> None:
-    """Given a name elsewhere that was made to point to this machine; When the page is asked for by it; Then it is refused."""
+    """
+    Given: a name elsewhere that was made to point to this machine.
+    When: the page is asked for by it.
+    Then: it is refused.
+    """
     named = host.format(port=page_client.address.rpartition(":")[2])
 
     for path in ("", "page.js", "api/tenant"):
@@ -110,7 +146,11 @@ def test_another_host_name_is_refused(page_client: PageClient, host: str) -> Non
 
 @pytest.mark.parametrize("host", ["localhost:{port}", "127.0.0.1:{port}", "[::1]:{port}", "localhost:9000", "localhost"])
 def test_this_machine_by_any_name_and_port(serve_page: Serve, host: str) -> None:
-    """Given an address of this machine, perhaps forwarded from another port; When the page is opened there; Then it works."""
+    """
+    Given: an address of this machine, perhaps forwarded from another port.
+    When: the page is opened there.
+    Then: it works.
+    """
     client = serve_page()
     named = host.format(port=client.address.rpartition(":")[2])
     headers = {"Host": named, "Origin": f"http://{named}"}
@@ -134,7 +174,11 @@ FOREIGN = {
 
 @pytest.mark.parametrize("headers", FOREIGN.values(), ids=FOREIGN)
 def test_only_the_page_itself_may_change_something(page_client: PageClient, headers: dict[str, str]) -> None:
-    """Given a browser that was let in; When something else than the page posts with its cookie; Then nothing is changed."""
+    """
+    Given: a browser that was let in.
+    When: something else than the page posts with its cookie.
+    Then: nothing is changed.
+    """
     page_client.tenant.create_incident({"name": "open"})
     own = {name: value.format(own=page_client.address) for name, value in headers.items()}
 
@@ -147,7 +191,11 @@ def test_only_the_page_itself_may_change_something(page_client: PageClient, head
 
 
 def test_only_the_page_itself_may_read(page_client: PageClient) -> None:
-    """Given a browser that was let in; When another site embeds a route or a file; Then it gets neither."""
+    """
+    Given: a browser that was let in.
+    When: another site embeds a route or a file.
+    Then: it gets neither.
+    """
     page_client.tenant.create_incident({"name": "open"}, attachments=[("a.txt", b"secret")])
 
     assert bare(page_client, "GET", "api/incidents").status_code == 403  # without the mark, as a script element asks
@@ -157,7 +205,11 @@ def test_only_the_page_itself_may_read(page_client: PageClient) -> None:
 
 @pytest.mark.parametrize("path", ["", "page.js", "page.css", "icon.svg", *API_PATHS])
 def test_what_the_answers_allow(page_client: PageClient, path: str) -> None:
-    """Given any answer; When a browser takes it; Then inline scripts, frames, other origins and guessed types are barred."""
+    """
+    Given: any answer.
+    When: a browser takes it.
+    Then: inline scripts, frames, other origins and guessed types are barred.
+    """
     headers = page_client.call("GET", path).headers
 
     policy = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
@@ -172,7 +224,11 @@ def test_what_the_answers_allow(page_client: PageClient, path: str) -> None:
 
 
 def test_unknown_addresses(page_client: PageClient) -> None:
-    """Given addresses that do not exist, some of them tricks; When they are asked for; Then none gives a file."""
+    """
+    Given: addresses that do not exist, some of them tricks.
+    When: they are asked for.
+    Then: none gives a file.
+    """
     for path in ("api/nothing", "page.py", "..%2fpage.py", "static/page.js", "%2e%2e/%2e%2e/tenant.sqlite", "api/incidents/1/2"):
         answer = page_client.call("GET", path)
         assert (answer.status_code, list(answer.json())) == (404, ["error"]), path
@@ -188,7 +244,11 @@ def test_unknown_addresses(page_client: PageClient) -> None:
     ],
 )
 def test_links_into_the_ui_lead_to_the_page(serve_page: Serve, version: str, path: str, target: str) -> None:
-    """Given a link into the platform's UI; When a browser follows it; Then it comes to the page; other clients do not."""
+    """
+    Given: a link into the platform's UI.
+    When: a browser follows it.
+    Then: it comes to the page; other clients do not.
+    """
     client = serve_page(version=version)
     address = f"{client.address}/{path}"
 

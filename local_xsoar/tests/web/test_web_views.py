@@ -27,7 +27,11 @@ def incident(client: PageClient, incident_id: str, **more: Any) -> dict[str, Any
 
 
 def test_tenants_are_told_apart(serve_page: Serve) -> None:
-    """Given the two tenants of the demo; When their pages are opened; Then name, version, colour and icon differ."""
+    """
+    Given: the two tenants of the demo.
+    When: their pages are opened.
+    Then: name, version, colour and icon differ.
+    """
     seen = []
     for name, version in (("headquarters", "8.8.0"), ("customer", "6.12.0")):
         client = serve_page(name, version=version).open()
@@ -40,7 +44,11 @@ def test_tenants_are_told_apart(serve_page: Serve) -> None:
 
 @pytest.mark.parametrize("name", ['<script>"', "", "\u00e9clair", "\U0001f600"])
 def test_an_icon_for_any_name(serve_page: Serve, tmp_path: Path, name: str) -> None:
-    """Given a tenant whose name begins with no plain letter; When its icon is loaded; Then it is one without a letter."""
+    """
+    Given: a tenant whose name begins with no plain letter.
+    When: its icon is loaded.
+    Then: it is one without a letter.
+    """
     client = serve_page(name, folder=tmp_path / "tenant")
 
     assert "></text>" in client.call("GET", "icon.svg").text
@@ -48,7 +56,11 @@ def test_an_icon_for_any_name(serve_page: Serve, tmp_path: Path, name: str) -> N
 
 
 def test_the_list_and_its_pages(page_client: PageClient) -> None:
-    """Given 35 incidents; When the list is asked for; Then it has 30 of them, newest first, and the rest on the next page."""
+    """
+    Given: 35 incidents.
+    When: the list is asked for.
+    Then: it has 30 of them, newest first, and the rest on the next page.
+    """
     load_samples(page_client.tenant, 35)
 
     first = page_client.get("incidents").json()
@@ -61,7 +73,11 @@ def test_the_list_and_its_pages(page_client: PageClient) -> None:
 
 
 def test_the_search_speaks_the_tenant_s_query_language(page_client: PageClient) -> None:
-    """Given incidents; When a query is sent; Then those that match come, in the order that was chosen."""
+    """
+    Given: incidents.
+    When: a query is sent.
+    Then: those that match come, in the order that was chosen.
+    """
     load_samples(page_client.tenant, 12)
 
     found = page_client.get("incidents", params={"query": "severity:>=3 -status:closed", "sort": "severity"}).json()
@@ -72,7 +88,11 @@ def test_the_search_speaks_the_tenant_s_query_language(page_client: PageClient) 
 
 @pytest.mark.parametrize("query", ["severity:", 'name:"x', "(a", "created:>=yesterdayish"])
 def test_a_wrong_query_costs_one_sentence(page_client: PageClient, query: str) -> None:
-    """Given a query that cannot be read; When it is sent; Then one sentence says what is wrong with it."""
+    """
+    Given: a query that cannot be read.
+    When: it is sent.
+    Then: one sentence says what is wrong with it.
+    """
     answer = page_client.get("incidents", params={"query": query})
 
     assert answer.status_code == 400
@@ -85,7 +105,11 @@ def test_a_wrong_query_costs_one_sentence(page_client: PageClient, query: str) -
     [("incidents/99", 404), ("incidents/x", 404), ("incidents?page=x", 400), ("incidents/1?entries=-1", 400)],
 )
 def test_what_cannot_be_shown(page_client: PageClient, make_incident: MakeIncident, path: str, status: int) -> None:
-    """Given an incident that does not exist, or a number that is none; When it is asked for; Then one sentence says so."""
+    """
+    Given: an incident that does not exist, or a number that is none.
+    When: it is asked for.
+    Then: one sentence says so.
+    """
     make_incident(page_client.tenant)
 
     answer = page_client.get(path)
@@ -94,7 +118,11 @@ def test_what_cannot_be_shown(page_client: PageClient, make_incident: MakeIncide
 
 
 def test_an_incident(page_client: PageClient, make_incident: MakeIncident) -> None:
-    """Given an incident; When it is opened; Then its fields and custom fields are shown with their names, empty ones are not."""
+    """
+    Given: an incident.
+    When: it is opened.
+    Then: its fields and custom fields are shown with their names, empty ones are not.
+    """
     tenant = page_client.tenant
     tenant.add_incident_field("ticket", name="Ticket")
     tenant.add_incident_field("report", name="Report", type="markdown")
@@ -126,7 +154,11 @@ def test_an_incident(page_client: PageClient, make_incident: MakeIncident) -> No
 
 
 def test_the_mirroring_of_an_incident(page_client: PageClient, make_incident: MakeIncident) -> None:
-    """Given a mirrored incident with the pack's fields; When it is opened; Then state, link, times and errors are shown apart."""
+    """
+    Given: a mirrored incident with the pack's fields.
+    When: it is opened.
+    Then: state, link, times and errors are shown apart.
+    """
     incident_id = make_incident(
         page_client.tenant,
         dbotMirrorId="41",
@@ -174,7 +206,11 @@ def test_the_mirroring_of_an_incident(page_client: PageClient, make_incident: Ma
      "https:\\\\a.example", "ftp://a.example", "http://[", "java\nscript:alert(1)"],
 )  # fmt: skip
 def test_only_http_links_are_links(page_client: PageClient, make_incident: MakeIncident, link: str) -> None:
-    """Given a remote link that is no http address; When it is shown; Then it is a text."""
+    """
+    Given: a remote link that is no http address.
+    When: it is shown.
+    Then: it is a text.
+    """
     incident_id = make_incident(page_client.tenant, CustomFields={"xsoarmirroringremotelink": link})
 
     (row,) = incident(page_client, incident_id)["mirror"]["rows"]
@@ -187,7 +223,11 @@ def test_only_http_links_are_links(page_client: PageClient, make_incident: MakeI
     "source", ["[here](javascript:x)", "[here](ftp://a.example)", "[here](//a.example)", "[here](x)", "<mailto:a@b.c>"]
 )
 def test_only_http_links_of_markdown_are_links(page_client: PageClient, make_incident: MakeIncident, source: str) -> None:
-    """Given a Markdown link that is no http address; When it is shown; Then it is a text."""
+    """
+    Given: a Markdown link that is no http address.
+    When: it is shown.
+    Then: it is a text.
+    """
     incident_id = make_incident(page_client.tenant)
     page_client.tenant.add_entry(incident_id, contents=source, format="markdown")
 
@@ -195,7 +235,11 @@ def test_only_http_links_of_markdown_are_links(page_client: PageClient, make_inc
 
 
 def test_a_war_room(page_client: PageClient, make_incident: MakeIncident) -> None:
-    """Given entries of each kind; When the War Room is opened; Then each shows who, what, marks and tags, newest first."""
+    """
+    Given: entries of each kind.
+    When: the War Room is opened.
+    Then: each shows who, what, marks and tags, newest first.
+    """
     tenant = page_client.tenant
     incident_id = make_incident(tenant)
     tenant.add_entry(incident_id, contents="**so**", user="carla", tags=["FromRemote"])
@@ -217,7 +261,11 @@ def test_a_war_room(page_client: PageClient, make_incident: MakeIncident) -> Non
 
 
 def test_files_are_downloaded_never_shown(page_client: PageClient, make_incident: MakeIncident) -> None:
-    """Given files whose names and types would run in a browser; When they are loaded; Then they are bytes to be kept."""
+    """
+    Given: files whose names and types would run in a browser.
+    When: they are loaded.
+    Then: they are bytes to be kept.
+    """
     tenant = page_client.tenant
     for name in ("evil.html", 'a"; x="b.svg', "new\r\nline.txt", "<b>.htm"):
         incident_id = make_incident(tenant)
@@ -233,7 +281,11 @@ def test_files_are_downloaded_never_shown(page_client: PageClient, make_incident
 
 
 def test_attachments_lead_to_their_files(page_client: PageClient) -> None:
-    """Given an incident with an attachment; When it is opened; Then the attachment is a link to its bytes."""
+    """
+    Given: an incident with an attachment.
+    When: it is opened.
+    Then: the attachment is a link to its bytes.
+    """
     page_client.tenant.create_incident({"name": "x"}, attachments=[("report.txt", b"bytes")])
 
     (row,) = incident(page_client, "1")["attachments"]
@@ -242,7 +294,11 @@ def test_attachments_lead_to_their_files(page_client: PageClient) -> None:
 
 
 def test_a_long_war_room_and_a_long_text(page_client: PageClient, make_incident: MakeIncident) -> None:
-    """Given more and longer entries than a page should hold; When it is opened; Then the newest come, and how many do not."""
+    """
+    Given: more and longer entries than a page should hold.
+    When: it is opened.
+    Then: the newest come, and how many do not.
+    """
     tenant = page_client.tenant
     incident_id = make_incident(tenant)
     with tenant.batch():
@@ -260,7 +316,11 @@ def test_a_long_war_room_and_a_long_text(page_client: PageClient, make_incident:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_texts_stay_texts(page_client: PageClient, make_incident: MakeIncident, text: str) -> None:
-    """Given texts that look like HTML, script or quotes; When they are shown; Then the page gets them as texts."""
+    """
+    Given: texts that look like HTML, script or quotes.
+    When: they are shown.
+    Then: the page gets them as texts.
+    """
     tenant = page_client.tenant
     incident_id = make_incident(
         tenant, name=text, details=text, owner=text, type=text, CustomFields={"field": text, text: [text]}
@@ -304,7 +364,11 @@ MARKDOWN = {
 
 @pytest.mark.parametrize("source", MARKDOWN)
 def test_markdown(page_client: PageClient, make_incident: MakeIncident, source: str) -> None:
-    """Given an entry in Markdown; When it is shown; Then it has the elements of the Markdown, and none of HTML."""
+    """
+    Given: an entry in Markdown.
+    When: it is shown.
+    Then: it has the elements of the Markdown, and none of HTML.
+    """
     incident_id = make_incident(page_client.tenant)
     page_client.tenant.add_entry(incident_id, contents=source, format="markdown")
 
@@ -317,7 +381,11 @@ def test_markdown(page_client: PageClient, make_incident: MakeIncident, source: 
 
 
 def test_chats_and_notes(page_client: PageClient, make_incident: MakeIncident) -> None:
-    """Given an open War Room; When a chat and a note are added; Then both stand there with their tags, and no command runs."""
+    """
+    Given: an open War Room.
+    When: a chat and a note are added.
+    Then: both stand there with their tags, and no command runs.
+    """
     tenant = page_client.tenant
     incident_id = make_incident(tenant)
 
@@ -337,7 +405,11 @@ def test_chats_and_notes(page_client: PageClient, make_incident: MakeIncident) -
 
 
 def test_a_file(page_client: PageClient, make_incident: MakeIncident) -> None:
-    """Given an open War Room; When a file is added; Then it stands there with its bytes, comment and tags."""
+    """
+    Given: an open War Room.
+    When: a file is added.
+    Then: it stands there with its bytes, comment and tags.
+    """
     tenant = page_client.tenant
     incident_id = make_incident(tenant)
 
@@ -354,7 +426,11 @@ def test_a_file(page_client: PageClient, make_incident: MakeIncident) -> None:
 
 
 def test_an_entry_is_tagged_marked_and_edited(page_client: PageClient, make_incident: MakeIncident) -> None:
-    """Given an entry; When tags come and go, it becomes a note, and its text is changed; Then the tenant has it so."""
+    """
+    Given: an entry.
+    When: tags come and go, it becomes a note, and its text is changed.
+    Then: the tenant has it so.
+    """
     tenant = page_client.tenant
     incident_id = make_incident(tenant)
     entry_id = tenant.add_entry(incident_id, contents="so", user="carla", tags=["old"])["id"]
@@ -373,7 +449,11 @@ def test_an_entry_is_tagged_marked_and_edited(page_client: PageClient, make_inci
 
 
 def test_fields_are_changed(page_client: PageClient, make_incident: MakeIncident) -> None:
-    """Given an incident that is mirrored out; When fields are changed; Then only those change, and they wait to go out."""
+    """
+    Given: an incident that is mirrored out.
+    When: fields are changed.
+    Then: only those change, and they wait to go out.
+    """
     tenant = page_client.tenant
     incident_id = make_incident(tenant, owner="hanna", dbotMirrorInstance="Customer", dbotMirrorDirection="Out")
 
@@ -385,7 +465,11 @@ def test_fields_are_changed(page_client: PageClient, make_incident: MakeIncident
 
 
 def test_closing_and_reopening(page_client: PageClient, make_incident: MakeIncident) -> None:
-    """Given an incident; When it is closed; Then its War Room takes nothing and says why, until it is reopened."""
+    """
+    Given: an incident.
+    When: it is closed.
+    Then: its War Room takes nothing and says why, until it is reopened.
+    """
     tenant = page_client.tenant
     incident_id = make_incident(tenant)
 
@@ -406,7 +490,11 @@ def test_closing_and_reopening(page_client: PageClient, make_incident: MakeIncid
 
 
 def test_a_pending_incident_has_no_war_room(page_client: PageClient) -> None:
-    """Given a pending incident; When it is opened; Then it says that its War Room is not open yet."""
+    """
+    Given: a pending incident.
+    When: it is opened.
+    Then: it says that its War Room is not open yet.
+    """
     page_client.tenant.create_incident({"name": "x"}, investigate=False)
 
     view = incident(page_client, "1")
@@ -433,7 +521,11 @@ WRONG: dict[str, tuple[str, Any, str]] = {
 
 @pytest.mark.parametrize("case", WRONG)
 def test_what_cannot_be_done_costs_one_sentence(page_client: PageClient, make_incident: MakeIncident, case: str) -> None:
-    """Given something that cannot be done; When it is sent; Then one sentence says why, and nothing is changed."""
+    """
+    Given: something that cannot be done.
+    When: it is sent.
+    Then: one sentence says why, and nothing is changed.
+    """
     tenant = page_client.tenant
     make_incident(tenant)
     tenant.add_entry("1", contents="so", user="carla")

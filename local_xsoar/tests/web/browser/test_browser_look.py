@@ -76,7 +76,11 @@ def faults(page: Page) -> list[dict[str, Any]]:
 def test_readable_in_each_window(
     page_client: PageClient, open_page: OpenPage, picture: Callable[[Page, str], None], size: str, scheme: str
 ) -> None:
-    """Given a window of any width, dark or light; When list and incident are open; Then all fits, has names and contrast."""
+    """
+    Given: a window of any width, dark or light.
+    When: list and incident are open.
+    Then: all fits, has names and contrast.
+    """
     incident_id = fill(page_client.tenant)
     width, height = SIZES[size]
     page = open_page(page_client, viewport={"width": width, "height": height}, color_scheme=scheme)
@@ -96,7 +100,11 @@ def test_readable_in_each_window(
 
 
 def test_dark_is_dark_and_light_is_light(page_client: PageClient, open_page: OpenPage) -> None:
-    """Given a browser that prefers dark, then light; When the page is open; Then its ground follows at once."""
+    """
+    Given: a browser that prefers dark, then light.
+    When: the page is open.
+    Then: its ground follows at once.
+    """
     page = open_page(page_client, color_scheme="dark")
     lightness = (
         "() => { const c = getComputedStyle(document.body).backgroundColor; return Number(/[\\d.]+/.exec(c.split('(')[1])[0]) }"
@@ -108,7 +116,11 @@ def test_dark_is_dark_and_light_is_light(page_client: PageClient, open_page: Ope
 
 
 def test_two_tenants_look_different(serve_page: Serve, open_page: OpenPage, picture: Callable[[Page, str], None]) -> None:
-    """Given the pages of two tenants; When they are open side by side; Then title, name and colour differ."""
+    """
+    Given: the pages of two tenants.
+    When: they are open side by side.
+    Then: title, name and colour differ.
+    """
     seen = []
     for name in ("headquarters", "customer"):
         client = serve_page(name)
@@ -124,7 +136,11 @@ def test_two_tenants_look_different(serve_page: Serve, open_page: OpenPage, pict
 
 
 def test_landmarks_and_names(page_client: PageClient, open_page: OpenPage) -> None:
-    """Given an incident's page; When it is read by its roles; Then landmarks, headings and every control have their names."""
+    """
+    Given: an incident's page.
+    When: it is read by its roles.
+    Then: landmarks, headings and every control have their names.
+    """
     incident_id = fill(page_client.tenant)
     page = open_page(page_client, f"#/incident/{incident_id}")
     expect(page.get_by_role("button", name="Tags of entry 1")).to_be_visible()
@@ -144,7 +160,11 @@ def test_landmarks_and_names(page_client: PageClient, open_page: OpenPage) -> No
 
 
 def test_nothing_moves_for_those_who_ask(page_client: PageClient, open_page: OpenPage) -> None:
-    """Given a browser that asks for less motion; When the page is open; Then nothing is animated."""
+    """
+    Given: a browser that asks for less motion.
+    When: the page is open.
+    Then: nothing is animated.
+    """
     page_client.tenant.create_incident({"name": "x"})
     page = open_page(page_client, reduced_motion="reduce")
     expect(page.get_by_role("link", name="#1 x")).to_be_visible()

@@ -21,7 +21,11 @@ def entry(page: Page, number: int) -> Locator:
 
 
 def test_the_address_opens_the_page(serve_page: Serve, open_page: OpenPage) -> None:
-    """Given the printed address; When it is opened; Then the page lets in, tells which tenant it is, and hides the token."""
+    """
+    Given: the printed address.
+    When: it is opened.
+    Then: the page lets in, tells which tenant it is, and hides the token.
+    """
     client = serve_page("customer", version="6.12.0")
 
     page = open_page(client)
@@ -35,7 +39,11 @@ def test_the_address_opens_the_page(serve_page: Serve, open_page: OpenPage) -> N
 
 
 def test_without_the_token_it_says_what_to_do(serve_page: Serve, open_page: OpenPage) -> None:
-    """Given the address without its token; When it is opened; Then one sentence says what to do, and the whole address helps."""
+    """
+    Given: the address without its token.
+    When: it is opened.
+    Then: one sentence says what to do, and the whole address helps.
+    """
     client = serve_page()
     client.tenant.create_incident({"name": "secret"})
 
@@ -48,7 +56,11 @@ def test_without_the_token_it_says_what_to_do(serve_page: Serve, open_page: Open
 
 
 def test_the_list_is_searched(page_client: PageClient, open_page: OpenPage) -> None:
-    """Given incidents; When a query is typed, wrong at first; Then one sentence says what is wrong, then the matches come."""
+    """
+    Given: incidents.
+    When: a query is typed, wrong at first.
+    Then: one sentence says what is wrong, then the matches come.
+    """
     load_samples(page_client.tenant, 35)
     page = open_page(page_client)
     listed = page.get_by_role("list", name="Incidents").locator("> li")
@@ -77,7 +89,11 @@ def test_the_list_is_searched(page_client: PageClient, open_page: OpenPage) -> N
 
 
 def test_an_incident_and_the_way_back(page_client: PageClient, open_page: OpenPage) -> None:
-    """Given a mirrored incident; When it is opened from a search; Then its sections are there, and the way back."""
+    """
+    Given: a mirrored incident.
+    When: it is opened from a search.
+    Then: its sections are there, and the way back.
+    """
     tenant = page_client.tenant
     tenant.create_incident({"name": "Other"})
     custom = {
@@ -112,7 +128,11 @@ def test_an_incident_and_the_way_back(page_client: PageClient, open_page: OpenPa
 
 
 def test_an_unknown_incident(page_client: PageClient, open_page: OpenPage) -> None:
-    """Given an address of an incident that does not exist; When it is opened; Then one sentence says so, until there is one."""
+    """
+    Given: an address of an incident that does not exist.
+    When: it is opened.
+    Then: one sentence says so, until there is one.
+    """
     page = open_page(page_client, "#/incident/1")
     expect(page.get_by_role("alert").filter(has_text="Could not find incident 1")).to_be_visible()
 
@@ -124,7 +144,11 @@ def test_an_unknown_incident(page_client: PageClient, open_page: OpenPage) -> No
 
 @pytest.mark.parametrize(("version", "path"), [("6.12.0", "#/Details/1"), ("8.8.0", "Details/1")])
 def test_the_remote_link_leads_to_the_remote_s_page(serve_page: Serve, open_page: OpenPage, version: str, path: str) -> None:
-    """Given an incident with a link to its remote one; When it is followed; Then the remote tenant's page shows that one."""
+    """
+    Given: an incident with a link to its remote one.
+    When: it is followed.
+    Then: the remote tenant's page shows that one.
+    """
     here, there = serve_page("here"), serve_page("there", version=version)
     there.tenant.create_incident({"name": "Remote one"})
     here.tenant.create_incident({"name": "Mirror", "CustomFields": {"xsoarmirroringremotelink": f"{there.address}/{path}"}})
@@ -144,9 +168,9 @@ def test_what_happens_elsewhere_appears_and_what_is_typed_stays(
     page_client: PageClient, open_page: OpenPage, make_incident: MakeIncident
 ) -> None:
     """
-    Given an incident that is being worked on: a text, tags and a field are typed, an editor is open, the page is scrolled.
-    When entries are written, tagged and fields changed elsewhere.
-    Then all of it appears by itself, and what is typed, the focus and the place on the page stay.
+    Given: an incident that is being worked on: a text, tags and a field are typed, an editor is open, the page is scrolled.
+    When: entries are written, tagged and fields changed elsewhere.
+    Then: all of it appears by itself, and what is typed, the focus and the place on the page stay.
     """
     tenant = page_client.tenant
     incident_id = make_incident(tenant, owner="hanna", details="old")
@@ -181,7 +205,11 @@ def test_what_happens_elsewhere_appears_and_what_is_typed_stays(
 
 
 def test_a_list_that_is_looked_at_follows(page_client: PageClient, open_page: OpenPage) -> None:
-    """Given the open list; When incidents are created and closed elsewhere; Then it shows by itself, and the query stays."""
+    """
+    Given: the open list.
+    When: incidents are created and closed elsewhere.
+    Then: it shows by itself, and the query stays.
+    """
     page_client.tenant.create_incident({"name": "First"})
     page = open_page(page_client)
     expect(page.get_by_role("link", name="#1 First")).to_be_visible()
@@ -198,7 +226,11 @@ def test_a_list_that_is_looked_at_follows(page_client: PageClient, open_page: Op
 
 
 def test_tagging_by_keyboard_only(page_client: PageClient, open_page: OpenPage, make_incident: MakeIncident) -> None:
-    """Given an entry; When an analyst opens it and tags it without a mouse; Then the tags are set, and removed the same way."""
+    """
+    Given: an entry.
+    When: an analyst opens it and tags it without a mouse.
+    Then: the tags are set, and removed the same way.
+    """
     tenant = page_client.tenant
     incident_id = make_incident(tenant)
     entry_id = tenant.add_entry(incident_id, contents="so", user="carla", tags=["old"])["id"]
@@ -247,7 +279,11 @@ def press_until(page: Page, key: str, wanted: Locator) -> None:
 
 
 def test_the_link_to_the_content(page_client: PageClient, open_page: OpenPage) -> None:
-    """Given the page; When the first link is followed by keyboard; Then the content has the focus and the view stays."""
+    """
+    Given: the page.
+    When: the first link is followed by keyboard.
+    Then: the content has the focus and the view stays.
+    """
     page = open_page(page_client)
     expect(page.get_by_text("No incident matches.")).to_be_visible()
 
@@ -262,7 +298,11 @@ def test_the_link_to_the_content(page_client: PageClient, open_page: OpenPage) -
 def test_a_chat_a_note_and_a_file(
     page_client: PageClient, open_page: OpenPage, make_incident: MakeIncident, tmp_path: Path
 ) -> None:
-    """Given an open War Room; When a chat, a note in Markdown and a file are added with tags; Then they stand there at once."""
+    """
+    Given: an open War Room.
+    When: a chat, a note in Markdown and a file are added with tags.
+    Then: they stand there at once.
+    """
     tenant = page_client.tenant
     incident_id = make_incident(tenant)
     page = open_page(page_client, f"#/incident/{incident_id}")
@@ -302,7 +342,11 @@ def test_a_chat_a_note_and_a_file(
 
 
 def test_an_entry_is_edited_and_marked(page_client: PageClient, open_page: OpenPage, make_incident: MakeIncident) -> None:
-    """Given an entry; When its text is edited and it is marked as a note; Then it shows so; a command cannot be edited."""
+    """
+    Given: an entry.
+    When: its text is edited and it is marked as a note.
+    Then: it shows so; a command cannot be edited.
+    """
     tenant = page_client.tenant
     incident_id = make_incident(tenant)
     entry_id = tenant.add_entry(incident_id, contents="tyop", user="carla")["id"]
@@ -323,7 +367,11 @@ def test_an_entry_is_edited_and_marked(page_client: PageClient, open_page: OpenP
 
 
 def test_fields_closing_and_reopening(page_client: PageClient, open_page: OpenPage, make_incident: MakeIncident) -> None:
-    """Given an incident; When its fields are changed, it is closed and reopened; Then the page and the tenant follow."""
+    """
+    Given: an incident.
+    When: its fields are changed, it is closed and reopened.
+    Then: the page and the tenant follow.
+    """
     tenant = page_client.tenant
     incident_id = make_incident(tenant, details="line\nline")
     page = open_page(page_client, f"#/incident/{incident_id}")
@@ -363,7 +411,11 @@ def test_fields_closing_and_reopening(page_client: PageClient, open_page: OpenPa
 def test_closed_elsewhere_while_a_text_is_typed(
     page_client: PageClient, open_page: OpenPage, make_incident: MakeIncident
 ) -> None:
-    """Given a text being typed; When the incident is closed elsewhere; Then the text stays, with the reason why it cannot go."""
+    """
+    Given: a text being typed.
+    When: the incident is closed elsewhere.
+    Then: the text stays, with the reason why it cannot go.
+    """
     incident_id = make_incident(page_client.tenant)
     page = open_page(page_client, f"#/incident/{incident_id}")
     page.get_by_label("Text", exact=True).fill("half a sen")
@@ -379,7 +431,11 @@ def test_closed_elsewhere_while_a_text_is_typed(
 def test_forms_do_not_carry_over_to_another_incident(
     page_client: PageClient, open_page: OpenPage, make_incident: MakeIncident
 ) -> None:
-    """Given a text typed at one incident; When another is opened; Then its forms are empty: nothing goes to the wrong one."""
+    """
+    Given: a text typed at one incident.
+    When: another is opened.
+    Then: its forms are empty: nothing goes to the wrong one.
+    """
     make_incident(page_client.tenant, owner="hanna"), make_incident(page_client.tenant, owner="nora")
     page = open_page(page_client, "#/incident/1")
     page.get_by_label("Text", exact=True).fill("for the first")
@@ -395,7 +451,11 @@ def test_forms_do_not_carry_over_to_another_incident(
 
 
 def test_older_entries(page_client: PageClient, open_page: OpenPage, make_incident: MakeIncident) -> None:
-    """Given a long War Room; When it is opened; Then it shows the newest entries, and the others when asked."""
+    """
+    Given: a long War Room.
+    When: it is opened.
+    Then: it shows the newest entries, and the others when asked.
+    """
     incident_id = make_incident(page_client.tenant)
     with page_client.tenant.batch():
         for number in range(205):
@@ -412,7 +472,11 @@ def test_older_entries(page_client: PageClient, open_page: OpenPage, make_incide
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_texts_are_texts_and_run_nothing(page_client: PageClient, open_page: OpenPage, text: str) -> None:
-    """Given an incident and entries full of HTML, script and quotes; When they are shown; Then they are texts."""
+    """
+    Given: an incident and entries full of HTML, script and quotes.
+    When: they are shown.
+    Then: they are texts.
+    """
     tenant = page_client.tenant
     fields = {"name": text, "details": text, "owner": text, "type": text, "dbotMirrorTags": [text], "rawJSON": text}
     custom = {
@@ -450,7 +514,11 @@ def test_hostile_texts_are_texts_and_run_nothing(page_client: PageClient, open_p
 
 
 def test_the_tenant_is_away_for_a_while(page_client: PageClient, open_page: OpenPage) -> None:
-    """Given an open page; When its tenant does not answer; Then it says so, keeps what it shows, and goes on when it is back."""
+    """
+    Given: an open page.
+    When: its tenant does not answer.
+    Then: it says so, keeps what it shows, and goes on when it is back.
+    """
     page_client.tenant.create_incident({"name": "First"})
     page = open_page(page_client)
     expect(page.get_by_role("link", name="#1 First")).to_be_visible()
@@ -466,7 +534,11 @@ def test_the_tenant_is_away_for_a_while(page_client: PageClient, open_page: Open
 
 
 def test_a_restarted_tenant_locks_the_page(page_client: PageClient, open_page: OpenPage) -> None:
-    """Given an open page; When its session is not known any more; Then it shows nothing but what to do."""
+    """
+    Given: an open page.
+    When: its session is not known any more.
+    Then: it shows nothing but what to do.
+    """
     page_client.tenant.create_incident({"name": "First"})
     page = open_page(page_client)
     expect(page.get_by_role("link", name="#1 First")).to_be_visible()
