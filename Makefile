@@ -42,6 +42,8 @@ export PYLINTHOME := $(CURDIR)/build
 export GIT_CONFIG_COUNT := 1
 export GIT_CONFIG_KEY_0 := safe.directory
 export GIT_CONFIG_VALUE_0 := $(CURDIR)
+# All tests but those beside the scripts of the pack.
+TESTS := tests local_xsoar/tests benchmarks tools/tests
 # The browser's tests have a step of their own, `web`: they need Chromium.
 BROWSER_TESTS := local_xsoar/tests/web/browser
 
@@ -95,7 +97,7 @@ else
 	@for module in CommonServerPython.py demistomock.py; do \
 		[ -f "$(XSOAR_RUNTIME)/$$module" ] || { echo "There is no $$module in $(XSOAR_RUNTIME): name the folder that holds it." >&2; exit 2; }; \
 	done
-	@XSOAR_RUNTIME="$(XSOAR_RUNTIME)" .venv/bin/python -m pytest --ignore=tests/content --ignore=$(BROWSER_TESTS) \
+	@XSOAR_RUNTIME="$(XSOAR_RUNTIME)" .venv/bin/python -m pytest Packs $(TESTS) --ignore=tests/content --ignore=$(BROWSER_TESTS) \
 		-n $(WORKERS) --dist loadfile
 endif
 
@@ -154,7 +156,7 @@ unit: $(DEV) | build
 # A file of tests stays in one process, so its order is kept.
 suite: $(DEV) | build
 	$(call step,Tests over HTTP and of contracts and content)
-	@.venv/bin/python -m pytest --ignore=Packs --ignore=$(BROWSER_TESTS) -n $(WORKERS) --dist loadfile
+	@.venv/bin/python -m pytest $(TESTS) --ignore=$(BROWSER_TESTS) -n $(WORKERS) --dist loadfile
 
 coverage: unit
 	$(call step,Coverage of the pack by its unit tests)
