@@ -9,7 +9,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-# Only `checks` runs steps side by side, which depend on nothing but the environments.
+# Only `checks` and `test` run steps side by side.
 ifndef SIDE_BY_SIDE
 .NOTPARALLEL:
 endif
@@ -84,8 +84,11 @@ sbom: $(DEV) pack  ## List what the zip and the environments hold, as CycloneDX,
 .PHONY: test test-real checks lint style types secrets doc-review xsoar-lint validate validate-added
 .PHONY: unit suite web coverage check-pack upload
 
-# All that CI runs, in this order, up to the first error.
-test: checks unit suite web coverage pack check-pack sbom upload  ## Run all that CI runs
+# All that CI runs: first what reads the code and the content, then what runs it. The tests over HTTP take longest, so they go
+# beside all the others, one after another, that leave a processor idle. What a step prints comes when it has ended.
+test: checks  ## Run all that CI runs
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target SIDE_BY_SIDE=1 \
+		suite unit coverage web pack check-pack sbom upload
 	@printf '\nAll checks passed.\n'
 
 # The platform's own CommonServerPython.py and demistomock.py instead of the stand-ins. tests/content looks at files only.
