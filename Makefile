@@ -42,8 +42,8 @@ export PYLINTHOME := $(CURDIR)/build
 export GIT_CONFIG_COUNT := 1
 export GIT_CONFIG_KEY_0 := safe.directory
 export GIT_CONFIG_VALUE_0 := $(CURDIR)
-# All tests but those beside the scripts of the pack.
-TESTS := tests local_xsoar/tests benchmarks tools/tests
+# All tests but those beside the scripts of the pack. Many short files come last, so that no process is left alone with a long one.
+TESTS := tests tools/tests benchmarks local_xsoar/tests
 # The browser's tests have a step of their own, `web`: they need Chromium.
 BROWSER_TESTS := local_xsoar/tests/web/browser
 
