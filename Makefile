@@ -9,14 +9,15 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-# Only `checks` runs steps side by side, which depend on nothing but the environments.
+# Only `checks` and `test` run steps side by side.
 ifndef SIDE_BY_SIDE
 .NOTPARALLEL:
 endif
 
 PYTHON ?= python3
-# How many processes share the tests, and how many checks run side by side.
-WORKERS ?= 2
+# How many processes share the tests, and how many checks run side by side: more than a small machine has processors, as a test
+# over HTTP often waits for another process.
+WORKERS ?= 3
 # What to hand on to demo, serve, warroom and bench, for example: make serve ARGS="--port 8080".
 ARGS ?=
 
@@ -42,8 +43,10 @@ export PYLINTHOME := $(CURDIR)/build
 export GIT_CONFIG_COUNT := 1
 export GIT_CONFIG_KEY_0 := safe.directory
 export GIT_CONFIG_VALUE_0 := $(CURDIR)
+# All tests but those beside the scripts of the pack. Many short files come last, so that no process is left alone with a long one.
+TESTS := tests tools/tests benchmarks local_xsoar/tests
 # The browser's tests have a step of their own, `web`: they need Chromium.
-BROWSER_TESTS := tests/web/browser
+BROWSER_TESTS := local_xsoar/tests/web/browser
 
 # $(call step,name): announces a step in one line. The name holds no comma.
 step = @printf '\n=== %s\n' "$(1)"
@@ -82,8 +85,11 @@ sbom: $(DEV) pack  ## List what the zip and the environments hold, as CycloneDX,
 .PHONY: test test-real checks lint style types secrets doc-review xsoar-lint validate validate-added
 .PHONY: unit suite web coverage check-pack upload
 
-# All that CI runs, in this order, up to the first error.
-test: checks unit suite web coverage pack check-pack sbom upload  ## Run all that CI runs
+# All that CI runs: first what reads the code and the content, then what runs it. The tests over HTTP take longest, so they go
+# beside all the others, one after another, that leave a processor idle. What a step prints comes when it has ended.
+test: checks  ## Run all that CI runs
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target SIDE_BY_SIDE=1 \
+		suite unit coverage web pack check-pack sbom upload
 	@printf '\nAll checks passed.\n'
 
 # The platform's own CommonServerPython.py and demistomock.py instead of the stand-ins. tests/content looks at files only.
@@ -95,7 +101,7 @@ else
 	@for module in CommonServerPython.py demistomock.py; do \
 		[ -f "$(XSOAR_RUNTIME)/$$module" ] || { echo "There is no $$module in $(XSOAR_RUNTIME): name the folder that holds it." >&2; exit 2; }; \
 	done
-	@XSOAR_RUNTIME="$(XSOAR_RUNTIME)" .venv/bin/python -m pytest Packs tests --ignore=tests/content --ignore=$(BROWSER_TESTS) \
+	@XSOAR_RUNTIME="$(XSOAR_RUNTIME)" .venv/bin/python -m pytest Packs $(TESTS) --ignore=tests/content --ignore=$(BROWSER_TESTS) \
 		-n $(WORKERS) --dist loadfile
 endif
 
@@ -154,7 +160,7 @@ unit: $(DEV) | build
 # A file of tests stays in one process, so its order is kept.
 suite: $(DEV) | build
 	$(call step,Tests over HTTP and of contracts and content)
-	@.venv/bin/python -m pytest tests --ignore=$(BROWSER_TESTS) -n $(WORKERS) --dist loadfile
+	@.venv/bin/python -m pytest $(TESTS) --ignore=$(BROWSER_TESTS) -n $(WORKERS) --dist loadfile
 
 coverage: unit
 	$(call step,Coverage of the pack by its unit tests)

@@ -4,7 +4,7 @@
 #
 # To add, update or remove a package, change its line in the list and run this. It resolves for Python 3.11.0, the oldest that is
 # supported, and stops with the reason when versions do not fit together. What a listed package asks for gets into the lock even if
-# the list lacks it; tests/tools/test_supply.py then fails until it is listed. A package that nothing needs any more stays until its
+# the list lacks it; tools/tests/test_supply.py then fails until it is listed. A package that nothing needs any more stays until its
 # line is removed.
 #
 #   --update    first sets each version in the lists to the newest that fits the others, never to an older one, and lists what

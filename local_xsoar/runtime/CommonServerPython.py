@@ -1,9 +1,9 @@
 # ruff: noqa: F401, UP035  (`from CommonServerPython import *` gives integrations these imports too, the old typing names among them)
 """Stand-in of CommonServerPython, the module that a Cortex XSOAR server puts in front of every integration.
 
-It holds the part that an integration that fetches and mirrors uses, with the names, defaults, results and error texts of the
-platform's module: HTTP, entries, markdown, arguments and dates, mirroring, integration context, look-back. Where the platform's
-behaviour surprises and is kept, the docstring says so after "CommonServerPython:".
+It holds what the pack uses, with the names, defaults, results and error texts of the platform's module: HTTP, entries, markdown,
+arguments, mirroring, integration context. Where the platform's behaviour surprises and is kept, the docstring says so after
+"CommonServerPython:". What the pack does not use is not there; parameters behind one that is missing are taken by name only.
 
 There is no `__all__`: as on the platform, a star import gives every public name, the imported modules included.
 """
@@ -25,10 +25,6 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Callable as _Callable
 from collections.abc import Sequence as _Sequence
-from contextlib import suppress as _suppress
-from dataclasses import dataclass as _dataclass
-from dataclasses import fields as _fields
-from datetime import UTC as _UTC
 from datetime import datetime, timedelta, timezone
 from functools import wraps
 from random import randint
@@ -52,17 +48,9 @@ logging.raiseExceptions = False
 # Constants and enumerations (plain classes with numbers and texts, as on the platform: no enum.Enum)
 # ==============================================================================================================================
 
-CONTENT_RELEASE_VERSION = "0.0.0"
-CONTENT_BRANCH_NAME = "master"
-IS_PY3 = True
-PY_VER_MINOR = sys.version_info.minor
-STRING_TYPES = (str, bytes)
-STRING_OBJ_TYPES = (str,)
 MAX_ERROR_MESSAGE_LENGTH = 50000
-CONTEXT_UPDATE_RETRY_TIMES = 3
 MIN_VERSION_FOR_VERSIONED_CONTEXT = "6.0.0"
 MASK = "<XX_REPLACED>"
-SAFE_SLEEP_START_TIME = datetime.now()
 
 
 class EntryType:
@@ -108,64 +96,6 @@ class IncidentStatus:
     ACTIVE = 1
     DONE = 2
     ARCHIVE = 3
-
-
-class IncidentSeverity:
-    """Severities of an incident."""
-
-    UNKNOWN = 0
-    INFO = 0.5
-    LOW = 1
-    MEDIUM = 2
-    HIGH = 3
-    CRITICAL = 4
-
-
-class FileAttachmentType:
-    """Media type of an incident's attachment that shows in the incident."""
-
-    ATTACHED = "attached_file"
-
-
-class ErrorTypes:
-    """Kinds of result that the execution metrics count."""
-
-    SUCCESS = "Successful"
-    QUOTA_ERROR = "QuotaError"
-    GENERAL_ERROR = "GeneralError"
-    AUTH_ERROR = "AuthError"
-    SERVICE_ERROR = "ServiceError"
-    CONNECTION_ERROR = "ConnectionError"
-    PROXY_ERROR = "ProxyError"
-    SSL_ERROR = "SSLError"
-    TIMEOUT_ERROR = "TimeoutError"
-    RETRY_ERROR = "RetryError"
-
-
-# The older names of the same numbers and texts.
-entryTypes = {
-    "note": EntryType.NOTE,
-    "downloadAgent": EntryType.DOWNLOAD_AGENT,
-    "file": EntryType.FILE,
-    "error": EntryType.ERROR,
-    "pinned": EntryType.PINNED,
-    "userManagement": EntryType.USER_MANAGEMENT,
-    "image": EntryType.IMAGE,
-    "playgroundError": EntryType.PLAYGROUND_ERROR,
-    "entryInfoFile": EntryType.ENTRY_INFO_FILE,
-    "warning": EntryType.WARNING,
-    "map": EntryType.MAP_ENTRY_TYPE,
-    "debug": 16,
-    "widget": EntryType.WIDGET,
-}
-formats = {
-    "html": EntryFormat.HTML,
-    "table": EntryFormat.TABLE,
-    "json": EntryFormat.JSON,
-    "text": EntryFormat.TEXT,
-    "dbotResponse": EntryFormat.DBOT_RESPONSE,
-    "markdown": EntryFormat.MARKDOWN,
-}
 
 
 # ==============================================================================================================================
@@ -216,17 +146,13 @@ class IntegrationLogger:
     def __init__(self) -> None:
         """Start with the secrets of the instance parameters, as they are now."""
         self.messages: list[str] = []
-        self.buffering = True
         self.replace_strs: list[str] = []
         self._collect_secrets(demisto.params())
 
     def __call__(self, message: Any) -> str:
-        """Keep the message (or print it at once when buffering is off) and return it masked."""
+        """Keep the message and return it masked."""
         text = self.encode(message)
-        if self.buffering:
-            self.messages.append(text)
-        else:
-            demisto.info(text)
+        self.messages.append(text)
         return text
 
     def _collect_secrets(self, values: Any) -> None:
@@ -252,10 +178,6 @@ class IntegrationLogger:
             escaped = text.replace("\r", "\\r").replace("\n", "\\n").replace("\t", "\\t")
             self.replace_strs += [escaped, text, json.dumps(text)[1:-1], urllib.parse.quote_plus(text)]
 
-    def set_buffering(self, state: bool) -> None:
-        """Keep messages back (True) or print each at once (False)."""
-        self.buffering = state
-
     def encode(self, message: Any) -> str:
         """Return the message as text with every known secret replaced by the mask."""
         text = str(message)
@@ -263,22 +185,14 @@ class IntegrationLogger:
             text = text.replace(secret, MASK)
         return text
 
-    def print_log(self, verbose: bool = False) -> None:
-        """Write all kept messages to the server's log as one, and forget them; verbose: to the War Room's log too."""
+    def print_log(self) -> None:
+        """Write all kept messages to the server's log as one, and forget them."""
         if self.messages:
-            text = "Full Integration Log:\n" + "\n".join(self.messages)
-            if verbose:
-                demisto.log(text)
-            demisto.info(text)
+            demisto.info("Full Integration Log:\n" + "\n".join(self.messages))
             self.messages = []
 
 
 LOG = IntegrationLogger()
-
-
-def add_sensitive_log_strs(sensitive_str: str) -> None:
-    """Mask this text in the log from now on; for secrets that come at run time, as a session key."""
-    LOG.add_replace_strs(sensitive_str)
 
 
 def is_debug_mode() -> bool:
@@ -298,7 +212,7 @@ class DemistoException(Exception):
     """The exception of the platform.
 
     message: what happened, as shown to the user. exception: the exception behind it, if any. res: the requests.Response, if
-    there is one. error_type: one of ErrorTypes. CommonServerPython: `res` is not part of `args`.
+    there is one. error_type: a text, for statistics. CommonServerPython: `res` is not part of `args`.
     """
 
     def __init__(
@@ -349,31 +263,6 @@ def skip_cert_verification() -> None:
         os.environ.pop(variable, None)
 
 
-def handle_proxy(
-    proxy_param_name: str = "proxy",
-    checkbox_default_value: bool = False,
-    handle_insecure: bool = True,
-    insecure_param_name: str | None = None,
-) -> dict[str, str]:
-    """Set up the environment after the instance's proxy and insecure checkboxes.
-
-    Returns {'http': address or '', 'https': address or ''} when the proxy is to be used, else {}.
-    CommonServerPython: any truthy value of a checkbox counts, the text 'false' too.
-    """
-    instance = demisto.params()
-    proxies: dict[str, str] = {}
-    if instance.get(proxy_param_name, checkbox_default_value):
-        ensure_proxy_has_http_prefix()
-        for scheme in ("http", "https"):
-            proxies[scheme] = os.environ.get(f"{scheme.upper()}_PROXY") or os.environ.get(f"{scheme}_proxy") or ""
-    else:
-        skip_proxy()
-    insecure_names = (insecure_param_name,) if insecure_param_name else ("insecure", "unsecure")
-    if handle_insecure and any(instance.get(name, False) for name in insecure_names):
-        skip_cert_verification()
-    return proxies
-
-
 class SSLAdapter(HTTPAdapter):
     """Speaks TLS with old servers too, for instances that trust any certificate.
 
@@ -402,43 +291,6 @@ class SSLAdapter(HTTPAdapter):
         return super().proxy_manager_for(*args, **kwargs)
 
 
-@_dataclass
-class ExecutionMetrics:
-    """Counts the API calls of a run by their result."""
-
-    success: int = 0
-    quota_error: int = 0
-    general_error: int = 0
-    auth_error: int = 0
-    service_error: int = 0
-    connection_error: int = 0
-    proxy_error: int = 0
-    ssl_error: int = 0
-    timeout_error: int = 0
-    retry_error: int = 0
-
-    @staticmethod
-    def is_supported() -> bool:
-        """Return whether the server knows execution metrics: since 6.8.0."""
-        return is_demisto_version_ge("6.8.0")
-
-    def count(self, error_type: str) -> None:
-        """Count one call with this result, one of ErrorTypes."""
-        name = next(name for name, text in vars(ErrorTypes).items() if text == error_type).lower()
-        setattr(self, name, getattr(self, name) + 1)
-
-    def get_metric_list(self) -> list[dict[str, Any]]:
-        """Return the kinds that happened: [{'Type': 'AuthError', 'APICallsCount': 1}]."""
-        counts = ((getattr(ErrorTypes, field.name.upper()), getattr(self, field.name)) for field in _fields(self))
-        return [{"Type": kind, "APICallsCount": count} for kind, count in counts if count]
-
-    @property
-    def metrics(self) -> "CommandResults | None":
-        """The entry that reports the counts, None where nothing was counted."""
-        counted = self.get_metric_list()
-        return CommandResults(execution_metrics=counted) if counted else None
-
-
 class BaseClient:
     """The HTTP client that integrations derive theirs from.
 
@@ -465,7 +317,6 @@ class BaseClient:
         self._headers = headers
         self._auth = auth
         self._session = requests.Session()
-        self.execution_metrics = ExecutionMetrics()
         if proxy:
             ensure_proxy_has_http_prefix()
         else:
@@ -479,36 +330,9 @@ class BaseClient:
     def __del__(self) -> None:
         # An interpreter that is shutting down, or an __init__ that failed, leaves little to work with: nothing to report then.
         try:
-            self._return_execution_metrics_results()
             self._session.close()
         except Exception as error:  # pragma: no cover
             demisto.debug(f"Could not close the client: {error}")
-
-    def _implement_retry(
-        self,
-        retries: int = 0,
-        status_list_to_retry: _Sequence[int] | None = None,
-        backoff_factor: float = 5,
-        raise_on_redirect: bool = False,
-        raise_on_status: bool = False,
-    ) -> None:
-        """Let requests try again, POST too, after a failure or one of the given statuses.
-
-        CommonServerPython: only for https addresses (an http one is never tried again), and for all later requests of the client.
-        """
-        retry = Retry(
-            total=retries,
-            read=retries,
-            connect=retries,
-            status=retries,
-            backoff_factor=backoff_factor,
-            status_forcelist=status_list_to_retry,
-            allowed_methods=frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"}),
-            raise_on_status=raise_on_status,
-            raise_on_redirect=raise_on_redirect,
-        )
-        adapter = HTTPAdapter(max_retries=retry) if self._verify else SSLAdapter(verify=False, max_retries=retry)
-        self._session.mount("https://", adapter)
 
     def _http_request(
         self,
@@ -525,35 +349,24 @@ class BaseClient:
         resp_type: str = "json",
         ok_codes: _Sequence[int] | None = None,
         return_empty_response: bool = False,
-        retries: int = 0,
-        status_list_to_retry: _Sequence[int] | None = None,
-        backoff_factor: float = 5,
-        raise_on_redirect: bool = False,
-        raise_on_status: bool = False,
+        *,
         error_handler: _Callable[[requests.Response], Any] | None = None,
-        empty_valid_codes: _Sequence[int] | None = None,
-        params_parser: _Callable[..., str] | None = None,
-        with_metrics: bool = False,
         **kwargs: Any,
     ) -> Any:
         """Send one request and return its answer.
 
-        Returns by resp_type: 'json' the decoded body, 'text' str, 'content' bytes, 'response' the requests.Response; 'xml' is
-        checked and then also the Response. A 204 (or another of empty_valid_codes) with return_empty_response gives the Response.
+        Returns by resp_type: 'json' the decoded body, 'text' str, 'content' bytes, 'response' the requests.Response. A 204 with
+        return_empty_response gives the Response.
         CommonServerPython: headers and auth replace those of the client, they are not merged, and an empty dict counts as none.
         The client's Content-Type stays with `files`, which spoils the upload. A redirect that is not followed counts as success.
         When error_handler returns, the answer is returned as if it were a success.
 
         Raises:
-            DemistoException: a status that is not ok, a body that does not parse, no connection, TLS, proxy or retry trouble.
+            DemistoException: a status that is not ok, a body that does not parse, no connection, TLS or proxy trouble.
             requests.exceptions.RequestException: what is not translated, above all ReadTimeout, ChunkedEncodingError, InvalidURL.
         """
         try:
             address = full_url or urljoin(self._base_url, url_suffix)
-            if retries:
-                self._implement_retry(retries, status_list_to_retry, backoff_factor, raise_on_redirect, raise_on_status)
-            if params_parser:
-                params = urllib.parse.urlencode(params, quote_via=params_parser)
             res = self._session.request(
                 method,
                 address,
@@ -568,17 +381,17 @@ class BaseClient:
                 **kwargs,
             )
             if not self._is_status_code_valid(res, ok_codes):
-                self._handle_error(error_handler, res, with_metrics)
-            return self._handle_success(res, resp_type, empty_valid_codes, return_empty_response, with_metrics)
+                (error_handler or self.client_error_handler)(res)
+            if return_empty_response and res.status_code == 204:
+                return res
+            return self.cast_response(res, resp_type)
         except requests.exceptions.ConnectTimeout as exception:
-            self._update_metrics(with_metrics, ErrorTypes.TIMEOUT_ERROR)
             raise DemistoException(
                 "Connection Timeout Error - potential reasons might be that the Server URL parameter is incorrect or that the "
                 "Server is not accessible from your host.",
                 exception,
             )
         except requests.exceptions.SSLError as exception:
-            self._update_metrics(with_metrics, ErrorTypes.SSL_ERROR)
             if not self._verify:
                 raise
             raise DemistoException(
@@ -587,14 +400,12 @@ class BaseClient:
                 exception,
             )
         except requests.exceptions.ProxyError as exception:
-            self._update_metrics(with_metrics, ErrorTypes.PROXY_ERROR)
             raise DemistoException(
                 "Proxy Error - if the 'Use system proxy' checkbox in the integration configuration is selected, try clearing the "
                 "checkbox.",
                 exception,
             )
         except requests.exceptions.ConnectionError as exception:
-            self._update_metrics(with_metrics, ErrorTypes.CONNECTION_ERROR)
             kind = f"<{type(exception).__module__}.{type(exception).__name__}>"
             numbered = exception.errno and exception.strerror
             detail = f"Error Number: [{exception.errno}]\nMessage: {exception.strerror}\n" if numbered else str(exception)
@@ -603,51 +414,17 @@ class BaseClient:
                 f"\nError Type: {kind}\n{detail}",
                 exception,
             )
-        except requests.exceptions.RetryError as exception:
-            self._update_metrics(with_metrics, ErrorTypes.RETRY_ERROR)
-            reason = getattr(exception.args[0] if exception.args else None, "reason", None)
-            raise DemistoException(
-                f"Max Retries Error- Request attempts with {retries} retries failed. \n"
-                + (f"Reason: {reason}" if reason else ""),
-                exception,
-            )
 
     def _is_status_code_valid(self, response: requests.Response, ok_codes: _Sequence[int] | None = None) -> bool:
         """Return whether the status is one of ok_codes, or of the client's, or with neither below 400."""
         valid = ok_codes or self._ok_codes
         return response.status_code in valid if valid else response.ok
 
-    def _handle_error(
-        self, error_handler: _Callable[[requests.Response], Any] | None, res: requests.Response, should_update_metrics: bool
-    ) -> None:
-        """Hand the answer to the error handler, and count the failure when that raises."""
-        try:
-            (error_handler or self.client_error_handler)(res)
-        except Exception:
-            self._update_metrics(should_update_metrics, self.determine_error_type(res))
-            raise
-
-    def _handle_success(
-        self,
-        res: requests.Response,
-        resp_type: str,
-        empty_valid_codes: _Sequence[int] | None,
-        return_empty_response: bool,
-        should_update_metrics: bool,
-    ) -> Any:
-        """Count the success, unless the answer says that work is still going on, and return what the caller asked for."""
-        if not self.is_polling_in_progress(res):
-            self._update_metrics(should_update_metrics, ErrorTypes.SUCCESS)
-        if return_empty_response and res.status_code in (empty_valid_codes or [204]):
-            return res
-        return self.cast_response(res, resp_type)
-
     def cast_response(self, res: requests.Response, resp_type: str, raise_on_error: bool = True) -> Any:
-        """Return the body in the shape resp_type names ('json', 'text', 'content', 'xml', 'response'), in any case.
+        """Return the body in the shape resp_type names ('json', 'text', 'content', 'response'), in any case.
 
         Raises:
             DemistoException: the body is not JSON (an empty one is not).
-            xml.etree.ElementTree.ParseError: the body is not XML.
         """
         resp_type = resp_type.lower()
         try:
@@ -658,8 +435,6 @@ class BaseClient:
                     return res.text
                 case "content":
                     return res.content
-                case "xml":
-                    ET.fromstring(res.text)  # noqa: S314  (what the server of the instance sends, only checked)
             return res
         except ValueError as exception:
             if raise_on_error:
@@ -674,76 +449,17 @@ class BaseClient:
             body = res.text
         raise DemistoException(f"Error in API call [{res.status_code}] - {res.reason}\n{body}", res=res)
 
-    def determine_error_type(self, response: requests.Response) -> str:
-        """Return the kind of failure for the execution metrics, one of ErrorTypes; a client may say otherwise for its API."""
-        kinds = {401: ErrorTypes.AUTH_ERROR, 429: ErrorTypes.QUOTA_ERROR, 500: ErrorTypes.SERVICE_ERROR}
-        return kinds.get(response.status_code, ErrorTypes.GENERAL_ERROR)
-
-    def is_polling_in_progress(self, response: requests.Response) -> bool:
-        """Return whether the answer says "not ready yet", so that it is no success to count; a client may say otherwise."""
-        return False
-
-    def _update_metrics(self, should_update_metrics: bool, error_type: str | None) -> None:
-        """Count a result when metrics are asked for."""
-        if should_update_metrics and error_type:
-            self.execution_metrics.count(error_type)
-
-    def _return_execution_metrics_results(self) -> None:
-        """Send the counts, if there are any, as an entry."""
-        if metrics := self.execution_metrics.metrics:
-            return_results(metrics)
-
 
 # ==============================================================================================================================
 # Entries and results
 # ==============================================================================================================================
 
 
-class ScheduledCommand:
-    """Asks the server to run a command again later.
-
-    next_run_in_seconds: less than 10 is made 10.
-    """
-
-    def __init__(
-        self,
-        command: str,
-        next_run_in_seconds: int,
-        args: dict[str, Any] | None = None,
-        timeout_in_seconds: int | None = None,
-        items_remaining: int = 0,
-    ) -> None:
-        if next_run_in_seconds < 10:
-            demisto.info(
-                f"The next run of {command} was asked for in {next_run_in_seconds} seconds and is set to 10, the least there is."
-            )
-            next_run_in_seconds = 10
-        self._command = command
-        self._next_run = str(next_run_in_seconds)
-        self._args = args
-        self._timeout = str(timeout_in_seconds) if timeout_in_seconds else None
-        self._items_remaining = items_remaining
-
-    @staticmethod
-    def raise_error_if_not_supported() -> None:
-        """Do nothing: every server of today can."""
-
-    def to_results(self) -> dict[str, Any]:
-        """Return the keys that make an entry one to be polled."""
-        return assign_params(
-            PollingCommand=self._command,
-            NextRun=self._next_run,
-            PollingArgs=self._args,
-            Timeout=self._timeout,
-            PollingItemsRemaining=self._items_remaining,
-        )
-
-
 class CommandResults:
     """What a command gives back: context data (outputs), text for the War Room (readable_output) and the raw answer.
 
     Raises:
-        ValueError: outputs that are no dict without outputs_prefix, a prefix that is a period, both indicator and indicators.
+        ValueError: outputs that are no dict without outputs_prefix, a prefix that is a period.
         TypeError: outputs_key_field is neither text nor list, content_format is none of EntryFormat.
     """
 
@@ -752,28 +468,20 @@ class CommandResults:
         outputs_prefix: str | None = None,
         outputs_key_field: str | list[str] | None = None,
         outputs: Any = None,
-        indicators: list[Any] | None = None,
+        *,
         readable_output: str | None = None,
         raw_response: Any = None,
-        indicators_timeline: Any = None,
-        indicator: Any = None,
         ignore_auto_extract: bool = False,
         mark_as_note: bool = False,
         tags: list[str] | None = None,
-        scheduled_command: ScheduledCommand | None = None,
-        relationships: list[Any] | None = None,
         entry_type: int | None = None,
         content_format: str | None = None,
-        execution_metrics: Any = None,
-        replace_existing: bool = False,
     ) -> None:
         if outputs is not None:
             if not isinstance(outputs, dict) and not outputs_prefix:
                 raise ValueError("outputs_prefix is missing")
             if outputs_prefix == ".":
                 raise ValueError("outputs_prefix cannot be a period.")
-        if indicators and indicator:
-            raise ValueError("indicators is DEPRECATED, use only indicator")
         if outputs_key_field and not isinstance(outputs_key_field, str | bytes | list):
             raise TypeError("outputs_key_field must be of type str or list")
         if content_format is not None and not EntryFormat.is_valid_type(content_format):
@@ -781,48 +489,35 @@ class CommandResults:
         self.outputs_prefix = outputs_prefix
         self.outputs_key_field = outputs_key_field
         self.outputs = outputs
-        self.indicators = indicators
-        self.indicator = indicator
         self.readable_output = readable_output
         self.raw_response = outputs if raw_response is None else raw_response
-        self.indicators_timeline = indicators_timeline
         self.ignore_auto_extract = ignore_auto_extract
         self.mark_as_note = mark_as_note
         self.tags = tags
-        self.scheduled_command = scheduled_command
-        self.relationships = relationships
         self.entry_type = EntryType.NOTE if entry_type is None else entry_type
         self.content_format = content_format
-        self.execution_metrics = execution_metrics
-        self.replace_existing = replace_existing
 
     def to_context(self) -> dict[str, Any]:
         """Return the War Room entry.
 
         CommonServerPython: an empty list of outputs writes nothing to the context, not even its key.
         """
-        contents, content_format, entry_type = self.raw_response, self.content_format, self.entry_type
-        if self.execution_metrics:
-            entry_type, contents, content_format = EntryType.EXECUTION_METRICS, "Metrics reported successfully.", EntryFormat.TEXT
+        contents, content_format = self.raw_response, self.content_format
         if content_format is None:
             content_format = EntryFormat.TEXT if isinstance(contents, str | bytes | int) else EntryFormat.JSON
         entry = {
-            "Type": entry_type,
+            "Type": self.entry_type,
             "ContentsFormat": content_format,
             "Contents": contents,
             "HumanReadable": self._human_readable(),
             "EntryContext": self._entry_context(),
-            "IndicatorTimeline": self.indicators_timeline.indicators_timeline if self.indicators_timeline else [],
+            "IndicatorTimeline": [],
             "IgnoreAutoExtract": self.ignore_auto_extract,
             "Note": self.mark_as_note,
-            "Relationships": [entry for entry in (relation.to_entry() for relation in self.relationships or []) if entry],
+            "Relationships": [],
         }
         if self.tags:
             entry["Tags"] = self.tags
-        if self.scheduled_command:
-            entry |= self.scheduled_command.to_results()
-        if self.execution_metrics:
-            entry["APIExecutionMetrics"] = self.execution_metrics
         return entry
 
     def _has_outputs(self) -> bool:
@@ -839,11 +534,6 @@ class CommandResults:
         """Return the outputs under their path in the context, whose condition says which object they replace there."""
         if not self._has_outputs():
             return {}
-        if self.outputs_prefix and self.replace_existing:
-            parent, dot, name = self.outputs_prefix.rpartition(".")
-            if not dot:
-                raise DemistoException("outputs_prefix must be a nested path to replace an existing key.")
-            return {f"{parent}(true)": {name: self.outputs}}
         if not self.outputs_prefix:
             return dict(self.outputs)
         if not self.outputs_key_field:
@@ -875,10 +565,10 @@ def return_results(results: Any) -> None:
     elif isinstance(results, list) and results:
         plain = []
         for item in results:
-            if not isinstance(item, dict | str):
-                return_results(item)
-            elif not _is_unsupported_metrics(item):
+            if isinstance(item, dict | str):
                 plain.append(item)
+            else:
+                return_results(item)
         if plain:
             demisto.results(plain)
     else:
@@ -890,25 +580,7 @@ def return_results(results: Any) -> None:
             results = results.extract_for_local()
         elif hasattr(results, "to_entry"):
             results = results.to_entry()
-        if not _is_unsupported_metrics(results):
-            demisto.results(results)
-
-
-def _is_unsupported_metrics(entry: Any) -> bool:
-    """Return whether the entry reports execution metrics, which scripts cannot; say so in the log then."""
-    unsupported = (
-        isinstance(entry, dict) and entry.get("Type") == EntryType.EXECUTION_METRICS and not is_integration_command_execution()
-    )
-    if unsupported:
-        demisto.debug("An entry of execution metrics is dropped: scripts cannot report them.")
-    return unsupported
-
-
-def append_metrics(execution_metrics: ExecutionMetrics, results: list[Any]) -> list[Any]:
-    """Return the results with the entry of the metrics at the end, when there are metrics and the server knows them."""
-    if execution_metrics.is_supported() and execution_metrics.metrics:
-        results.append(execution_metrics.metrics)
-    return results
+        demisto.results(results)
 
 
 def return_error(message: Any, error: Any = "", outputs: Any = None) -> _NoReturn:
@@ -943,27 +615,6 @@ def return_error(message: Any, error: Any = "", outputs: Any = None) -> _NoRetur
         text = f"{text[:half]}...This error body was truncated...{text[-half:]}"
     demisto.results({"Type": EntryType.ERROR, "ContentsFormat": EntryFormat.TEXT, "Contents": text, "EntryContext": outputs})
     sys.exit(0)
-
-
-def return_warning(
-    message: Any, exit: bool = False, warning: Any = "", outputs: Any = None, ignore_auto_extract: bool = False
-) -> None:
-    """Send a warning entry, with known secrets masked, and when asked end the command with exit code 0."""
-    text = LOG(message)
-    if warning:
-        LOG(warning)
-    LOG.print_log()
-    demisto.results(
-        {
-            "Type": EntryType.WARNING,
-            "ContentsFormat": EntryFormat.TEXT,
-            "IgnoreAutoExtract": ignore_auto_extract,
-            "Contents": text,
-            "EntryContext": outputs,
-        }
-    )
-    if exit:
-        sys.exit(0)
 
 
 def fileResult(filename: str, data: str | bytes, file_type: int | None = None) -> dict[str, Any]:
@@ -1045,69 +696,25 @@ def string_to_table_header(string: str) -> str:
     return " ".join(word.capitalize() for word in string.replace("_", " ").split())
 
 
-def create_clickable_url(url: Any, text: Any = None) -> Any:
-    """Return '[text](url)', without text '[url](url)'; None for no address.
-
-    For a list of addresses a list, where only a list of texts counts.
-
-    Raises:
-        AssertionError: the list of texts is not as long as that of the addresses.
-    """
-    if not url:
-        return None
-    if not isinstance(url, list):
-        return f"[{text or url}]({url})"
-    texts = text if isinstance(text, list) else url
-    if len(texts) != len(url):
-        raise AssertionError("The URL list and the text list must be the same length.")
-    return [f"[{label}]({one})" for label, one in zip(texts, url, strict=True)]
-
-
-def url_to_clickable_markdown(data: Any, url_keys: _Sequence[str]) -> Any:
-    """Return the data with the values of these keys, at any depth, made links."""
-    if isinstance(data, list):
-        return [url_to_clickable_markdown(item, url_keys) for item in data]
-    if isinstance(data, dict):
-        return {
-            key: create_clickable_url(value) if key in url_keys else url_to_clickable_markdown(value, url_keys)
-            for key, value in data.items()
-        }
-    return data
-
-
 def tableToMarkdown(
     name: str | None,
     t: Any,
     headers: Any = None,
     headerTransform: _Callable[[str], str] | None = None,
     removeNull: bool = False,
-    metadata: str | None = None,
-    url_keys: _Sequence[str] | None = None,
-    date_fields: _Sequence[str] | None = None,
-    json_transform_mapping: dict[str, Any] | None = None,
-    is_auto_json_transform: bool = False,
-    sort_headers: bool = True,
 ) -> str:
     """Return a markdown table of a dict or a list of dicts, one a row, under the title.
 
     headers: the columns in their order, default the keys of the first row, sorted. removeNull: leave out columns without a value.
-    url_keys: columns to show as links. date_fields: columns of epoch milliseconds to show as local time.
     CommonServerPython: a dict with a single key and no headers becomes a column of that key's values.
 
     Raises:
         Exception: rows that are no dicts, and no headers.
-        NotImplementedError: a JSON transformation is asked for, which this stand-in does not hold.
     """
-    if json_transform_mapping or is_auto_json_transform:
-        raise NotImplementedError(
-            "This stand-in of tableToMarkdown has no JSON transformation: transform the values before the call."
-        )
-    text = ("### " + name + "\n" if name else "") + (f"{metadata}\n" if metadata else "")
+    text = "### " + name + "\n" if name else ""
     if not t or not len(t):
         return f"{text}**No entries.**\n"
 
-    if url_keys:
-        t = url_to_clickable_markdown(t, url_keys)
     rows = t if isinstance(t, list) else [t]
     if not headers and isinstance(t, dict) and len(t) == 1:
         (only_key,) = t
@@ -1121,7 +728,7 @@ def tableToMarkdown(
             raise Exception("Missing headers param for tableToMarkdown. Example: headers=['Some Header']")
         rows = [{headers[0]: value} for value in rows]
     if not headers:
-        headers = sorted(rows[0]) if sort_headers else list(rows[0])
+        headers = sorted(rows[0])
     if removeNull:
         unused = [header for header in headers if all(row.get(header) in ("", None, [], {}) for row in rows)]
         headers = headers[:]
@@ -1133,20 +740,9 @@ def tableToMarkdown(
     titles = [headerTransform(header) if headerTransform else stringEscapeMD(header, minimal_escaping=True) for header in headers]
     lines = ["|" + "|".join(titles) + "|", "|" + "---|" * len(titles)]
     for row in rows:
-        cells = (_table_cell(row.get(header), as_date=header in (date_fields or ())) for header in headers)
+        cells = (stringEscapeMD(_cell_text(row.get(header)), minimal_escaping=True, escape_multiline=True) for header in headers)
         lines.append("| " + " | ".join(cells) + " |")
     return text + "\n".join(lines) + "\n"
-
-
-tblToMd = tableToMarkdown
-
-
-def _table_cell(value: Any, as_date: bool) -> str:
-    """Return one value as the text of a table cell."""
-    if as_date:
-        with _suppress(TypeError, ValueError, OverflowError, OSError):
-            value = datetime.fromtimestamp(int(value) / 1000).strftime("%Y-%m-%d %H:%M:%S")
-    return stringEscapeMD(_cell_text(value), minimal_escaping=True, escape_multiline=True)
 
 
 def _cell_text(value: Any) -> str:
@@ -1168,7 +764,7 @@ def _inner_text(value: Any) -> Any:
 
 
 # ==============================================================================================================================
-# Arguments and dates
+# Arguments
 # ==============================================================================================================================
 
 
@@ -1217,109 +813,12 @@ def argToBoolean(value: Any) -> bool:
     raise ValueError("Argument does not contain a valid boolean-like value")
 
 
-def _missing(arg_name: str | None) -> ValueError:
-    """Return the error of a required argument that is not there."""
-    return ValueError(f'Missing "{arg_name}"' if arg_name else "Missing required argument")
-
-
-def arg_to_number(arg: Any, arg_name: str | None = None, required: bool = False) -> int | None:
-    """Return an argument as a whole number, None where it is missing or empty.
-
-    CommonServerPython: a text with a fraction is cut ('5.7' is 5), but a float is refused.
-
-    Raises:
-        ValueError: not a number, or required and missing.
-    """
-    if arg is None or arg == "":
-        if required is True:
-            raise _missing(arg_name)
-        return None
-    if isinstance(arg, int):
-        return arg
-    if isinstance(arg, str):
-        if arg.isdigit():
-            return int(arg)
-        with _suppress(ValueError, OverflowError):
-            return int(float(arg))
-    raise ValueError(f'Invalid number: "{arg_name}"="{arg}"' if arg_name else f'"{arg}" is not a valid number')
-
-
-def arg_to_datetime(
-    arg: Any, arg_name: str | None = None, is_utc: bool = True, required: bool = False, settings: dict[str, Any] | None = None
-) -> datetime | None:
-    """Return an argument as a date: epoch seconds or milliseconds, a date, or a text such as '3 days' (ago). None where missing.
-
-    CommonServerPython: only numbers, and texts that name an offset, give an aware datetime. '3 days' is naive, in UTC; a date
-    without offset is naive, as written; is_utc counts for numbers only. An empty text is not missing, but invalid.
-
-    Raises:
-        ValueError: not a date, or required and missing.
-    """
-    if arg is None:
-        if required is True:
-            raise _missing(arg_name)
-        return None
-    if (isinstance(arg, str) and arg.isdigit()) or isinstance(arg, int | float):
-        seconds = float(arg)
-        if seconds > 2_000_000_000:
-            seconds /= 1000
-        return datetime.fromtimestamp(seconds, tz=timezone.utc if is_utc else None)  # noqa: UP017
-    if isinstance(arg, str):
-        date = dateparser.parse(arg, settings=settings or {"TIMEZONE": "UTC"})
-        if date is not None:
-            return date
-    raise ValueError(f'Invalid date: "{arg_name}"="{arg}"' if arg_name else f'"{arg}" is not a valid date')
-
-
-def timestamp_to_datestring(timestamp: Any, date_format: str = "%Y-%m-%dT%H:%M:%S.000Z", is_utc: bool = False) -> str:
-    """Return epoch milliseconds as text: in UTC when the format ends with Z or is_utc is set, else in local time.
-
-    CommonServerPython: the default format always says '.000', the milliseconds are lost; %z and %Z give ''.
-    """
-    utc = is_utc or date_format.endswith("Z")
-    moment = datetime.fromtimestamp(int(timestamp) / 1000.0, tz=_UTC if utc else None)
-    return moment.replace(tzinfo=None).strftime(date_format)
-
-
-def date_to_timestamp(date_str_or_dt: str | datetime, date_format: str = "%Y-%m-%dT%H:%M:%S") -> int:
-    """Return a date as epoch milliseconds. CommonServerPython: read in local time, whatever zone it names, to the second."""
-    if isinstance(date_str_or_dt, str):
-        return int(time.mktime(time.strptime(date_str_or_dt, date_format)) * 1000)
-    return int(time.mktime(date_str_or_dt.timetuple()) * 1000)
-
-
-def remove_empty_elements(d: Any) -> Any:
-    """Return the data without None, {} and [] at any depth, those that become empty included; '', 0 and False stay."""
-    if isinstance(d, dict):
-        kept_pairs = {key: remove_empty_elements(value) for key, value in d.items()}
-        return {key: value for key, value in kept_pairs.items() if not _is_nothing(value)}
-    if isinstance(d, list):
-        return [value for value in (remove_empty_elements(value) for value in d) if not _is_nothing(value)]
-    return d
-
-
-def _is_nothing(value: Any) -> bool:
-    """Return whether the value is None or an empty dict or list."""
-    return value is None or (isinstance(value, dict | list) and not value)
-
-
-def _is_unset(value: Any) -> bool:
-    """Return whether the value is None or empty: '', [], {} or (); 0 and False are values."""
-    return value is None or (isinstance(value, str | list | dict | tuple) and not value)
-
-
 def assign_params(
     keys_to_ignore: _Sequence[str] | None = None, values_to_ignore: _Sequence[Any] | None = None, **kwargs: Any
 ) -> dict[str, Any]:
     """Return the given arguments without those that are None or empty, or else those in values_to_ignore, for a request."""
     unset = (None, "", [], {}, ()) if values_to_ignore is None else values_to_ignore
     return {key: value for key, value in kwargs.items() if value not in unset and key not in (keys_to_ignore or ())}
-
-
-def remove_nulls_from_dictionary(data: dict[str, Any]) -> None:
-    """Remove the keys whose value is None or empty ('', [], {}, ()) from the dict itself; deeper ones stay."""
-    for key in [key for key, value in data.items() if _is_unset(value)]:
-        del data[key]
 
 
 # ==============================================================================================================================
@@ -1336,17 +835,6 @@ class GetRemoteDataArgs:
 
     def __init__(self, args: dict[str, Any]) -> None:
         self.remote_incident_id = args["id"]
-        self.last_update = args["lastUpdate"]
-
-
-class GetModifiedRemoteDataArgs:
-    """The arguments of get-modified-remote-data.
-
-    Raises:
-        KeyError: 'lastUpdate' is missing.
-    """
-
-    def __init__(self, args: dict[str, Any]) -> None:
         self.last_update = args["lastUpdate"]
 
 
@@ -1471,15 +959,6 @@ class GetDemistoVersion:
 get_demisto_version = GetDemistoVersion()
 
 
-def get_demisto_version_as_str() -> str:
-    """Return version and build as '8.8.0-123', '' where the server does not tell."""
-    try:
-        server = get_demisto_version()
-    except AttributeError:
-        return ""
-    return f"{server['version']}-{server['buildNumber']}"
-
-
 def is_demisto_version_ge(version: str, build_number: str = "") -> bool:
     """Return whether the server has this version (and of the same version at least this build) or a later one.
 
@@ -1519,11 +998,6 @@ def get_integration_name() -> str:
     return demisto.callingContext.get("context", {}).get("IntegrationBrand", "")
 
 
-def get_integration_instance_name() -> str:
-    """Return the name of the instance that runs, '' where the server does not say."""
-    return demisto.callingContext.get("context", {}).get("IntegrationInstance", "")
-
-
 def get_script_name() -> str:
     """Return the name of the automation script that runs, '' for integrations."""
     return demisto.callingContext.get("context", {}).get("ScriptName", "")
@@ -1551,25 +1025,6 @@ def support_multithreading() -> None:
     send_alone.one_at_a_time = True  # type: ignore[attr-defined]
     demisto.lock = Lock()  # type: ignore[attr-defined]
     demisto._Demisto__do = send_alone  # type: ignore[attr-defined]
-
-
-def safe_sleep(duration_seconds: float) -> None:
-    """Sleep, unless the server would end the container before that.
-
-    Raises:
-        ValueError: less than duration_seconds are left of the run. CommonServerPython: the message names the length of the whole
-            run, not what is left of it.
-    """
-    context = demisto.callingContext.get("context", {})
-    if "runDuration" in context:
-        run_seconds = int(context["runDuration"]) * 60
-        if (datetime.now() - SAFE_SLEEP_START_TIME).total_seconds() + duration_seconds > run_seconds:
-            raise ValueError(
-                f"Requested a sleep of {duration_seconds} seconds, but time left until docker timeout is {run_seconds} seconds."
-            )
-    else:
-        demisto.info("The server does not say how long a run may take: sleeping for the time asked for.")
-    time.sleep(duration_seconds)
 
 
 # ==============================================================================================================================
@@ -1601,209 +1056,3 @@ def get_integration_context_with_version(sync: bool = True) -> tuple[dict[str, A
     if not is_versioned_context_available():
         return stored, -1
     return stored.get("context", {}), stored.get("version", 0) if sync else -1
-
-
-def update_integration_context(
-    context: dict[str, Any], object_keys: dict[str, str] | None = None, sync: bool = True
-) -> tuple[dict[str, Any], int]:
-    """Return the stored integration context with the given keys put in as JSON texts, and its version, to be stored.
-
-    object_keys: {key: name of the id} of lists of objects that are merged with the stored ones, not replaced.
-    CommonServerPython: the stored value of every given key is read as JSON even when it is replaced, so a text that is none
-    raises ValueError, and a dict or list TypeError. Keys are never removed. With demistomock, which hands out the stored dict
-    itself, that one changes at once.
-    """
-    stored, version = get_integration_context_with_version(sync)
-    for key, value in context.items():
-        stored_value = json.loads(stored.get(key, "[]"))
-        id_name = (object_keys or {}).get(key)
-        stored[key] = json.dumps(merge_lists(stored_value, value, id_name) if id_name else value)
-    return stored, version
-
-
-def merge_lists(original_list: list[dict[str, Any]], updated_list: list[dict[str, Any]], key: str) -> list[dict[str, Any]]:
-    """Return the objects of both lists, one for each value of key: the updated one wins, and one with remove: True goes out."""
-    merged = {element[key]: element for element in [*original_list, *updated_list]}
-    return [element for element in merged.values() if not element.get("remove", False)]
-
-
-def set_to_integration_context_with_retries(
-    context: dict[str, Any],
-    object_keys: dict[str, str] | None = None,
-    sync: bool = True,
-    max_retry_times: int = CONTEXT_UPDATE_RETRY_TIMES,
-) -> None:
-    """Put keys into the integration context as update_integration_context does, again when another run was quicker.
-
-    Raises:
-        Exception: another run was quicker each time.
-    """
-    for _ in range(max_retry_times):
-        merged, version = update_integration_context(context, object_keys, sync)
-        try:
-            set_integration_context(merged, sync, version)
-        except ValueError as error:
-            demisto.debug(f"The integration context changed meanwhile, trying again: {error}")
-            # A short time by chance, so that two runs do not meet again.
-            time.sleep(randint(1, 100) / 1000)  # noqa: S311
-        else:
-            return
-    raise Exception("Failed updating integration context. Max retry attempts exceeded.")
-
-
-# ==============================================================================================================================
-# Look-back: fetching again a while back, without fetching an incident twice
-# ==============================================================================================================================
-
-_SECONDS = "%Y-%m-%dT%H:%M:%S"
-
-
-def get_current_time(time_zone: float = 0) -> datetime:
-    """Return the time in UTC plus time_zone hours (labelled UTC all the same)."""
-    return datetime.now(_UTC) + timedelta(hours=time_zone)
-
-
-def get_fetch_run_time_range(
-    last_run: dict[str, Any] | None, first_fetch: str, look_back: int = 0, timezone: float = 0, date_format: str = _SECONDS
-) -> tuple[str, str]:
-    """Return start and end of the window to fetch, as text.
-
-    first_fetch: where to start without last run, '3 days' or a date. look_back: minutes that the window reaches back at least.
-    timezone: hours. CommonServerPython: the hours are added to the first fetch and to now, not to a time of the last run. Without
-    look-back a time in the future stays, and the window is turned around.
-    """
-    last_time = (last_run or {}).get("time")
-    settings = {"TIMEZONE": "UTC", "RETURN_AS_TIMEZONE_AWARE": True}
-    if last_time:
-        start = dateparser.parse(last_time, settings=settings)
-    else:
-        start = dateparser.parse(first_fetch, settings=settings)
-        start = start and start + timedelta(hours=timezone)
-    now = get_current_time(timezone)
-    if look_back and look_back > 0 and now - start < timedelta(minutes=look_back):
-        start = now - timedelta(minutes=look_back)
-    return start.strftime(date_format), now.strftime(date_format)
-
-
-def filter_incidents_by_duplicates_and_limit(
-    incidents_res: list[dict[str, Any]], last_run: dict[str, Any], fetch_limit: int | None, id_field: str
-) -> list[dict[str, Any]]:
-    """Return the incidents whose id is not in the last run's found_incident_ids, the first fetch_limit of them.
-
-    CommonServerPython: an id that is a number is never found again, as the server turns the keys of the last run into text.
-    """
-    found = last_run.get("found_incident_ids", {})
-    return [incident for incident in incidents_res if incident[id_field] not in found][:fetch_limit]
-
-
-def get_latest_incident_created_time(
-    incidents: list[dict[str, Any]], created_time_field: str, date_format: str = _SECONDS, increase_last_run_time: bool = False
-) -> str:
-    """Return the latest time of the incidents, with increase_last_run_time a millisecond more (seen only in a format with %f).
-
-    Raises:
-        IndexError: there are no incidents.
-        ValueError: a time is not in the format.
-    """
-    times = [datetime.strptime(incident[created_time_field], date_format) for incident in incidents]
-    latest = sorted(times)[-1]
-    if increase_last_run_time:
-        latest += timedelta(milliseconds=1)
-    return latest.strftime(date_format)
-
-
-def remove_old_incidents_ids(found_incidents_ids: dict[str, int], current_time: int, look_back: int) -> dict[str, int]:
-    """Return the ids added within twice the look-back (minutes); current_time in epoch seconds."""
-    oldest = current_time - look_back * 2 * 60
-    return {incident_id: added for incident_id, added in found_incidents_ids.items() if added >= oldest}
-
-
-def get_found_incident_ids(
-    last_run: dict[str, Any], incidents: list[dict[str, Any]], look_back: int, id_field: str, remove_incident_ids: bool
-) -> dict[str, int]:
-    """Return the last run's found_incident_ids with those of the incidents, each with its time in epoch seconds.
-
-    remove_incident_ids: leave out the old ones. CommonServerPython: the dict in the last run is changed too, and an id that is
-    seen again counts as new.
-    """
-    found = last_run.get("found_incident_ids", {})
-    now = int(time.time())
-    for incident in incidents:
-        found[incident[id_field]] = now
-    return remove_old_incidents_ids(found, now, look_back) if remove_incident_ids else found
-
-
-def create_updated_last_run_object(
-    last_run: dict[str, Any],
-    incidents: list[dict[str, Any]],
-    fetch_limit: int,
-    look_back: int,
-    start_fetch_time: str,
-    end_fetch_time: str,
-    created_time_field: str,
-    date_format: str = _SECONDS,
-    increase_last_run_time: bool = False,
-    new_offset: int | None = None,
-) -> tuple[dict[str, Any], bool]:
-    """Return the time and limit of the next fetch, and whether old ids may go.
-
-    While a window is fetched in pages (new_offset) its time stays. Without incidents the next window starts at the end of this
-    one. Else it starts at the latest incident, and with look-back its limit leaves room for the incidents that will be found
-    again; the old ids must stay when the time did not move. CommonServerPython: that is told by comparing the texts.
-    """
-    remove_incident_ids = True
-    if new_offset:
-        new_last_run = {"time": last_run.get("time"), "limit": fetch_limit}
-    elif not incidents:
-        new_last_run = {"time": end_fetch_time, "limit": fetch_limit}
-    else:
-        latest = get_latest_incident_created_time(incidents, created_time_field, date_format, increase_last_run_time)
-        remove_incident_ids = latest != start_fetch_time
-        known = len(last_run.get("found_incident_ids", {})) + len(incidents) if look_back > 0 else 0
-        new_last_run = {"time": latest, "limit": known + fetch_limit}
-    if new_offset is not None:
-        new_last_run |= {"offset": new_offset, "limit": fetch_limit}
-    return new_last_run, remove_incident_ids
-
-
-def update_last_run_object(
-    last_run: dict[str, Any],
-    incidents: list[dict[str, Any]],
-    fetch_limit: int,
-    start_fetch_time: str,
-    end_fetch_time: str,
-    look_back: int,
-    created_time_field: str,
-    id_field: str,
-    date_format: str = _SECONDS,
-    increase_last_run_time: bool = False,
-    new_offset: int | None = None,
-) -> dict[str, Any]:
-    """Return the last run, changed in place, with time, limit, offset and found_incident_ids of the next fetch.
-
-    fetch_limit: the limit of the instance, not that of the last run. incidents: those that are left after
-    filter_incidents_by_duplicates_and_limit.
-    """
-    look_back = look_back or 0
-    new_last_run, remove_incident_ids = create_updated_last_run_object(
-        last_run,
-        incidents,
-        fetch_limit,
-        look_back,
-        start_fetch_time,
-        end_fetch_time,
-        created_time_field,
-        date_format,
-        increase_last_run_time,
-        new_offset,
-    )
-    found = get_found_incident_ids(last_run, incidents, look_back, id_field, remove_incident_ids)
-    last_run.update(new_last_run, found_incident_ids=found)
-    return last_run
-
-
-def calculate_new_offset(old_offset: int, num_incidents: int, total_incidents: int | None) -> int:
-    """Return where the next page starts, 0 when this was the last one."""
-    if not num_incidents or (total_incidents and num_incidents + old_offset >= total_incidents):
-        return 0
-    return old_offset + num_incidents

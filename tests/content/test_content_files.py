@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACK = ROOT / "Packs/XSOARMirroring"
 DATA_FILES = sorted(
     path.relative_to(ROOT).as_posix()
-    for folder in ("Packs", "tests", "benchmarks")
+    for folder in ("Packs", "local_xsoar", "tests", "benchmarks")
     for path in (ROOT / folder).rglob("*")
     if path.suffix in (".json", ".yml", ".yaml")
 )
@@ -54,9 +54,9 @@ def items() -> list[tuple[str, str, str]]:
 @pytest.mark.parametrize("name", DATA_FILES)
 def test_data_files_parse(name: str) -> None:
     """
-    Given a JSON or YAML file of the pack or the tests
-    When it is parsed
-    Then it holds something. (demisto-sdk validate lets a broken JSON file pass.)
+    Given: a JSON or YAML file of the pack or the tests.
+    When: it is parsed.
+    Then: it holds something. (demisto-sdk validate lets a broken JSON file pass.)
     """
     text = (ROOT / name).read_text(encoding="utf-8")
     assert (json.loads(text) if name.endswith(".json") else yaml.safe_load(text)) is not None
@@ -64,9 +64,9 @@ def test_data_files_parse(name: str) -> None:
 
 def test_ids_are_unique() -> None:
     """
-    Given all content items of the pack
-    When their IDs are compared within each kind
-    Then no two are the same, since the later one would silently replace the earlier one on a server.
+    Given: all content items of the pack.
+    When: their IDs are compared within each kind.
+    Then: no two are the same, since the later one would silently replace the earlier one on a server.
     """
     times = Counter((folder, identifier) for folder, identifier, _ in items())
     assert len(times) >= 3
@@ -75,9 +75,9 @@ def test_ids_are_unique() -> None:
 
 def test_metadata_is_what_the_marketplace_accepts() -> None:
     """
-    Given the metadata of the pack
-    When it is read
-    Then category, version, description and marketplaces are ones that the Marketplace takes.
+    Given: the metadata of the pack.
+    When: it is read.
+    Then: category, version, description and marketplaces are ones that the Marketplace takes.
     """
     metadata = json.loads((PACK / "pack_metadata.json").read_text(encoding="utf-8"))
     assert metadata["name"] == "XSOAR Mirroring"
@@ -90,9 +90,9 @@ def test_metadata_is_what_the_marketplace_accepts() -> None:
 
 def test_category_of_the_integration_is_approved() -> None:
     """
-    Given the integration
-    When its category is read
-    Then it is one of the approved ones. (demisto-sdk would have to download the list.)
+    Given: the integration.
+    When: its category is read.
+    Then: it is one of the approved ones. (demisto-sdk would have to download the list.)
     """
     integration = yaml.safe_load((PACK / "Integrations/XSOARMirroring/XSOARMirroring.yml").read_text(encoding="utf-8"))
     assert integration["category"] in CATEGORIES
@@ -100,9 +100,9 @@ def test_category_of_the_integration_is_approved() -> None:
 
 def test_release_notes_end_with_the_current_version() -> None:
     """
-    Given the release notes of the pack
-    When their file names are put in order of version
-    Then the last is the current version; a first release has none.
+    Given: the release notes of the pack.
+    When: their file names are put in order of version.
+    Then: the last is the current version; a first release has none.
     """
     version = json.loads((PACK / "pack_metadata.json").read_text(encoding="utf-8"))["currentVersion"]
     noted = sorted(tuple(map(int, path.stem.split("_"))) for path in PACK.glob("ReleaseNotes/*.md"))
@@ -111,9 +111,9 @@ def test_release_notes_end_with_the_current_version() -> None:
 
 def test_image_is_a_small_transparent_png() -> None:
     """
-    Given the image of the integration
-    When its header is read
-    Then it is a PNG of 120 x 50 with transparency, of at most 10 KB.
+    Given: the image of the integration.
+    When: its header is read.
+    Then: it is a PNG of 120 x 50 with transparency, of at most 10 KB.
     """
     image = (PACK / "Integrations/XSOARMirroring/XSOARMirroring_image.png").read_bytes()
     width, height, _, colours = struct.unpack(">IIBB", image[16:26])
@@ -125,9 +125,9 @@ def test_image_is_a_small_transparent_png() -> None:
 
 def test_pre_commit_runs_without_downloads() -> None:
     """
-    Given the pre-commit configuration
-    When its hooks are read
-    Then all are local ones that call what the two environments hold, so that nothing is fetched.
+    Given: the pre-commit configuration.
+    When: its hooks are read.
+    Then: all are local ones that call what the two environments hold, so that nothing is fetched.
     """
     config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
     hooks = [hook for repo in config["repos"] for hook in repo["hooks"]]
@@ -141,9 +141,9 @@ def test_pre_commit_runs_without_downloads() -> None:
 @pytest.mark.parametrize("name", ["dev.in", "sdk.in"])
 def test_requirements_are_pinned(name: str) -> None:
     """
-    Given a list of requirements
-    When its lines are read
-    Then each is a name and its one version: no range, no address, no option; and none stands twice.
+    Given: a list of requirements.
+    When: its lines are read.
+    Then: each is a name and its one version: no range, no address, no option; and none stands twice.
     """
     lines = (ROOT / "requirements" / name).read_text(encoding="utf-8").splitlines()
     packages = [line for line in lines if line and not line.startswith("#")]
@@ -153,9 +153,9 @@ def test_requirements_are_pinned(name: str) -> None:
 
 def test_makefile_has_the_promised_targets() -> None:
     """
-    Given the Makefile
-    When its targets are read
-    Then all that the documentation promises are there, and `make` alone lists them.
+    Given: the Makefile.
+    When: its targets are read.
+    Then: all that the documentation promises are there, and `make` alone lists them.
     """
     text = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z-]+):", text, flags=re.MULTILINE))
@@ -165,18 +165,18 @@ def test_makefile_has_the_promised_targets() -> None:
 
 def test_ci_runs_make_test() -> None:
     """
-    Given the script that CI runs
-    When its last line is read
-    Then it is `make test`, so that everyone can run what CI runs.
+    Given: the script that CI runs.
+    When: its last line is read.
+    Then: it is `make test`, so that everyone can run what CI runs.
     """
     assert (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines()[-1] == "exec make test"
 
 
 def test_validation_codes_stand_once() -> None:
     """
-    Given the configuration of demisto-sdk validate
-    When its codes are read
-    Then none stands twice, none is only a warning, and a .pack-ignore can switch off the one for which there is a reason.
+    Given: the configuration of demisto-sdk validate.
+    When: its codes are read.
+    Then: none stands twice, none is only a warning, and a .pack-ignore can switch off the one for which there is a reason.
     """
     config = tomllib.loads((ROOT / "tools/validation_config.toml").read_text(encoding="utf-8"))
     codes = Counter(config["path_based_validations"]["select"] + config["use_git"]["select"])
@@ -188,9 +188,9 @@ def test_validation_codes_stand_once() -> None:
 
 def test_pack_ignores_nothing_without_a_reason() -> None:
     """
-    Given the pack's .pack-ignore
-    When it is read
-    Then it switches off one code, for single files, and says above why.
+    Given: the pack's .pack-ignore.
+    When: it is read.
+    Then: it switches off one code, for single files, and says above why.
     """
     text = (PACK / ".pack-ignore").read_text(encoding="utf-8")
     assert set(re.findall(r"^ignore=(.*)$", text, flags=re.MULTILINE)) == {"IF115"}

@@ -87,18 +87,18 @@ def mapping_of(mapper: dict[str, Any]) -> dict[str, str]:
 
 def test_identifiers_are_kept() -> None:
     """
-    Given the integration
-    When its identifiers are read
-    Then they are the ones that stand as the source on incidents and in playbooks.
+    Given: the integration.
+    When: its identifiers are read.
+    Then: they are the ones that stand as the source on incidents and in playbooks.
     """
     assert INTEGRATION["commonfields"]["id"] == INTEGRATION["name"] == INTEGRATION["display"] == "XSOAR Mirroring"
 
 
 def test_parameters_are_the_promised_ones() -> None:
     """
-    Given the parameters of the integration
-    When their names, types and defaults are read
-    Then they are exactly those of the contract, of types that the platform has.
+    Given: the parameters of the integration.
+    When: their names, types and defaults are read.
+    Then: they are exactly those of the contract, of types that the platform has.
     """
     found = {item["name"]: (item["type"], item.get("defaultvalue")) for item in INTEGRATION["configuration"]}
     assert found == PARAMETERS
@@ -107,9 +107,9 @@ def test_parameters_are_the_promised_ones() -> None:
 
 def test_choices_are_the_promised_ones() -> None:
     """
-    Given the parameters to choose from
-    When their options are read
-    Then they are the directions and the categories, and the default is among them.
+    Given: the parameters to choose from.
+    When: their options are read.
+    Then: they are the directions and the categories, and the default is among them.
     """
     options = {item["name"]: item["options"] for item in INTEGRATION["configuration"] if "options" in item}
     assert options == {
@@ -122,18 +122,18 @@ def test_choices_are_the_promised_ones() -> None:
 
 def test_only_the_address_is_required() -> None:
     """
-    Given the parameters
-    When the required ones are read
-    Then it is only the address: a key ID is needed on 8.x only, and Test says so.
+    Given: the parameters.
+    When: the required ones are read.
+    Then: it is only the address: a key ID is needed on 8.x only, and Test says so.
     """
     assert [item["name"] for item in INTEGRATION["configuration"] if item.get("required")] == ["url"]
 
 
 def test_secrets_have_no_default() -> None:
     """
-    Given the parameters that hold secrets
-    When their defaults are read
-    Then there is none.
+    Given: the parameters that hold secrets.
+    When: their defaults are read.
+    Then: there is none.
     """
     secret = [item for item in INTEGRATION["configuration"] if item["type"] in (ENCRYPTED, CREDENTIALS)]
     assert [item["name"] for item in secret if item.get("defaultvalue")] == []
@@ -141,9 +141,9 @@ def test_secrets_have_no_default() -> None:
 
 def test_defaults_name_no_real_address() -> None:
     """
-    Given the defaults of all parameters and arguments
-    When they are searched for addresses
-    Then the only host is one of example.com, which belongs to nobody.
+    Given: the defaults of all parameters and arguments.
+    When: they are searched for addresses.
+    Then: the only host is one of example.com, which belongs to nobody.
     """
     defaults = [str(item.get("defaultvalue", "")) for item in INTEGRATION["configuration"]]
     defaults += [str(argument.get("defaultValue", "")) for command in commands().values() for argument in arguments_of(command)]
@@ -157,9 +157,9 @@ def test_defaults_name_no_real_address() -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_commands_have_the_promised_arguments(name: str) -> None:
     """
-    Given a command of the contract
-    When its arguments are read
-    Then their names and defaults are the promised ones, and only the ID of an incident is required, where nothing else tells it.
+    Given: a command of the contract.
+    When: its arguments are read.
+    Then: their names and defaults are the promised ones, and only the ID of an incident is required, where nothing else tells it.
     """
     arguments = arguments_of(commands()[name])
     assert {argument["name"]: argument.get("defaultValue") for argument in arguments} == COMMANDS[name]
@@ -168,9 +168,9 @@ def test_commands_have_the_promised_arguments(name: str) -> None:
 
 def test_there_are_no_other_commands() -> None:
     """
-    Given all commands of the integration
-    When they are compared with the contract
-    Then there is none besides: what users call is kept from version to version.
+    Given: all commands of the integration.
+    When: they are compared with the contract.
+    Then: there is none besides: what users call is kept from version to version.
     """
     assert commands().keys() == COMMANDS.keys()
 
@@ -185,9 +185,9 @@ def test_there_are_no_other_commands() -> None:
 )
 def test_flags_have_their_commands(flag: str, needed: set[str]) -> None:
     """
-    Given a flag that makes the server call the integration
-    When the commands that it will call are looked for
-    Then the yml declares them. (demisto-sdk looks only for get-mapping-fields.)
+    Given: a flag that makes the server call the integration.
+    When: the commands that it will call are looked for.
+    Then: the yml declares them. (demisto-sdk looks only for get-mapping-fields.)
     """
     assert INTEGRATION["script"][flag] is True
     assert needed <= commands().keys()
@@ -195,9 +195,9 @@ def test_flags_have_their_commands(flag: str, needed: set[str]) -> None:
 
 def test_entity_commands_declare_their_context() -> None:
     """
-    Given the commands that return incidents
-    When their outputs are read
-    Then all lie under XSOAR.Incident and the key, its ID, is among them.
+    Given: the commands that return incidents.
+    When: their outputs are read.
+    Then: all lie under XSOAR.Incident and the key, its ID, is among them.
     """
     for name in ("xsoar-search-incidents", "xsoar-get-incident"):
         paths = [output["contextPath"] for output in commands()[name]["outputs"]]
@@ -208,18 +208,18 @@ def test_entity_commands_declare_their_context() -> None:
 @pytest.mark.parametrize(("key", "kind"), [("defaultmapperin", "mapping-incoming"), ("defaultmapperout", "mapping-outgoing")])
 def test_default_mappers_exist(key: str, kind: str) -> None:
     """
-    Given the mapper that an instance gets by default
-    When it is looked for in the pack
-    Then it is there and maps in that direction. (demisto-sdk does not look.)
+    Given: the mapper that an instance gets by default.
+    When: it is looked for in the pack.
+    Then: it is there and maps in that direction. (demisto-sdk does not look.)
     """
     assert MAPPERS[INTEGRATION[key]]["type"] == kind
 
 
 def test_incoming_mapper_keeps_the_mirror() -> None:
     """
-    Given the incoming mapper
-    When its targets are read
-    Then the four mirror fields are among them, without which the server mirrors nothing; closing is not, since it comes
+    Given: the incoming mapper.
+    When: its targets are read.
+    Then: the four mirror fields are among them, without which the server mirrors nothing; closing is not, since it comes
     as a transition.
     """
     mapping = mapping_of(MAPPERS["XSOAR Mirroring - Incoming Mapper"])
@@ -229,9 +229,9 @@ def test_incoming_mapper_keeps_the_mirror() -> None:
 
 def test_outgoing_mapper_keeps_what_is_the_remote_servers() -> None:
     """
-    Given the outgoing mapper
-    When its targets are read
-    Then closing goes along, and nothing does that the remote server owns; the local id does, for the script to tell an
+    Given: the outgoing mapper.
+    When: its targets are read.
+    Then: closing goes along, and nothing does that the remote server owns; the local id does, for the script to tell an
     incident that it has created from others.
     """
     mapping = mapping_of(MAPPERS["XSOAR Mirroring - Outgoing Mapper"])

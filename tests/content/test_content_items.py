@@ -84,9 +84,9 @@ def not_in_prefix(field_ids: set[str]) -> set[str]:
 
 def test_every_kind_of_item_is_there() -> None:
     """
-    Given the pack
-    When its items are counted by kind
-    Then there is what the README promises, and nothing in a folder that no test knows.
+    Given: the pack.
+    When: its items are counted by kind.
+    Then: there is what the README promises, and nothing in a folder that no test knows.
     """
     assert Counter(item.folder for item in ITEMS) == {
         "Classifiers": 2,
@@ -104,9 +104,9 @@ def test_every_kind_of_item_is_there() -> None:
 @pytest.mark.parametrize("item", **by_label(ITEMS))
 def test_an_item_says_what_it_is(item: Item) -> None:
     """
-    Given a content item
-    When its head is read
-    Then id, name, version, lowest server version, marketplace and file name agree with those of all others.
+    Given: a content item.
+    When: its head is read.
+    Then: id, name, version, lowest server version, marketplace and file name agree with those of all others.
     """
     data = item.data
     name = data["name"]
@@ -121,9 +121,9 @@ def test_an_item_says_what_it_is(item: Item) -> None:
 
 def test_everything_inside_items_is_unique() -> None:
     """
-    Given the sections, fields and buttons of the layout, the widgets of the dashboard and the tasks of all playbooks
-    When their ids are counted
-    Then none stands twice: the editors of the platform tell them apart by it.
+    Given: the sections, fields and buttons of the layout, the widgets of the dashboard and the tasks of all playbooks.
+    When: their ids are counted.
+    Then: none stands twice: the editors of the platform tell them apart by it.
     """
     layout, dashboard = the("Layouts"), the("Dashboards")
     tabs = layout["detailsV2"]["tabs"]
@@ -142,9 +142,9 @@ def test_everything_inside_items_is_unique() -> None:
 
 def test_fields_are_the_promised_ones() -> None:
     """
-    Given the incident fields
-    When names, CLI names and types are read
-    Then they are those of the contract.
+    Given: the incident fields.
+    When: names, CLI names and types are read.
+    Then: they are those of the contract.
     """
     found = {item.data["name"]: (item.data["cliName"], item.data["type"]) for item in of("IncidentFields")}
     assert found == {name: (cli_name, kind) for name, (cli_name, kind, _) in FIELDS.items()}
@@ -153,9 +153,9 @@ def test_fields_are_the_promised_ones() -> None:
 @pytest.mark.parametrize("item", **by_label(of("IncidentFields")))
 def test_a_field_shows_and_is_not_asked_for(item: Item) -> None:
     """
-    Given an incident field
-    When it is read
-    Then every incident type has it, a mapper may write it, no form asks for it, and its tooltip says what it holds.
+    Given: an incident field.
+    When: it is read.
+    Then: every incident type has it, a mapper may write it, no form asks for it, and its tooltip says what it holds.
     """
     field = item.data
     assert field["associatedToAll"] is True
@@ -167,9 +167,9 @@ def test_a_field_shows_and_is_not_asked_for(item: Item) -> None:
 
 def test_states_are_the_ones_that_the_integration_gives() -> None:
     """
-    Given the field State
-    When its values are read
-    Then they are the three states, and an empty one for incidents that are not mirrored.
+    Given: the field State.
+    When: its values are read.
+    Then: they are the three states, and an empty one for incidents that are not mirrored.
     """
     (state,) = [item.data for item in of("IncidentFields") if item.data["name"] == "XSOAR Mirroring State"]
     assert state["selectValues"][0] == ""
@@ -180,9 +180,9 @@ def test_states_are_the_ones_that_the_integration_gives() -> None:
 
 def test_only_what_is_searched_for_is_indexed() -> None:
     """
-    Given the fields
-    When those that a search finds are set beside the long texts and the link, which nobody searches for
-    Then they are the others, and those are the ones that .pack-ignore excuses.
+    Given: the fields.
+    When: those that a search finds are set beside the long texts and the link, which nobody searches for.
+    Then: they are the others, and those are the ones that .pack-ignore excuses.
     """
     searchable = {item.path.name for item in of("IncidentFields") if not item.data["unsearchable"]}
     assert searchable == {item.path.name for item in of("IncidentFields") if item.data["type"] not in ("longText", "url")}
@@ -192,9 +192,9 @@ def test_only_what_is_searched_for_is_indexed() -> None:
 
 def test_incident_type_has_its_layout() -> None:
     """
-    Given the incident type
-    When its layout and playbook are read
-    Then the layout is the pack's, and the type begins no playbook: which one an incident needs, its own tenant decides.
+    Given: the incident type.
+    When: its layout and playbook are read.
+    Then: the layout is the pack's, and the type begins no playbook: which one an incident needs, its own tenant decides.
     """
     kind = the("IncidentTypes")
     assert kind["name"] == "XSOAR Mirrored Incident"
@@ -204,9 +204,9 @@ def test_incident_type_has_its_layout() -> None:
 
 def test_layout_shows_fields_that_there_are() -> None:
     """
-    Given the layout: its tabs, forms and quick view
-    When the fields are read
-    Then each is one of the platform or of the pack, and all fields of the pack are shown.
+    Given: the layout: its tabs, forms and quick view.
+    When: the fields are read.
+    Then: each is one of the platform or of the pack, and all fields of the pack are shown.
     """
     shown = not_in_prefix({name for name in values_under("fieldId", the("Layouts")) if name})
     assert unknown_fields(shown - SHOWN_NAMES) == set()
@@ -216,9 +216,9 @@ def test_layout_shows_fields_that_there_are() -> None:
 
 def test_layout_is_one_that_the_platform_can_draw() -> None:
     """
-    Given the tabs of the layout
-    When their kinds and the places of their sections are read
-    Then the platform knows each kind, and no two sections lie upon each other or beside the page.
+    Given: the tabs of the layout.
+    When: their kinds and the places of their sections are read.
+    Then: the platform knows each kind, and no two sections lie upon each other or beside the page.
     """
     tabs = the("Layouts")["detailsV2"]["tabs"]
     (custom,) = [tab for tab in tabs if tab["type"] == "custom"]
@@ -235,9 +235,9 @@ def test_layout_is_one_that_the_platform_can_draw() -> None:
 
 def test_mirroring_section_says_how_it_stands() -> None:
     """
-    Given the section on mirroring
-    When its fields and buttons are read
-    Then state, link, ID, tenant, times, direction and instance are there, and buttons for diff and resync.
+    Given: the section on mirroring.
+    When: its fields and buttons are read.
+    Then: state, link, ID, tenant, times, direction and instance are there, and buttons for diff and resync.
     """
     sections = next(tab for tab in the("Layouts")["detailsV2"]["tabs"] if tab["type"] == "custom")["sections"]
     (mirroring,) = [section for section in sections if section["name"] == "Mirroring"]
@@ -252,9 +252,9 @@ def test_mirroring_section_says_how_it_stands() -> None:
 
 def test_buttons_run_scripts_of_the_pack() -> None:
     """
-    Given the buttons of the layout
-    When their scripts and arguments are looked up
-    Then the pack has the script, it may be a button, and it takes the arguments with these values.
+    Given: the buttons of the layout.
+    When: their scripts and arguments are looked up.
+    Then: the pack has the script, it may be a button, and it takes the arguments with these values.
     """
     buttons = [part for part in values_under("items", the("Layouts")) for part in part if part["sectionItemType"] == "button"]
     scripts = {item.id: item.data for item in of("Scripts")}
@@ -268,9 +268,9 @@ def test_buttons_run_scripts_of_the_pack() -> None:
 
 def test_the_section_of_custom_fields_runs_a_script_of_the_pack() -> None:
     """
-    Given the sections of the layout that a script fills
-    When their scripts are looked up
-    Then the pack has each, it may be a section, and it needs no argument.
+    Given: the sections of the layout that a script fills.
+    When: their scripts are looked up.
+    Then: the pack has each, it may be a section, and it needs no argument.
     """
     sections = next(tab for tab in the("Layouts")["detailsV2"]["tabs"] if tab["type"] == "custom")["sections"]
     filled = [section for section in sections if section.get("type") == "dynamic"]
@@ -283,9 +283,9 @@ def test_the_section_of_custom_fields_runs_a_script_of_the_pack() -> None:
 
 def test_the_widget_of_the_instances_runs_a_script_of_the_pack() -> None:
     """
-    Given the widgets that a script fills
-    When their scripts are looked up
-    Then it is the first of the dashboard, the pack has its script, and that may be a widget and asks a command that there is.
+    Given: the widgets that a script fills.
+    When: their scripts are looked up.
+    Then: it is the first of the dashboard, the pack has its script, and that may be a widget and asks a command that there is.
     """
     first, *others = the("Dashboards")["layout"]
     widget = first["widget"]
@@ -304,9 +304,9 @@ def test_the_widget_of_the_instances_runs_a_script_of_the_pack() -> None:
 
 def test_actions_of_the_script_are_commands() -> None:
     """
-    Given the actions of the automation script
-    When their commands are looked up in the integration
-    Then each is there and takes what the script gives it; and the yml offers exactly these actions.
+    Given: the actions of the automation script.
+    When: their commands are looked up in the integration.
+    Then: each is there and takes what the script gives it; and the yml offers exactly these actions.
     """
     actions = script_constant("XSOARMirroringIncident", "COMMANDS")
     given = {
@@ -323,9 +323,9 @@ def test_actions_of_the_script_are_commands() -> None:
 
 def test_the_script_for_mappers_takes_what_its_command_takes() -> None:
     """
-    Given the automation script that runs xsoar-mirror-mappers
-    When its arguments are compared with those of the command
-    Then it hands on each but the fields, which it finds itself.
+    Given: the automation script that runs xsoar-mirror-mappers.
+    When: its arguments are compared with those of the command.
+    Then: it hands on each but the fields, which it finds itself.
     """
     taken = arguments_of(script("XSOARMirroringMappers").data)
     known = arguments_of(commands()[script_constant("XSOARMirroringMappers", "COMMAND")])
@@ -349,9 +349,9 @@ def common_fields() -> dict[str, str]:
 
 def test_common_custom_fields_cross_both_ways_by_their_names() -> None:
     """
-    Given both mappers
-    When their rules for custom fields of other packs are read
-    Then some forty come in under the field's name and go out under its CLI name, and a name and its CLI name belong together.
+    Given: both mappers.
+    When: their rules for custom fields of other packs are read.
+    Then: some forty come in under the field's name and go out under its CLI name, and a name and its CLI name belong together.
     """
     outgoing = {target for target, path in rules_of("mapping-outgoing").items() if target == path}
     common = common_fields()
@@ -362,9 +362,9 @@ def test_common_custom_fields_cross_both_ways_by_their_names() -> None:
 
 def test_the_command_that_makes_mappers_knows_the_rules_of_the_pack() -> None:
     """
-    Given the tables of rules in the integration's script, which cannot read the files of its pack
-    When they are set beside both mappers
-    Then they are the same: what an exported mapper holds besides custom fields, and what counts where none was exported.
+    Given: the tables of rules in the integration's script, which cannot read the files of its pack.
+    When: they are set beside both mappers.
+    Then: they are the same: what an exported mapper holds besides custom fields, and what counts where none was exported.
     """
     tables = runpy.run_path(str(PACK / "Integrations/XSOARMirroring/XSOARMirroring.py"))
     common = common_fields()
@@ -376,9 +376,9 @@ def test_the_command_that_makes_mappers_knows_the_rules_of_the_pack() -> None:
 
 def test_no_rule_does_nothing() -> None:
     """
-    Given both mappers
-    When the local fields that they name are looked up as a server does, besides those of other packs
-    Then each is one that an incident has and that a mapper may set, by its name; the core's own for errors are among them.
+    Given: both mappers.
+    When: the local fields that they name are looked up as a server does, besides those of other packs.
+    Then: each is one that an incident has and that a mapper may set, by its name; the core's own for errors are among them.
     """
     shared = {"IncomingMirrorError", "OutgoingMirrorError"}
     targets = rules_of("mapping-incoming").keys() - common_fields().keys()
@@ -390,9 +390,9 @@ def test_no_rule_does_nothing() -> None:
 
 def test_incoming_rules_name_what_the_integration_gives() -> None:
     """
-    Given the incoming mapper
-    When the keys that it takes from the remote object are read
-    Then each is a key of an incident, of its custom fields, or one of the integration's own.
+    Given: the incoming mapper.
+    When: the keys that it takes from the remote object are read.
+    Then: each is a key of an incident, of its custom fields, or one of the integration's own.
     """
     sources = set(rules_of("mapping-incoming").values())
     common = {f"CustomFields.{cli_name}" for cli_name in common_fields().values()}
@@ -401,9 +401,9 @@ def test_incoming_rules_name_what_the_integration_gives() -> None:
 
 def test_incoming_mapper_fills_every_field_of_the_pack() -> None:
     """
-    Given the incoming mapper and an object with a value under each key that the integration gives
-    When it is mapped
-    Then each value stands under the CLI name of its field, and nothing else.
+    Given: the incoming mapper and an object with a value under each key that the integration gives.
+    When: it is mapped.
+    Then: each value stands under the CLI name of its field, and nothing else.
     """
     (incoming,) = [item.data for item in of("Classifiers") if item.data["type"] == "mapping-incoming"]
     remote = {key: f"value of {key}" for _, _, key in FIELDS.values()} | {"CustomFields": {"depth": "3m"}, "severity": 3}
@@ -416,9 +416,9 @@ def test_incoming_mapper_fills_every_field_of_the_pack() -> None:
 
 def test_incoming_mapper_leaves_what_is_not_said() -> None:
     """
-    Given the incoming mapper and an object without a single key of the integration
-    When it is mapped
-    Then nothing is set; and an empty error clears the field.
+    Given: the incoming mapper and an object without a single key of the integration.
+    When: it is mapped.
+    Then: nothing is set; and an empty error clears the field.
     """
     (incoming,) = [item.data for item in of("Classifiers") if item.data["type"] == "mapping-incoming"]
     mapper = read_mapper(incoming)
@@ -430,9 +430,9 @@ def test_incoming_mapper_leaves_what_is_not_said() -> None:
 
 def test_outgoing_mapper_leaves_the_pack_s_own_fields() -> None:
     """
-    Given the outgoing mapper
-    When its rules are read
-    Then none names a field of the pack: each tenant keeps what its own mirror knows.
+    Given: the outgoing mapper.
+    When: its rules are read.
+    Then: none names a field of the pack: each tenant keeps what its own mirror knows.
     """
     (outgoing,) = [item.data for item in of("Classifiers") if item.data["type"] == "mapping-outgoing"]
     text = str(outgoing["mapping"])
@@ -472,9 +472,9 @@ def incident_widgets() -> list[dict[str, Any]]:
 @pytest.mark.parametrize("widget", incident_widgets(), ids=lambda widget: widget["id"])
 def test_a_widget_finds_what_its_name_says(widget: dict[str, Any], tenant: Tenant) -> None:
     """
-    Given a widget of the dashboard, and incidents that this pack mirrors, another integration mirrors, and nobody mirrors
-    When its query is run
-    Then it finds the open ones of this pack, or of them those that are not in step.
+    Given: a widget of the dashboard, and incidents that this pack mirrors, another integration mirrors, and nobody mirrors.
+    When: its query is run.
+    Then: it finds the open ones of this pack, or of them those that are not in step.
     """
     query = widget["query"]
     found, _ = tenant.search({"query": query, "size": 99})
@@ -485,9 +485,9 @@ def test_a_widget_finds_what_its_name_says(widget: dict[str, Any], tenant: Tenan
 
 def test_dashboard_uses_fields_that_a_search_knows() -> None:
     """
-    Given the widgets
-    When the fields that they query, group by, sort by and show are read
-    Then each is one of the platform or the pack; and those of the pack that are queried, grouped or sorted by are indexed.
+    Given: the widgets.
+    When: the fields that they query, group by, sort by and show are read.
+    Then: each is one of the platform or the pack; and those of the pack that are queried, grouped or sorted by are indexed.
     """
     widgets = incident_widgets()
     used = {
@@ -505,9 +505,9 @@ def test_dashboard_uses_fields_that_a_search_knows() -> None:
 
 def test_dashboard_is_one_that_the_platform_can_draw() -> None:
     """
-    Given the dashboard
-    When its widgets and their places are read
-    Then each kind is one that the platform has, none lies upon another, and each says what it shows.
+    Given: the dashboard.
+    When: its widgets and their places are read.
+    Then: each kind is one that the platform has, none lies upon another, and each says what it shows.
     """
     dashboard = the("Dashboards")
     assert dashboard["name"] == "XSOAR Mirroring"
@@ -526,9 +526,9 @@ def test_dashboard_is_one_that_the_platform_can_draw() -> None:
 
 def test_test_playbooks_exist() -> None:
     """
-    Given what each item names as its tests
-    When they are looked for
-    Then each is a test playbook of the pack, or says that there is none; and no test playbook is named by nobody.
+    Given: what each item names as its tests.
+    When: they are looked for.
+    Then: each is a test playbook of the pack, or says that there is none; and no test playbook is named by nobody.
     """
     named = {name for item in ITEMS for name in item.data.get("tests", []) if not name.startswith("No tests")}
     assert named == ids("TestPlaybooks") == {"XSOAR Mirroring - Test"}
@@ -536,9 +536,9 @@ def test_test_playbooks_exist() -> None:
 
 def test_default_mappers_are_the_pack_s() -> None:
     """
-    Given the integration
-    When its default mappers are looked for
-    Then they are the pack's.
+    Given: the integration.
+    When: its default mappers are looked for.
+    Then: they are the pack's.
     """
     integration = the("Integrations")
     assert {integration["defaultmapperin"], integration["defaultmapperout"]} == ids("Classifiers")
@@ -546,9 +546,9 @@ def test_default_mappers_are_the_pack_s() -> None:
 
 def test_readme_of_the_pack_names_every_item() -> None:
     """
-    Given the README of the pack
-    When its items are looked for
-    Then all that a user can see are named, and it begins with a situation, not with a heading.
+    Given: the README of the pack.
+    When: its items are looked for.
+    Then: all that a user can see are named, and it begins with a situation, not with a heading.
     """
     text = (PACK / "README.md").read_text(encoding="utf-8")
     names = [item.data["name"] for item in ITEMS if item.folder not in ("TestPlaybooks", "IncidentFields")]
@@ -560,9 +560,9 @@ def test_readme_of_the_pack_names_every_item() -> None:
 
 def test_readme_of_the_pack_names_nothing_else() -> None:
     """
-    Given the table of items in the README of the pack
-    When its rows are compared with the items
-    Then each row names an item that is there.
+    Given: the table of items in the README of the pack.
+    When: its rows are compared with the items.
+    Then: each row names an item that is there.
     """
     text = (PACK / "README.md").read_text(encoding="utf-8").partition("## What is in it?")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| ([A-Z][a-z ]+) \| ([^|]+) \|", text, flags=re.MULTILINE)
@@ -572,9 +572,9 @@ def test_readme_of_the_pack_names_nothing_else() -> None:
 
 def test_description_of_the_pack_is_short_and_not_its_readme() -> None:
     """
-    Given the description of the pack
-    When it is read
-    Then it has at most 150 characters and is a sentence.
+    Given: the description of the pack.
+    When: it is read.
+    Then: it has at most 150 characters and is a sentence.
     """
     description = read_json(PACK / "pack_metadata.json")["description"]
     assert len(description) <= 150
@@ -584,9 +584,9 @@ def test_description_of_the_pack_is_short_and_not_its_readme() -> None:
 @pytest.mark.parametrize("item", **by_label(of("Scripts")))
 def test_script_readme_agrees_with_its_yml(item: Item) -> None:
     """
-    Given the README of an automation script
-    When it is compared with the yml
-    Then description, tags and arguments agree, and those who use it are named.
+    Given: the README of an automation script.
+    When: it is compared with the yml.
+    Then: description, tags and arguments agree, and those who use it are named.
     """
     text = (item.path.parent / "README.md").read_text(encoding="utf-8").replace("\\", "")
     assert text.startswith(item.data["comment"])
@@ -600,9 +600,9 @@ def test_script_readme_agrees_with_its_yml(item: Item) -> None:
 
 def test_images_of_items_are_under_the_pack() -> None:
     """
-    Given the READMEs of the pack's items
-    When the pictures that they show are looked for
-    Then each is in the pack.
+    Given: the READMEs of the pack's items.
+    When: the pictures that they show are looked for.
+    Then: each is in the pack.
     """
     shown = [
         (readme.parent / target)

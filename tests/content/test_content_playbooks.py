@@ -78,9 +78,9 @@ def inputs_of(playbook: Item) -> dict[str, dict[str, Any]]:
 @all_playbooks
 def test_every_task_is_reached(playbook: Item) -> None:
     """
-    Given a playbook
-    When it is followed from its first task
-    Then every task is met, none that is not there, and it ends at a heading or at a task that says why it failed.
+    Given: a playbook.
+    When: it is followed from its first task.
+    Then: every task is met, none that is not there, and it ends at a heading or at a task that says why it failed.
     """
     met: set[str] = set()
     waiting = [playbook.data["starttaskid"]]
@@ -97,9 +97,9 @@ def test_every_task_is_reached(playbook: Item) -> None:
 @all_playbooks
 def test_tasks_are_numbered_and_named(playbook: Item) -> None:
     """
-    Given the tasks of a playbook
-    When their heads are read
-    Then number and id agree, each has a name and says what it does, and a question is a condition's alone.
+    Given: the tasks of a playbook.
+    When: their heads are read.
+    Then: number and id agree, each has a name and says what it does, and a question is a condition's alone.
     """
     for number, task in tasks(playbook).items():
         assert (task["id"], task["taskid"]) == (number, task["task"]["id"])
@@ -113,9 +113,9 @@ def test_tasks_are_numbered_and_named(playbook: Item) -> None:
 @all_playbooks
 def test_conditions_lead_somewhere_whatever_the_answer(playbook: Item) -> None:
     """
-    Given the conditions of a playbook
-    When their answers are compared with what follows
-    Then each answer has a task, and so has none of them.
+    Given: the conditions of a playbook.
+    When: their answers are compared with what follows.
+    Then: each answer has a task, and so has none of them.
     """
     for task in tasks(playbook).values():
         if task["type"] == "condition":
@@ -128,9 +128,9 @@ def test_conditions_lead_somewhere_whatever_the_answer(playbook: Item) -> None:
 @all_playbooks
 def test_scripts_and_commands_are_there(playbook: Item) -> None:
     """
-    Given the tasks that run something
-    When their scripts, commands and arguments are looked up
-    Then the pack or every server has them, they take the arguments, and what they require is given.
+    Given: the tasks that run something.
+    When: their scripts, commands and arguments are looked up.
+    Then: the pack or every server has them, they take the arguments, and what they require is given.
     """
     scripts = {item.id: item.data for item in of("Scripts")}
     for task in tasks(playbook).values():
@@ -150,9 +150,9 @@ def test_scripts_and_commands_are_there(playbook: Item) -> None:
 @all_playbooks
 def test_no_task_names_an_instance(playbook: Item) -> None:
     """
-    Given the tasks of a playbook
-    When their arguments are read
-    Then none fixes an instance: its name is another one in each tenant.
+    Given: the tasks of a playbook.
+    When: their arguments are read.
+    Then: none fixes an instance: its name is another one in each tenant.
     """
     assert [task["id"] for task in tasks(playbook).values() if "using" in given(task)] == []
 
@@ -160,9 +160,9 @@ def test_no_task_names_an_instance(playbook: Item) -> None:
 @all_playbooks
 def test_what_is_read_was_written(playbook: Item) -> None:
     """
-    Given the context paths that a playbook reads
-    When they are looked up
-    Then each is an input of it, a field of the incident, or an output of a command that it runs.
+    Given: the context paths that a playbook reads.
+    When: they are looked up.
+    Then: each is an input of it, a field of the incident, or an output of a command that it runs.
     """
     written = {path for command in commands_behind(playbook) for path in outputs_of(command)}
     for path in sources(list(tasks(playbook).values())):
@@ -177,9 +177,9 @@ def test_what_is_read_was_written(playbook: Item) -> None:
 @playbooks
 def test_inputs_and_outputs_are_used(playbook: Item) -> None:
     """
-    Given the inputs and outputs of a playbook
-    When they are looked for among its tasks
-    Then each input is read, and each output is one of a command that it runs, of the same type.
+    Given: the inputs and outputs of a playbook.
+    When: they are looked for among its tasks.
+    Then: each input is read, and each output is one of a command that it runs, of the same type.
     """
     read = set(sources(list(tasks(playbook).values())))
     assert {f"inputs.{name}" for name in inputs_of(playbook)} <= read
@@ -197,9 +197,9 @@ def test_inputs_and_outputs_are_used(playbook: Item) -> None:
 @playbooks
 def test_readme_agrees(playbook: Item) -> None:
     """
-    Given the README of a playbook
-    When it is compared with the yml
-    Then description, scripts, commands, inputs and outputs agree, and it shows the picture.
+    Given: the README of a playbook.
+    When: it is compared with the yml.
+    Then: description, scripts, commands, inputs and outputs agree, and it shows the picture.
     """
     readme = playbook.path.with_name(f"{playbook.path.stem}_README.md").read_text(encoding="utf-8")
     text = readme.replace("\\", "")
@@ -226,9 +226,9 @@ def test_readme_agrees(playbook: Item) -> None:
 
 def test_linking_refuses_what_it_should() -> None:
     """
-    Given the playbook that links an incident
-    When it is read for what comes before the mirror fields are set
-    Then the direction, another link and the remote incident's being there are checked; and the four fields come from the inputs.
+    Given: the playbook that links an incident.
+    When: it is read for what comes before the mirror fields are set.
+    Then: the direction, another link and the remote incident's being there are checked; and the four fields come from the inputs.
     """
     (link,) = [item for item in PLAYBOOKS if item.id.endswith("Link Existing Incident")]
     by_name = {task["task"]["name"]: task for task in tasks(link).values()}
@@ -250,9 +250,9 @@ def test_linking_refuses_what_it_should() -> None:
 
 def test_test_playbook_runs_every_command_that_a_person_runs_and_harms_nothing() -> None:
     """
-    Given the test playbook
-    When its commands are read
-    Then it begins with an empty context, and those that only read are all run, each followed by a check of its context.
+    Given: the test playbook.
+    When: its commands are read.
+    Then: it begins with an empty context, and those that only read are all run, each followed by a check of its context.
     """
     (item,) = of("TestPlaybooks")
     order = [task for _, task in sorted(tasks(item).items(), key=lambda pair: int(pair[0]))]
@@ -269,18 +269,18 @@ def test_test_playbook_runs_every_command_that_a_person_runs_and_harms_nothing()
 @playbooks
 def test_picture_is_up_to_date(playbook: Item) -> None:
     """
-    Given the picture of a playbook
-    When the digest in it is compared with the tasks in the yml
-    Then they agree; otherwise run `python tools/playbook_picture.py`.
+    Given: the picture of a playbook.
+    When: the digest in it is compared with the tasks in the yml.
+    Then: they agree; otherwise run `python tools/playbook_picture.py`.
     """
     assert stored_digest(picture_of(playbook.path)) == digest(read_nodes(playbook.data))
 
 
 def test_there_is_no_picture_without_a_playbook() -> None:
     """
-    Given the pictures of the pack
-    When they are compared with its playbooks
-    Then each belongs to one, and none is large.
+    Given: the pictures of the pack.
+    When: they are compared with its playbooks.
+    Then: each belongs to one, and none is large.
     """
     pictures = set((PACK / "doc_files").iterdir())
     assert pictures == {picture_of(item.path) for item in PLAYBOOKS}
@@ -312,9 +312,9 @@ def small(tmp_path: Path) -> Path:
 
 def test_a_picture_is_the_same_each_time_and_tells_what_it_shows(small: Path) -> None:
     """
-    Given a playbook
-    When it is drawn twice, and once more after a task got another name
-    Then the first two pictures are equal to the last byte, and the third has another digest.
+    Given: a playbook.
+    When: it is drawn twice, and once more after a task got another name.
+    Then: the first two pictures are equal to the last byte, and the third has another digest.
     """
     picture = write_picture(small)
     first, first_digest = picture.read_bytes(), stored_digest(picture)
@@ -330,9 +330,9 @@ def test_a_picture_is_the_same_each_time_and_tells_what_it_shows(small: Path) ->
 
 def test_nodes_are_what_a_reader_sees(small: Path) -> None:
     """
-    Given a playbook
-    When its tasks are read for drawing
-    Then they have their names, what they run, and what follows under words that a reader knows.
+    Given: a playbook.
+    When: its tasks are read for drawing.
+    Then: they have their names, what they run, and what follows under words that a reader knows.
     """
     nodes = read_nodes(yaml.safe_load(small.read_text()))
     assert [node.name for node in nodes] == ["Playbook triggered", "Is the gate open?", "Close the gate", "Done"]
@@ -342,9 +342,9 @@ def test_nodes_are_what_a_reader_sees(small: Path) -> None:
 
 def test_a_line_goes_around_what_stands_in_its_way(small: Path) -> None:
     """
-    Given a task that leads to one below another task, and one right below it
-    When the lines are laid
-    Then the first goes around in level and upright pieces, and the second is straight.
+    Given: a task that leads to one below another task, and one right below it.
+    When: the lines are laid.
+    Then: the first goes around in level and upright pieces, and the second is straight.
     """
     nodes = read_nodes(yaml.safe_load(small.read_text()))
     start, condition, between, done = nodes
@@ -361,9 +361,9 @@ def test_a_line_goes_around_what_stands_in_its_way(small: Path) -> None:
 
 def test_a_line_is_drawn_even_where_there_is_no_way() -> None:
     """
-    Given two tasks that lie upon each other
-    When the line between them is laid
-    Then there is one all the same.
+    Given: two tasks that lie upon each other.
+    When: the line between them is laid.
+    Then: there is one all the same.
     """
     one = Node("0", "start", "", "", 0, 0, (("", "1"),))
     other = Node("1", "title", "Done", "", 10, 10, ())
@@ -372,9 +372,9 @@ def test_a_line_is_drawn_even_where_there_is_no_way() -> None:
 
 def test_a_picture_shows_every_box_in_its_colour(small: Path) -> None:
     """
-    Given a playbook with a start, a condition, a task and a heading
-    When it is drawn
-    Then each box is there where the editor shows it, in the colour of its kind, and the paper around it is white.
+    Given: a playbook with a start, a condition, a task and a heading.
+    When: it is drawn.
+    Then: each box is there where the editor shows it, in the colour of its kind, and the paper around it is white.
     """
     nodes = read_nodes(yaml.safe_load(small.read_text()))
     image = draw(nodes).convert("RGB")
@@ -387,9 +387,9 @@ def test_a_picture_shows_every_box_in_its_colour(small: Path) -> None:
 
 def test_a_picture_of_something_else_has_no_digest(tmp_path: Path) -> None:
     """
-    Given a picture that the tool did not draw
-    When its digest is asked for
-    Then it is empty, which no playbook has.
+    Given: a picture that the tool did not draw.
+    When: its digest is asked for.
+    Then: it is empty, which no playbook has.
     """
     Image.new("RGB", (1, 1)).save(tmp_path / "other.png")
     assert stored_digest(tmp_path / "other.png") == ""
@@ -397,9 +397,9 @@ def test_a_picture_of_something_else_has_no_digest(tmp_path: Path) -> None:
 
 def test_no_task_is_drawn_upon_another() -> None:
     """
-    Given the playbooks
-    When the places of their tasks are read
-    Then no two share one.
+    Given: the playbooks.
+    When: the places of their tasks are read.
+    Then: no two share one.
     """
     for item in ALL:
         places = Counter((node.x, node.y) for node in read_nodes(item.data))

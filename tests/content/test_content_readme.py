@@ -52,9 +52,9 @@ def rows_of(command: str, title: str) -> list[list[str]]:
 
 def test_parameters_agree() -> None:
     """
-    Given the table of parameters in the README
-    When it is compared with the yml
-    Then names, order and descriptions agree; otherwise run `make docs`.
+    Given: the table of parameters in the README.
+    When: it is compared with the yml.
+    Then: names, order and descriptions agree; otherwise run `make docs`.
     """
     wanted = []
     for item in INTEGRATION["configuration"]:
@@ -67,9 +67,9 @@ def test_parameters_agree() -> None:
 
 def test_commands_agree() -> None:
     """
-    Given the commands in the README
-    When their headings are compared with the yml
-    Then all are there, in the same order; otherwise run `make docs`.
+    Given: the commands in the README.
+    When: their headings are compared with the yml.
+    Then: all are there, in the same order; otherwise run `make docs`.
     """
     assert re.findall(r"^### (\S+)$", section("## Commands", GENERATED), flags=re.MULTILINE) == list(COMMANDS)
 
@@ -77,9 +77,9 @@ def test_commands_agree() -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_command_agrees(name: str) -> None:
     """
-    Given a command in the README
-    When it is compared with the yml
-    Then description, arguments and outputs agree; otherwise run `make docs`.
+    Given: a command in the README.
+    When: it is compared with the yml.
+    Then: description, arguments and outputs agree; otherwise run `make docs`.
     """
     command = COMMANDS[name]
     assert command["description"] in section(f"### {name}", section("## Commands", GENERATED))
@@ -105,27 +105,27 @@ def ran() -> list[Example]:
 
 def test_examples_are_what_the_commands_give(ran: list[Example]) -> None:
     """
-    Given the examples in the README
-    When their commands are run again
-    Then each stands there to the last character, and none besides; otherwise run `make docs`.
+    Given: the examples in the README.
+    When: their commands are run again.
+    Then: each stands there to the last character, and none besides; otherwise run `make docs`.
     """
     assert with_examples_of(FOLDER, without_examples(GENERATED), ran) == GENERATED
 
 
 def test_each_command_has_an_example(ran: list[Example]) -> None:
     """
-    Given the commands of the yml
-    When the examples are looked at
-    Then each has one that shows something, but for the one that only the server may run.
+    Given: the commands of the yml.
+    When: the examples are looked at.
+    Then: each has one that shows something, but for the one that only the server may run.
     """
     assert {example.command for example in ran if example.readable} == set(COMMANDS) - {"update-remote-system"}
 
 
 def test_examples_of_mirroring_show_a_mirror_at_work(ran: list[Example]) -> None:
     """
-    Given the examples of the commands for mirroring
-    When they are read
-    Then there are mirrored incidents and entries, and fields that differ: an example of nothing teaches nothing.
+    Given: the examples of the commands for mirroring.
+    When: they are read.
+    Then: there are mirrored incidents and entries, and fields that differ: an example of nothing teaches nothing.
     """
     context = {
         example.line: example.context["XSOAR"]["Mirror"] for example in ran if "Mirror" in example.context.get("XSOAR", {})
@@ -139,9 +139,9 @@ def test_examples_of_mirroring_show_a_mirror_at_work(ran: list[Example]) -> None
 
 def test_nothing_of_this_machine_is_in_the_examples(ran: list[Example]) -> None:
     """
-    Given the examples
-    When they are searched for addresses, ports, folders and keys
-    Then there are only those of the examples.
+    Given: the examples.
+    When: they are searched for addresses, ports, folders and keys.
+    Then: there are only those of the examples.
     """
     shown = "".join(example_text(example, ()) for example in ran)
     assert "xsoar.example.com" in shown
@@ -159,16 +159,20 @@ def test_nothing_of_this_machine_is_in_the_examples(ran: list[Example]) -> None:
     ],
 )
 def test_an_example_that_fails_is_refused(line: str, said: str) -> None:
-    """Given a line that is no command, or whose command fails; When the examples are run; Then a sentence says which and why."""
+    """
+    Given: a line that is no command, or whose command fails.
+    When: the examples are run.
+    Then: a sentence says which and why.
+    """
     with pytest.raises(ExampleError, match=f"^{re.escape(said)}"):
         run_examples(FOLDER, [line])
 
 
 def test_guide_explains_each_way_to_mirror() -> None:
     """
-    Given the guide, the part of the README that is written by hand
-    When it is searched for what a user has to decide
-    Then each direction, the tags, closing, the mappers and each of their parameters are in it.
+    Given: the guide, the part of the README that is written by hand.
+    When: it is searched for what a user has to decide.
+    Then: each direction, the tags, closing, the mappers and each of their parameters are in it.
     """
     options = next(item["options"] for item in INTEGRATION["configuration"] if item["name"] == "mirror_direction")
     displays = {item["name"]: item["display"] for item in INTEGRATION["configuration"]}
@@ -184,9 +188,9 @@ def test_guide_explains_each_way_to_mirror() -> None:
 
 def test_examples_are_commands_with_known_arguments() -> None:
     """
-    Given the commands in command_examples.txt and in the guide
-    When they are compared with the yml
-    Then each is a command of the integration with arguments that it has, or one that the platform is known to have.
+    Given: the commands in command_examples.txt and in the guide.
+    When: they are compared with the yml.
+    Then: each is a command of the integration with arguments that it has, or one that the platform is known to have.
     """
     examples = read_examples((FOLDER / "command_examples.txt").read_text(encoding="utf-8"))
     examples += [line for block in re.findall(r"```\n(.*?)```", GUIDE, flags=re.DOTALL) for line in block.splitlines()]
@@ -201,9 +205,9 @@ def test_examples_are_commands_with_known_arguments() -> None:
 
 def test_tool_keeps_the_guide() -> None:
     """
-    Given a README with a generated part and a guide
-    When it is split
-    Then the guide begins with its heading and is kept to the last character.
+    Given: a README with a generated part and a guide.
+    When: it is split.
+    Then: the guide begins with its heading and is kept to the last character.
     """
     guide = f"{GUIDE_HEADING}\n\nBy hand.\n\n## More\n\nAlso by hand.\n"
     assert split_at_guide(f"Made.\n\n## Commands\n\n{guide}") == ("Made.\n\n## Commands\n", guide)
@@ -212,9 +216,9 @@ def test_tool_keeps_the_guide() -> None:
 
 def test_tool_tidies_what_the_sdk_writes() -> None:
     """
-    Given a text as demisto-sdk writes it
-    When it is tidied
-    Then the sentence to be filled in is gone, no default is named twice, and headings have air above them.
+    Given: a text as demisto-sdk writes it.
+    When: it is tidied.
+    Then: the sentence to be filled in is gone, no default is named twice, and headings have air above them.
     """
     written = (
         "About.\nThis integration was integrated and tested with version xx of X.\n\n\n"
@@ -224,7 +228,11 @@ def test_tool_tidies_what_the_sdk_writes() -> None:
 
 
 def test_tool_says_values_and_defaults_once() -> None:
-    """Given an argument whose description ends with its values; When it is tidied; Then what demisto-sdk adds is gone."""
+    """
+    Given: an argument whose description ends with its values.
+    When: it is tidied.
+    Then: what demisto-sdk adds is gone.
+    """
     described = "| a | Whether. Possible values are true and false. Default is true.{} | Optional |\n"
     assert tidy(described.format(" Possible values are: true, false. Default is true.")) == described.format("")
 
@@ -234,9 +242,9 @@ README = "About.\n\n## Commands\n\n### one\n\nFirst.\n\n#### Context Output\n\nN
 
 def test_tool_puts_examples_behind_their_commands() -> None:
     """
-    Given a README, and examples of both commands, one without context
-    When they are put in and taken out again
-    Then each stands at the end of its command's section as demisto-sdk lays it out, and nothing else changes.
+    Given: a README, and examples of both commands, one without context.
+    When: they are put in and taken out again.
+    Then: each stands at the end of its command's section as demisto-sdk lays it out, and nothing else changes.
     """
     examples = [
         Example("!two", "two", {}, "a\n\nb"),
@@ -259,9 +267,9 @@ def test_tool_puts_examples_behind_their_commands() -> None:
 
 def test_tool_says_what_it_cuts_from_context() -> None:
     """
-    Given a context with a long list, an object of many keys on a path that the yml declares, and another one
-    When it is shortened
-    Then two items, the declared keys and the first ones are left, and each cut is said.
+    Given: a context with a long list, an object of many keys on a path that the yml declares, and another one.
+    When: it is shortened.
+    Then: two items, the declared keys and the first ones are left, and each cut is said.
     """
     many = {f"key{number}": number for number in range(40)}
     cut, notes = shortened({"A": [many] * 5, "B": many}, ["A.key3", "A.key30.deep", "A.key"])
@@ -276,9 +284,9 @@ def test_tool_says_what_it_cuts_from_context() -> None:
 
 def test_tool_says_what_it_cuts_from_what_is_read() -> None:
     """
-    Given entries with a long table, a long text, JSON, a file, an error and nothing
-    When they are written as Markdown
-    Then what is long is cut and counted, and the rest is as the War Room shows it.
+    Given: entries with a long table, a long text, JSON, a file, an error and nothing.
+    When: they are written as Markdown.
+    Then: what is long is cut and counted, and the rest is as the War Room shows it.
     """
     table = "|a|\n|---|\n" + "".join(f"| {number} |\n" for number in range(15))
     text = readable_of({"Type": 1, "HumanReadable": f"### T\n{table}after"})

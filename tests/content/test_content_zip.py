@@ -88,9 +88,9 @@ def zipped(entries: dict[str, str], folder: Path) -> Path:
 
 def test_a_good_zip_passes(pack: Path, entries: dict[str, str], tmp_path: Path) -> None:
     """
-    Given a zip as demisto-sdk makes it
-    When it is compared with its sources
-    Then nothing is wrong.
+    Given: a zip as demisto-sdk makes it.
+    When: it is compared with its sources.
+    Then: nothing is wrong.
     """
     assert find_problems(zipped(entries, tmp_path), pack) == []
 
@@ -98,9 +98,9 @@ def test_a_good_zip_passes(pack: Path, entries: dict[str, str], tmp_path: Path) 
 @pytest.mark.parametrize("name", ["metadata.json", "pack_metadata.json", "README.md", MAPPER, UNIFIED, AUTOMATION, PICTURE])
 def test_a_missing_entry_is_named(name: str, pack: Path, entries: dict[str, str], tmp_path: Path) -> None:
     """
-    Given a zip without one of its entries
-    When it is checked
-    Then that entry is named as missing.
+    Given: a zip without one of its entries.
+    When: it is checked.
+    Then: that entry is named as missing.
     """
     del entries[name]
     assert f"{name} is missing from the zip." in find_problems(zipped(entries, tmp_path), pack)
@@ -119,9 +119,9 @@ def test_a_missing_entry_is_named(name: str, pack: Path, entries: dict[str, str]
 )
 def test_what_does_not_belong_is_named(name: str, pack: Path, entries: dict[str, str], tmp_path: Path) -> None:
     """
-    Given a zip with something that a server has no use for
-    When it is checked
-    Then it is named, and nothing else.
+    Given: a zip with something that a server has no use for.
+    When: it is checked.
+    Then: it is named, and nothing else.
     """
     entries[name] = '{"a": 1}'
     problems = find_problems(zipped(entries, tmp_path), pack)
@@ -149,9 +149,9 @@ def test_a_wrong_entry_is_named(
     name: str, pattern: str, replacement: str, expected: str, pack: Path, entries: dict[str, str], tmp_path: Path
 ) -> None:
     """
-    Given a zip in which one entry is not what the sources say
-    When it is checked
-    Then a sentence names the entry and what is wrong.
+    Given: a zip in which one entry is not what the sources say.
+    When: it is checked.
+    Then: a sentence names the entry and what is wrong.
     """
     entries[name] = re.sub(pattern, replacement, entries[name], count=1)
     problems = find_problems(zipped(entries, tmp_path), pack)
@@ -160,9 +160,10 @@ def test_a_wrong_entry_is_named(
 
 def test_release_notes_of_an_older_version_are_named(pack: Path, entries: dict[str, str], tmp_path: Path) -> None:
     """
-    Given release notes up to 1.2.9 for a pack of version 1.2.10
-    When the zip is checked
-    Then that the newest are too old is said; and with those of 1.2.10 nothing is wrong, though "1_2_9" sorts behind them as text.
+    Given: release notes up to 1.2.9 for a pack of version 1.2.10.
+    When: the zip is checked.
+    Then: that the newest are too old is said; and with those of 1.2.10 nothing is wrong, though "1_2_9" sorts behind them as
+    text.
     """
     (pack / "ReleaseNotes").mkdir()
     (pack / "ReleaseNotes/1_2_9.md").write_text("Older.")
@@ -176,9 +177,9 @@ def test_release_notes_of_an_older_version_are_named(pack: Path, entries: dict[s
 
 def test_the_command_line_gives_sentences(pack: Path, tmp_path: Path) -> None:
     """
-    Given no zip, and a file that is none
-    When the tool is started with it
-    Then it ends with status 1 and one sentence that says what to do, without a stack trace.
+    Given: no zip, and a file that is none.
+    When: the tool is started with it.
+    Then: it ends with status 1 and one sentence that says what to do, without a stack trace.
     """
     (tmp_path / "broken.zip").write_text("not a zip")
     for name in ("none.zip", "broken.zip"):
@@ -192,9 +193,9 @@ def test_the_command_line_gives_sentences(pack: Path, tmp_path: Path) -> None:
 
 def test_the_command_line_reports_a_good_zip(pack: Path, entries: dict[str, str], tmp_path: Path) -> None:
     """
-    Given a good zip
-    When the tool is started with it
-    Then it ends with status 0 and says so.
+    Given: a good zip.
+    When: the tool is started with it.
+    Then: it ends with status 0 and says so.
     """
     path = zipped(entries, tmp_path)
     run = subprocess.run([sys.executable, ROOT / "tools/check_pack.py", path, pack], capture_output=True, text=True)
@@ -204,9 +205,9 @@ def test_the_command_line_reports_a_good_zip(pack: Path, entries: dict[str, str]
 
 def test_metadata_may_be_anything(pack: Path, entries: dict[str, str], tmp_path: Path) -> None:
     """
-    Given a metadata.json that holds a list instead of an object
-    When the zip is checked
-    Then its version counts as missing; nothing is raised.
+    Given: a metadata.json that holds a list instead of an object.
+    When: the zip is checked.
+    Then: its version counts as missing; nothing is raised.
     """
     entries["metadata.json"] = json.dumps(["1.2.10"])
     assert "but None in metadata.json" in find_problems(zipped(entries, tmp_path), pack)[0]

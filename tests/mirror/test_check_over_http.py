@@ -107,7 +107,11 @@ APART = {"search_size_limit"}
 
 
 def test_each_side_has_its_case() -> None:
-    """Given the switches of a tenant; When the cases here are compared with them; Then each side that can be seen has one."""
+    """
+    Given: the switches of a tenant.
+    When: the cases here are compared with them.
+    Then: each side that can be seen has one.
+    """
     sides = {(switch, side) for switch, sides in SWITCHES.items() if switch not in APART for side in sides}
     assert sides <= {(switch, side) for switch, side, *_ in SIDES}
 
@@ -116,7 +120,11 @@ def test_each_side_has_its_case() -> None:
 def test_it_names_the_side_that_a_server_is_on(
     site: Site, switch: str, side: Any, writes: bool, question: str, says: str
 ) -> None:
-    """Given a remote on one side of a switch; When the check runs; Then it names that side, and leaves nothing open there."""
+    """
+    Given: a remote on one side of a switch.
+    When: the check runs.
+    Then: it names that side, and leaves nothing open there.
+    """
     mirror = site.mirror(**{switch: side})
     mirror.configure()
     populate(mirror)
@@ -133,7 +141,11 @@ def test_it_names_the_side_that_a_server_is_on(
     ("search_size_limit", "says"), [(1000, "cut to 1000"), (0, "more than 1,000 incidents is heard")], ids=["capped", "heard"]
 )
 def test_it_names_how_large_a_page_may_be(site: Site, search_size_limit: int, says: str) -> None:
-    """Given a remote with 1,005 incidents that caps a page or does not; When the check runs; Then it names that side."""
+    """
+    Given: a remote with 1,005 incidents that caps a page or does not.
+    When: the check runs.
+    Then: it names that side.
+    """
     mirror = site.mirror(search_size_limit=search_size_limit)
     mirror.configure()
     with mirror.there.batch():
@@ -164,7 +176,11 @@ BARRED = [
 
 @pytest.mark.parametrize(("right", "question", "verdict", "answered"), BARRED, ids=lambda value: str(value))
 def test_it_names_what_the_key_may_not_do(site: Site, right: str, question: str, verdict: str, answered: str) -> None:
-    """Given a key that may not do one thing; When the check runs; Then it says so of that, and the rest is answered."""
+    """
+    Given: a key that may not do one thing.
+    When: the check runs.
+    Then: it says so of that, and the rest is answered.
+    """
     mirror = site.mirror(barred_from=frozenset({right}))
     mirror.configure()
     populate(mirror)
@@ -182,7 +198,11 @@ def test_it_names_what_the_key_may_not_do(site: Site, right: str, question: str,
 
 
 def test_another_product_is_asked_nothing_more(site: Site) -> None:
-    """Given a remote that is no XSOAR; When the check runs, writing; Then it stops there, says which, and writes nothing."""
+    """
+    Given: a remote that is no XSOAR.
+    When: the check runs, writing.
+    Then: it stops there, says which, and writes nothing.
+    """
     mirror = site.mirror(product_mode="xsiam")
     mirror.configure()
 
@@ -196,7 +216,11 @@ def test_another_product_is_asked_nothing_more(site: Site) -> None:
 
 
 def test_a_quota_of_calls_ends_the_questions_and_closes_what_was_created(site: Site) -> None:
-    """Given a remote that accepts no more calls once a note was written; When the check runs; Then it ends, and cleans up."""
+    """
+    Given: a remote that accepts no more calls once a note was written.
+    When: the check runs.
+    Then: it ends, and cleans up.
+    """
     mirror = site.mirror()
     mirror.configure()
     populate(mirror)
@@ -216,7 +240,11 @@ def test_a_quota_of_calls_ends_the_questions_and_closes_what_was_created(site: S
 
 @pytest.mark.parametrize("retry_after", TROUBLES["retry_after"])
 def test_a_quota_that_is_used_up_leaves_nothing_unsaid(site: Site, retry_after: str) -> None:
-    """Given a remote that takes 40 calls a minute of a clock that stands; When the check writes; Then it says what is left."""
+    """
+    Given: a remote that takes 40 calls a minute of a clock that stands.
+    When: the check writes.
+    Then: it says what is left.
+    """
     mirror = site.mirror(calls_a_minute=40, retry_after=retry_after)
     mirror.configure()
     populate(mirror)
@@ -231,7 +259,11 @@ def test_a_quota_that_is_used_up_leaves_nothing_unsaid(site: Site, retry_after: 
 
 
 def test_an_incident_that_cannot_be_read_is_told(site: Site) -> None:
-    """Given a remote whose newest incident always answers with an error; When the check runs; Then it says so, and goes on."""
+    """
+    Given: a remote whose newest incident always answers with an error.
+    When: the check runs.
+    Then: it says so, and goes on.
+    """
     mirror = site.mirror(broken_incidents=frozenset({"5"}))
     mirror.configure()
     populate(mirror)
@@ -247,7 +279,11 @@ def test_an_incident_that_cannot_be_read_is_told(site: Site) -> None:
 
 @pytest.mark.parametrize("there", ["6", "8"])
 def test_both_versions_fit(site: Site, there: str) -> None:
-    """Given a remote of each version; When the check runs, writing; Then nothing stops, and what it learned is remembered."""
+    """
+    Given: a remote of each version.
+    When: the check runs, writing.
+    Then: nothing stops, and what it learned is remembered.
+    """
     mirror = site.mirror("8", there, entry_moves_modified=False)
     mirror.configure()
     populate(mirror)

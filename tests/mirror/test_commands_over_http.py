@@ -26,7 +26,11 @@ def texts(mirror: Mirror, local_id: str) -> list[str]:
 
 
 def test_status_while_all_is_well_and_while_the_remote_is_away(mirror: Mirror) -> None:
-    """Given a mirror at work; When the remote goes away; Then the status tells what crossed, and why nothing does now."""
+    """
+    Given: a mirror at work.
+    When: the remote goes away.
+    Then: the status tells what crossed, and why nothing does now.
+    """
     remote_id = mirror.remote_incident()
     local_id = mirror.fetched_once()
     mirror.there.add_entry(remote_id, contents="in", user="carla", category="chat", tags=[IN_TAG])
@@ -49,7 +53,11 @@ def test_status_while_all_is_well_and_while_the_remote_is_away(mirror: Mirror) -
 
 
 def test_diff_before_and_after_a_round(mirror: Mirror) -> None:
-    """Given a change on each side; When the diff runs before and after the rounds; Then it tells both, and then none."""
+    """
+    Given: a change on each side.
+    When: the diff runs before and after the rounds.
+    Then: it tells both, and then none.
+    """
     remote_id = mirror.remote_incident(severity=1, CustomFields={"ticket": "C-1"})
     local_id = mirror.fetched_once()
     mirror.until_quiet()
@@ -65,7 +73,11 @@ def test_diff_before_and_after_a_round(mirror: Mirror) -> None:
 
 
 def test_resync_brings_the_history_that_was_not_wanted_at_first(mirror: Mirror) -> None:
-    """Given an incident fetched without its history; When it is resynced, twice; Then each earlier entry comes once."""
+    """
+    Given: an incident fetched without its history.
+    When: it is resynced, twice.
+    Then: each earlier entry comes once.
+    """
     remote_id = mirror.remote_incident()
     for number in range(3):
         mirror.there.add_entry(remote_id, contents=f"before {number}", user="carla", category="chat", tags=[IN_TAG])
@@ -85,7 +97,11 @@ def test_resync_brings_the_history_that_was_not_wanted_at_first(mirror: Mirror) 
 
 
 def test_an_existing_incident_is_linked(mirror: Mirror) -> None:
-    """Given two incidents that know nothing of each other; When the one is set to mirror the other; Then they are equal."""
+    """
+    Given: two incidents that know nothing of each other.
+    When: the one is set to mirror the other.
+    Then: they are equal.
+    """
     remote_id = mirror.remote_incident(name="Theirs", severity=3)
     mirror.there.add_entry(remote_id, contents="theirs", user="carla", category="chat", tags=[IN_TAG])
     created = mirror.here.create_incident({"name": "Ours"}, user="hanna")
@@ -109,7 +125,11 @@ def test_an_existing_incident_is_linked(mirror: Mirror) -> None:
 
 
 def test_a_command_on_another_instance_s_incident(site: Site) -> None:
-    """Given two instances; When a command runs on both; Then the one that mirrors the incident does it, the other says so."""
+    """
+    Given: two instances.
+    When: a command runs on both.
+    Then: the one that mirrors the incident does it, the other says so.
+    """
     made = site.mirror("8", "6")
     made.configure()
     made.configure("another")

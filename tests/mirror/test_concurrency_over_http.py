@@ -94,7 +94,11 @@ def test_two_fetches_at_once(made: Mirror) -> None:
 
 
 def test_a_fetch_during_a_round(made: Mirror) -> None:
-    """Given news of all kinds; When fetches and mirroring rounds run at the same time; Then all of it comes, each thing once."""
+    """
+    Given: news of all kinds.
+    When: fetches and mirroring rounds run at the same time.
+    Then: all of it comes, each thing once.
+    """
     ids = [made.remote_incident(name=f"Incident {number}") for number in range(10)]
     for cycle in range(4):
         for remote_id in ids[::2]:
@@ -135,7 +139,11 @@ def test_several_pulls_of_one_incident_at_once(made: Mirror) -> None:
 
 
 def test_many_pulls_beside_a_round(made: Mirror) -> None:
-    """Given twelve incidents with news; When four workers and a round bring them at once; Then what each gave is remembered."""
+    """
+    Given: twelve incidents with news.
+    When: four workers and a round bring them at once.
+    Then: what each gave is remembered.
+    """
     ids = [made.remote_incident(name=f"Incident {number}") for number in range(12)]
     made.fetch_all()
     made.until_quiet()
@@ -251,7 +259,11 @@ def test_two_instances_on_one_remote(site: Site) -> None:
 
 
 def test_all_at_once(made: Mirror) -> None:
-    """Given work on both sides; When fetches, rounds, a resync and the status run at once; Then both sides end up equal."""
+    """
+    Given: work on both sides.
+    When: fetches, rounds, a resync and the status run at once.
+    Then: both sides end up equal.
+    """
     ids = [made.remote_incident(name=f"Incident {number}") for number in range(5)]
     local_ids = made.fetch_all()
     made.until_quiet()

@@ -36,7 +36,11 @@ def chat(tenant: Tenant, incident_id: str, text: str, *tags: str) -> str:
 
 
 def test_2300_changes_in_one_minute(site: Site) -> None:
-    """Given 2,300 remote incidents that changed within a minute; When asked what changed; Then all are listed, as texts."""
+    """
+    Given: 2,300 remote incidents that changed within a minute.
+    When: asked what changed.
+    Then: all are listed, as texts.
+    """
     made = site.mirror("8", "8")
     made.configure()
     with made.there.batch():
@@ -49,7 +53,11 @@ def test_2300_changes_in_one_minute(site: Site) -> None:
 
 @pytest.mark.parametrize("version", ["6", "8"])
 def test_a_remote_whose_entries_do_not_show(site: Site, version: str) -> None:
-    """Given a remote where an entry does not move its incident; When 50 incidents get entries; Then five rounds bring all."""
+    """
+    Given: a remote where an entry does not move its incident.
+    When: 50 incidents get entries.
+    Then: five rounds bring all.
+    """
     made = site.mirror("8", version, entry_moves_modified=False)
     made.configure()
     for number in range(50):
@@ -70,7 +78,11 @@ def test_a_remote_whose_entries_do_not_show(site: Site, version: str) -> None:
 
 
 def test_which_kind_of_remote_it_is_is_learned(site: Site) -> None:
-    """Given remotes of both kinds; When entries have come in; Then the quiet rounds of the one cost few calls."""
+    """
+    Given: remotes of both kinds.
+    When: entries have come in.
+    Then: the quiet rounds of the one cost few calls.
+    """
     quiet_calls = {}
     for moves in (True, False):
         made = site.mirror("8", "8", entry_moves_modified=moves) if moves else site.mirror("6", "6", entry_moves_modified=moves)
@@ -91,7 +103,11 @@ def test_which_kind_of_remote_it_is_is_learned(site: Site) -> None:
 
 @pytest.mark.parametrize("skew", [-90.0, 90.0, 86_400.0])
 def test_two_clocks(remote: Mirror, skew: float) -> None:
-    """Given a remote whose clock is off; When entries and changes come in one after another; Then each arrives once."""
+    """
+    Given: a remote whose clock is off.
+    When: entries and changes come in one after another.
+    Then: each arrives once.
+    """
     remote.clock.offset_seconds = skew
     remote.configure(first_fetch="30 days")
     remote_id = remote.remote_incident()
@@ -108,7 +124,11 @@ def test_two_clocks(remote: Mirror, skew: float) -> None:
 
 
 def test_an_edited_entry(mirror: Mirror) -> None:
-    """Given a note that crossed each way; When both are edited; Then each edited text crosses once, marked as edited."""
+    """
+    Given: a note that crossed each way.
+    When: both are edited.
+    Then: each edited text crosses once, marked as edited.
+    """
     remote_id = mirror.remote_incident()
     local_id = mirror.fetched_once()
     theirs = mirror.there.add_entry(remote_id, contents="block 10.0.0.1", user="carla", note=True, tags=[IN_TAG])
@@ -130,7 +150,11 @@ def test_an_edited_entry(mirror: Mirror) -> None:
 @pytest.mark.parametrize("from_time_field", ["created", "modified"])
 @pytest.mark.parametrize("entries_move", [True, False])
 def test_an_entry_tagged_an_hour_later(site: Site, from_time_field: str, entries_move: bool) -> None:
-    """Given an entry of an hour ago; When it is tagged; Then it comes, whatever fromTime means and entries move."""
+    """
+    Given: an entry of an hour ago.
+    When: it is tagged.
+    Then: it comes, whatever fromTime means and entries move.
+    """
     made = site.mirror("8", "6", from_time_field=from_time_field, entry_moves_modified=entries_move)
     made.configure(first_fetch="1 day")
     made.clock.offset_seconds = -7200
@@ -157,7 +181,11 @@ FAULTS: dict[str, Callable[[], Response]] = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_round_that_fails_at_any_request(site: Site, fault: str) -> None:
-    """Given news of two incidents; When its requests fail in turn; Then the server sees it, and all arrives once."""
+    """
+    Given: news of two incidents.
+    When: its requests fail in turn.
+    Then: the server sees it, and all arrives once.
+    """
     made = site.mirror("8", "8")
     made.configure()
     ids = [made.remote_incident(), made.remote_incident()]
@@ -180,7 +208,11 @@ def test_a_round_that_fails_at_any_request(site: Site, fault: str) -> None:
 
 
 def test_errors_say_what_the_server_must_do(site: Site) -> None:
-    """Given a remote that limits or fails; When asked what changed; Then the error stops the round in the server's own words."""
+    """
+    Given: a remote that limits or fails.
+    When: asked what changed.
+    Then: the error stops the round in the server's own words.
+    """
     made = site.mirror("8", "8")
     made.configure()
     made.remote_incident()
@@ -199,7 +231,11 @@ def test_errors_say_what_the_server_must_do(site: Site) -> None:
 
 
 def test_history_beyond_a_page_after_a_failure(site: Site) -> None:
-    """Given 1,050 earlier entries and a file; When the first try fails and another fetch comes first; Then all are here once."""
+    """
+    Given: 1,050 earlier entries and a file.
+    When: the first try fails and another fetch comes first.
+    Then: all are here once.
+    """
     made = site.mirror("8", "8")
     made.configure(fetch_incident_history=True)
     remote_id = made.remote_incident()
@@ -224,7 +260,11 @@ def test_history_beyond_a_page_after_a_failure(site: Site) -> None:
 
 
 def test_an_incident_that_is_gone_stops_nothing_else(site: Site) -> None:
-    """Given two mirrored incidents of which one is deleted; When the other changes; Then that arrives, and no round fails."""
+    """
+    Given: two mirrored incidents of which one is deleted.
+    When: the other changes.
+    Then: that arrives, and no round fails.
+    """
     made = site.mirror("8", "6")
     made.configure()
     gone, kept = made.remote_incident(), made.remote_incident()
@@ -243,7 +283,11 @@ def test_an_incident_that_is_gone_stops_nothing_else(site: Site) -> None:
 
 @pytest.mark.parametrize("rivals", [1, 4])
 def test_rivals(remote: Mirror, rivals: int) -> None:
-    """Given a local change; When others change the incident at each try to write it; Then all changes survive."""
+    """
+    Given: a local change.
+    When: others change the incident at each try to write it.
+    Then: all changes survive.
+    """
     remote_id = remote.remote_incident()
     local_id = remote.fetched_once()
     remote.here.change_incident(local_id, {"severity": 3, "CustomFields": {"ticket": "H"}}, user="hanna")
@@ -267,7 +311,11 @@ def test_rivals(remote: Mirror, rivals: int) -> None:
 
 
 def test_a_rival_that_never_gives_way(remote: Mirror) -> None:
-    """Given a rival at every try; When a local change is sent; Then the server sees an error, and a later round sends it."""
+    """
+    Given: a rival at every try.
+    When: a local change is sent.
+    Then: the server sees an error, and a later round sends it.
+    """
     remote_id = remote.remote_incident()
     local_id = remote.fetched_once()
     remote.here.change_incident(local_id, {"severity": 3}, user="hanna")
@@ -307,7 +355,11 @@ def arrived_once(made: Mirror, remote_id: str) -> None:
 
 
 def test_a_lost_answer_at_any_request(site: Site) -> None:
-    """Given a field, texts and a file to send; When the answer to each request is lost in turn; Then all is there once."""
+    """
+    Given: a field, texts and a file to send.
+    When: the answer to each request is lost in turn.
+    Then: all is there once.
+    """
     for number in range(12):
         made = Site(site.folder / str(number), site.exits, site.workers).mirror("8", "6" if number % 2 else "8")
         made.configure()
@@ -328,7 +380,11 @@ def test_a_lost_answer_at_any_request(site: Site) -> None:
 
 
 def test_a_closing_whose_answer_is_lost(remote: Mirror) -> None:
-    """Given a local closing; When the remote does it and its answer is lost; Then it is closed once, and nothing bounces."""
+    """
+    Given: a local closing.
+    When: the remote does it and its answer is lost.
+    Then: it is closed once, and nothing bounces.
+    """
     remote_id = remote.remote_incident()
     local_id = remote.fetched_once()
     remote.here.close_incident(local_id, reason="Duplicate", notes="See 7.", user="hugo")
@@ -363,7 +419,11 @@ def local_incident(made: Mirror, **fields: Any) -> str:
 
 
 def test_creating_there(remote: Mirror) -> None:
-    """Given a local incident for the remote; When its answer is lost first; Then there is one, and it mirrors."""
+    """
+    Given: a local incident for the remote.
+    When: its answer is lost first.
+    Then: there is one, and it mirrors.
+    """
     local_id = local_incident(remote, severity=3, CustomFields={"ticket": "H-1"})
     chat(remote.here, local_id, "at once", OUT_TAG)
 
@@ -385,7 +445,11 @@ def test_creating_there(remote: Mirror) -> None:
 
 
 def test_creating_what_a_rule_drops(site: Site) -> None:
-    """Given a remote whose pre-processing drops the incident; When it is to be created; Then the error says so."""
+    """
+    Given: a remote whose pre-processing drops the incident.
+    When: it is to be created.
+    Then: the error says so.
+    """
     made = site.mirror("8", "8", drop_created_if_name_contains="from here")
     made.configure()
     local_incident(made)
@@ -397,7 +461,11 @@ def test_creating_what_a_rule_drops(site: Site) -> None:
 
 
 def test_reopening_goes_out(mirror: Mirror) -> None:
-    """Given an incident that was closed here and there, and another open one; When it is reopened here; Then it is open there."""
+    """
+    Given: an incident that was closed here and there, and another open one.
+    When: it is reopened here.
+    Then: it is open there.
+    """
     mirror.remote_incident(name="another")
     remote_id = mirror.remote_incident()
     mirror.fetch_all()
@@ -413,7 +481,11 @@ def test_reopening_goes_out(mirror: Mirror) -> None:
 
 
 def test_reopening_where_no_incident_is_open(remote: Mirror) -> None:
-    """Given the only incident of the remote, closed; When it is reopened here; Then it stays open, and the log says so."""
+    """
+    Given: the only incident of the remote, closed.
+    When: it is reopened here.
+    Then: it stays open, and the log says so.
+    """
     remote_id = remote.remote_incident()
     local_id = remote.fetched_once()
     remote.here.close_incident(local_id, reason="Other", user="hugo")
@@ -452,7 +524,11 @@ def run_all(ring: list[tuple[Tenant, Host]], times: int) -> None:
 
 @pytest.mark.parametrize("versions", [("6", "8"), ("8", "8"), ("6", "8", "8")], ids="-".join)
 def test_tenants_that_all_run_the_pack(site: Site, versions: tuple[str, ...]) -> None:
-    """Given tenants that fetch from each other in a ring; When all run; Then each incident goes one step, entries too."""
+    """
+    Given: tenants that fetch from each other in a ring.
+    When: all run.
+    Then: each incident goes one step, entries too.
+    """
     ring = joined(site, *versions)
     created = []
     for number, (tenant, _host) in enumerate(ring):
@@ -480,7 +556,11 @@ def test_tenants_that_all_run_the_pack(site: Site, versions: tuple[str, ...]) ->
 
 
 def test_two_commands_at_once(site: Site) -> None:
-    """Given two incidents with news; When both are asked for at the same time; Then what each delivered is remembered."""
+    """
+    Given: two incidents with news.
+    When: both are asked for at the same time.
+    Then: what each delivered is remembered.
+    """
     made = site.mirror("8", "8")
     made.configure()
     ids = [made.remote_incident() for _ in range(6)]

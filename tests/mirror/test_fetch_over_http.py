@@ -10,7 +10,11 @@ from tests.mirror.two_tenants import INSTANCE, Mirror, Site, succeeded
 
 
 def test_more_incidents_than_a_run_takes(remote: Mirror) -> None:
-    """Given more incidents than max_fetch; When fetching until nothing comes; Then each is here once, the oldest first."""
+    """
+    Given: more incidents than max_fetch.
+    When: fetching until nothing comes.
+    Then: each is here once, the oldest first.
+    """
     ids = [remote.remote_incident(name=f"Incident {number}") for number in range(23)]
     remote.configure(max_fetch="10")
 
@@ -21,7 +25,11 @@ def test_more_incidents_than_a_run_takes(remote: Mirror) -> None:
 
 
 def test_a_burst_in_one_instant(remote: Mirror) -> None:
-    """Given more incidents of one instant than a run takes; When fetching; Then each is here once."""
+    """
+    Given: more incidents of one instant than a run takes.
+    When: fetching.
+    Then: each is here once.
+    """
     remote.clock.stop()
     ids = [remote.remote_incident() for _ in range(45)]
     remote.clock.go_on()
@@ -33,7 +41,11 @@ def test_a_burst_in_one_instant(remote: Mirror) -> None:
 
 
 def test_a_burst_larger_than_a_page_of_the_remote(site: Site) -> None:
-    """Given a remote that caps its pages at 7 and a burst of 30 in one instant; When fetching; Then each is here once."""
+    """
+    Given: a remote that caps its pages at 7 and a burst of 30 in one instant.
+    When: fetching.
+    Then: each is here once.
+    """
     made = site.mirror(there="6", search_size_limit=7, search_total="right")
     made.configure(max_fetch="20", look_back="0")
     made.clock.stop()
@@ -46,7 +58,11 @@ def test_a_burst_larger_than_a_page_of_the_remote(site: Site) -> None:
 
 
 def test_incidents_that_leave_the_result_while_it_is_read(site: Site) -> None:
-    """Given pages of 10; When incidents of the first page are closed before the second is read; Then no other is missed."""
+    """
+    Given: pages of 10.
+    When: incidents of the first page are closed before the second is read.
+    Then: no other is missed.
+    """
     made = site.mirror(there="6", search_size_limit=10)
     made.configure(query="-status:closed", look_back="0")
     ids = [made.remote_incident() for _ in range(30)]
@@ -66,7 +82,11 @@ def test_incidents_that_leave_the_result_while_it_is_read(site: Site) -> None:
 
 
 def test_an_incident_that_is_indexed_late(remote: Mirror) -> None:
-    """Given a look-back of 5 minutes; When an incident appears that is 3 minutes older than the newest; Then it comes once."""
+    """
+    Given: a look-back of 5 minutes.
+    When: an incident appears that is 3 minutes older than the newest.
+    Then: it comes once.
+    """
     newest = remote.remote_incident(name="on time")
     remote.fetch()
     remote.clock.offset_seconds = -180
@@ -80,7 +100,11 @@ def test_an_incident_that_is_indexed_late(remote: Mirror) -> None:
 
 
 def test_an_incident_that_comes_to_match_the_query(remote: Mirror) -> None:
-    """Given an incident that does not match and a newer one that does; When that changes soon; Then it comes."""
+    """
+    Given: an incident that does not match and a newer one that does.
+    When: that changes soon.
+    Then: it comes.
+    """
     remote.configure(query="severity:4")
     later = remote.remote_incident(severity=1)
     newer = remote.remote_incident(severity=4)
@@ -93,7 +117,11 @@ def test_an_incident_that_comes_to_match_the_query(remote: Mirror) -> None:
 
 
 def test_a_look_back_that_is_enlarged(remote: Mirror) -> None:
-    """Given incidents fetched with a short look-back; When it is enlarged; Then none comes a second time."""
+    """
+    Given: incidents fetched with a short look-back.
+    When: it is enlarged.
+    Then: none comes a second time.
+    """
     remote.configure(look_back="0")
     remote.clock.offset_seconds = -600
     ids = [remote.remote_incident() for _ in range(3)]
@@ -108,7 +136,11 @@ def test_a_look_back_that_is_enlarged(remote: Mirror) -> None:
 
 
 def test_a_query_with_or(remote: Mirror) -> None:
-    """Given a user's query with or; When fetching; Then it means what it says, and own incidents stay out all the same."""
+    """
+    Given: a user's query with or.
+    When: fetching.
+    Then: it means what it says, and own incidents stay out all the same.
+    """
     wanted = [remote.remote_incident(severity=4), remote.remote_incident(type="Malware")]
     remote.remote_incident(severity=1)
     remote.remote_incident(severity=4, sourceBrand="XSOAR Mirroring")
@@ -120,7 +152,11 @@ def test_a_query_with_or(remote: Mirror) -> None:
 
 
 def test_own_incidents_on_request(remote: Mirror) -> None:
-    """Given that own incidents are not excluded; When fetching; Then they come too."""
+    """
+    Given: that own incidents are not excluded.
+    When: fetching.
+    Then: they come too.
+    """
     own = remote.remote_incident(sourceBrand="XSOAR Mirroring")
     remote.configure(disable_from_same_integration=False)
 
@@ -130,7 +166,11 @@ def test_own_incidents_on_request(remote: Mirror) -> None:
 
 
 def test_the_first_fetch_time(remote: Mirror) -> None:
-    """Given an incident older than the first fetch time and a newer one; When fetching; Then only the newer one comes."""
+    """
+    Given: an incident older than the first fetch time and a newer one.
+    When: fetching.
+    Then: only the newer one comes.
+    """
     remote.clock.offset_seconds = -7200
     remote.remote_incident()
     remote.clock.offset_seconds = 0
@@ -152,7 +192,11 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_at_each_request(site: Site, fault: str) -> None:
-    """Given a fetch of several requests; When all from the n-th on fail; Then it says so, and a later run brings all once."""
+    """
+    Given: a fetch of several requests.
+    When: all from the n-th on fail.
+    Then: it says so, and a later run brings all once.
+    """
     made = site.mirror(there="8", search_size_limit=2, search_total="right")
     made.configure(max_fetch="4")
     ids = [made.remote_incident(name=f"Incident {number}") for number in range(4)]
@@ -175,7 +219,11 @@ def test_a_fault_at_each_request(site: Site, fault: str) -> None:
 
 
 def test_a_remote_that_recovers_within_a_call(remote: Mirror) -> None:
-    """Given a remote that answers 502 once; When fetching; Then the call is repeated and the fetch goes well."""
+    """
+    Given: a remote that answers 502 once.
+    When: fetching.
+    Then: the call is repeated and the fetch goes well.
+    """
     remote_id = remote.remote_incident()
     remote.interference.answers = {0: lambda: HTMLResponse("<html>bad gateway</html>", status_code=502)}
 
@@ -185,7 +233,11 @@ def test_a_remote_that_recovers_within_a_call(remote: Mirror) -> None:
 
 
 def test_attachments(remote: Mirror) -> None:
-    """Given attachments of one name, an empty one and one with a path for a name; When fetching; Then all come whole."""
+    """
+    Given: attachments of one name, an empty one and one with a path for a name.
+    When: fetching.
+    Then: all come whole.
+    """
     contents = [("report.txt", b"first"), ("report.txt", b"second"), ("../../etc/passwd", b"third"), ("empty.bin", b"")]
     contents += [(f"more {number}.txt", b"more") for number in range(10)]
     remote.there.create_incident({"name": "with files"}, attachments=contents)
@@ -200,7 +252,11 @@ def test_attachments(remote: Mirror) -> None:
 
 
 def test_an_attachment_that_cannot_be_had(remote: Mirror) -> None:
-    """Given an attachment that the remote does not give; When fetching; Then the rest comes, and the log warns."""
+    """
+    Given: an attachment that the remote does not give.
+    When: fetching.
+    Then: the rest comes, and the log warns.
+    """
     remote_id = remote.remote_incident()
     for name in ("gone.txt", "here.txt"):
         remote.there.attach_file(remote_id, name, b"content")
@@ -220,7 +276,11 @@ def test_an_attachment_that_cannot_be_had(remote: Mirror) -> None:
 
 
 def test_what_a_fetched_incident_holds(mirror: Mirror) -> None:
-    """Given a remote incident with fields and custom fields; When fetching; Then the local one has them."""
+    """
+    Given: a remote incident with fields and custom fields.
+    When: fetching.
+    Then: the local one has them.
+    """
     remote_id = mirror.remote_incident(
         name="Phishing mail", severity=3, owner="carla", details="A link", CustomFields={"ticket": "C-1", "hosts": ["a", "b"]}
     )
@@ -237,7 +297,11 @@ def test_what_a_fetched_incident_holds(mirror: Mirror) -> None:
 
 
 def test_an_incident_that_itself_mirrors_a_third_tenant(remote: Mirror) -> None:
-    """Given a remote incident that mirrors a third tenant; When fetching; Then the local one mirrors the remote."""
+    """
+    Given: a remote incident that mirrors a third tenant.
+    When: fetching.
+    Then: the local one mirrors the remote.
+    """
     remote_id = remote.remote_incident(
         dbotMirrorId="99", dbotMirrorInstance="third", dbotMirrorDirection="In", dbotMirrorTags=["x"]
     )
@@ -251,7 +315,11 @@ def test_an_incident_that_itself_mirrors_a_third_tenant(remote: Mirror) -> None:
     ("direction", "expected"), [("None", ""), ("Incoming", "In"), ("Outgoing", "Out"), ("Incoming And Outgoing", "Both")]
 )
 def test_directions(site: Site, direction: str, expected: str) -> None:
-    """Given a mirroring direction; When fetching; Then the incident mirrors in that direction."""
+    """
+    Given: a mirroring direction.
+    When: fetching.
+    Then: the incident mirrors in that direction.
+    """
     made = site.mirror()
     made.configure(mirror_direction=direction)
     made.remote_incident()
@@ -261,7 +329,11 @@ def test_directions(site: Site, direction: str, expected: str) -> None:
 
 @pytest.mark.parametrize("mirrored", [True, False])
 def test_the_playbook(site: Site, mirrored: bool) -> None:
-    """Given a remote incident with a playbook; When fetching with Mirror Playbook ID on or off; Then it is named here or not."""
+    """
+    Given: a remote incident with a playbook.
+    When: fetching with Mirror Playbook ID on or off.
+    Then: it is named here or not.
+    """
     made = site.mirror()
     made.configure(mirror_playbook_id=mirrored)
     made.remote_incident(playbookId="playbook-of-the-customer")

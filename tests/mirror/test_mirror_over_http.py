@@ -22,7 +22,11 @@ def differences(mirror: Mirror, local_id: str, remote_id: str) -> list[Any]:
 
 
 def test_fields_come_in(mirror: Mirror) -> None:
-    """Given a mirrored incident; When fields and custom fields of the remote change; Then the local ones follow."""
+    """
+    Given: a mirrored incident.
+    When: fields and custom fields of the remote change.
+    Then: the local ones follow.
+    """
     remote_id = mirror.remote_incident()
     local_id = mirror.fetched_once()
     mirror.there.change_incident(remote_id, {"severity": 4, "owner": "carl", "CustomFields": {"ticket": "C-7"}}, user="carl")
@@ -35,7 +39,11 @@ def test_fields_come_in(mirror: Mirror) -> None:
 
 
 def test_two_changes_within_a_second(mirror: Mirror) -> None:
-    """Given a change that was mirrored; When another follows a few milliseconds later; Then it arrives too."""
+    """
+    Given: a change that was mirrored.
+    When: another follows a few milliseconds later.
+    Then: it arrives too.
+    """
     remote_id = mirror.remote_incident()
     local_id = mirror.fetched_once()
     for severity in (2, 3, 4):
@@ -46,7 +54,11 @@ def test_two_changes_within_a_second(mirror: Mirror) -> None:
 
 
 def test_entries_come_in_once(mirror: Mirror) -> None:
-    """Given entries with and without the tag; When mirroring for several rounds; Then the tagged ones are here once."""
+    """
+    Given: entries with and without the tag.
+    When: mirroring for several rounds.
+    Then: the tagged ones are here once.
+    """
     remote_id = mirror.remote_incident()
     local_id = mirror.fetched_once()
     mirror.there.add_entry(remote_id, contents="a chat", user="carla", category="chat", tags=[IN_TAG])
@@ -69,7 +81,11 @@ def test_entries_come_in_once(mirror: Mirror) -> None:
 
 
 def test_an_entry_that_is_tagged_late(mirror: Mirror) -> None:
-    """Given an untagged entry and a later one that was mirrored; When it is tagged; Then it alone comes."""
+    """
+    Given: an untagged entry and a later one that was mirrored.
+    When: it is tagged.
+    Then: it alone comes.
+    """
     remote_id = mirror.remote_incident()
     local_id = mirror.fetched_once()
     old = mirror.there.add_entry(remote_id, contents="written first", user="carla", category="chat")
@@ -82,7 +98,11 @@ def test_an_entry_that_is_tagged_late(mirror: Mirror) -> None:
 
 
 def test_files_come_in(mirror: Mirror) -> None:
-    """Given a tagged file; When mirroring; Then it is here under its name, byte for byte, once."""
+    """
+    Given: a tagged file.
+    When: mirroring.
+    Then: it is here under its name, byte for byte, once.
+    """
     content = bytes(range(256)) * 100
     remote_id = mirror.remote_incident()
     local_id = mirror.fetched_once()
@@ -97,7 +117,11 @@ def test_files_come_in(mirror: Mirror) -> None:
 
 @pytest.mark.parametrize("page_keeps", ["newest", "oldest"])
 def test_more_entries_than_a_page(site: Site, page_keeps: str) -> None:
-    """Given more tagged entries than a page; When mirroring; Then all are here, in their order, whichever end a page keeps."""
+    """
+    Given: more tagged entries than a page.
+    When: mirroring.
+    Then: all are here, in their order, whichever end a page keeps.
+    """
     made = site.mirror("8", "8", page_keeps=page_keeps)
     made.configure()
     remote_id = made.remote_incident()
@@ -114,7 +138,11 @@ def test_more_entries_than_a_page(site: Site, page_keeps: str) -> None:
 @pytest.mark.parametrize("history", [True, False])
 @pytest.mark.parametrize("entry_moves_modified", [True, False])
 def test_history(site: Site, history: bool, entry_moves_modified: bool) -> None:
-    """Given entries that were written before the fetch; When mirroring with history on or off; Then they come, or do not."""
+    """
+    Given: entries that were written before the fetch.
+    When: mirroring with history on or off.
+    Then: they come, or do not.
+    """
     made = site.mirror("8", "6", entry_moves_modified=entry_moves_modified)
     made.configure(fetch_incident_history=history)
     made.clock.offset_seconds = -60
@@ -133,7 +161,11 @@ def test_history(site: Site, history: bool, entry_moves_modified: bool) -> None:
 
 
 def test_an_attachment_that_is_tagged_too(site: Site) -> None:
-    """Given a tagged attachment, and history; When fetching and mirroring; Then the file is here once."""
+    """
+    Given: a tagged attachment, and history.
+    When: fetching and mirroring.
+    Then: the file is here once.
+    """
     made = site.mirror("8", "8")
     made.configure(fetch_incident_history=True)
     attached = made.there.create_incident({"name": "with a file"}, attachments=[("a.txt", b"a")])
@@ -147,7 +179,11 @@ def test_an_attachment_that_is_tagged_too(site: Site) -> None:
 
 
 def test_no_incoming_tags(site: Site) -> None:
-    """Given no incoming tag; When mirroring; Then no entry comes, and the War Room is not even asked."""
+    """
+    Given: no incoming tag.
+    When: mirroring.
+    Then: no entry comes, and the War Room is not even asked.
+    """
     made = site.mirror()
     made.configure(tags="")
     remote_id = made.remote_incident()
@@ -160,7 +196,11 @@ def test_no_incoming_tags(site: Site) -> None:
 
 
 def test_any_of_several_tags_and_categories(site: Site) -> None:
-    """Given two incoming tags and notes only; When mirroring; Then notes with either tag come, and no chat."""
+    """
+    Given: two incoming tags and notes only.
+    When: mirroring.
+    Then: notes with either tag come, and no chat.
+    """
     made = site.mirror("8", "6")
     made.configure(tags="one, two", categories=["notes"])
     remote_id = made.remote_incident()
@@ -173,7 +213,11 @@ def test_any_of_several_tags_and_categories(site: Site) -> None:
 
 
 def test_closing_and_reopening_come_in(mirror: Mirror) -> None:
-    """Given a mirrored incident; When the remote closes and reopens it; Then the local one follows, with reason and notes."""
+    """
+    Given: a mirrored incident.
+    When: the remote closes and reopens it.
+    Then: the local one follows, with reason and notes.
+    """
     remote_id = mirror.remote_incident()
     local_id = mirror.fetched_once()
     mirror.there.close_incident(remote_id, reason="Resolved", notes="All clean.", user="carla")
@@ -189,7 +233,11 @@ def test_closing_and_reopening_come_in(mirror: Mirror) -> None:
 
 
 def test_a_local_reopening_is_not_shut_again(mirror: Mirror) -> None:
-    """Given an incident that the remote closed; When it is reopened here and the remote changes; Then it stays open."""
+    """
+    Given: an incident that the remote closed.
+    When: it is reopened here and the remote changes.
+    Then: it stays open.
+    """
     remote_id = mirror.remote_incident()
     local_id = mirror.fetched_once()
     mirror.there.close_incident(remote_id, reason="Resolved")
@@ -203,7 +251,11 @@ def test_a_local_reopening_is_not_shut_again(mirror: Mirror) -> None:
 
 
 def test_closing_does_not_come_in_when_switched_off(site: Site) -> None:
-    """Given close_incident off; When the remote closes; Then the local incident stays open."""
+    """
+    Given: close_incident off.
+    When: the remote closes.
+    Then: the local incident stays open.
+    """
     made = site.mirror()
     made.configure(close_incident=False)
     remote_id = made.remote_incident()
@@ -215,7 +267,11 @@ def test_closing_does_not_come_in_when_switched_off(site: Site) -> None:
 
 
 def test_an_incident_that_is_closed_when_it_is_fetched(mirror: Mirror) -> None:
-    """Given a closed remote incident; When it is fetched and mirrored; Then the local one is closed."""
+    """
+    Given: a closed remote incident.
+    When: it is fetched and mirrored.
+    Then: the local one is closed.
+    """
     remote_id = mirror.remote_incident()
     mirror.there.close_incident(remote_id, reason="Duplicate", notes="See 1.")
     local_id = mirror.fetched_once()
@@ -226,7 +282,11 @@ def test_an_incident_that_is_closed_when_it_is_fetched(mirror: Mirror) -> None:
 
 
 def test_fields_go_out(mirror: Mirror) -> None:
-    """Given a mirrored incident; When local fields change; Then the remote has them, and all else there is as it was."""
+    """
+    Given: a mirrored incident.
+    When: local fields change.
+    Then: the remote has them, and all else there is as it was.
+    """
     remote_id = mirror.remote_incident(details="keep me", CustomFields={"kept": "yes", "ticket": "C-1"})
     local_id = mirror.fetched_once()
     before = mirror.there.incident(remote_id)
@@ -244,7 +304,11 @@ def test_fields_go_out(mirror: Mirror) -> None:
 
 
 def test_a_remote_change_in_the_meantime_survives(mirror: Mirror) -> None:
-    """Given a local change; When the remote changes another field meanwhile; Then both changes are on both sides."""
+    """
+    Given: a local change.
+    When: the remote changes another field meanwhile.
+    Then: both changes are on both sides.
+    """
     remote_id = mirror.remote_incident()
     local_id = mirror.fetched_once()
     mirror.here.change_incident(local_id, {"severity": 3}, user="hanna")
@@ -266,7 +330,11 @@ def test_a_remote_change_in_the_meantime_survives(mirror: Mirror) -> None:
 
 
 def test_entries_go_out_once(mirror: Mirror) -> None:
-    """Given tagged entries, one of them like a command; When mirroring; Then each is there once, signed, and none ran."""
+    """
+    Given: tagged entries, one of them like a command.
+    When: mirroring.
+    Then: each is there once, signed, and none ran.
+    """
     remote_id = mirror.remote_incident()
     local_id = mirror.fetched_once()
     mirror.here.add_entry(local_id, contents="a chat", user="hanna", category="chat", tags=[OUT_TAG])
@@ -290,7 +358,11 @@ def test_entries_go_out_once(mirror: Mirror) -> None:
 
 
 def test_a_file_goes_out(mirror: Mirror) -> None:
-    """Given a tagged local file; When mirroring; Then it is there under its name, byte for byte, and nothing beside it."""
+    """
+    Given: a tagged local file.
+    When: mirroring.
+    Then: it is there under its name, byte for byte, and nothing beside it.
+    """
     content = bytes(range(256)) * 50
     remote_id = mirror.remote_incident()
     local_id = mirror.fetched_once()
@@ -304,7 +376,11 @@ def test_a_file_goes_out(mirror: Mirror) -> None:
 
 
 def test_entries_after_a_failure_in_the_middle(remote: Mirror) -> None:
-    """Given three tagged entries; When the second fails; Then the next round sends the rest, none twice."""
+    """
+    Given: three tagged entries.
+    When: the second fails.
+    Then: the next round sends the rest, none twice.
+    """
     remote_id = remote.remote_incident()
     local_id = remote.fetched_once()
     for number in range(3):
@@ -331,7 +407,11 @@ def test_entries_after_a_failure_in_the_middle(remote: Mirror) -> None:
 
 
 def test_what_went_out_does_not_come_back(site: Site) -> None:
-    """Given an entry that went out; When the remote tags it for coming in; Then it does not come back."""
+    """
+    Given: an entry that went out.
+    When: the remote tags it for coming in.
+    Then: it does not come back.
+    """
     made = site.mirror("8", "6")
     made.configure()
     remote_id = made.remote_incident()
@@ -346,7 +426,11 @@ def test_what_went_out_does_not_come_back(site: Site) -> None:
 
 
 def test_what_came_in_does_not_go_back(site: Site) -> None:
-    """Given a remote entry that carries the outgoing tag too; When mirroring; Then it comes in and does not go back."""
+    """
+    Given: a remote entry that carries the outgoing tag too.
+    When: mirroring.
+    Then: it comes in and does not go back.
+    """
     made = site.mirror("6", "8")
     made.configure()
     remote_id = made.remote_incident()
@@ -359,7 +443,11 @@ def test_what_came_in_does_not_go_back(site: Site) -> None:
 
 
 def test_closing_goes_out(mirror: Mirror) -> None:
-    """Given a mirrored incident; When it is closed here and changed later; Then the remote is closed once, with notes."""
+    """
+    Given: a mirrored incident.
+    When: it is closed here and changed later.
+    Then: the remote is closed once, with notes.
+    """
     remote_id = mirror.remote_incident()
     local_id = mirror.fetched_once()
     mirror.here.close_incident(local_id, reason="False Positive", notes="A test.", user="hugo")
@@ -378,7 +466,11 @@ def test_closing_goes_out(mirror: Mirror) -> None:
 )
 @pytest.mark.parametrize("there", ["6", "8"])
 def test_a_close_reason_of_our_own(site: Site, there: str, close_reasons: str, reason: str, notes: str) -> None:
-    """Given a close reason that the remote does not offer, or does not list; When one is closed here; Then nothing is lost."""
+    """
+    Given: a close reason that the remote does not offer, or does not list.
+    When: one is closed here.
+    Then: nothing is lost.
+    """
     made = site.mirror("8", there, close_reasons=close_reasons)
     made.configure()
     remote_id = made.remote_incident()
@@ -390,7 +482,11 @@ def test_a_close_reason_of_our_own(site: Site, there: str, close_reasons: str, r
 
 
 def test_closing_does_not_go_out_when_switched_off(site: Site) -> None:
-    """Given close_out off; When the incident is closed here; Then the remote one stays open."""
+    """
+    Given: close_out off.
+    When: the incident is closed here.
+    Then: the remote one stays open.
+    """
     made = site.mirror()
     made.configure(close_out=False)
     remote_id = made.remote_incident()
@@ -401,7 +497,11 @@ def test_closing_does_not_go_out_when_switched_off(site: Site) -> None:
 
 
 def test_the_two_sides_are_equal_in_the_end(mirror: Mirror) -> None:
-    """Given work on both sides at once; When the mirror is quiet; Then fields, entries and files of both sides are equal."""
+    """
+    Given: work on both sides at once.
+    When: the mirror is quiet.
+    Then: fields, entries and files of both sides are equal.
+    """
     remote_id = mirror.remote_incident(severity=1, CustomFields={"ticket": "C-1"})
     local_id = mirror.fetched_once()
     mirror.there.change_incident(remote_id, {"severity": 3}, user="carla")
@@ -417,7 +517,11 @@ def test_the_two_sides_are_equal_in_the_end(mirror: Mirror) -> None:
 
 
 def test_both_tenants_run_the_pack(site: Site) -> None:
-    """Given two tenants that each fetch from the other; When both fetch and mirror; Then every incident is once on each side."""
+    """
+    Given: two tenants that each fetch from the other.
+    When: both fetch and mirror.
+    Then: every incident is once on each side.
+    """
     made = site.mirror("8", "6")
     made.configure()
     back = site.host(made.there)

@@ -321,7 +321,11 @@ class MirrorMachine(RuleBasedStateMachine):
 
 
 def test_both_sides_are_equal_in_the_end(workers: Workers) -> None:
-    """Given any steps on both sides, faults and killed workers; When the mirror comes to rest; Then both sides are equal."""
+    """
+    Given: any steps on both sides, faults and killed workers.
+    When: the mirror comes to rest.
+    Then: both sides are equal.
+    """
     machine = type("Machine", (MirrorMachine,), {"workers": workers})
     profile = settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
     run_state_machine_as_test(

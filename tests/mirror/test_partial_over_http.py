@@ -24,7 +24,11 @@ def refusing(made: Mirror, path: str, status: int, times: int = 999, skip: int =
 
 
 def test_a_creation_whose_second_entry_fails(site: Site) -> None:
-    """Given a local incident for the remote with two entries; When the second fails at first; Then all is there once."""
+    """
+    Given: a local incident for the remote with two entries.
+    When: the second fails at first.
+    Then: all is there once.
+    """
     made = site.mirror("8", "8")
     made.configure()
     local_id = local_incident(made)
@@ -42,7 +46,11 @@ def test_a_creation_whose_second_entry_fails(site: Site) -> None:
 
 
 def test_a_change_while_the_fetch_goes_on(site: Site) -> None:
-    """Given a fetch that is under way; When the incident changes and a round runs meanwhile; Then the change arrives."""
+    """
+    Given: a fetch that is under way.
+    When: the incident changes and a round runs meanwhile.
+    Then: the change arrives.
+    """
     steps: list[Callable[[], Any]] = []
 
     def on_call(_pid: int, name: str) -> None:
@@ -69,7 +77,11 @@ def test_a_change_while_the_fetch_goes_on(site: Site) -> None:
 
 
 def test_a_closing_that_the_server_here_does_not_do(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Given a remote closing that cannot be done here; When the open incident is edited; Then the remote stays closed."""
+    """
+    Given: a remote closing that cannot be done here.
+    When: the open incident is edited.
+    Then: the remote stays closed.
+    """
     made = site.mirror("8", "8")
     made.configure()
     other, remote_id = made.remote_incident(name="other"), made.remote_incident()
@@ -91,7 +103,11 @@ def test_a_closing_that_the_server_here_does_not_do(site: Site, monkeypatch: pyt
 
 @pytest.mark.parametrize("status", [500, 403])
 def test_one_war_room_that_cannot_be_read(site: Site, status: int) -> None:
-    """Given a remote whose entries do not show, and one War Room that fails; When others get entries; Then these arrive."""
+    """
+    Given: a remote whose entries do not show, and one War Room that fails.
+    When: others get entries.
+    Then: these arrive.
+    """
     made = site.mirror("8", "8", entry_moves_modified=False)
     made.configure()
     ids = [made.remote_incident(name=f"Incident {number}") for number in range(4)]
@@ -107,7 +123,11 @@ def test_one_war_room_that_cannot_be_read(site: Site, status: int) -> None:
 
 
 def test_a_file_that_could_not_be_had(site: Site) -> None:
-    """Given many incidents and a file whose download fails; When the remote is well again; Then the next round brings it."""
+    """
+    Given: many incidents and a file whose download fails.
+    When: the remote is well again.
+    Then: the next round brings it.
+    """
     made = site.mirror("8", "8")
     made.configure()
     ids = [made.remote_incident(name=f"Incident {number}") for number in range(30)]
@@ -125,7 +145,11 @@ def test_a_file_that_could_not_be_had(site: Site) -> None:
 
 
 def test_a_closing_that_the_remote_answers_and_does_not_do(site: Site) -> None:
-    """Given a remote that answers a closing and does nothing; When rounds run; Then the server sees it, and it is done later."""
+    """
+    Given: a remote that answers a closing and does nothing.
+    When: rounds run.
+    Then: the server sees it, and it is done later.
+    """
     made = site.mirror("8", "8")
     made.configure()
     remote_id = made.remote_incident()
@@ -147,7 +171,11 @@ def test_a_closing_that_the_remote_answers_and_does_not_do(site: Site) -> None:
 
 
 def test_a_file_that_the_remote_never_takes(site: Site) -> None:
-    """Given a file that is too large for the remote; When the incident is closed here; Then it is closed there all the same."""
+    """
+    Given: a file that is too large for the remote.
+    When: the incident is closed here.
+    Then: it is closed there all the same.
+    """
     made = site.mirror("8", "8")
     made.configure()
     remote_id = made.remote_incident()
@@ -162,7 +190,11 @@ def test_a_file_that_the_remote_never_takes(site: Site) -> None:
 
 
 def test_two_files_that_look_alike(site: Site) -> None:
-    """Given a remote file of the same name and size; When sending ours is tried twice; Then both are there."""
+    """
+    Given: a remote file of the same name and size.
+    When: sending ours is tried twice.
+    Then: both are there.
+    """
     made = site.mirror("8", "8")
     made.configure()
     remote_id = made.remote_incident()

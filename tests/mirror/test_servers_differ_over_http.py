@@ -142,7 +142,11 @@ def test_two_fields_that_change_at_once_on_both_sides(site: Site, custom_fields_
     ],
 )
 def test_a_role_that_may_not_do_one_thing(site: Site, right: str, permission: str) -> None:
-    """Given a key whose role lacks one right; When all is mirrored; Then the rest crosses, and an error names the permission."""
+    """
+    Given: a key whose role lacks one right.
+    When: all is mirrored.
+    Then: the rest crosses, and an error names the permission.
+    """
     made = site.mirror("8", "8", barred_from=frozenset({right}))
     made.configure()
     remote_id = made.remote_incident()

@@ -60,9 +60,9 @@ def test_a_minute_makes_as_many_calls_however_many_incidents_are_mirrored(
     server: Server, remote: Remote, clock: Any, entries_move: bool | None
 ) -> None:
     """
-    Given 100, 500 and 2,000 mirrored incidents, at a remote where it is known, or not, whether entries move their incident
-    When ten of them changed and a round is run
-    Then it makes at most 25 calls and two for each change, and the same number each time.
+    Given: 100, 500 and 2,000 mirrored incidents, at a remote where it is known, or not, whether entries move their incident.
+    When: ten of them changed and a round is run.
+    Then: it makes at most 25 calls and two for each change, and the same number each time.
     """
     calls = []
     for size in (100, 500, 2_000):
@@ -78,9 +78,9 @@ def test_a_minute_makes_as_many_calls_however_many_incidents_are_mirrored(
 
 def test_the_context_holds_10000_incidents(server: Server, remote: Remote) -> None:
     """
-    Given 10,000 mirrored incidents with 20 entries that came in and 10 that went out each
-    When one of them changes and its news was asked for
-    Then the integration context, as the server keeps it, takes no more than 2 MiB.
+    Given: 10,000 mirrored incidents with 20 entries that came in and 10 that went out each.
+    When: one of them changes and its news was asked for.
+    Then: the integration context, as the server keeps it, takes no more than 2 MiB.
     """
     remote.add("5000")
     records = {str(number): in_step(str(number), remote.incidents["5000"]["modified"]) for number in range(1, 10_001)}
@@ -97,9 +97,9 @@ def test_a_quiet_minute_moves_few_bytes_and_writes_nothing(
     server: Server, remote: Remote, clock: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
-    Given 500 mirrored incidents of which none changed since the last round
-    When a round is run
-    Then all its answers together hold no more than 4 kB, and the context is not written.
+    Given: 500 mirrored incidents of which none changed since the last round.
+    When: a round is run.
+    Then: all its answers together hold no more than 4 kB, and the context is not written.
     """
     mirror(server, remote, clock, 500)
     minute(server, remote)
@@ -120,10 +120,10 @@ def test_a_quiet_minute_moves_few_bytes_and_writes_nothing(
 
 def test_a_fetch_asks_once_for_the_incidents_and_once_for_each_file(server: Server, remote: Remote) -> None:
     """
-    Given 30 new incidents, ten of them with two files
-    When they are fetched
-    Then one search brings all of them and one tells when something changed there last; an incident with files costs one call
-        more, and each file one.
+    Given: 30 new incidents, ten of them with two files.
+    When: they are fetched.
+    Then: one search brings all of them and one tells when something changed there last; an incident with files costs one call
+    more, and each file one.
     """
     created = remote.now()
     for number in range(1, 31):
@@ -142,9 +142,9 @@ def test_a_fetch_asks_once_for_the_incidents_and_once_for_each_file(server: Serv
 
 def test_an_outgoing_round_makes_one_call_for_each_entry(server: Server, remote: Remote, mirrored: str) -> None:
     """
-    Given 20 local entries to send
-    When the server sends them
-    Then there is one call for each, and one that finds the War Room; they stand there in their order.
+    Given: 20 local entries to send.
+    When: the server sends them.
+    Then: there is one call for each, and one that finds the War Room; they stand there in their order.
     """
     entries = [local_entry(number, f"step {number}") for number in range(1, 21)]
     pushed(server, mirrored, entries=entries)
@@ -154,9 +154,9 @@ def test_an_outgoing_round_makes_one_call_for_each_entry(server: Server, remote:
 
 def test_a_long_war_room_is_read_in_pages(server: Server, remote: Remote, mirrored: str) -> None:
     """
-    Given an incident with 2,500 new entries, five of them files
-    When its news is asked for
-    Then all of them come, with one call for each file and no more than eight for all else.
+    Given: an incident with 2,500 new entries, five of them files.
+    When: its news is asked for.
+    Then: all of them come, with one call for each file and no more than eight for all else.
     """
     created = remote.now()
     for number in range(2_495):
@@ -174,9 +174,9 @@ def test_a_long_war_room_is_read_in_pages(server: Server, remote: Remote, mirror
 
 def test_an_outgoing_entry_costs_one_write_of_the_context(server: Server, remote: Remote, mirrored: str) -> None:
     """
-    Given a mirrored incident with 20 entries to send
-    When they are sent
-    Then the context is written once for each, once for the last, and once for the whole update.
+    Given: a mirrored incident with 20 entries to send.
+    When: they are sent.
+    Then: the context is written once for each, once for the last, and once for the whole update.
     """
     before = server.context_version
     pushed(server, mirrored, entries=[local_entry(number, f"Step {number}.") for number in range(1, 21)])
@@ -189,10 +189,10 @@ def test_a_quiet_minute_looks_at_few_records(
     server: Server, remote: Remote, clock: Any, monkeypatch: pytest.MonkeyPatch, opened: int, tags: str, most: int
 ) -> None:
     """
-    Given 2,000 mirrored incidents of which none changed, in parts of the integration context; all, few or none of them open,
-        or no tag by which entries come in
-    When rounds run for two hours
-    Then a round looks into the parts whose turn it is, and each hour one of them into all, for those that are to be forgotten.
+    Given: 2,000 mirrored incidents of which none changed, in parts of the integration context; all, few or none of them open,
+    or no tag by which entries come in.
+    When: rounds run for two hours.
+    Then: a round looks into the parts whose turn it is, and each hour one of them into all, for those that are to be forgotten.
     """
     server.params["tags"] = tags
     mirror(server, remote, clock, 2_000)

@@ -708,7 +708,11 @@ def test_one_incident_from_the_future_does_not_end_the_mirroring(server: Server,
 
 @pytest.mark.parametrize("date", ["", "x", "Fri, 31 Dec 9999 23:59:59 GMT", "Mon, 01 Jan 0001 00:00:00 -0000", "9" * 400, "\x00"])
 def test_a_date_header_may_hold_anything(server: Server, remote: Remote, date: str) -> None:
-    """Given a remote with any Date; When a fetch and a round run; Then they bring what is there."""
+    """
+    Given: a remote with any Date.
+    When: a fetch and a round run.
+    Then: they bring what is there.
+    """
     remote.add("1")
     remote._respond = lambda request, response: Remote._respond(  # type: ignore[method-assign]
         remote, request, {**response, "headers": {**response.get("headers", {}), "Date": date}}
@@ -995,7 +999,11 @@ def test_a_decompression_bomb_is_not_unpacked(
 
 @pytest.mark.parametrize("encoding", ["gzip, gzip", "gzip,gzip,gzip", "br", "zstd", "x"])
 def test_an_encoding_that_was_not_asked_for_is_refused(server: Server, hostile: Hostile, encoding: str) -> None:
-    """Given a remote that packs its answer more than once, or otherwise; When a fetch runs; Then it is refused unread."""
+    """
+    Given: a remote that packs its answer more than once, or otherwise.
+    When: a fetch runs.
+    Then: it is refused unread.
+    """
     content = gzip.compress(gzip.compress(gzip.compress(b"{}")))
     hostile.fail("POST /incidents/search", times=9, content=content, headers={**GZIP, "Content-Encoding": encoding})
 
@@ -1074,7 +1082,11 @@ def test_an_answer_that_drips_ends(server: Server, hostile: Hostile, clock: Any)
 
 @pytest.mark.parametrize("text", ["[" * 100_000 + "]" * 100_000, '{"data":' * 50_000, "[" * 100_000])
 def test_an_answer_nested_without_measure_is_refused(server: Server, hostile: Hostile, text: str) -> None:
-    """Given JSON nested deeper than any is; When a fetch runs; Then it says so in a sentence, and the next is as ever."""
+    """
+    Given: JSON nested deeper than any is.
+    When: a fetch runs.
+    Then: it says so in a sentence, and the next is as ever.
+    """
     hostile.add("1")
     hostile.fail("POST /incidents/search", text=text, headers={"Content-Type": "application/json"}, times=3)
 
@@ -1166,7 +1178,11 @@ def test_a_pause_of_a_year_is_not_waited_for(
 
 @pytest.mark.parametrize("problem", [requests.exceptions.InvalidURL("x"), requests.exceptions.TooManyRedirects("x")])
 def test_what_the_library_refuses_is_a_sentence(server: Server, hostile: Hostile, problem: Exception) -> None:
-    """Given a call that the HTTP library refuses; When a fetch runs; Then it ends with a sentence that names the host."""
+    """
+    Given: a call that the HTTP library refuses.
+    When: a fetch runs.
+    Then: it ends with a sentence that names the host.
+    """
     hostile.fail("POST /incidents/search", problem, times=9)
 
     assert "api-remote.example.com" in server.fails("fetch-incidents")

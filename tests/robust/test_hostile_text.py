@@ -174,7 +174,11 @@ def test_fields_and_words_of_closing_are_not_carried_out(server: Server, remote:
 
 @pytest.mark.parametrize("remote_id", ["1 all=yes", "1\n!ban", '1" x="', "1;2", "${x}", "`1`"])
 def test_an_id_is_no_part_of_a_command_unless_it_is_plain(server: Server, remote: Remote, mirrored: str, remote_id: str) -> None:
-    """Given a closed incident whose id would add to a command; When it is reopened here; Then no command runs."""
+    """
+    Given: a closed incident whose id would add to a command.
+    When: it is reopened here.
+    Then: no command runs.
+    """
     incident = remote.incidents[mirrored]
     remote.incidents[remote_id] = {**incident, "id": remote_id, "status": 2}
     remote.add("3")
@@ -189,7 +193,11 @@ TEXTS = ['a"b', "a\\", 'a" or -id:"', 'a\\" or x', "*", "a?b", "a OR b", "ü 報
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_a_quoted_text_stays_one_value(text: str) -> None:
-    """Given any text; When it is quoted for a query; Then it reads back as that text, and ends where the quotes end."""
+    """
+    Given: any text.
+    When: it is quoted for a query.
+    Then: it reads back as that text, and ends where the quotes end.
+    """
     quoted = script.quoted(text)
 
     inside = re.fullmatch(r'"((?:[^"\\]|\\.)*)"', quoted, re.DOTALL)
@@ -199,7 +207,11 @@ def test_a_quoted_text_stays_one_value(text: str) -> None:
 
 @pytest.mark.parametrize("local_id", TEXTS)
 def test_a_local_id_cannot_change_the_search_for_what_was_created(server: Server, remote: Remote, local_id: str) -> None:
-    """Given a local incident with a hostile id; When it is created there; Then it is looked for as one quoted value."""
+    """
+    Given: a local incident with a hostile id.
+    When: it is created there.
+    Then: it is looked for as one quoted value.
+    """
     push(server, "", data={"id": local_id, "name": "new"}, delta={"name": "new"})
 
     queries = [call.body["filter"]["query"] for call in remote.asked("POST /incidents/search")]
@@ -227,7 +239,11 @@ def test_a_query_that_would_change_ours_is_refused(server: Server, remote: Remot
     "query", ["", "type:A or type:B", '(a or (b and c)) and name:"x ) y"', 'name:"a \\" ) b"', "a\\(b", 'path:"C:\\\\"']
 )
 def test_a_whole_query_is_asked_as_it_is(query: str) -> None:
-    """Given a query that is whole; When the settings are read; Then it is taken, and stands in brackets of its own."""
+    """
+    Given: a query that is whole.
+    When: the settings are read.
+    Then: it is taken, and stands in brackets of its own.
+    """
     settings = script.parse_settings(PARAMS | {"query": query}, "headquarters")
 
     assert settings.query == query
@@ -235,7 +251,11 @@ def test_a_whole_query_is_asked_as_it_is(query: str) -> None:
 
 
 def test_a_mention_and_a_template_reach_the_reader_unchanged(server: Server, remote: Remote, mirrored: str, clock: Any) -> None:
-    """Given texts with mentions and templates on both sides; When they cross; Then they arrive letter by letter, as text."""
+    """
+    Given: texts with mentions and templates on both sides.
+    When: they cross.
+    Then: they arrive letter by letter, as text.
+    """
     text = "@admin ${incident.name} {{x}} #tag /invite bob"
     remote.write(mirrored, text)
     clock.tick(timedelta(minutes=1))

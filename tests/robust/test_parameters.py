@@ -175,7 +175,11 @@ def test_every_parameter_has_a_meaning_or_a_sentence(server: Server, remote: Rem
 def test_both_parts_of_the_credentials_have_a_meaning_or_a_sentence(
     server: Server, remote: Remote, table: Table, part: str
 ) -> None:
-    """Given the key, or its ID, in every shape; When Test runs; Then it goes well or one sentence names it, without it."""
+    """
+    Given: the key, or its ID, in every shape.
+    When: Test runs.
+    Then: it goes well or one sentence names it, without it.
+    """
     for shape, value in SHAPES.items():
         credentials = {"identifier": "7", "password": KEY}
         credentials.pop(part)
@@ -243,7 +247,11 @@ def asked(remote: Remote, outcome: Outcome) -> str:
 
 
 def test_the_table_names_them_all(server: Server, remote: Remote, table: Table) -> None:
-    """Given a parameter with a new display; When the yml is read; Then the table has a way to name its meaning."""
+    """
+    Given: a parameter with a new display.
+    When: the yml is read.
+    Then: the table has a way to name its meaning.
+    """
     settings = asdict(script.parse_settings(PARAMS, "headquarters"))
     for item in YML["configuration"]:
         assert item["name"] in BY_THE_SERVER or FIELDS.get(item["name"], item["name"]) in settings
@@ -274,7 +282,11 @@ def test_the_table_names_them_all(server: Server, remote: Remote, table: Table) 
     ],
 )
 def test_a_wrong_argument_is_named(server: Server, remote: Remote, command: str, args: dict[str, Any], word: str) -> None:
-    """Given an argument that is wrong; When its command runs; Then the sentence names it."""
+    """
+    Given: an argument that is wrong.
+    When: its command runs.
+    Then: the sentence names it.
+    """
     remote.add("1")
 
     run: Callable[..., str] = server.fails

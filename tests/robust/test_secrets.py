@@ -291,7 +291,11 @@ def test_an_exception_of_the_library_is_not_passed_on(
 
 @pytest.mark.parametrize("way", ["password", "identifier"])
 def test_a_key_with_special_characters_is_hidden_too(server: Server, remote: Remote, way: str) -> None:
-    """Given a key with characters that JSON and addresses write otherwise; When a run fails; Then no writing of it shows."""
+    """
+    Given: a key with characters that JSON and addresses write otherwise.
+    When: a run fails.
+    Then: no writing of it shows.
+    """
     key = 'k"e\\y/+=&<>%41 zz-canary'
     server.params["credentials_api_key"] = {"identifier": "7", "password": KEY, way: key}
     remote.fail("", times=99, answer=requests.exceptions.InvalidHeader(f"bad value {key!r}"))

@@ -32,14 +32,22 @@ def resync(server: Server, remote: Remote, incident_id: str, **args: str) -> Non
 
 
 def test_it_is_not_fetched_again(server: Server, remote: Remote, old: str) -> None:
-    """Given an incident that the official pack fetched; When fetches run; Then only what was created later comes."""
+    """
+    Given: an incident that the official pack fetched.
+    When: fetches run.
+    Then: only what was created later comes.
+    """
     remote.add(created="2026-03-01T11:59:30Z")
 
     assert [ids(server.fetch()) for _ in range(2)] == [["2"], []]
 
 
 def test_it_comes_in_from_the_last_round_on(server: Server, remote: Remote, old: str, clock: Any) -> None:
-    """Given an incident that the official pack mirrored; When it changes; Then fields and new entries come, not the earlier."""
+    """
+    Given: an incident that the official pack mirrored.
+    When: it changes.
+    Then: fields and new entries come, not the earlier.
+    """
     clock.tick(timedelta(minutes=1))
     remote.change(old, name="renamed")
     remote.write(old, "written since")
@@ -59,7 +67,11 @@ def test_it_comes_in_from_the_last_round_on(server: Server, remote: Remote, old:
 def test_a_resync_does_not_know_what_the_old_one_brought(
     server: Server, remote: Remote, old: str, args: dict[str, str], expected: list[str]
 ) -> None:
-    """Given an incident that was mirrored on; When it is resynced; Then only without entries what is here stays away."""
+    """
+    Given: an incident that was mirrored on.
+    When: it is resynced.
+    Then: only without entries what is here stays away.
+    """
     server.ok("get-remote-data", id=old, lastUpdate=LAST_ROUND)
 
     resync(server, remote, old, **args)
@@ -68,7 +80,11 @@ def test_a_resync_does_not_know_what_the_old_one_brought(
 
 
 def test_it_goes_out(server: Server, remote: Remote, old: str) -> None:
-    """Given an incident that the official pack mirrored; When it changes here and is closed; Then all of it is sent."""
+    """
+    Given: an incident that the official pack mirrored.
+    When: it changes here and is closed.
+    Then: all of it is sent.
+    """
     pushed(server, old, delta={"name": "renamed here"}, entries=[local_entry(1, "written here")])
     closing = {"closeReason": "Resolved", "closingUserId": "lea"}
     pushed(server, old, delta=closing, data={"closeReason": "Resolved", "closeNotes": "done"}, status=2)
@@ -79,7 +95,11 @@ def test_it_goes_out(server: Server, remote: Remote, old: str) -> None:
 
 
 def test_its_closing_comes_in(server: Server, remote: Remote, old: str, clock: Any) -> None:
-    """Given an incident that the official pack mirrored; When it is closed there; Then it is closed here, once."""
+    """
+    Given: an incident that the official pack mirrored.
+    When: it is closed there.
+    Then: it is closed here, once.
+    """
     clock.tick(timedelta(minutes=1))
     remote.close(old)
 
@@ -99,14 +119,22 @@ def test_its_closing_comes_in(server: Server, remote: Remote, old: str, clock: A
     ids=["the hidden key", "a blank maximum", "one tag for both directions"],
 )
 def test_what_the_old_instance_lacks_is_said(server: Server, remote: Remote, params: dict[str, Any], said: str) -> None:
-    """Given parameters that the official pack took; When Test is pressed; Then one sentence says what to enter instead."""
+    """
+    Given: parameters that the official pack took.
+    When: Test is pressed.
+    Then: one sentence says what to enter instead.
+    """
     server.params = PARAMS | params
 
     assert said in server.fails("test-module")
 
 
 def test_any_listed_tag_is_enough(server: Server, remote: Remote, old: str, clock: Any) -> None:
-    """Given two incoming tags, both of which the official pack wanted on an entry; When an entry has one; Then it comes."""
+    """
+    Given: two incoming tags, both of which the official pack wanted on an entry.
+    When: an entry has one.
+    Then: it comes.
+    """
     server.params["tags"] = "share, urgent"
     clock.tick(timedelta(minutes=1))
     remote.write(old, "one of two", tags=["urgent"])
@@ -115,7 +143,11 @@ def test_any_listed_tag_is_enough(server: Server, remote: Remote, old: str, cloc
 
 
 def test_what_the_old_one_kept_stays_as_it_is(server: Server, remote: Remote, old: str) -> None:
-    """Given an integration context of the official pack; When commands run; Then its keys are left alone and disturb nothing."""
+    """
+    Given: an integration context of the official pack.
+    When: commands run.
+    Then: its keys are left alone and disturb nothing.
+    """
     server.fetch()
     assert not push(server, old, delta={"name": "renamed here"}).error
 

@@ -158,7 +158,11 @@ MANNERS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("manner", list(MANNERS))
 @pytest.mark.parametrize("error", OFF, ids=str)
 def test_a_remote_whose_clock_is_off(start: Callable[..., Here], manner: str, error: timedelta) -> None:
-    """Given a remote whose clock is off by up to a day; When both sides work; Then all comes in at once, each thing once."""
+    """
+    Given: a remote whose clock is off by up to a day.
+    When: both sides work.
+    Then: all comes in at once, each thing once.
+    """
     run(start(**MANNERS[manner], error=error), 6)
 
 
@@ -166,7 +170,11 @@ def test_a_remote_whose_clock_is_off(start: Callable[..., Here], manner: str, er
 def test_an_advanced_key_is_signed_with_the_time_of_the_remote(
     start: Callable[..., Here], server: Server, error: timedelta
 ) -> None:
-    """Given a remote that takes a signature of two minutes at most; When its clock is off; Then it is not refused for that."""
+    """
+    Given: a remote that takes a signature of two minutes at most.
+    When: its clock is off.
+    Then: it is not refused for that.
+    """
     here = start(error=error)
     server.params["advanced_api_key"] = here.remote.advanced_key = True
 
@@ -184,14 +192,22 @@ def test_an_advanced_key_is_signed_with_the_time_of_the_remote(
 def test_a_short_first_fetch_from_a_remote_whose_clock_is_off(
     start: Callable[..., Here], server: Server, error: timedelta, first_fetch: str
 ) -> None:
-    """Given a first fetch that begins shortly before now; When the remote's clock is off; Then what is new from now on comes."""
+    """
+    Given: a first fetch that begins shortly before now.
+    When: the remote's clock is off.
+    Then: what is new from now on comes.
+    """
     server.params["first_fetch"] = first_fetch
     run(start(error=error), 4)
 
 
 @pytest.mark.parametrize("error", [-DAY, -HOUR, HOUR, DAY], ids=str)
 def test_the_first_fetch_reaches_as_far_as_it_says(start: Callable[..., Here], server: Server, error: timedelta) -> None:
-    """Given incidents of the last hours by the remote's clock; When the first fetch is set to 2 hours; Then it takes 2 hours."""
+    """
+    Given: incidents of the last hours by the remote's clock.
+    When: the first fetch is set to 2 hours.
+    Then: it takes 2 hours.
+    """
     server.params["first_fetch"] = "2 hours"
     here = start(error=error)
     now = here.remote.moment()
@@ -229,14 +245,22 @@ CHANGES = {
 @pytest.mark.parametrize("digits", [9, 3, 0])
 @pytest.mark.parametrize("change", list(CHANGES))
 def test_across_a_change_of_the_calendar(start: Callable[..., Here], change: str, digits: int) -> None:
-    """Given a 6.x in a zone; When its clock is put forward or back, or the day is a leap day; Then each thing comes once."""
+    """
+    Given: a 6.x in a zone.
+    When: its clock is put forward or back, or the day is a leap day.
+    Then: each thing comes once.
+    """
     zone, at = CHANGES[change]
     run(start(version="6", zone=zone, digits=digits, at=at), 9)
 
 
 @pytest.mark.parametrize("digits", [9, 3, 0])
 def test_times_of_any_precision_keep_the_order(start: Callable[..., Here], server: Server, digits: int) -> None:
-    """Given a remote that cuts its times to so many digits; When ten entries come at once; Then they come in their order."""
+    """
+    Given: a remote that cuts its times to so many digits.
+    When: ten entries come at once.
+    Then: they come in their order.
+    """
     here = start(version="6", digits=digits)
     remote_id = here.remote.add()["id"]
     here.work()
@@ -257,7 +281,11 @@ JUMPS = [timedelta(minutes=10), HOUR, 5 * HOUR, DAY]
 def test_a_remote_whose_clock_jumps_back(
     start: Callable[..., Here], server: Server, jump: timedelta, manner: str, direction: str
 ) -> None:
-    """Given a remote at work; When its clock jumps back by up to a day; Then what is new comes, and nothing again."""
+    """
+    Given: a remote at work.
+    When: its clock jumps back by up to a day.
+    Then: what is new comes, and nothing again.
+    """
     server.params["mirror_direction"] = direction
     here = start(**MANNERS[manner])
 
@@ -269,7 +297,11 @@ def test_a_remote_whose_clock_jumps_back(
 
 @pytest.mark.parametrize("seconds", [130, 190, 250, 330])
 def test_a_remote_whose_clock_catches_up_with_itself(start: Callable[..., Here], server: Server, seconds: int) -> None:
-    """Given a clock that jumped back and no look-back; When it shows once more what it had shown; Then all comes, once."""
+    """
+    Given: a clock that jumped back and no look-back.
+    When: it shows once more what it had shown.
+    Then: all comes, once.
+    """
     server.params["look_back"] = "0"
     here = start()
 
@@ -283,7 +315,11 @@ def test_a_remote_whose_clock_catches_up_with_itself(start: Callable[..., Here],
 def test_an_entry_after_a_jump_back_comes_without_the_history(
     start: Callable[..., Here], server: Server, jump: timedelta
 ) -> None:
-    """Given an incident fetched without its history; When the clock there jumps back; Then what is written there comes."""
+    """
+    Given: an incident fetched without its history.
+    When: the clock there jumps back.
+    Then: what is written there comes.
+    """
     here = start()
     server.params["fetch_incident_history"] = False
     remote_id = here.remote.add()["id"]
@@ -299,7 +335,11 @@ def test_an_entry_after_a_jump_back_comes_without_the_history(
 
 @pytest.mark.parametrize("jump", JUMPS, ids=str)
 def test_after_a_jump_back_quiet_rounds_are_quiet_again(start: Callable[..., Here], jump: timedelta) -> None:
-    """Given a remote whose clock jumped back; When nothing happens there any more; Then rounds ask for nothing."""
+    """
+    Given: a remote whose clock jumped back.
+    When: nothing happens there any more.
+    Then: rounds ask for nothing.
+    """
     here = start()
 
     def jump_back() -> None:
@@ -320,7 +360,11 @@ def test_after_a_jump_back_quiet_rounds_are_quiet_again(start: Callable[..., Her
 def test_without_mirroring_nothing_is_fetched_twice_after_a_jump_back(
     start: Callable[..., Here], server: Server, jump: timedelta
 ) -> None:
-    """Given an instance that only fetches; When the remote's clock jumps back; Then each incident is created once."""
+    """
+    Given: an instance that only fetches.
+    When: the remote's clock jumps back.
+    Then: each incident is created once.
+    """
     server.params["mirror_direction"] = "None"
     here = start()
     came: list[str] = []
@@ -337,7 +381,11 @@ def test_without_mirroring_nothing_is_fetched_twice_after_a_jump_back(
 
 @pytest.mark.parametrize("jump", [HOUR, DAY], ids=str)
 def test_a_remote_whose_clock_jumps_forth_and_back(start: Callable[..., Here], jump: timedelta) -> None:
-    """Given a remote whose clock was ahead for some minutes; When it is put right; Then nothing is lost and nothing doubled."""
+    """
+    Given: a remote whose clock was ahead for some minutes.
+    When: it is put right.
+    Then: nothing is lost and nothing doubled.
+    """
     here = start()
 
     def jump_forth() -> None:
@@ -351,7 +399,11 @@ def test_a_remote_whose_clock_jumps_forth_and_back(start: Callable[..., Here], j
 
 @pytest.mark.parametrize("jump", [-DAY, -HOUR, HOUR, DAY], ids=str)
 def test_a_local_clock_that_jumps(start: Callable[..., Here], jump: timedelta) -> None:
-    """Given both at work; When the clock here jumps, and the remote's does not; Then nothing is lost and nothing doubled."""
+    """
+    Given: both at work.
+    When: the clock here jumps, and the remote's does not.
+    Then: nothing is lost and nothing doubled.
+    """
     here = start()
 
     def jump_here() -> None:
@@ -363,7 +415,11 @@ def test_a_local_clock_that_jumps(start: Callable[..., Here], jump: timedelta) -
 
 @pytest.mark.parametrize("error", [-DAY, DAY], ids=str)
 def test_what_goes_out_does_not_come_back(start: Callable[..., Here], server: Server, error: timedelta) -> None:
-    """Given clocks a day apart, and one that jumps; When entries go out; Then each is there once, and not here again."""
+    """
+    Given: clocks a day apart, and one that jumps.
+    When: entries go out.
+    Then: each is there once, and not here again.
+    """
     here = start(error=error)
     remote_id = here.remote.add(details="new")["id"]
     here.minute()
@@ -381,7 +437,11 @@ def test_what_goes_out_does_not_come_back(start: Callable[..., Here], server: Se
 
 @pytest.mark.parametrize("error", [-DAY, -timedelta(minutes=6), timedelta(minutes=6), DAY], ids=str)
 def test_the_status_tells_how_far_the_clocks_are_apart(start: Callable[..., Here], server: Server, error: timedelta) -> None:
-    """Given a remote whose clock is off; When the status is asked for; Then it tells by how much."""
+    """
+    Given: a remote whose clock is off.
+    When: the status is asked for.
+    Then: it tells by how much.
+    """
     start(error=error)
     result = server.ok("xsoar-mirror-status")
     (status,) = [value for key, value in result["EntryContext"].items() if "Status" in key]

@@ -46,25 +46,41 @@ def texts_of(remote: Remote, incident_id: str) -> list[str]:
 
 
 def test_there_is_a_sample_of_the_first_version() -> None:
-    """Given the samples; When they are listed; Then the first version is among them."""
+    """
+    Given: the samples.
+    When: they are listed.
+    Then: the first version is among them.
+    """
     assert "1.0.0" in VERSIONS
 
 
 def test_fetching_goes_on_where_it_was(server: Server, upgraded: Remote) -> None:
-    """Given a last run of an earlier version; When fetches run; Then what is new comes once, and nothing that came already."""
+    """
+    Given: a last run of an earlier version.
+    When: fetches run.
+    Then: what is new comes once, and nothing that came already.
+    """
     # The one that was linked by hand, and those that were created from here, are here already.
     assert [ids(server.fetch()) for _ in range(2)] == [["11"], []]
 
 
 def test_what_was_delivered_does_not_come_again(server: Server, upgraded: Remote) -> None:
-    """Given entries that crossed under an earlier version; When all is asked for; Then only what is new since then comes."""
+    """
+    Given: entries that crossed under an earlier version.
+    When: all is asked for.
+    Then: only what is new since then comes.
+    """
     came = {incident_id: contents(server.pull(incident_id)[1]) for incident_id in ("1", "2", "3", "4", "6")}
 
     assert came == {"1": ["since then"], "2": [], "3": [], "4": [], "6": ["listed"]}
 
 
 def test_a_round_lists_what_changed_and_what_was_left_undone(server: Server, upgraded: Remote, clock: Any) -> None:
-    """Given a last mirror run of an earlier version; When rounds run; Then they list what changed and what was left."""
+    """
+    Given: a last mirror run of an earlier version.
+    When: rounds run.
+    Then: they list what changed and what was left.
+    """
     listed = modified(server)
     for incident_id in listed:
         server.pull(incident_id)
@@ -78,14 +94,22 @@ def test_a_round_lists_what_changed_and_what_was_left_undone(server: Server, upg
 
 
 def test_a_resync_that_was_asked_for_comes(server: Server, upgraded: Remote) -> None:
-    """Given a resync that an earlier version had noted; When the next round runs; Then it brings fields and entries."""
+    """
+    Given: a resync that an earlier version had noted.
+    When: the next round runs.
+    Then: it brings fields and entries.
+    """
     fields, entries = server.pull("10")
 
     assert (fields["name"], contents(entries)) == ("incident 10", ["of a linked incident"])
 
 
 def test_a_failure_is_shown(server: Server, upgraded: Remote) -> None:
-    """Given an update that failed under an earlier version; When the next round brings the incident; Then it shows why."""
+    """
+    Given: an update that failed under an earlier version.
+    When: the next round brings the incident.
+    Then: it shows why.
+    """
     fields, _ = server.pull("4")
 
     assert fields["mirror_state"] == "Error"
@@ -93,7 +117,11 @@ def test_a_failure_is_shown(server: Server, upgraded: Remote) -> None:
 
 
 def test_what_went_does_not_go_again(server: Server, upgraded: Remote) -> None:
-    """Given an entry that went, and one of which nobody knows; When the server sends both again; Then neither is doubled."""
+    """
+    Given: an entry that went, and one of which nobody knows.
+    When: the server sends both again.
+    Then: neither is doubled.
+    """
     pushed(server, "1", entries=[local_entry(1, "went")])
     pushed(server, "3", entries=[local_entry(2, "its answer was lost")])
 
@@ -103,7 +131,11 @@ def test_what_went_does_not_go_again(server: Server, upgraded: Remote) -> None:
 
 
 def test_creations_come_to_their_end(server: Server, upgraded: Remote) -> None:
-    """Given creations that were under way; When the server asks for them again; Then nothing is created a second time."""
+    """
+    Given: creations that were under way.
+    When: the server asks for them again.
+    Then: nothing is created a second time.
+    """
     before = len(upgraded.incidents)
 
     ids_given = [
@@ -117,7 +149,11 @@ def test_creations_come_to_their_end(server: Server, upgraded: Remote) -> None:
 
 
 def test_a_closing_is_not_repeated(server: Server, upgraded: Remote) -> None:
-    """Given an incident closed on both sides under an earlier version; When it is reopened there; Then it is reopened here."""
+    """
+    Given: an incident closed on both sides under an earlier version.
+    When: it is reopened there.
+    Then: it is reopened here.
+    """
     assert server.pull("2")[1] == []
     upgraded.change("2", status=1)
 
@@ -125,7 +161,11 @@ def test_a_closing_is_not_repeated(server: Server, upgraded: Remote) -> None:
 
 
 def test_the_status_command_knows_what_happened_before(server: Server, upgraded: Remote) -> None:
-    """Given the health that an earlier version kept; When the status is asked for; Then it tells of it."""
+    """
+    Given: the health that an earlier version kept.
+    When: the status is asked for.
+    Then: it tells of it.
+    """
     (status,) = [value for key, value in server.ok("xsoar-mirror-status")["EntryContext"].items() if "Status" in key]
 
     assert (status["IncidentsTracked"], status["EntriesMoveModified"], status["CreationsPending"]) == (9, True, 2)
@@ -134,7 +174,11 @@ def test_the_status_command_knows_what_happened_before(server: Server, upgraded:
 
 
 def test_the_state_of_an_earlier_version_is_read_by_all_settings(server: Server, upgraded: Remote) -> None:
-    """Given the state of an earlier version; When a round runs with other settings; Then it is read all the same."""
+    """
+    Given: the state of an earlier version.
+    When: a round runs with other settings.
+    Then: it is read all the same.
+    """
     server.params = {**PARAMS, "mirror_direction": "Outgoing", "look_back": "0", "tags": ""}
 
     assert ids(server.fetch()) == ["11"]
@@ -167,7 +211,11 @@ def work(server: Server, remote: Remote, clock: Any) -> None:
 @pytest.mark.parametrize("place", list(NEWER))
 @pytest.mark.parametrize("value", ["a text", '{"a":["json","text"]}'])
 def test_what_a_newer_version_keeps_stays(server: Server, remote: Remote, clock: Any, place: str, value: str) -> None:
-    """Given a key that this version does not know; When all commands have done something; Then it is as it was."""
+    """
+    Given: a key that this version does not know.
+    When: all commands have done something.
+    Then: it is as it was.
+    """
     load_sample("1.0.0", server, remote, clock)
     state = state_of(server)
     NEWER[place](state)["of a newer version"] = value
@@ -183,7 +231,11 @@ def test_what_a_newer_version_keeps_stays(server: Server, remote: Remote, clock:
 
 @pytest.mark.parametrize("value", [7, "a text", ["a", "list"], {"an": "object"}, True])
 def test_what_a_newer_version_keeps_of_an_incident_stays(server: Server, remote: Remote, clock: Any, value: Any) -> None:
-    """Given records with a key that this version does not know; When commands change them; Then it is as it was."""
+    """
+    Given: records with a key that this version does not know.
+    When: commands change them.
+    Then: it is as it was.
+    """
     load_sample("1.0.0", server, remote, clock)
     before = {key: replace(record, rest={"newer": value}) for key, record in records_of(server).items()}
     remember(server, before)
@@ -197,7 +249,11 @@ def test_what_a_newer_version_keeps_of_an_incident_stays(server: Server, remote:
 
 @pytest.mark.parametrize("value", [7, "a text", ["a", "list"], {"an": "object"}])
 def test_what_a_newer_version_keeps_of_the_health_stays(server: Server, remote: Remote, clock: Any, value: Any) -> None:
-    """Given a health with a key that this version does not know; When commands change it; Then it is as it was."""
+    """
+    Given: a health with a key that this version does not know.
+    When: commands change it.
+    Then: it is as it was.
+    """
     load_sample("1.0.0", server, remote, clock)
     before = replace(memory_of(server).health, rest={"newer": value})
     change_memory(server, health=before)
@@ -210,7 +266,11 @@ def test_what_a_newer_version_keeps_of_the_health_stays(server: Server, remote: 
 
 
 def test_a_day_leaves_what_the_samples_hold(server: Server, remote: Remote, clock: Any) -> None:
-    """Given the day of the samples; When it is played with the newest code; Then it leaves work of each kind undone."""
+    """
+    Given: the day of the samples.
+    When: it is played with the newest code.
+    Then: it leaves work of each kind undone.
+    """
     play_a_day(server, remote, clock)
 
     memory = memory_of(server)

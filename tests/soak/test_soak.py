@@ -74,7 +74,11 @@ def test_what_the_mirror_keeps_and_asks_stays_small(outcome: Outcome) -> None:
 
 
 def test_the_pictures_of_a_day(outcome: Outcome) -> None:
-    """Given the short day; When its pictures are drawn; Then each has a line for each series, and says what is to be seen."""
+    """
+    Given: the short day.
+    When: its pictures are drawn.
+    Then: each has a line for each series, and says what is to be seen.
+    """
     for picture in pictures(outcome).values():
         drawn = ElementTree.fromstring(picture)  # noqa: S314 - our own
         words = [element.text for element in drawn.iter("{http://www.w3.org/2000/svg}text")]
@@ -85,7 +89,11 @@ def test_the_pictures_of_a_day(outcome: Outcome) -> None:
 
 
 def test_a_day_follows_from_its_size() -> None:
-    """Given a size; When its day is planned twice; Then both are the same, of that size, and another seed gives another."""
+    """
+    Given: a size.
+    When: its day is planned twice.
+    Then: both are the same, of that size, and another seed gives another.
+    """
     size = Size(200, 2000, 24, 1)
     day = planned_day(size)
     acts = [*day.before, *(act for step in day.steps for act in step)]
@@ -100,7 +108,11 @@ def test_a_day_follows_from_its_size() -> None:
 
 
 def test_nothing_is_done_in_a_closed_incident() -> None:
-    """Given a day; When its acts are read incident by incident; Then in a closed one the next thing is that it is reopened."""
+    """
+    Given: a day.
+    When: its acts are read incident by incident.
+    Then: in a closed one the next thing is that it is reopened.
+    """
     day = planned_day(Size(50, 1500, 24, 7, at_once=0.2))
     last: dict[int, Act] = {}
     for act in (act for step in day.steps for act in step):
@@ -120,12 +132,20 @@ def test_nothing_is_done_in_a_closed_incident() -> None:
     ],
 )
 def test_ticks(lowest: float, highest: float, expected: list[float]) -> None:
-    """Given the ends of an axis; When it is divided; Then by round numbers that reach over both ends."""
+    """
+    Given: the ends of an axis.
+    When: it is divided.
+    Then: by round numbers that reach over both ends.
+    """
     assert ticks(lowest, highest) == expected
 
 
 def test_a_plot_shows_what_it_is_given() -> None:
-    """Given names with signs that mean something in SVG; When they are drawn; Then they stand there as they are."""
+    """
+    Given: names with signs that mean something in SVG.
+    When: they are drawn.
+    Then: they stand there as they are.
+    """
     drawn = ElementTree.fromstring(line_plot("a < b", "x & y", '"%"', [Series("<one>", [0, 1], [2, 3])]))  # noqa: S314 - our own
 
     words = [element.text for element in drawn.iter("{http://www.w3.org/2000/svg}text")]

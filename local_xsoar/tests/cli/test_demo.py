@@ -1,0 +1,171 @@
+"""The demo: it ends well when both sides are equal, and says so when they are not."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local_xsoar.comparison import Finding, compare_incidents
+from local_xsoar.tenant import Tenant, TenantSettings
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def command(*arguments: str) -> list[str]:
+    """Return the command line of the demo."""
+    return [sys.executable, "-m", "local_xsoar", "demo", *arguments]
+
+
+def test_the_demo() -> None:
+    """
+    Given: nothing.
+    When: the demo runs.
+    Then: it mirrors two tenants and proves that both sides are equal.
+    """
+    run = subprocess.run(command("--incidents", "8"), cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "Fetched: 8 incidents of 8." in run.stdout
+    assert "Both sides are equal" in run.stdout
+
+
+def test_keeping_it_running() -> None:
+    """
+    Given: --keep.
+    When: Ctrl-C is pressed at the end.
+    Then: it said where to look around, and ends in order.
+    """
+    # A shell that runs tests in the background has Ctrl-C ignored, and a child would inherit that.
+    listening = "signal.signal(signal.SIGINT, signal.default_int_handler)"
+    # test_the_demo has waited for the retries of the outage already.
+    without_waiting = "demo.Host = functools.partial(demo.Host, pause=lambda seconds: None)"
+    imports = "import functools, signal, sys; from local_xsoar.cli import demo"
+    code = f"{imports}; {listening}; {without_waiting}; sys.exit(demo.main(['--keep', '--incidents', '6']))"
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if "Ctrl-C" in line:
+            break
+    os.kill(process.pid, signal.SIGINT)
+    rest, _ = process.communicate(timeout=60)
+
+    shown = "".join(lines)
+    assert shown.count("make warroom ARGS=") == 2
+    pages = re.findall(r"^  (http://127\.0\.0\.1:\d+/web/)#token=\S+$", shown, re.MULTILINE)
+    assert len(pages) == 4 and len(set(pages)) == 2, shown  # before the play, to watch it, and at its end
+    assert rest.strip().endswith("Stopped.")
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["demo", "--incidents", "3"], "from 6 to 200"),
+        (["demo", "--incidents", "some"], "invalid int value"),
+        (["demo", "--loud"], "--loud"),
+        ([], "A command is missing"),
+        (["dance"], "'dance'"),
+    ],
+    ids=str,
+)
+def test_wrong_arguments(arguments: list[str], words: str) -> None:
+    """
+    Given: wrong arguments.
+    When: a command is run.
+    Then: one sentence says what is wrong, and the status is 2.
+    """
+    run = subprocess.run([sys.executable, "-m", "local_xsoar", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+    assert run.returncode == 2
+    assert words in run.stderr
+    assert len(run.stderr.strip().splitlines()) == 1
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[tuple[Tenant, str, Tenant, str]]:
+    """Two tenants with one equal incident each: fields, an entry in each direction, a file in each, an attachment."""
+    tenants = [Tenant(TenantSettings(name, tmp_path / name, api_key="k", key_id="1")) for name in ("here", "there")]
+    here, there = tenants
+    ids = []
+    for tenant in tenants:
+        made = tenant.create_incident(
+            {"name": "same", "severity": 2, "dueDate": "2026-12-01T00:00:00Z", "CustomFields": {"ticket": "1"}},
+            attachments=[("a.txt", b"a")],
+        )
+        assert made is not None
+        ids.append(str(made["id"]))
+    there.add_entry(ids[1], contents="from there", user="carla", category="chat", tags=["in"])
+    here.add_entry(ids[0], contents="carla, today:\nfrom there")
+    here.add_entry(ids[0], contents="from here", user="hanna", category="chat", tags=["out"])
+    there.add_entry(ids[1], contents="hanna, today:\nfrom here")
+    there.add_entry(ids[1], file=("in.bin", b"in"), entry_type=3, tags=["in"])
+    here.add_entry(ids[0], file=("in.bin", b"in"), entry_type=3)
+    yield here, ids[0], there, ids[1]
+    for tenant in tenants:
+        tenant.close()
+
+
+def found_different(pair: tuple[Tenant, str, Tenant, str]) -> list[tuple[str, str]]:
+    """Return kind and name of what differs."""
+    findings: list[Finding] = compare_incidents(*pair, in_tag="in", out_tag="out")
+    return [(finding.kind, finding.name.partition(" (")[0]) for finding in findings if not finding.equal]
+
+
+def test_equal_sides(pair: tuple[Tenant, str, Tenant, str]) -> None:
+    """
+    Given: two equal incidents.
+    When: they are compared.
+    Then: nothing differs.
+    """
+    assert found_different(pair) == []
+
+
+CHANGES: dict[str, tuple[Callable[[Tenant, str, Tenant, str], Any], list[tuple[str, str]]]] = {
+    "a field": (lambda here, mine, there, theirs: here.change_incident(mine, {"severity": 4}), [("field", "severity")]),
+    "closed": (lambda here, mine, there, theirs: there.close_incident(theirs), [("field", "closed")]),
+    "a custom field": (
+        lambda here, mine, there, theirs: there.change_incident(theirs, {"CustomFields": {"more": "x"}}),
+        [("custom field", "more")],
+    ),
+    "a missing entry": (
+        lambda here, mine, there, theirs: there.add_entry(theirs, contents="lost", user="carl", category="chat", tags=["in"]),
+        [("entry in", "lost")],
+    ),
+    "a doubled entry": (
+        lambda here, mine, there, theirs: there.add_entry(theirs, contents="hanna, again:\nfrom here"),
+        [("entry out", "from here")],
+    ),
+    "a doubled file": (
+        lambda here, mine, there, theirs: here.add_entry(mine, file=("in.bin", b"in"), entry_type=3),
+        [("file in", "in.bin")],
+    ),
+    "a file with other bytes": (
+        lambda here, mine, there, theirs: there.add_entry(theirs, file=("in.bin", b"IN"), entry_type=3, tags=["in"]),
+        [("file in", "in.bin")],
+    ),
+    "an attachment that is missing": (
+        lambda here, mine, there, theirs: there.attach_file(theirs, "b.txt", b"b"),
+        [("attachment", "b.txt")],
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_each_difference_is_found(pair: tuple[Tenant, str, Tenant, str], change: str) -> None:
+    """
+    Given: two equal incidents.
+    When: one thing is changed on one side.
+    Then: the comparison names it.
+    """
+    act, expected = CHANGES[change]
+    act(*pair)
+
+    assert found_different(pair) == expected
