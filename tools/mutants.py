@@ -26,6 +26,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import coverage
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tools.mutations import Mutant, draw, make_mutants
@@ -92,6 +94,8 @@ def run_tests(tree: Path, tests: list[str], config: dict[str, Any], more: tuple[
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "COVERAGE_FILE": "coverage-data"}
     with (tree / "output.txt").open("wb") as output:
         run = subprocess.Popen(command, cwd=tree, env=environment, stdout=output, stderr=output, start_new_session=True)
+        if sys.platform == "linux":
+            resource.prlimit(run.pid, resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
         try:
             code = run.wait(config["seconds_a_mutant"])
         except subprocess.TimeoutExpired:
@@ -106,6 +110,12 @@ def run_tests(tree: Path, tests: list[str], config: dict[str, Any], more: tuple[
     return "" if code == 0 else FAILS
 
 
+def ensure_passes(tree: Path, tests: list[str], config: dict[str, Any], more: tuple[str, ...] = ()) -> None:
+    """Raise SystemExit where tests fail on the script as it is."""
+    if run_tests(tree, tests, config, more):
+        sys.exit((tree / "output.txt").read_text() + "\nThe tests fail on the script as it is: correct that first.")
+
+
 def tests_by_line(config: dict[str, Any]) -> dict[int, list[str]]:
     """Return which unit tests execute each line of the script.
 
@@ -114,22 +124,20 @@ def tests_by_line(config: dict[str, Any]) -> dict[int, list[str]]:
     Raises:
         SystemExit: the tests fail on the script as it is.
     """
-    import coverage
-
     script = Path(config["script"])
     files = sorted(path for test in config["tests"] for path in Path(test).rglob("*.*") if "__pycache__" not in path.parts)
     digest = hashlib.sha256(b"\0".join([script.read_bytes(), *(path.read_bytes() for path in files)])).hexdigest()
     kept = BUILD / "tests_by_line.json"
     if not kept.exists() or json.loads(kept.read_text())["digest"] != digest:
         tree = copy_project(config, BUILD / "covered")
-        if run_tests(
-            tree, config["tests"], config, (f"--cov={script.parent}", "--cov-context=test", "--cov-report=", "--cov-fail-under=0")
-        ):
-            sys.exit((tree / "output.txt").read_text() + "\nThe tests fail on the script as it is: correct that first.")
+        covering = (f"--cov={script.parent}", "--cov-context=test", "--cov-report=", "--cov-fail-under=0")
+        ensure_passes(tree, config["tests"], config, covering)
         data = coverage.CoverageData(str(tree / "coverage-data"))
         data.read()
         contexts = data.contexts_by_lineno(str((tree / script).resolve()))
         lines = {line: sorted({name.rpartition("|")[0] for name in names} - {""}) for line, names in contexts.items()}
+        # A test that fails when it is named by itself would kill every mutant.
+        ensure_passes(tree, sorted({test for tests in lines.values() for test in tests}), config)
         kept.write_text(json.dumps({"digest": digest, "lines": lines}))
     return {int(line): tests for line, tests in json.loads(kept.read_text())["lines"].items()}
 
@@ -184,7 +192,6 @@ def main(arguments: list[str]) -> int:
     if not sample:
         sys.exit(f"No function that is mutated matches {given.only}.")
     BUILD.mkdir(parents=True, exist_ok=True)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, resource.getrlimit(resource.RLIMIT_AS)[1]))
     begun = time.monotonic()
     outcomes = try_all(sample, config, given.workers, reasons)
     report = []
@@ -197,7 +204,7 @@ def main(arguments: list[str]) -> int:
     report += [f"{CONFIG} lists {key}, which is no longer made: take it out." for key in gone]
     count = sum(map(bool, outcomes))
     report.append(
-        f"{count} of {len(sample)} mutants are killed ({outcomes.count(HANGS)} hang, {outcomes.count(SLOWLY)} by the slower tests); "
+        f"{count} of {len(sample)} mutants are killed ({outcomes.count(HANGS)} hang, {outcomes.count(SLOWLY)} by slower tests); "
         f"at least {config['bar']:.0%} must be. {len(made)} could be made. {time.monotonic() - begun:.0f} s."
     )
     sys.stdout.write("\n".join(report) + "\n")
