@@ -77,19 +77,8 @@ def run_tests(tree: Path, tests: list[str], config: dict[str, Any], more: tuple[
     given = tree / "tests-to-run.txt"
     given.write_text("\n".join(tests), encoding="utf-8")
     limit = ("-o", f"faulthandler_timeout={config['seconds_a_test']}", "-o", "faulthandler_exit_on_timeout=true")
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-x",
-        "-q",
-        "--rootdir=.",
-        "-p",
-        "no:cacheprovider",
-        *limit,
-        *more,
-        f"@{given.name}",
-    ]
+    plain = ("-x", "-q", "--rootdir=.", "-p", "no:cacheprovider")
+    command = [sys.executable, "-m", "pytest", *plain, *limit, *more, f"@{given.name}"]
     # Two versions of a script within a second may have the same size: nothing that was compiled may stay.
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "COVERAGE_FILE": "coverage-data"}
     with (tree / "output.txt").open("wb") as output:
