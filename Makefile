@@ -15,10 +15,9 @@ ifndef SIDE_BY_SIDE
 endif
 
 PYTHON ?= python3
-# How many processes share the tests, and how many checks run side by side: more than a small machine has processors, as a test
-# over HTTP often waits for another process.
-WORKERS ?= 3
-# What to hand on to demo, serve, warroom and bench, for example: make serve ARGS="--port 8080".
+# How many processes share the tests, and how many checks run side by side.
+WORKERS ?= 2
+# What to hand on to demo, serve, warroom, bench and mutants, for example: make serve ARGS="--port 8080".
 ARGS ?=
 
 # In CI the tests begin as a newcomer does, with no environment, even where one lies there already.
@@ -183,10 +182,13 @@ upload: $(DEV) pack
 
 ##@ Measure
 
-.PHONY: bench soak
+.PHONY: bench mutants soak
 
 bench: $(DEV)  ## Measure: a table, and dist/bench.json
 	@.venv/bin/python -m benchmarks $(ARGS)
+
+mutants: $(DEV) | build  ## Put small faults into the integration script and tell which of them no test notices
+	@.venv/bin/python tools/mutants.py --workers $(WORKERS) $(ARGS)
 
 # A short day runs with the tests. This one takes half an hour, and ARGS="--incidents 10000 --entries 100000" more than one.
 soak: $(DEV)  ## Mirror two tenants for a simulated day with faults; a table, pictures and dist/soak.json
