@@ -15,8 +15,9 @@ ifndef SIDE_BY_SIDE
 endif
 
 PYTHON ?= python3
-# How many processes share the tests, and how many checks run side by side.
-WORKERS ?= 2
+# How many processes share the tests, and how many checks run side by side: more than a small machine has processors, as a test
+# over HTTP often waits for another process.
+WORKERS ?= 3
 # What to hand on to demo, serve, warroom, bench and mutants, for example: make serve ARGS="--port 8080".
 ARGS ?=
 

@@ -1,4 +1,8 @@
-"""What all tests share: the platform's modules, and the order in which files are handed to the processes that share them."""
+"""What all tests share: the modules they import by name, and the order in which files are handed to the processes.
+
+The modules are the platform's, the real ones when XSOAR_RUNTIME is set and else the stand-ins; the integration; and the server
+and the remote of its unit tests.
+"""
 
 import sys
 from pathlib import Path
@@ -7,8 +11,8 @@ import pytest
 
 from local_xsoar.runtime import runtime_folders
 
-# The real ones when XSOAR_RUNTIME is set, else the stand-ins.
-sys.path[:0] = runtime_folders()
+INTEGRATION = Path(__file__).resolve().parent / "Packs/XSOARMirroring/Integrations/XSOARMirroring"
+sys.path[:0] = [*runtime_folders(), str(INTEGRATION), str(INTEGRATION / "unit_tests")]
 
 # The folders whose files take longest. They come first: a long file that comes last is run while the other processes are idle.
 LONG_ONES = ("robust", "mirror", "cli")

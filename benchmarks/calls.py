@@ -114,8 +114,10 @@ def minute_of(size: int, folder: Path) -> Minute:
 
 def in_step(incident_id: str, record: Any) -> Any:
     """Return the record of an incident as it is when entries went both ways, and nothing is left to do."""
-    known = frozenset(f"{number}@{incident_id}" for number in range(2, 2 + ENTRIES_EACH))
-    sent = frozenset(f"{number}@{10_000 + int(incident_id)}" for number in range(3, 3 + ENTRIES_EACH // 2))
-    return script.replace(
-        record, due_ms=0, known_entries=known, sent_entries=sent, local_status=1, in_ms=record.in_ms + 1, out_ms=record.in_ms + 2
-    )
+    came = {f"{number}@{incident_id}": script.short_digest([number, incident_id]) + "AA" for number in range(2, 2 + ENTRIES_EACH)}
+    sent = {
+        f"{number}@9{incident_id}": script.short_digest([incident_id, number])[:2] for number in range(3, 3 + ENTRIES_EACH // 2)
+    }
+    ledger = script.Ledger(seen=came, sent=sent)
+    now = script.replace(record, done=record.wanted, met=True, told=1, here=1, since_ms=0, ledger=ledger)
+    return script.replace(now, in_ms=record.in_ms + 1, out_ms=record.in_ms + 2)

@@ -54,11 +54,14 @@ def fetch_with_pack(tenant: "TenantProcess") -> Callable[[], None]:
 
     def fetch() -> None:
         client = script.Client(settings)
-        bookmark = script.Bookmark(0, 0)
-        new = script.fetch_new(client, settings, bookmark, {})
-        incidents = [script.fetched_incident(remote, settings, []) for remote in new]
-        delivered = {str(remote["id"]): script.parse_ms(remote["created"], 0) for remote in new}
-        bookmark.advance(delivered, 0, script.remote_now_ms(client), script.KEPT_KNOWN_MS).to_run()
+        cursor = script.Cursor(0, 0)
+        new = script.fetch_new(client, settings, cursor, script.Store({}))
+        records = [script.fetched_record(incident, script.Attachments(), settings, 1, 0) for incident in new]
+        incidents = [
+            script.fetched_incident(incident.raw, settings, record, []) for incident, record in zip(new, records, strict=True)
+        ]
+        delivered = {script.fetched_key(incident): incident.created_ms for incident in new}
+        cursor.advance(delivered, 0, script.remote_now_ms(client), script.KEPT_KNOWN_MS).to_run()
         assert len(incidents) == INCIDENTS
 
     return fetch

@@ -127,8 +127,8 @@ def look_back(size: int, folder: Path) -> float:
         server = Server({**remote.params, "look_back": "1440"}, folder / "work")
         found, _ = remote.tenant.search({"query": "", "size": 1, "sort": [{"field": "created", "asc": True}]})
         first_ms = script.parse_ms(found[0]["created"], 0)
-        known = {str(number + 1): first_ms + number * 1000 for number in range(size)}
-        server.last_run = script.Bookmark(first_ms + (size - 1) * 1000, first_ms, known).to_run()
+        known = {f"{number + 1} {first_ms + number * 1000}": first_ms + number * 1000 for number in range(size)}
+        server.last_run = script.Cursor(first_ms + (size - 1) * 1000, first_ms, known).to_run()
         assert len(server.run("fetch-incidents", keep=False).incidents) == NEW
         return quickest(server, "fetch-incidents")
 
@@ -150,7 +150,8 @@ def tracked(size: int, folder: Path, command: str) -> float:
 
 def kept(records: dict[str, Any]) -> str:
     """Return the integration context with some records, where it is known that entries move their incident."""
-    return json.dumps(script.with_records(script.pack_memory(script.Memory(entries_move=True)), records))
+    store = script.Store({}).with_memory(lambda memory: script.replace(memory, entries_move=True))
+    return json.dumps(store.with_records(records).context)
 
 
 def records_of(remote: Remote, size: int) -> dict[str, Any]:
@@ -162,7 +163,7 @@ def records_of(remote: Remote, size: int) -> dict[str, Any]:
         incidents, _ = remote.tenant.search({"query": "", "size": page_size, "page": page, "sort": order})
         for incident in incidents:
             created_ms = script.parse_ms(incident["created"], 0)
-            record = script.Record(modified=incident["modified"], status=1, baseline_ms=created_ms, in_ms=created_ms)
+            record = script.Record(created_ms=created_ms, modified=incident["modified"], status=1, given=1, in_ms=created_ms)
             found[incident["id"]] = in_step(incident["id"], record)
     assert len(found) == size
     return found

@@ -112,8 +112,8 @@ class Server:
 
     def change_records(self, change: Any) -> None:
         """Change what the script remembers, with the script's own functions: `change` takes and returns records by id."""
-        context = json.loads(self.context)
-        self.context = json.dumps(script.with_records(context, change(script.all_records(context))))
+        store = script.Store(json.loads(self.context))
+        self.context = json.dumps(store.with_records(change(store.all_records())).context)
 
     def _write(self, context: dict[str, Any], writes: list[int]) -> None:
         self.context = json.dumps(context)

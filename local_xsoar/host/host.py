@@ -237,7 +237,11 @@ class Host:
 
     def reset_last_run(self, name: str) -> None:
         """Make the next fetch the first one again, as *Reset the "last run" timestamp* does."""
-        self._state.set_last_run(self.instance(name).name, {})
+        self.set_last_run(name, {})
+
+    def set_last_run(self, name: str, last_run: dict[str, Any]) -> None:
+        """Replace the last run of the instance's fetch, as one does in the instance's settings."""
+        self._state.set_last_run(self.instance(name).name, last_run)
 
     def last_mirror_run(self, name: str) -> dict[str, Any]:
         """Return the last run of the instance's mirroring."""

@@ -2,7 +2,7 @@
 
 The worker speaks with the host in lines of JSON over one socket. The host's first line is the job: {"script", "folder",
 "paths", "command", "args", "params", "context", "last_run", "last_mirror_run", "investigation", "incident", "version", "urls",
-"asks_for_pauses", "internal_requests"}.
+"asks_for_pauses", "ahead_seconds", "internal_requests"}.
 The worker's lines are {"call": name, "data": value, "wait": bool}; the host answers a waiting one with {"value": value} or
 {"error": text}. The last line is the call "done" with {"error": text, "error_type": name}; the worker ends once it is answered.
 What the worker said takes effect only then.
@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 _ENDED_WELL = (None, 0)
+_SAME_TIME_SECONDS = 1
 
 
 class Channel:
@@ -257,6 +258,14 @@ def ask_for_pauses(channel: Channel) -> None:
     time.sleep = sleep
 
 
+def follow_clock(ahead_seconds: float) -> None:
+    """Have the script's time be that of its tenant, when the tenant's clock is not the machine's."""
+    if abs(ahead_seconds) < _SAME_TIME_SECONDS:
+        return
+    machine_time = time.time
+    time.time = lambda: machine_time() + ahead_seconds
+
+
 def _refusing(name: str) -> Any:
     def refuse(*args: Any, **kwargs: Any) -> NoReturn:
         raise NotImplementedError(f"demisto.{name}() is not part of the local XSOAR")
@@ -295,6 +304,7 @@ def run(descriptor: int, code: types.CodeType | None, loaders: Mapping[str, impo
     sys.meta_path.insert(0, PreparedModules(loaders))
     error = error_type = ""
     try:
+        follow_clock(job["ahead_seconds"])
         install(channel, job)
         if job["asks_for_pauses"]:
             ask_for_pauses(channel)

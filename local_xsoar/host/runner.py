@@ -18,6 +18,7 @@ from local_xsoar.host.state import HostState
 from local_xsoar.host.times import iso
 from local_xsoar.host.workers import OnCall, Outcome, Workers
 from local_xsoar.tenant import NotFound, Tenant
+from local_xsoar.tenant.times import SECOND
 
 # Why a script runs decides what it sees: the last run belongs to the fetch alone, the last mirror run to the mirror job
 # (fetching incidents, Cortex XSOAR docs: getLastRun is {} in commands), and Test keeps nothing.
@@ -155,6 +156,7 @@ class Runner:
             "investigation": investigation,
             "incident": incident,
             "asks_for_pauses": self.pause is not None,
+            "ahead_seconds": (self.tenant.now() - time.time_ns()) / SECOND,
             "internal_requests": self.settings.internal_requests,
             "version": {
                 "version": version,

@@ -198,6 +198,7 @@ def create_or_update_incident(tenant: Tenant, params: Params, body: dict[str, An
         raise BadRequest("The incident needs a name.")
     if _text(body, "id"):
         check_right(tenant, "edit")
+        tenant.check_seen(_text(body, "id"))
         return json_response(incident_wrapper(tenant.replace_incident(body, user=API_USER)))
     check_right(tenant, "create")
     fields = {field: value for field, value in body.items() if field not in (*SERVER_OWNED, *_unheard(tenant, body))}
@@ -651,6 +652,7 @@ async def answer_api(request: Request, tenant: Tenant, path: str, *, is_public: 
         if match:
             try:
                 check_right(tenant, right)
+                tenant.check_seen(match.groupdict().get("id", "").rpartition("@")[2])
                 return await handler(request, tenant, match.groupdict())
             except TenantError as error:
                 return error_response(error)

@@ -124,6 +124,18 @@ class Store:
             if not keep:
                 connection.close()
 
+    def copy(self) -> sqlite3.Connection:
+        """Return a copy of the database as it is now, in memory."""
+        copied = sqlite3.connect(":memory:", check_same_thread=False)
+        with self._write_lock, self._lent() as connection:
+            connection.backup(copied)
+        return copied
+
+    def put_back(self, copied: sqlite3.Connection) -> None:
+        """Make the database what it was when it was copied; what was written since is gone."""
+        with self._write_lock, self._lent() as connection:
+            copied.backup(connection)
+
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Lend a connection that sees one state of the database throughout."""

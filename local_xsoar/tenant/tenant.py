@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from local_xsoar.tenant import shapes
-from local_xsoar.tenant.errors import BadRequest, NotFound, OptimisticLock, TenantError
+from local_xsoar.tenant.errors import BadRequest, Barred, NotFound, OptimisticLock, TenantError
 from local_xsoar.tenant.files import Content, StoredFile, drop_file, keep_file, server_name
 from local_xsoar.tenant.filters import entry_search, incident_search
 from local_xsoar.tenant.query import Meaning
@@ -46,6 +46,8 @@ class Tenant:
         except OSError as error:
             raise TenantError(f"The folder {settings.folder} cannot be used ({error.strerror}): give one that can be written to.")
         self._store = Store(settings.folder / "tenant.sqlite")
+        self._hidden: set[str] = set()  # ids of incidents that the key's role may not see
+        self._refused: dict[str, str] = {}  # by field: why its changes by REST are refused
         self._closing: dict[str, tuple[int, dict[str, Any]]] = {}  # by id: loads that still show it open, how it is closed
         self._add_initial_types()
 
@@ -62,6 +64,37 @@ class Tenant:
         """Make all changes of the block in one transaction: faster for many, and all or nothing."""
         with self._store.writing():
             yield
+
+    # What happens to a tenant
+
+    def backup(self) -> sqlite3.Connection:
+        """Return a copy of all that the tenant knows now, for `restore`. Files are not in it."""
+        return self._store.copy()
+
+    def restore(self, backup: sqlite3.Connection) -> None:
+        """Make the tenant what it was at a backup: what was written since is gone, and its ids are given out again."""
+        self._store.put_back(backup)
+
+    def hide(self, incident_id: str) -> None:
+        """Let the key's role no longer see an incident: no search lists it, and to ask for it is forbidden."""
+        self._hidden.add(incident_id)
+
+    def show(self, incident_id: str) -> None:
+        """Let the key's role see a hidden incident again."""
+        self._hidden.discard(incident_id)
+
+    def check_seen(self, incident_id: str) -> None:
+        """Raise Barred when the key's role may not see an incident."""
+        if incident_id in self._hidden:
+            raise Barred(f"The role of this key may not view incident {incident_id}.")
+
+    def refuse_change(self, field: str, reason: str) -> None:
+        """Refuse, with 400 and a reason, each update by REST that changes a field: its name, or a custom one's cliName."""
+        self._refused[field] = reason
+
+    def accept_change(self, field: str) -> None:
+        """Let a refused field be changed again."""
+        self._refused.pop(field, None)
 
     # Incidents
 
@@ -85,8 +118,9 @@ class Tenant:
         """
         search = incident_search(incident_filter, self._meaning(), self.settings)
         # The condition is our own text; all that the client wrote is bound.
-        page = f"SELECT body FROM incidents WHERE {search.where.text} ORDER BY {search.order.text} LIMIT ? OFFSET ?"  # noqa: S608
-        count = f"SELECT count(*) FROM incidents WHERE {search.where.text}"  # noqa: S608
+        hidden = f" AND number NOT IN ({','.join(sorted(self._hidden))})" if self._hidden else ""
+        page = f"SELECT body FROM incidents WHERE ({search.where.text}){hidden} ORDER BY {search.order.text} LIMIT ? OFFSET ?"  # noqa: S608
+        count = f"SELECT count(*) FROM incidents WHERE ({search.where.text}){hidden}"  # noqa: S608
         only_total = bool(incident_filter.get("totalOnly"))
         limit = 0 if only_total else search.limit
         try:
@@ -180,7 +214,7 @@ class Tenant:
         Raises:
             NotFound: there is no such incident.
             OptimisticLock: the incident has been changed since the body was loaded.
-            BadRequest: a field of the wrong type.
+            BadRequest: a field of the wrong type, or one that is refused.
         """
         fields = known_fields(body, self.settings)
         with self._store.writing() as db:
@@ -192,6 +226,9 @@ class Tenant:
                     " on bucket [] [incidents] (15)"
                 )
             new = shapes.replaced_incident(old, fields, self.settings)
+            for field in shapes.changed_fields(old, new):
+                if field in self._refused:
+                    raise BadRequest(self._refused[field])
             return self._save_change(db, old, new, dirty=True, always=True)
 
     def change_incident(
@@ -519,6 +556,16 @@ class Tenant:
             number, _ = entry_numbers(entry_id) or (0, 0)
             save_entry(db, new, number)
             return new
+
+    def remove_entry(self, entry_id: str) -> None:
+        """Take an entry out of its War Room. The next one that is written there may get its id.
+
+        Raises:
+            NotFound: there is no such entry.
+        """
+        with self._store.writing() as db:
+            _load_entry(db, entry_id)
+            db.execute("DELETE FROM entries WHERE number = ? AND investigation = ?", entry_numbers(entry_id) or (0, 0))
 
     def edit_entry(self, entry_id: str, contents: str, *, user: str) -> dict[str, Any]:
         """Give an entry another text and return it; its `history` keeps the earlier one.

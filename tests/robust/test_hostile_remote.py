@@ -310,6 +310,8 @@ def pulled(server: Server, incident_id: str) -> tuple[dict[str, Any], list[Any]]
     first, *entries = outcome.result
     json.dumps(outcome.result, allow_nan=False)
     said = [entry for entry in entries if entry.get("File") or isinstance(entry["Contents"], str)]
+    # Both sides change the same field within a minute, which is told.
+    said = [entry for entry in said if "was changed in both tenants" not in str(entry["Contents"])]
     return first, [entry.get("File") or entry["Contents"].partition("\n")[2].strip("`\n") for entry in said]
 
 
@@ -364,6 +366,8 @@ def test_a_spoiled_incident_is_mirrored_again_once_it_is_sane(several: World, pa
         remote.incidents["1"] |= {"status": 1, "investigationId": "1"}
         for incident in remote.incidents.values():
             assert incident["id"] in "123", "another incident was made or changed"
+        # It takes entries once it is open again here.
+        must_be_meant(server, push(server, "1", status=1))
         later, later_texts = pulled(server, "1")
         again = push(server, "1", **sent)
 
@@ -695,13 +699,13 @@ def test_one_incident_from_the_future_does_not_end_the_mirroring(server: Server,
     """
     remote.add("1", created=far, modified=far)
     assert ids(server.fetch()) == ["1"]
-    assert modified(server)[1] == ["1"]
-    server.pull("1")
+    assert modified(server)[1] == []
 
     for number in "234":
         clock.tick(timedelta(minutes=10))
         remote.add(number)
         assert ids(server.fetch()) == [number]
+        remote.change(number, details="new")
         assert modified(server)[1] == [number]
         server.pull(number)
 
@@ -719,8 +723,9 @@ def test_a_date_header_may_hold_anything(server: Server, remote: Remote, date: s
     )
 
     assert ids(server.fetch()) == ["1"]
+    remote.change("1", details="new")
     assert modified(server)[1] == ["1"]
-    assert server.pull("1")[0]["id"] == "1"
+    assert server.pull("1")[0]["details"] == "new"
 
 
 """ NAMES OF FILES """

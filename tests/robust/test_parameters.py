@@ -277,8 +277,6 @@ def test_the_table_names_them_all(server: Server, remote: Remote, table: Table) 
         ("xsoar-mirror-mappers", {"local_fields": load("incident_fields"), "missing": "x"}, "missing"),
         ("xsoar-mirror-mappers", {"local_fields": "x"}, "local_fields"),
         ("get-remote-data", {"id": "", "lastUpdate": LAST_UPDATE}, "id"),
-        ("get-remote-data", {"id": "1", "lastUpdate": "x"}, "lastUpdate"),
-        ("get-modified-remote-data", {"lastUpdate": "9" * 400}, "lastUpdate"),
     ],
 )
 def test_a_wrong_argument_is_named(server: Server, remote: Remote, command: str, args: dict[str, Any], word: str) -> None:

@@ -204,7 +204,7 @@ class Reaper:
     def __init__(self, size: Size) -> None:
         self._size = size
         self._left: int | None = None
-        self._has_answered = False
+        self._has_written = False
         self.calm = False
         self.workers = 0
         self.killed = 0
@@ -213,15 +213,14 @@ class Reaper:
     def __call__(self, pid: int, name: str) -> None:
         """Note a step of a worker, and kill it if its time has come.
 
-        Not behind its answer, but before it remembers that it gave it: nobody can tell such an end from an ordinary one.
+        Not between its last write into the context and its answer: nobody can tell such an end from an ordinary one.
         """
         if name == "start":
             self.workers += 1
-            self._has_answered = False
+            self._has_written = False
             self._left = None if self.calm else killed_at(self._size, self.workers)
             self.parent_memory = memory_of(parent_of(pid))
-        self._has_answered = self._has_answered or name == "results"
-        if self._left is None or (self._has_answered and name != "getIntegrationContextVersioned"):
+        if self._left is None or (self._has_written and name in ("results", "log")):
             return
         # Without an answer to what has changed the server asks for every incident, which takes long when there are many.
         if name == "getLastMirrorRun" and self._size.incidents > FEW_INCIDENTS:
@@ -232,6 +231,7 @@ class Reaper:
             self._left = None
         else:
             self._left -= 1
+        self._has_written = self._has_written or name == "setIntegrationContextVersioned"
 
 
 def parent_of(pid: int) -> int:

@@ -31,7 +31,7 @@ SHORT = Size(
     outages=1,
     patience=1.0,
 )
-MOST_CONTEXT = 550  # Bytes for each of so few incidents, nearly each in a part of its own. Of 10,000 each takes a third.
+MOST_CONTEXT = 800  # Bytes for each of so few incidents, nearly each in a shard of its own. Of 10,000 each takes a third.
 CALLS_A_ROUND = 25
 CALLS_AN_ACT = 6  # Each of its tries, and the look at what came of it.
 

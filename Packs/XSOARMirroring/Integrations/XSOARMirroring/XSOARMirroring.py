@@ -1,16 +1,16 @@
 import demistomock as demisto
 from CommonServerPython import *
-
 from CommonServerUserPython import *
 
 """Mirrors incidents between two Cortex XSOAR tenants.
 
-Read from top to bottom: constants, settings, client, times and ids, fetch, what the mirror remembers, in, out, schema,
-War Room commands, Test, main. Functions that decide are pure and take plain data; `demisto` is touched only by the
-functions whose names end in _command, by the few that keep state or files, and by main.
+Read from top to bottom: constants, basics, settings, incidents and entries, client, what the mirror remembers, cursor, fetch,
+pull, push, schema, War Room commands, Test, main. A pull and a push read, plan, execute and record. Functions that plan are pure
+and take plain data; `demisto` is touched only by the functions whose names end in _command, by the few that keep state or
+files, and by main.
 
-Times are integers: nanoseconds since 1970 where they come from an incident or an entry (`_ns`), milliseconds where they
-are kept or asked for (`_ms`), since an XSOAR 8 tenant knows no finer time than that.
+Times are integers: nanoseconds since 1970 where they order incidents or entries (`_ns`), milliseconds where they are kept or
+asked for (`_ms`), since an XSOAR 8 tenant knows no finer time than that.
 """
 
 import base64
@@ -24,7 +24,8 @@ import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import MISSING, dataclass, field, is_dataclass, replace
+from dataclasses import fields as fields_of
 from email.utils import parsedate_to_datetime
 from itertools import islice, pairwise
 from pathlib import Path
@@ -35,7 +36,6 @@ from urllib.parse import quote, urlsplit, urlunsplit
 """ CONSTANTS """
 
 BRAND = "XSOAR Mirroring"  # The sourceBrand of the incidents that this integration creates.
-
 DIRECTIONS = {"None": "", "Incoming": "In", "Outgoing": "Out", "Incoming And Outgoing": "Both"}
 CATEGORIES = ("notes", "chats", "attachments")
 FIRST_PAGE, OLDER, NEWER, ALL_AT_ONCE = "first", "older", "newer", "all"  # How a War Room is read. See `war_room_pages`.
@@ -45,7 +45,6 @@ MOST_WHOLE_INCIDENTS = 50  # Above it the context gets these fields of an incide
 BRIEF_FIELDS = (*DEFAULT_COLUMNS, "created", "modified", "closed", "closeReason", "phase", "sourceBrand", "sourceInstance")
 ENTRY_COLUMNS = ["id", "created", "user", "category", "tags", "file", "contents"]
 SHOWN_FIELDS = (*BRIEF_FIELDS, "details", "dueDate", "closeNotes", "playbookId", "investigationId")
-
 MAX_FETCH_LIMIT = 200
 MOST_RESULTS = 10_000
 LOOK_BACK_LIMIT_MINUTES = 1440
@@ -70,10 +69,15 @@ CONTEXT_TRIES = 5
 SWEEP = 20  # Incidents a round looks into, where a new entry does not show in its incident. It bounds the calls of a round.
 SWEEP_TRUSTED = 3  # The same where it does show, as far as is known.
 MOVED_WITHIN_MS = 100  # An incident that changed so soon after its newest entry is taken to have changed with it.
-HOUR_MS = 3_600_000  # After this an incident that cannot be read is tried again; then after twice as long, and so on.
-SMALLEST_TIME_MS = 1_000_000_000  # A `due_ms` below it is no time: it is due at once.
-BUSY_MISSES = 3  # After so many tries, an incident that answers with a server error while the remote is well is unreadable.
-MOST_MISSES = 10  # After so many tries, in six weeks, it is forgotten.
+SWEEP_LIMITED = 4  # The same while the remote limits calls.
+LIMITED_MS = 600_000  # So long a limit that was met is taken to hold.
+MOST_GONE = 50  # Incidents that a census did not find, and that are pulled in one round.
+MOST_TRIED_ALONE = 64  # Fields: of more, single ones are not found out when the remote refuses them.
+BOTH_SIDES_MS = 120_000  # A field that came in within this time and is changed here was perhaps changed here before.
+HOUR_MS = 3_600_000
+BUSY_TRIES = 3  # After so many, an incident that answers with a server error while the remote is well is unreadable.
+MOST_TRIES = 10  # After so many, in six weeks, an incident that cannot be read is given up.
+FILE_TRIES = 3  # After so many, a note stands for a file that cannot be had.
 KEPT_CLOSED_MS = 30 * 24 * HOUR_MS  # A closed incident that has not changed for so long is forgotten.
 KEPT_RECORDS = 20_000
 MODIFIED_OVERLAP_MS = 120_000  # How late a change may appear in the remote's search index and still be found.
@@ -86,7 +90,6 @@ HEALTH_MS = 5 * MINUTE_MS  # What xsoar-mirror-status tells may be so old, where
 MAX_NAME_BYTES = 200
 # Windows opens a device instead of a file of such a name, whatever its suffix.
 DEVICE_NAMES = frozenset({"CON", "PRN", "AUX", "NUL", *(f"{word}{number}" for word in ("COM", "LPT") for number in range(1, 10))})
-
 # What a fetched incident takes over from the remote one besides its custom fields. The rest is in rawJSON, for mappers.
 FETCHED_FIELDS = ("name", "type", "severity", "owner", "details", "occurred", "phase", "dueDate", "playbookId")
 FETCHED_TIMES = ("occurred", "dueDate")
@@ -96,7 +99,6 @@ INCIDENT_FIELDS = (
     *("name", "type", "severity", "owner", "details", "occurred", "phase", "category", "reason", "dueDate", "reminder"),
     *("closeReason", "closeNotes"),
 )
-
 # Keys that the remote server owns. They are never written, whatever an outgoing mapper sends.
 SERVER_OWNED_FIELDS = frozenset(
     "id version modified created autime cacheVersn sizeInBytes syncHash indexName numericId shardid sequenceNumber primaryTerm "
@@ -117,21 +119,316 @@ MIRROR_KEYS = frozenset(
 # What a mapper may call a field of the incident itself, besides its own name in any case. XSOAR REST API: the field
 # dbotDueDate is `dueDate` in an incident.
 FIELD_ALIASES = {"dbotduedate": "dueDate"}
+LIST_TYPES = frozenset({"multiselect", "tagsselect", "grid", "role", "attachments"})  # Types of fields that hold lists.
 OWN_FIELD_PREFIX = "xsoarmirroring"  # The CLI names of this pack's incident fields. They tell how one tenant's mirroring stands.
-
 # The commands that the server runs by itself, whose failure xsoar-mirror-status tells of.
 MIRRORING_COMMANDS = frozenset({"fetch-incidents", "get-modified-remote-data", "get-remote-data", "update-remote-system"})
-
 # What a remote error means, as far as the code must know it. The message tells a person.
 RATE_LIMIT, BUSY, UNREACHABLE, LATE = "rate limit", "busy", "unreachable", "late"
 REFUSED_KEY, FORBIDDEN, NOT_API = "refused key", "forbidden", "not an API"
 NOT_FOUND, CONFLICT, CLOSED, REJECTED = "not found", "conflict", "closed", "rejected"
-UNUSABLE, TOO_LARGE = "unusable", "too large"
+UNUSABLE, TOO_LARGE, STRANGER = "unusable", "too large", "stranger"
 # What concerns one incident alone.
-UNREADABLE = (NOT_FOUND, REJECTED, FORBIDDEN, UNUSABLE, TOO_LARGE)
+UNREADABLE = (NOT_FOUND, REJECTED, FORBIDDEN, UNUSABLE, TOO_LARGE, STRANGER)
+
+""" BASICS """
+
+
+def local_now_ms() -> int:
+    """Return the local clock, in milliseconds since 1970."""
+    return int(time.time() * 1000)
+
+
+def short(text: Any, length: int = 300) -> str:
+    """Return a text on one line, cut to a length."""
+    line = " ".join(str(text).split())
+    return line if len(line) <= length else line[: length - 1] + "…"
+
+
+def host_of(url: str) -> str:
+    """Return the host of an address, with its port if it names one; an empty text when it is no address."""
+    try:
+        return short(urlsplit(url).netloc.rpartition("@")[2], LONGEST_ID)
+    except ValueError:
+        return ""
+
+
+def keys_of(packed: str) -> list[str]:
+    """Return the four-character keys that stand in a text one behind the other."""
+    return [packed[position : position + 4] for position in range(0, len(packed), 4)]
+
+
+def digest_of(data: Any) -> str:
+    """Return a short text that is the same for the same data."""
+    return hashlib.sha256(json.dumps(data, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def to_json(value: Any) -> str:
+    """Return a value as JSON without blanks."""
+    return json.dumps(value, separators=(",", ":"))
+
+
+PLAIN_ENTRY_ID = re.compile(r"(0|[1-9][0-9]{0,9})@([^#]+)")  # XSOAR REST API: a number and the id of the War Room.
+UNITS_MS = {"second": 1000, "minute": MINUTE_MS, "hour": HOUR_MS, "day": 24 * HOUR_MS, "week": 7 * 24 * HOUR_MS}
+PAST_TIME = re.compile(r"([0-9]{1,9}) ?(second|minute|hour|day|week)s?( ago)?", re.IGNORECASE)
+ISO_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|z|[+-]\d\d:?\d\d)?")
+
+
+def parse_ns(text: Any) -> int:
+    """Return a time of the remote in nanoseconds since 1970, whatever its precision and offset. Without an offset it is UTC.
+
+    XSOAR REST API: 6.x gives up to nine digits of a second, 8.x three with trailing zeros left out; 6.x may give an offset.
+
+    Raises:
+        ValueError: it is not an ISO time.
+    """
+    return parse_text_ns(str(text))
+
+
+@functools.lru_cache(maxsize=8192)
+def parse_text_ns(text: str) -> int:
+    """See `parse_ns`: an incident's and an entry's times are asked for several times each."""
+    match = ISO_TIME.fullmatch(text.strip())
+    if not match:
+        raise ValueError(f"{short(text, 80)!r} is not an ISO time.")
+    day, clock, fraction, offset = match.groups()
+    zone = "+00:00" if offset in (None, "Z", "z") else offset
+    moment = datetime.fromisoformat(f"{day}T{clock}{zone}")
+    since_1970 = moment - datetime(1970, 1, 1, tzinfo=timezone.utc)
+    return (since_1970.days * 86_400 + since_1970.seconds) * 10**9 + int((fraction or "")[:9].ljust(9, "0"))
+
+
+def parse_ms(text: Any, otherwise: int) -> int:
+    """Return a time of the remote in milliseconds since 1970, rounded down; `otherwise` when it is none."""
+    try:
+        return parse_ns(text) // 1_000_000
+    except ValueError:
+        return otherwise
+
+
+def iso(time_ms: int) -> str:
+    """Return a time as the REST API takes it, in UTC."""
+    moment = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(milliseconds=time_ms)
+    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def parse_last_update(value: Any, otherwise_ms: int) -> int:
+    """Return the server's lastUpdate, an ISO time or an epoch in seconds, milliseconds or nanoseconds, in milliseconds.
+
+    Args:
+        otherwise_ms: what is returned when it is missing, or neither.
+    """
+    text = str(value or "").strip()
+    if re.fullmatch(r"\d{1,30}(\.\d+)?", text):
+        number = float(text)
+        while number > 10**14:
+            number /= 1000
+        return int(number if number > 10**11 else number * 1000)
+    return parse_ms(text, otherwise_ms)
+
+
+def entry_number(entry_id: str) -> tuple[int, str]:
+    """Return what entries of one instant are ordered by: the number before the @, then the ID itself."""
+    number = str(entry_id).partition("@")[0]
+    return (int(number) if number.isdecimal() and len(number) < 20 else 0, str(entry_id))
+
+
+def safe_file_name(name: Any) -> str:
+    """Return a file name that stays a name: no folders, no control characters, not longer than file systems take."""
+    base = re.split(r"[\\/]", name if isinstance(name, str) else "")[-1].encode(errors="replace").decode()
+    clean = "".join(character for character in base if character.isprintable()).strip().rstrip(". ")
+    if not clean:
+        return "file"
+    if clean.partition(".")[0].strip().upper() in DEVICE_NAMES:
+        clean = f"_{clean}"
+    stem, dot, suffix = clean.rpartition(".")
+    if not stem or len(suffix.encode()) > 20:
+        stem, dot, suffix = clean, "", ""
+    room = MAX_NAME_BYTES - len((dot + suffix).encode())
+    return stem.encode()[:room].decode(errors="ignore") + dot + suffix
+
+
+def is_id(value: Any) -> bool:
+    """Return whether a value of the remote can be an ID, or a name of a field: what fits into an address and into our memory."""
+    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    return 0 < len(text) <= LONGEST_ID and text.isprintable() and text.strip(" .") != ""
+
+
+def objects(value: Any) -> list[dict[str, Any]]:
+    """Return the objects of a list that the remote gave; none when it is no list."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def with_ids(value: Any) -> list[dict[str, Any]]:
+    """Return the incidents or entries of a list that the remote gave. What has no ID cannot be mirrored."""
+    return [item for item in objects(value) if is_id(item.get("id"))]
+
+
+def texts(value: Any) -> list[str]:
+    """Return the texts of a list that the remote gave; none when it is no list."""
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def whole(value: Any, otherwise: int) -> int:
+    """Return a whole number that the remote gave; `otherwise` when it is something else."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else otherwise
+
+
+def decoded(body: bytes) -> Any:
+    """Return the value of a JSON text; numbers that JSON does not know become None. Raises ValueError when it is none."""
+
+    def finite(text: str) -> float | None:
+        number = float(text)
+        return number if abs(number) != float("inf") else None
+
+    try:
+        value = json.loads(body, parse_constant=lambda _: None, parse_float=finite)
+        if b"\\ud" in body.lower():
+            # Half a surrogate, which no encoding takes.
+            value = json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
+        return value
+    except RecursionError:
+        raise ValueError("It is nested too deep.")
+
+
+def as_text(value: Any) -> Any:
+    """Return a value as a cell of a table shows it, with what is Markdown or HTML in it shown as the text that it is."""
+    if isinstance(value, str):
+        safe = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        return re.sub(r"([\\*_\[\]~!])", r"\\\1", safe)
+    if isinstance(value, dict | list):
+        inner = value.values() if isinstance(value, dict) else value
+        if any(isinstance(item, dict | list) for item in inner):
+            return as_text(json.dumps(value, ensure_ascii=False))
+    if isinstance(value, dict):
+        return {as_text(key): as_text(item) for key, item in value.items()}
+    return [as_text(item) for item in value] if isinstance(value, list) else value
+
+
+def rows_shown(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of a table with their values as they are shown."""
+    return [{key: as_text(value) for key, value in row.items()} for row in rows]
+
+
+def parse_when(text: Any, name: str, now_ms: int) -> int:
+    """Return a time that a person typed, relative ("3 days") or ISO, in milliseconds since 1970. Without a zone it is UTC.
+
+    Args:
+        now_ms: what a relative time is taken back from.
+
+    Raises:
+        ValueError: it is no time. A bare number is refused: dateparser would read it as a month or as an epoch.
+    """
+    typed = str(text or "").strip()
+    if ago := PAST_TIME.fullmatch(typed):
+        return max(0, now_ms - int(ago[1]) * UNITS_MS[ago[2].lower()])
+    try:
+        return parse_ns(typed if "T" in typed.upper() else f"{typed}T00:00:00") // 1_000_000
+    except ValueError:
+        moment = None
+    if not re.fullmatch(r"[+-]?[0-9.,]*", typed):
+        base = datetime(1970, 1, 1) + timedelta(milliseconds=now_ms)
+        try:
+            # Its way is slow, and slower still when it tries all languages; and some take a letter for a month.
+            moment = dateparser.parse(
+                typed[:LONGEST_ID],
+                languages=["en"],
+                settings={"RELATIVE_BASE": base, "TIMEZONE": "UTC", "RETURN_AS_TIMEZONE_AWARE": True},
+            )
+        except (ValueError, OverflowError):
+            moment = None
+    if moment is None:
+        raise ValueError(
+            f"{name} is {short(typed, 80)!r}: enter a number and a unit such as 3 days, or an ISO time such as "
+            "2026-03-01T00:00:00Z."
+        )
+    return int(moment.timestamp() * 1000)
 
 
 """ SETTINGS """
+
+
+def whole_number(value: Any, name: str, lowest: int, highest: int | None = None) -> int:
+    """Return a whole number between two bounds. Raises ValueError with a sentence that names the parameter or argument."""
+    allowed = f"enter a whole number from {lowest}" + (f" to {highest}." if highest is not None else " on.")
+    text = "" if value is None else str(value).strip()
+    if not text:
+        raise ValueError(f"{name} is blank: {allowed}")
+    if not re.fullmatch(r"[+-]?[0-9]{1,15}", text):
+        raise ValueError(f"{name} is {short(text, 80)!r}, which is not a whole number: {allowed}")
+    number = int(text)
+    if number < lowest or (highest is not None and number > highest):
+        raise ValueError(f"{name} is {number}: {allowed}")
+    return number
+
+
+def flag(params: dict[str, Any], name: str, display: str, default: bool, remedy: str = "select or clear the checkbox") -> bool:
+    """Return a checkbox parameter, or an argument that is true or false, as a bool; `default` when it was never set."""
+    value = params.get(name)
+    if value is None or value == "":
+        return default
+    try:
+        return argToBoolean(value)
+    except ValueError:
+        raise ValueError(f"{display} is {short(value, 80)!r}: {remedy}.")
+
+
+def listed(value: Any) -> tuple[str, ...]:
+    """Return a comma-separated or ready list as stripped texts, each once, in order; blank ones are left out."""
+    return tuple(dict.fromkeys(text for text in (str(item or "").strip() for item in argToList(value)) if text))
+
+
+def whole_query(value: Any) -> str:
+    """Return the user's query. Raises ValueError when it would change what is asked beside it: a bracket or a quote is open."""
+    query = str(value or "").strip()
+    # Without what is quoted or escaped, only brackets can reach beyond the end.
+    rest = re.sub(r'"(?:[^"\\]|\\.)*"|\\.', "", query, flags=re.DOTALL)
+    depths = [0]
+    for character in rest:
+        depths.append(depths[-1] + {"(": 1, ")": -1}.get(character, 0))
+    if min(depths) < 0 or depths[-1] or '"' in rest or "\\" in rest:
+        raise ValueError(
+            f"Fetch only incidents that match the query is {short(query, 80)!r}: a bracket, a quote or a backslash in it stands "
+            "alone; correct the query."
+        )
+    return query
+
+
+def parse_categories(value: Any, name: str) -> tuple[str, ...]:
+    """Return the entry categories, as the REST API spells them. Raises ValueError for an unknown one."""
+    categories = tuple(category.lower() for category in listed(value))
+    unknown = [category for category in categories if category not in CATEGORIES]
+    if unknown:
+        raise ValueError(f"{name} holds {short(unknown[0], 80)!r}: choose from {', '.join(CATEGORIES)}.")
+    return categories
+
+
+def api_root(url: Any, key_id: str) -> str:
+    """Return the address before the routes: with `/xsoar` for XSOAR 8 (a key ID is given), without for XSOAR 6.
+
+    The address may be given with or without a trailing `/`, `/xsoar`, `/xsoar/public/v1` and `/acc_<tenant>`.
+    `/xsoar` is what the official clients use; the documented `/xsoar/public/v1` lacks some of the routes.
+    """
+    text = str(url or "").strip()
+    if not text:
+        raise ValueError(
+            "XSOAR Server URL is blank: enter the address of the remote tenant, for example https://xsoar.example.com."
+        )
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        parts = urlsplit("")
+    if "@" in text:
+        raise ValueError("XSOAR Server URL holds a user name: enter the address alone, and the key as API Key.")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"XSOAR Server URL is {short(text, 80)!r}: enter an address that begins with https://.")
+    path, account = parts.path.rstrip("/"), ""
+    known_end = re.compile(r"/(acc_[^/]+|xsoar|xsoar/public/v1)$")
+    while match := known_end.search(path):
+        if match.group(1).startswith("acc_"):
+            account = match.group(0)
+        path = path[: match.start()].rstrip("/")
+    return urlunsplit((parts.scheme, parts.netloc, path + ("/xsoar" if key_id else "") + account, "", ""))
 
 
 @dataclass(frozen=True)
@@ -232,108 +529,6 @@ def parse_settings(params: dict[str, Any], instance: str) -> Settings:
     )
 
 
-def whole_query(value: Any) -> str:
-    """Return the user's query. Raises ValueError when it would change what is asked beside it: a bracket or a quote is open."""
-    query = str(value or "").strip()
-    # Without what is quoted or escaped, only brackets can reach beyond the end.
-    rest = re.sub(r'"(?:[^"\\]|\\.)*"|\\.', "", query, flags=re.DOTALL)
-    depths = [0]
-    for character in rest:
-        depths.append(depths[-1] + {"(": 1, ")": -1}.get(character, 0))
-    if min(depths) < 0 or depths[-1] or '"' in rest or "\\" in rest:
-        raise ValueError(
-            f"Fetch only incidents that match the query is {short(query, 80)!r}: a bracket, a quote or a backslash in it stands "
-            "alone; correct the query."
-        )
-    return query
-
-
-def flag(params: dict[str, Any], name: str, display: str, default: bool, remedy: str = "select or clear the checkbox") -> bool:
-    """Return a checkbox parameter, or an argument that is true or false, as a bool; `default` when it was never set."""
-    value = params.get(name)
-    if value is None or value == "":
-        return default
-    try:
-        return argToBoolean(value)
-    except ValueError:
-        raise ValueError(f"{display} is {short(value, 80)!r}: {remedy}.")
-
-
-def whole_number(value: Any, name: str, lowest: int, highest: int | None = None) -> int:
-    """Return a whole number between two bounds. Raises ValueError with a sentence that names the parameter or argument."""
-    allowed = f"enter a whole number from {lowest}" + (f" to {highest}." if highest is not None else " on.")
-    text = "" if value is None else str(value).strip()
-    if not text:
-        raise ValueError(f"{name} is blank: {allowed}")
-    if not re.fullmatch(r"[+-]?[0-9]{1,15}", text):
-        raise ValueError(f"{name} is {short(text, 80)!r}, which is not a whole number: {allowed}")
-    number = int(text)
-    if number < lowest or (highest is not None and number > highest):
-        raise ValueError(f"{name} is {number}: {allowed}")
-    return number
-
-
-def listed(value: Any) -> tuple[str, ...]:
-    """Return a comma-separated or ready list as stripped texts, each once, in order; blank ones are left out."""
-    return tuple(dict.fromkeys(text for text in (str(item or "").strip() for item in argToList(value)) if text))
-
-
-def parse_categories(value: Any, name: str) -> tuple[str, ...]:
-    """Return the entry categories, as the REST API spells them. Raises ValueError for an unknown one."""
-    categories = tuple(category.lower() for category in listed(value))
-    unknown = [category for category in categories if category not in CATEGORIES]
-    if unknown:
-        raise ValueError(f"{name} holds {short(unknown[0], 80)!r}: choose from {', '.join(CATEGORIES)}.")
-    return categories
-
-
-def api_root(url: Any, key_id: str) -> str:
-    """Return the address before the routes: with `/xsoar` for XSOAR 8 (a key ID is given), without for XSOAR 6.
-
-    The address may be given with or without a trailing `/`, `/xsoar`, `/xsoar/public/v1` and `/acc_<tenant>`.
-    `/xsoar` is what the official clients use; the documented `/xsoar/public/v1` lacks some of the routes.
-    """
-    text = str(url or "").strip()
-    if not text:
-        raise ValueError(
-            "XSOAR Server URL is blank: enter the address of the remote tenant, for example https://xsoar.example.com."
-        )
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        parts = urlsplit("")
-    if "@" in text:
-        raise ValueError("XSOAR Server URL holds a user name: enter the address alone, and the key as API Key.")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"XSOAR Server URL is {short(text, 80)!r}: enter an address that begins with https://.")
-    path, account = parts.path.rstrip("/"), ""
-    known_end = re.compile(r"/(acc_[^/]+|xsoar|xsoar/public/v1)$")
-    while match := known_end.search(path):
-        if match.group(1).startswith("acc_"):
-            account = match.group(0)
-        path = path[: match.start()].rstrip("/")
-    return urlunsplit((parts.scheme, parts.netloc, path + ("/xsoar" if key_id else "") + account, "", ""))
-
-
-def as_text(value: Any) -> Any:
-    """Return a value as a cell of a table shows it, with what is Markdown or HTML in it shown as the text that it is."""
-    if isinstance(value, str):
-        safe = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        return re.sub(r"([\\*_\[\]~!])", r"\\\1", safe)
-    if isinstance(value, dict | list):
-        inner = value.values() if isinstance(value, dict) else value
-        if any(isinstance(item, dict | list) for item in inner):
-            return as_text(json.dumps(value, ensure_ascii=False))
-    if isinstance(value, dict):
-        return {as_text(key): as_text(item) for key, item in value.items()}
-    return [as_text(item) for item in value] if isinstance(value, list) else value
-
-
-def rows_shown(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows of a table with their values as they are shown."""
-    return [{key: as_text(value) for key, value in row.items()} for row in rows]
-
-
 def remote_link(settings: Settings, incident_id: str) -> str:
     """Return the address of an incident's page in the remote tenant.
 
@@ -345,41 +540,6 @@ def remote_link(settings: Settings, incident_id: str) -> str:
     if settings.key_id:
         return urlunsplit((parts.scheme, parts.netloc.removeprefix("api-"), f"/Details/{page}", "", ""))
     return urlunsplit((parts.scheme, parts.netloc, f"{parts.path}/", "", f"/Details/{page}"))
-
-
-def parse_when(text: Any, name: str, now_ms: int) -> int:
-    """Return a time that a person typed, relative ("3 days") or ISO, in milliseconds since 1970. Without a zone it is UTC.
-
-    Args:
-        now_ms: what a relative time is taken back from.
-
-    Raises:
-        ValueError: it is no time. A bare number is refused: dateparser would read it as a month or as an epoch.
-    """
-    typed = str(text or "").strip()
-    if ago := PAST_TIME.fullmatch(typed):
-        return max(0, now_ms - int(ago[1]) * UNITS_MS[ago[2].lower()])
-    try:
-        return parse_ns(typed if "T" in typed.upper() else f"{typed}T00:00:00") // 1_000_000
-    except ValueError:
-        moment = None
-    if not re.fullmatch(r"[+-]?[0-9.,]*", typed):
-        base = datetime(1970, 1, 1) + timedelta(milliseconds=now_ms)
-        try:
-            # Its way is slow, and slower still when it tries all languages; and some take a letter for a month.
-            moment = dateparser.parse(
-                typed[:LONGEST_ID],
-                languages=["en"],
-                settings={"RELATIVE_BASE": base, "TIMEZONE": "UTC", "RETURN_AS_TIMEZONE_AWARE": True},
-            )
-        except (ValueError, OverflowError):
-            moment = None
-    if moment is None:
-        raise ValueError(
-            f"{name} is {short(typed, 80)!r}: enter a number and a unit such as 3 days, or an ISO time such as "
-            "2026-03-01T00:00:00Z."
-        )
-    return int(moment.timestamp() * 1000)
 
 
 def first_fetch_ms(settings: Settings, now_ms: int) -> int:
@@ -394,20 +554,227 @@ def first_fetch_ms(settings: Settings, now_ms: int) -> int:
     return start_ms
 
 
-def local_now_ms() -> int:
-    """Return the local clock, in milliseconds since 1970."""
-    return int(time.time() * 1000)
+""" INCIDENTS AND ENTRIES """
+
+SHUT = (IncidentStatus.DONE, IncidentStatus.ARCHIVE)
+FILE_KEYS = frozenset({"name", "path", "type", "description", "showMediaFile", "isTempPath"})
+UNMARKED = "AA"  # The mark of an entry that does not say when it was created.
 
 
-def remote_now_ms(client: "Client") -> int:
-    """Return the remote's clock at its last answer, in milliseconds since 1970; the local one where it did not tell."""
-    return client.remote_time_ms or local_now_ms()
+@dataclass(frozen=True)
+class Incident:
+    """A remote incident, read once.
+
+    created_ms: when it was created there; 0: it does not say. With its ID it is the incident's identity.
+    modified: what tells whether it changed. It is kept, so what is no time stands as a digest.
+    status: 0 to 3; None: it does not say.
+    raw: all of it, as the remote gave it.
+    """
+
+    id: str
+    created_ms: int
+    modified: str
+    status: int | None
+    investigation_id: str
+    raw: dict[str, Any]
+
+    @staticmethod
+    def of(raw: dict[str, Any]) -> "Incident":
+        """Return the incident that the remote gave."""
+        modified, status = raw.get("modified") or "", whole(raw.get("status"), -1)
+        return Incident(
+            id=str(raw.get("id")),
+            created_ms=max(0, parse_ms(raw.get("created"), 0)),
+            modified=modified if isinstance(modified, str) and len(modified) <= LONGEST_ID else digest_of(modified),
+            status=status if 0 <= status <= IncidentStatus.ARCHIVE else None,
+            investigation_id=str(raw.get("investigationId") or ""),
+            raw=raw,
+        )
+
+    @property
+    def modified_ms(self) -> int:
+        """When it changed last, in the remote's time; 0: it does not say."""
+        return parse_ms(self.modified, 0)
 
 
-def asked_now_ms(client: "Client") -> int:
-    """Return the remote's clock, which is asked for it."""
-    client.about()
-    return remote_now_ms(client)
+@dataclass(frozen=True)
+class Entry:
+    """An entry of a War Room, of either tenant, read once.
+
+    key: its ID; and once its text was edited, how often, with a digest of the text. XSOAR REST API: `history` holds the earlier
+        texts, in an order and up to a number that are not documented. Marking an entry as a note may add one that is the same;
+        that is no edit.
+    mark: tells it from another entry that gets its ID when a tenant is restored from a backup: when it was created, as a digest.
+    touched_ms: when it was written or last changed.
+    order: what entries are ordered by: when they were created, then their number.
+    """
+
+    id: str
+    key: str
+    mark: str
+    touched_ms: int
+    order: tuple[int, tuple[int, str]]
+    has_file: bool
+    is_note: bool
+    tags: tuple[str, ...]
+    raw: dict[str, Any]
+
+    @staticmethod
+    def of(raw: dict[str, Any]) -> "Entry":
+        """Return the entry that a tenant gave."""
+        entry_id, created_ms = str(raw.get("id")), parse_ms(raw.get("created"), 0)
+        has_file = bool(raw.get("file") or raw.get("fileID"))  # XSOAR REST API: several entry types carry one.
+        return Entry(
+            id=entry_id,
+            key=entry_id + ("" if has_file else edit_suffix(raw)),
+            mark=short_digest(created_ms)[: len(UNMARKED)] if created_ms > 0 else UNMARKED,
+            touched_ms=max(created_ms, parse_ms(raw.get("modified"), 0)),
+            order=created_order(raw),
+            has_file=has_file,
+            is_note=bool(raw.get("note")),
+            tags=tuple(texts(raw.get("tags"))),
+            raw=raw,
+        )
+
+    @property
+    def category(self) -> str:
+        """The category that it plainly is of, as filters spell it; empty where only the remote can tell."""
+        if self.has_file:
+            return "attachments"
+        return "notes" if self.is_note else "chats" if self.raw.get("category") == "chat" else ""
+
+
+def is_closed(status: int | None) -> bool:
+    """Return whether a status is that of a closed incident; an archived one is closed too."""
+    return status in SHUT
+
+
+def is_open(status: int | None) -> bool:
+    """Return whether a status is that of an open incident."""
+    return status is not None and status not in SHUT
+
+
+def edit_suffix(entry: dict[str, Any]) -> str:
+    """Return what an edited entry's key has behind its ID; an empty text when its text was never edited."""
+    history = entry.get("history")
+    earlier = [item for item in objects(history) if item.get("contents") is not None]
+    earlier.sort(key=lambda item: parse_ms(item.get("contentDate"), 0))
+    contents = [*(item["contents"] for item in earlier), entry.get("contents")]
+    edits = sum(before != after for before, after in pairwise(contents))
+    return f"#{edits}.{digest_of(entry.get('contents'))[:6]}" if edits else ""
+
+
+def is_marked(entry: Entry, kept: str | None) -> bool:
+    """Return whether what a ledger keeps under an entry's key is about this entry: both were created at one time."""
+    return kept is not None and (kept[: len(UNMARKED)] == entry.mark or UNMARKED in (kept[: len(UNMARKED)], entry.mark))
+
+
+def created_order(item: dict[str, Any], otherwise_ms: int = 0) -> tuple[int, tuple[int, str]]:
+    """Return what incidents and entries are ordered by: when they were created, then their number."""
+    try:
+        created_ns = parse_ns(item.get("created"))
+    except ValueError:
+        created_ns = otherwise_ms * 1_000_000
+    return created_ns, entry_number(str(item.get("id")))
+
+
+def copy_digest(text: Any, file: Path | None = None) -> str:
+    """Return what the copy of an entry is known again by in the other tenant: its text; of a file the name and what it holds."""
+    if file is None:
+        return short_digest(text.strip() if isinstance(text, str) else text)
+    with file.open("rb") as content:
+        return short_digest([text, hashlib.file_digest(content, "sha256").hexdigest()])
+
+
+def custom_fields(incident: dict[str, Any]) -> dict[str, Any]:
+    """Return the custom fields of an incident, or of changes; none when they are anything but an object."""
+    custom = incident.get("CustomFields")
+    return custom if isinstance(custom, dict) else {}
+
+
+def is_files(value: Any) -> bool:
+    """Return whether a custom field's value is a list of files: they lie in one tenant's store, under a name of the server's.
+
+    XSOAR REST API: `{name, path, type, description, showMediaFile, isTempPath}`, the path as `<ID>_<uuid>_<name>`. A grid may
+    have columns of these names as well.
+    """
+
+    def is_file(item: dict[str, Any]) -> bool:
+        name, path = str(item.get("name")), str(item.get("path"))
+        return "path" in item and FILE_KEYS.issuperset(item) and ("showMediaFile" in item or path.endswith(f"_{name}"))
+
+    return isinstance(value, list) and bool(value) and len(objects(value)) == len(value) and all(map(is_file, value))
+
+
+def is_timer(value: Any) -> bool:
+    """Return whether a custom field's value is the state of an SLA timer, which each tenant keeps for itself."""
+    return isinstance(value, dict) and {"runStatus", "accumulatedPause"} <= set(value)
+
+
+def stays(key: str, value: Any) -> bool:
+    """Return whether a custom field is of one tenant alone: how its mirroring stands, an SLA timer, or files."""
+    return key.lower().startswith(OWN_FIELD_PREFIX) or is_timer(value) or is_files(value)
+
+
+def steers(key: str) -> bool:
+    """Return whether a field tells a tenant how to mirror an incident. Those of one tenant mean nothing in the other."""
+    return key.lower() in MIRROR_KEYS
+
+
+def is_server_owned(key: str) -> bool:
+    """Return whether a key is the remote server's to write."""
+    return key.lower() in SERVER_OWNED_FIELDS or key.lower().startswith(SERVER_OWNED_PREFIXES)
+
+
+def plain(value: Any) -> Any:
+    """Return a field's value as fields are compared: all that is empty is alike, and so are times of one millisecond."""
+    if value in (None, "", [], {}) or str(value).startswith("0001-01-01T00:00:00"):
+        return None
+    if isinstance(value, str):
+        moment_ms = parse_ms(value, -1)
+        return f"time {moment_ms}" if moment_ms >= 0 else value
+    return value
+
+
+def field_digests(incident: dict[str, Any]) -> dict[str, str]:
+    """Return what tells whether a field of an incident is another than before: for each that holds something, a short digest.
+
+    Keys and values are four characters each; a custom field stands beside one of the same name at the top. What the server owns
+    is left out.
+    """
+    values = {key: value for key, value in incident.items() if key != "CustomFields" and not is_server_owned(key)}
+    values |= {f"{CUSTOM}{key}": value for key, value in custom_fields(incident).items() if not stays(key, value)}
+    found = {key: plain(value) for key, value in values.items()}
+    return {name_digest(key): short_digest(value) for key, value in found.items() if value is not None}
+
+
+@functools.lru_cache(maxsize=4096)
+def name_digest(name: str) -> str:
+    """Return the key of a field in `field_digests`."""
+    return short_digest(name)
+
+
+def short_digest(value: Any) -> str:
+    """Return four characters that differ for different values, but for one pair in 16 million."""
+    text = json.dumps(value, sort_keys=True, default=str)
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()[:3]).decode()
+
+
+def pack_digests(digests: dict[str, str]) -> str:
+    """Return the digests of fields as one text, keys first: those of one type are alike, so they compress well."""
+    return "".join(sorted(digests)) + "".join(digests[key] for key in sorted(digests))
+
+
+def unpack_digests(packed: str) -> dict[str, str]:
+    """Return the digests that `pack_digests` packed; none when the text is damaged."""
+    parts = keys_of(packed)
+    half = len(parts) // 2
+    return dict(zip(parts[:half], parts[half:], strict=False)) if len(packed) == 8 * half else {}
+
+
+def quoted(text: str) -> str:
+    """Return a text as one value of the search language."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 """ CLIENT """
@@ -421,6 +788,276 @@ class RemoteError(DemistoException):
         self.kind = kind
         self.retry_after = retry_after
         self.status = 0  # The HTTP status of the answer; 0: there was none, or it was a good one.
+
+
+CHECK_URL = (
+    "check the XSOAR Server URL; for XSOAR 8 it is the value of Copy API URL on the API Keys page and an API Key ID is "
+    "needed, for XSOAR 6 the address of the server with the API Key ID left empty."
+)
+
+
+def detail_of(response: requests.Response) -> str:
+    """Return what an error body says, shortened. An XSOAR server and the gateway of XSOAR 8 say it under different keys."""
+    try:
+        body = decoded(b"".join(pieces_of(response, LARGEST_ERROR)))
+    except (ValueError, RemoteError):
+        return ""
+    if not isinstance(body, dict):
+        return ""
+    parts = [body.get("id"), body.get("detail"), body.get("error")]
+    reply, errors = body.get("reply"), body.get("errors")
+    parts += [reply.get("err_msg")] if isinstance(reply, dict) else []
+    parts += [item.get("detail") for item in errors if isinstance(item, dict)] if isinstance(errors, list) else []
+    return short(without_key(response, "; ".join(dict.fromkeys(str(part) for part in parts if part))))
+
+
+def without_key(response: requests.Response, text: Any) -> str:
+    """Return a text of an answer without the key or signature that was sent, which a proxy may repeat."""
+    sent = str(response.request.headers.get("Authorization") or "")
+    return str(text).replace(sent, "<key>") if sent else str(text)
+
+
+def retry_after_of(response: requests.Response) -> float:
+    """Return the pause that the remote asks for, in seconds; 0 when it names none."""
+    try:
+        return max(0.0, float(response.headers.get("Retry-After", "0")))
+    except ValueError:
+        return 0.0
+
+
+# What a call needs the permission for, by the beginning of its route.
+PERMISSIONS = (
+    ("/incidents/search", "search incidents"),
+    ("/incident/load", "view the incident"),
+    ("/incident/close", "close incidents"),
+    ("/incidentfields", "read the incident fields"),
+    ("/incidenttype", "read the incident types"),
+    ("/incident", "create and edit incidents"),
+    ("/investigation", "view the War Room of the incident"),
+    ("/entry/download", "download files of the War Room"),
+    ("/entry/upload", "add files to the War Room"),
+    ("/entry/execute", "run commands in the War Room"),
+    ("/entry", "write into the War Room"),
+    ("/about", "use the API"),
+)
+
+
+def what_it_takes(response: requests.Response) -> str:
+    """Return what a refused request would have done, as the permission for it is called."""
+    path = urlsplit(response.url).path
+    return next((permission for route, permission in PERMISSIONS if route in path), "do this")
+
+
+def refused_key_sentence(status: int, settings: Settings) -> str:
+    """Return the sentence for a key that was not accepted, as exact as the settings allow."""
+    host = host_of(settings.api_root)
+    if settings.key_id:
+        kind = "an advanced" if settings.advanced_key else "a standard"
+        return (
+            f"{host} refused the API key ({status}): check API Key and API Key ID, that the key has not expired, and that it is "
+            f"{kind} key as configured."
+        )
+    if status == 401:
+        return (
+            f"{host} refused the request ({status}) as XSOAR 8 does when the API Key ID is missing: enter the ID that the remote "
+            "tenant's API Keys page shows beside the key."
+        )
+    return f"{host} refused the API key ({status}): check API Key; if the remote tenant is XSOAR 8, enter the API Key ID as well."
+
+
+def unreachable(error: BaseException, settings: Settings) -> RemoteError:
+    """Return the error for a call that got no answer, or only a part of one."""
+    host = host_of(settings.api_root)
+    if isinstance(error, requests.exceptions.SSLError):
+        advice = "its certificate is not trusted; have a trusted one installed, or select Trust any certificate"
+    elif isinstance(error, requests.exceptions.ProxyError):
+        advice = "the proxy does not let the call through; check Use system proxy settings and the proxy"
+    elif isinstance(error, requests.exceptions.Timeout):
+        advice = "it does not answer in time; check XSOAR Server URL and that this server or engine may connect to it"
+    elif isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidHeader):
+        advice = "the address or the key holds a character that cannot be sent; enter XSOAR Server URL and API Key again"
+    else:
+        advice = "the connection failed; check XSOAR Server URL and that this server or engine may connect to it"
+    return RemoteError(UNREACHABLE, f"{host} cannot be reached: {advice} ({type(error).__name__}).")
+
+
+def empty_answer(response: requests.Response) -> str:
+    """Return the sentence for an answer that holds nothing."""
+    return f"{host_of(response.url)} gave an empty answer ({response.status_code}); it is tried again in the next round."
+
+
+def clock_of(response: requests.Response) -> int:
+    """Return what the remote's clock showed when it answered, in milliseconds since 1970; 0 when it does not tell."""
+    try:
+        time_ms = int(parsedate_to_datetime(response.headers["Date"]).timestamp()) * 1000
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError):
+        return 0
+    return time_ms if abs(time_ms - local_now_ms()) < LARGEST_SKEW_MS else 0
+
+
+def error_of(response: requests.Response, settings: Settings) -> RemoteError | None:
+    """Return what an answer complains of, or None when it is good."""
+    status = response.status_code
+    content_type = response.headers.get("Content-Type", "")
+    host = host_of(settings.api_root)
+    if 300 <= status < 400:
+        target = host_of(response.headers.get("Location", "")) or "another address"
+        return RemoteError(NOT_API, f"{host} redirects to {target}: {CHECK_URL}")
+    if status == 204:
+        # The API never answers so. Whether a change was made is not known, as when an answer is lost.
+        return RemoteError(BUSY, empty_answer(response))
+    if status < 400:
+        if "text/html" in content_type and "content-disposition" not in response.headers:
+            return RemoteError(NOT_API, f"{host} answers with a web page, not with the XSOAR API: {CHECK_URL}")
+        return None
+
+    detail = detail_of(response)
+    if status == 429:
+        return RemoteError(
+            RATE_LIMIT,
+            f"API rate limit: {host} accepts no more calls for now (429); it is tried again in the next round.",
+            retry_after_of(response),
+        )
+    if "errOptimisticLock" in detail or "version conflict" in detail.lower():
+        return RemoteError(CONFLICT, "The remote incident was changed by somebody else in the meantime; try again.")
+    if missing := re.search("could not find (incident|investigation)", detail.lower()):
+        return RemoteError(
+            NOT_FOUND,
+            f"The remote tenant has no such {missing[1]}, or the API key may not read it ({status}): check the ID, and that the "
+            "key's role sees the incident.",
+        )
+    if status == 401 or (status == 403 and "csrf" in detail.lower()):
+        return RemoteError(REFUSED_KEY, refused_key_sentence(status, settings))
+    if status in (402, 403):
+        # It is about this call alone: a role may lack one permission.
+        return RemoteError(
+            FORBIDDEN,
+            f"The API key may not {what_it_takes(response)} on {host} ({status}): give its role that permission. "
+            f"{detail}".strip(),
+        )
+    if status == 412:
+        return RemoteError(CLOSED, "The remote incident is closed, so nothing can be written into its War Room: reopen it first.")
+    if status in (500, 502, 503, 504):
+        return RemoteError(BUSY, f"{host} is not able to answer for now ({status}); it is tried again in the next round.")
+    if "text/html" in content_type:
+        return RemoteError(NOT_API, f"{host} answers with a web page, not with the XSOAR API ({status}): {CHECK_URL}")
+    if status == 404:
+        return RemoteError(NOT_FOUND, f"The remote tenant has no {urlsplit(response.url).path} (404). {detail}".strip())
+    return RemoteError(REJECTED, f"The remote tenant refused the request ({status}): {detail or response.reason}.")
+
+
+def pieces_of(response: requests.Response, most: int) -> Iterator[bytes]:
+    """Yield an answer piece by piece. Raises RemoteError when it is larger than `most` bytes unpacked, or takes too long."""
+    host = host_of(response.url)
+    if response.headers.get("Content-Encoding", "").strip().lower() not in ("", "identity", "gzip"):
+        raise RemoteError(UNUSABLE, f"{host} packs its answer in a way that it was not asked for: check the proxy before it.")
+    begin_ms, size = local_now_ms(), 0
+    for piece in response.iter_content(chunk_size=PIECE):
+        size += len(piece)
+        if size > most:
+            raise RemoteError(TOO_LARGE, f"The answer of {host} is larger than {most >> 20} MiB, so it is not read.")
+        if local_now_ms() - begin_ms > SLOWEST_ANSWER_MS:
+            raise RemoteError(UNUSABLE, f"The answer of {host} took more than {SLOWEST_ANSWER_MS // MINUTE_MS} minutes.")
+        yield piece
+
+
+def json_body(response: requests.Response, reads: bool = False) -> Any:
+    """Return the JSON of an answer; None when it is empty. Raises RemoteError when it is something else."""
+    content = b"".join(pieces_of(response, LARGEST_ANSWER))
+    if not content.strip():
+        if reads:
+            raise RemoteError(BUSY, empty_answer(response))
+        return None
+    try:
+        body = decoded(content)
+    except ValueError:
+        raise RemoteError(NOT_API, f"The answer of {host_of(response.url)} is not JSON: {CHECK_URL}")
+    # XSOAR REST API: some failures come with status 200 and an `error` that is not null.
+    if isinstance(body, dict) and body.get("error"):
+        raise RemoteError(REJECTED, f"The remote tenant answered: {short(without_key(response, body['error']))}.")
+    return body
+
+
+def json_of_reading(response: requests.Response) -> Any:
+    """Return the JSON of what was read. An empty answer is none: an XSOAR says `null` where it has nothing."""
+    return json_body(response, reads=True)
+
+
+def signed_headers(settings: Settings, now_ms: int) -> dict[str, str]:
+    """Return the headers that carry the key, for one request: an advanced key is signed anew for each.
+
+    XSOAR REST API: 6.x takes the key alone; 8.x the key with its ID; an advanced key goes as
+    sha256(key + nonce + timestamp), the nonce of 64 letters and digits, the timestamp in milliseconds.
+    """
+    headers = {"Accept": "application/json", "Authorization": settings.api_key}
+    if settings.key_id:
+        headers["x-xdr-auth-id"] = settings.key_id
+    if settings.advanced_key:
+        nonce = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(64))
+        timestamp = str(now_ms)
+        headers["x-xdr-nonce"] = nonce
+        headers["x-xdr-timestamp"] = timestamp
+        headers["Authorization"] = hashlib.sha256((settings.api_key + nonce + timestamp).encode()).hexdigest()
+    return headers
+
+
+class MultipartFile:
+    """The body of an upload: form fields and one file, read from disk piece by piece while it is sent.
+
+    requests would build such a body in memory. An object with a length and `read` is streamed.
+    """
+
+    def __init__(self, fields: dict[str, str], name: str, path: Path) -> None:
+        boundary = secrets.token_hex(16)
+        self.content_type = f"multipart/form-data; boundary={boundary}"
+        parts = [
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n' for key, value in fields.items()
+        ]
+        file_name = name.replace('"', '\\"')  # RFC 2045. Browsers write %22, which servers take for a part of the name.
+        parts.append(
+            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{file_name}"\r\n'
+            "Content-Type: application/octet-stream\r\n\r\n"
+        )
+        self._pieces: tuple[BinaryIO, ...] = (
+            io.BytesIO("".join(parts).encode(errors="replace")),
+            path.open("rb"),
+            io.BytesIO(f"\r\n--{boundary}--\r\n".encode()),
+        )
+        self._size = sum(piece.seek(0, io.SEEK_END) for piece in self._pieces)
+        self.rewind()
+
+    def __len__(self) -> int:
+        return self._size
+
+    def rewind(self) -> None:
+        """Begin anew, for another try."""
+        for piece in self._pieces:
+            piece.seek(0)
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes of the body, all that are left without a size; none at its end."""
+        if size < 0:
+            return b"".join(piece.read() for piece in self._pieces)
+        return next((read for piece in self._pieces if (read := piece.read(size))), b"")
+
+    def close(self) -> None:
+        """Close the file."""
+        for piece in self._pieces:
+            piece.close()
+
+
+def pause_before_retry(error: RemoteError, attempt: int, reads: bool) -> float | None:
+    """Return how long to wait before a call is made again, in seconds; None when it is not.
+
+    Args:
+        attempt: how often it was made again already.
+        reads: whether the call changes nothing in the remote.
+    """
+    # A gateway in trouble may also answer with a page of its own.
+    is_repeatable = error.kind == RATE_LIMIT or (reads and error.kind in (BUSY, UNREACHABLE, NOT_API))
+    if attempt >= len(RETRY_PAUSES) or not is_repeatable or error.retry_after > RETRY_AFTER_LIMIT:
+        return None
+    return max(RETRY_PAUSES[attempt], error.retry_after)
 
 
 class Client(BaseClient):
@@ -440,7 +1077,8 @@ class Client(BaseClient):
         # requests prepares the next call of a redirect, and reads all of the answer for it, even where it is not to follow.
         self._session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]
         self._settings = settings
-        self._pause = pause
+        self.pause = pause
+        self.limit: RemoteError | None = None  # What the remote said when it accepted no more calls.
         self.remote_time_ms = 0  # The remote's clock at its last answer, in whole seconds. 0: not known yet.
         self.calls = 0  # How many requests went out.
         self.schema: Schema | None = None  # The remote's incident fields, as they were kept, or as this run has read them.
@@ -645,7 +1283,7 @@ class Client(BaseClient):
 
     def _call(self, method: str, route: str, reads: bool, use: Callable[[requests.Response], Any], **request: Any) -> Any:
         """Make a call, repeated where that is safe, and return what `use` makes of the answer."""
-        for pause in (*RETRY_PAUSES, None):
+        for attempt in range(len(RETRY_PAUSES) + 1):
             with self._gate:
                 started = time.monotonic()
             try:
@@ -653,18 +1291,16 @@ class Client(BaseClient):
             except RemoteError as error:
                 with self._counting:
                     self._failing_seconds += time.monotonic() - started
-                if error.kind in (REFUSED_KEY, FORBIDDEN) and pause is not None and self._takes_over_clock():
+                if error.kind in (REFUSED_KEY, FORBIDDEN) and attempt < len(RETRY_PAUSES) and self._takes_over_clock():
                     continue
-                # A gateway in trouble may also answer with a page of its own.
-                repeatable = error.kind == RATE_LIMIT or (reads and error.kind in (BUSY, UNREACHABLE, NOT_API))
-                if pause is None or not repeatable or error.retry_after > RETRY_AFTER_LIMIT:
-                    raise
-                if self._failing_seconds > RETRY_BUDGET:
+                seconds = pause_before_retry(error, attempt, reads)
+                if seconds is None or self._failing_seconds > RETRY_BUDGET:
+                    self.limit = error if error.kind == RATE_LIMIT else self.limit
                     raise
                 # A limit of calls holds for all that are under way.
                 with self._gate if error.kind == RATE_LIMIT else contextlib.nullcontext():
                     # Not all instances, nor all workers of one, shall come back at the same moment.
-                    self._pause(max(pause, error.retry_after) + pause * secrets.randbelow(500) / 1000)
+                    self.pause(seconds + RETRY_PAUSES[attempt] * secrets.randbelow(500) / 1000)
         raise AssertionError("the last try either returns or raises")
 
     def _takes_over_clock(self) -> bool:
@@ -719,7 +1355,26 @@ class Client(BaseClient):
             raise unreachable(error, self._settings) from None
 
 
-class Calls:
+def remote_now_ms(client: "Client") -> int:
+    """Return the remote's clock at its last answer, in milliseconds since 1970; the local one where it did not tell."""
+    return client.remote_time_ms or local_now_ms()
+
+
+def asked_now_ms(client: "Client") -> int:
+    """Return the remote's clock, which is asked for it."""
+    client.about()
+    return remote_now_ms(client)
+
+
+def as_result(work: Callable[..., Any], *args: Any) -> Any:
+    """Return what a call returns, or its RemoteError."""
+    try:
+        return work(*args)
+    except RemoteError as error:
+        return error
+
+
+class ReadPool:
     """Calls to the remote that run side by side, at most `at_once`. When one fails, those that have not begun fail as it did.
 
     What is called must not touch `demisto`: that is for the main thread, which calls nothing by itself meanwhile.
@@ -730,7 +1385,7 @@ class Calls:
         self._pool = ThreadPoolExecutor(at_once) if at_once else None
         self._failure: BaseException | None = None
 
-    def __enter__(self) -> "Calls":
+    def __enter__(self) -> "ReadPool":
         return self
 
     def __exit__(self, kind: Any, failure: BaseException | None, trace: Any) -> None:
@@ -756,418 +1411,491 @@ class Calls:
             raise
 
 
-def in_time(client: Client, work: Callable[..., Any], *args: Any) -> Any:
-    """Return what a call returns; a RemoteError of kind `late` where there is no time left to make it."""
-    if client.is_late():
-        return RemoteError(LATE, "This run has lasted long enough; the next one goes on with it.")
-    return work(*args)
+""" WHAT THE MIRROR REMEMBERS """
 
 
-def readable(work: Callable[..., Any], *args: Any) -> Any:
-    """Return what a call returns, or its RemoteError when that concerns one incident alone. Raises any other."""
-    try:
-        return work(*args)
-    except RemoteError as error:
-        if error.kind not in UNREADABLE:
-            raise
-        return error
+@dataclass(frozen=True)
+class Ledger:
+    """Which entries of an incident crossed, by `Entry.key`. An ID alone is no identity, so each key has its entry's mark.
 
-
-class MultipartFile:
-    """The body of an upload: form fields and one file, read from disk piece by piece while it is sent.
-
-    requests would build such a body in memory. An object with a length and `read` is streamed.
+    seen: entries of the remote that are not to come in, as they came in or were written from here: the mark, and behind it
+        the digest of the local copy (`copy_digest`), by which the copy is known again when somebody tags it.
+    history: entries of the remote from before the incident was mirrored, with their marks.
+    missing: entries of the remote whose file could not be had, with the number of tries.
+    trying: local entries that were about to go, and a closing: the remote may have them all the same.
+    sent: local entries that the remote has, with their marks.
     """
 
-    def __init__(self, fields: dict[str, str], name: str, path: Path) -> None:
-        boundary = secrets.token_hex(16)
-        self.content_type = f"multipart/form-data; boundary={boundary}"
-        parts = [
-            f'--{boundary}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n' for key, value in fields.items()
-        ]
-        file_name = name.replace('"', "%22")  # As browsers and requests write it.
-        parts.append(
-            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{file_name}"\r\n'
-            "Content-Type: application/octet-stream\r\n\r\n"
+    seen: dict[str, str] = field(default_factory=dict)
+    history: dict[str, str] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+    trying: dict[str, str] = field(default_factory=dict)
+    sent: dict[str, str] = field(default_factory=dict)
+
+    def has_seen(self, entry: "Entry") -> bool:
+        """Return whether a remote entry is known. Where the remote no longer gives a history, an edited one has its plain ID."""
+        return any(
+            is_marked(entry, known.get(entry.key)) or (entry.key == entry.id and is_marked(entry, self._edited(known, entry)))
+            for known in (self.seen, self.history)
         )
-        self._pieces: tuple[BinaryIO, ...] = (
-            io.BytesIO("".join(parts).encode()),
-            path.open("rb"),
-            io.BytesIO(f"\r\n--{boundary}--\r\n".encode()),
-        )
-        self._size = sum(piece.seek(0, io.SEEK_END) for piece in self._pieces)
-        self.rewind()
 
-    def __len__(self) -> int:
-        return self._size
+    def has_sent(self, entry: "Entry") -> bool:
+        """Return whether the remote has a local entry."""
+        return is_marked(entry, self.sent.get(entry.key))
 
-    def rewind(self) -> None:
-        """Begin anew, for another try."""
-        for piece in self._pieces:
-            piece.seek(0)
+    def has_copy(self, digest: str) -> bool:
+        """Return whether a local entry of that `copy_digest` came in."""
+        return any(value[len(UNMARKED) :] == digest for value in self.seen.values())
 
-    def read(self, size: int = -1) -> bytes:
-        """Return the next bytes of the body, all that are left without a size; none at its end."""
-        if size < 0:
-            return b"".join(piece.read() for piece in self._pieces)
-        return next((read for piece in self._pieces if (read := piece.read(size))), b"")
-
-    def close(self) -> None:
-        """Close the file."""
-        for piece in self._pieces:
-            piece.close()
+    @staticmethod
+    def _edited(known: dict[str, str], entry: "Entry") -> str | None:
+        return next((mark for key, mark in known.items() if key.startswith(f"{entry.id}#")), None)
 
 
-def signed_headers(settings: Settings, now_ms: int) -> dict[str, str]:
-    """Return the headers that carry the key, for one request: an advanced key is signed anew for each.
+@dataclass(frozen=True)
+class Record:
+    """What is remembered of one remote incident: IDs, times, digests, and of texts only sentences for a person.
 
-    XSOAR REST API: 6.x takes the key alone; 8.x the key with its ID; an advanced key goes as
-    sha256(key + nonce + timestamp), the nonce of 64 letters and digits, the timestamp in milliseconds.
+    created_ms: when it was created there. With its ID it is its identity; 0: it does not say.
+    origin: how the two incidents came together: FETCHED, CREATED (there, from here) or LINKED (by hand).
+    batch: the number of the fetch that brought it. See `Memory.confirmed`.
+    met: the server has asked for it or sent it, so a local incident mirrors it.
+    modified: the remote's `modified` of the fields that were delivered last.
+    fields: digests of the fields when both sides were last known to be equal. See `field_digests` and `pack_digests`.
+    news: the keys of the fields that the last pull gave, packed as in `fields`.
+    status: the remote's status, as it was read last.
+    given: the remote's status that was delivered here last.
+    asked: the status that the server here was asked for and has not confirmed yet.
+    told: the local status that the remote was told last.
+    here: the local status, as it was seen last.
+    since_ms: entries before it are history, until the War Room was read once; None: since the server's lastUpdate.
+    owes_files: attachments of the fetched incident have yet to come.
+    wanted, done: how often it was asked for, and the `wanted` that the last whole pull had read. It is due while they differ.
+    tries, not_before_ms: how often in a row something could not be read, and when it is tried again (local clock).
+    in_ms, out_ms: when something crossed last (local clock); 0: nothing yet.
+    in_error, out_error: why something does not cross.
+    shown: the digest of the report that the local incident shows. See `mirror_report`.
+    notices: what people here have yet to be told in the War Room, by its digest.
     """
-    headers = {"Accept": "application/json", "Authorization": settings.api_key}
-    if settings.key_id:
-        headers["x-xdr-auth-id"] = settings.key_id
-    if settings.advanced_key:
-        nonce = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(64))
-        timestamp = str(now_ms)
-        headers["x-xdr-nonce"] = nonce
-        headers["x-xdr-timestamp"] = timestamp
-        headers["Authorization"] = hashlib.sha256((settings.api_key + nonce + timestamp).encode()).hexdigest()
-    return headers
+
+    created_ms: int = 0
+    origin: str = ""
+    batch: int = 0
+    met: bool = False
+    modified: str = ""
+    fields: str = ""
+    news: str = ""
+    status: int | None = None
+    given: int | None = None
+    asked: int | None = None
+    told: int | None = None
+    here: int | None = None
+    since_ms: int | None = None
+    owes_files: bool = False
+    ledger: Ledger = field(default_factory=Ledger)
+    wanted: int = 0
+    done: int = 0
+    tries: int = 0
+    not_before_ms: int = 0
+    in_ms: int = 0
+    in_error: str = ""
+    out_ms: int = 0
+    out_error: str = ""
+    shown: str = ""
+    notices: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is to be pulled, now or at `not_before_ms`."""
+        return self.wanted > self.done and self.tries < MOST_TRIES
+
+    @property
+    def is_closed_here(self) -> bool:
+        """Whether the local incident is closed, or about to be, as far as is known."""
+        return is_closed(self.here if self.asked is None else self.asked)
+
+    @property
+    def may_have_quiet_news(self) -> bool:
+        """Whether entries may wait in it that nothing tells of. A pending incident has no War Room yet."""
+        return self.status not in (IncidentStatus.PENDING, *SHUT)
 
 
-def pieces_of(response: requests.Response, most: int) -> Iterator[bytes]:
-    """Yield an answer piece by piece. Raises RemoteError when it is larger than `most` bytes unpacked, or takes too long."""
-    host = host_of(response.url)
-    if response.headers.get("Content-Encoding", "").strip().lower() not in ("", "identity", "gzip"):
-        raise RemoteError(UNUSABLE, f"{host} packs its answer in a way that it was not asked for: check the proxy before it.")
-    begin_ms, size = local_now_ms(), 0
-    for piece in response.iter_content(chunk_size=PIECE):
-        size += len(piece)
-        if size > most:
-            raise RemoteError(TOO_LARGE, f"The answer of {host} is larger than {most >> 20} MiB, so it is not read.")
-        if local_now_ms() - begin_ms > SLOWEST_ANSWER_MS:
-            raise RemoteError(UNUSABLE, f"The answer of {host} took more than {SLOWEST_ANSWER_MS // MINUTE_MS} minutes.")
-        yield piece
+@dataclass(frozen=True)
+class Health:
+    """What xsoar-mirror-status tells of the instance. Times are the local clock's, in milliseconds; 0: not yet.
+
+    cursor_ms: the newest change of the remote that was answered, in the remote's time.
+    fetch_ms, round_ms: when the last fetch, and the last question for changes, went well; about, see HEALTH_MS.
+    fetch_calls, round_calls: how many requests they made.
+    entries_in, entries_out: how many entries crossed.
+    errors: the last failure of each command that the server runs by itself: its time and its sentence.
+    """
+
+    cursor_ms: int = 0
+    fetch_ms: int = 0
+    fetch_calls: int = 0
+    round_ms: int = 0
+    round_calls: int = 0
+    entries_in: int = 0
+    entries_out: int = 0
+    errors: dict[str, list[Any]] = field(default_factory=dict)
 
 
-def decoded(body: bytes) -> Any:
-    """Return the value of a JSON text; numbers that JSON does not know become None. Raises ValueError when it is none."""
+@dataclass(frozen=True)
+class Schema:
+    """What is kept of the remote's incident fields.
 
-    def finite(text: str) -> float | None:
-        number = float(text)
-        return number if abs(number) != float("inf") else None
+    custom_fields: the types of the custom ones, by CLI name.
+    close_reasons: what a closing may say; none: anything.
+    read_ms: when they were read (local clock); 0: not yet.
+    """
 
+    custom_fields: dict[str, str] = field(default_factory=dict)
+    close_reasons: tuple[str, ...] = ()
+    read_ms: int = 0
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Which of the remote's custom fields have a rule in the mappers that xsoar-mirror-mappers exported last.
+
+    mapped: those that have one, by their CLI names in lower case.
+    left_out: those that were to have none.
+    exported_ms: when that was (local clock); 0: not yet, and the instance is taken to have the mappers of this pack.
+    """
+
+    mapped: frozenset[str] = frozenset()
+    left_out: frozenset[str] = frozenset()
+    exported_ms: int = 0
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What the mirror remembers besides the records of its incidents.
+
+    entries_move: whether a new entry moves its incident's `modified` in the remote; None: not known yet.
+    creating: the incidents that are being created there, by origin: their remote ID, empty while it is not known. The server
+        learns the ID only when all of the update went well, and until then asks for the creation again.
+    fetches: the number of the last fetch that kept records.
+    confirmed: the number of the last fetch whose last run the server has kept, so that it has its incidents too.
+    reach_ms: how far back the next question for changes must reach, in the remote's time; 0: no further than usual.
+    limited_ms: when the remote last refused a call because there were too many (local clock); 0: never.
+    """
+
+    entries_move: bool | None = None
+    creating: dict[str, str] = field(default_factory=dict)
+    fetches: int = 0
+    confirmed: int = 0
+    reach_ms: int = 0
+    limited_ms: int = 0
+    schema: Schema = field(default_factory=Schema)
+    rules: Rules = field(default_factory=Rules)
+    health: Health = field(default_factory=Health)
+
+
+FETCHED, CREATED, LINKED = "fetched", "created", "linked"
+EMPTY_RECORD = Record()
+CLOSING = "closing"  # Stands in `Ledger.trying` for a closing whose end is not known.
+SHARD_KEY, SHARDS = "incidents_", 64  # With 10,000 incidents some 150 of them are read and written for one.
+MEMORY_KEY, QUEUE_KEY, OPEN_KEY = "memory", "queue", "open"
+
+
+def pack(value: Any) -> Any:
+    """Return what is kept as plain data; of a dataclass only what differs from a new one."""
+    if is_dataclass(value):
+        kept = {item.name: getattr(value, item.name) for item in fields_of(value)}
+        return {item.name: pack(kept[item.name]) for item in fields_of(value) if kept[item.name] != default_of(item)}
+    return sorted(value) if isinstance(value, frozenset) else list(value) if isinstance(value, tuple) else value
+
+
+def unpack(kind: type[Any], packed: Any) -> Any:
+    """Return the dataclass of a kind that `pack` packed; what is damaged or missing is as in a new one."""
+    kept = packed if isinstance(packed, dict) else {}
+    return kind(**{item.name: restored(kept[item.name], default_of(item)) for item in fields_of(kind) if item.name in kept})
+
+
+def restored(value: Any, default: Any) -> Any:
+    """Return a value of `unpack` in the type of its default; the default when it cannot have that."""
+    if is_dataclass(default):
+        return unpack(type(default), value)
+    if isinstance(default, frozenset | tuple):
+        return type(default)(texts(value))
+    if default is None:
+        return value if isinstance(value, int) else None
+    return value if type(value) is type(default) else default
+
+
+def default_of(item: Any) -> Any:
+    """Return what a field of a dataclass holds in a new one."""
+    return item.default if item.default_factory is MISSING else item.default_factory()
+
+
+def squeezed(value: Any) -> str:
+    """Return plain data as a compressed text."""
+    return base64.b64encode(zlib.compress(to_json(value).encode(), 1)).decode()
+
+
+def expanded(text: Any) -> dict[str, Any]:
+    """Return the object that `squeezed` was given; an empty one when the text is missing or damaged."""
     try:
-        return json.loads(body, parse_constant=lambda _: None, parse_float=finite)
-    except RecursionError:
-        raise ValueError("It is nested too deep.")
+        value = json.loads(zlib.decompress(base64.b64decode(str(text or ""))))
+    except (ValueError, zlib.error):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
-def is_id(value: Any) -> bool:
-    """Return whether a value of the remote can be an ID, or a name of a field: what fits into an address and into our memory."""
-    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
-    return 0 < len(text) <= LONGEST_ID and text.isprintable() and text.strip(" .") != ""
+@dataclass(frozen=True)
+class Store:
+    """The integration context as a value: all that the mirror remembers between commands.
+
+    Records lie in compressed shards, of which a command touches only a few. Beside them stand, as plain JSON, `queue` (when
+    each incident that is due is to be pulled, by ID) and `open` (the incidents that may have quiet news), so that a round
+    need not open a shard where it has nothing to do.
+    """
+
+    context: dict[str, Any]
+
+    def records(self, incident_ids: Iterable[str]) -> dict[str, Record]:
+        """Return the records of some incidents, by ID; there is none of an incident that is not mirrored."""
+        wanted: dict[str, set[str]] = {}
+        for incident_id in incident_ids:
+            wanted.setdefault(shard_of(incident_id), set()).add(incident_id)
+        return {
+            incident_id: unpack(Record, packed)
+            for shard, ids in wanted.items()
+            for incident_id, packed in expanded(self.context.get(shard)).items()
+            if incident_id in ids
+        }
+
+    def record(self, incident_id: str) -> Record:
+        """Return the record of an incident, an empty one when there is none."""
+        return self.records([incident_id]).get(incident_id, EMPTY_RECORD)
+
+    def all_records(self) -> dict[str, Record]:
+        """Return all records by ID."""
+        shards = sorted(key for key in self.context if key.startswith(SHARD_KEY))
+        return {key: unpack(Record, packed) for shard in shards for key, packed in expanded(self.context[shard]).items()}
+
+    @functools.cached_property
+    def memory(self) -> Memory:
+        """What is remembered besides the records."""
+        return unpack(Memory, expanded(self.context.get(MEMORY_KEY)))
+
+    @functools.cached_property
+    def queue(self) -> dict[str, int]:
+        """When each incident that is due is to be pulled (local clock, in ms), by ID, those that have waited longest first."""
+        kept = self._table(QUEUE_KEY, dict)
+        return {key: whole(not_before_ms, 0) for key, not_before_ms in kept.items()}
+
+    @functools.cached_property
+    def open(self) -> list[str]:
+        """The incidents that may have quiet news, by age."""
+        return texts(self._table(OPEN_KEY, list))
+
+    def _table(self, key: str, kind: type[Any]) -> Any:
+        try:
+            value = json.loads(self.context.get(key) or "")
+        except (TypeError, ValueError):
+            return kind()
+        return value if isinstance(value, kind) else kind()
+
+    def due(self, now_ms: int) -> list[str]:
+        """Return the incidents that are to be pulled now, those that have waited longest first."""
+        return [incident_id for incident_id, not_before_ms in self.queue.items() if not_before_ms <= now_ms]
+
+    def with_records(self, records: dict[str, Record], gone: Iterable[str] = ()) -> "Store":
+        """Return the store with some records as they are now, and without others."""
+        left_out = set(gone)
+        changed: dict[str, dict[str, Any]] = {}
+        for incident_id in {*records, *left_out}:
+            key = shard_of(incident_id)
+            shard = changed[key] = changed[key] if key in changed else expanded(self.context.get(key))
+            shard.pop(incident_id, None)
+            if incident_id in records and incident_id not in left_out:
+                shard[incident_id] = pack(records[incident_id])
+        kept = {key: record for key, record in records.items() if key not in left_out}
+        queue = {key: moment for key, moment in self.queue.items() if key not in left_out}
+        for incident_id, record in kept.items():
+            if not record.is_due:
+                queue.pop(incident_id, None)
+            else:
+                queue[incident_id] = record.not_before_ms
+        still_open = {*self.open, *(key for key, record in kept.items() if record.may_have_quiet_news)}
+        still_open -= {*left_out, *(key for key, record in kept.items() if not record.may_have_quiet_news)}
+        tables: dict[str, Any] = {}
+        if queue != self.queue:
+            tables[QUEUE_KEY] = to_json(queue)
+        if still_open != set(self.open):
+            tables[OPEN_KEY] = to_json(sorted(still_open, key=entry_number))
+        kept_context = {key: value for key, value in self.context.items() if key not in changed}
+        shards = {key: squeezed(shard) for key, shard in changed.items() if shard}
+        return Store({**kept_context, **shards, **tables})
+
+    def with_memory(self, change: Callable[[Memory], Memory]) -> "Store":
+        """Return the store with what is remembered besides the records changed."""
+        after = change(self.memory)
+        return self if after == self.memory else Store({**self.context, MEMORY_KEY: squeezed(pack(after))})
+
+    def with_health(self, before: "Store", noted: str, **health: Any) -> "Store":
+        """Return the store with the health as it is now.
+
+        Args:
+            before: the store as it is kept. Where nothing else differs from it, health alone is written every five minutes only.
+            noted: the time among the health that tells when this part of it was noted last.
+        """
+        now_ms = local_now_ms()
+        if self == before and now_ms - getattr(self.memory.health, noted) < HEALTH_MS:
+            return before
+        return self.with_memory(lambda memory: replace(memory, health=replace(memory.health, **{**health, noted: now_ms})))
 
 
-def objects(value: Any) -> list[dict[str, Any]]:
-    """Return the objects of a list that the remote gave; none when it is no list."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+def shard_of(incident_id: str) -> str:
+    """Return the key of the integration context under which the record of an incident is kept, with a few others."""
+    return f"{SHARD_KEY}{zlib.crc32(incident_id.encode(errors='replace')) % SHARDS:02d}"
 
 
-def with_ids(value: Any) -> list[dict[str, Any]]:
-    """Return the incidents or entries of a list that the remote gave. What has no ID cannot be mirrored."""
-    return [item for item in objects(value) if is_id(item.get("id"))]
+def read_store() -> Store:
+    """Return what the mirror remembers; nothing when the integration context is damaged."""
+    context = get_integration_context()
+    return Store(context if isinstance(context, dict) else {})
 
 
-def texts(value: Any) -> list[str]:
-    """Return the texts of a list that the remote gave; none when it is no list."""
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
-
-
-def whole(value: Any, otherwise: int) -> int:
-    """Return a whole number that the remote gave; `otherwise` when it is something else."""
-    return value if isinstance(value, int) and not isinstance(value, bool) else otherwise
-
-
-def json_body(response: requests.Response, reads: bool = False) -> Any:
-    """Return the JSON of an answer; None when it is empty. Raises RemoteError when it is something else."""
-    content = b"".join(pieces_of(response, LARGEST_ANSWER))
-    if not content.strip():
-        if reads:
-            raise RemoteError(BUSY, empty_answer(response))
-        return None
-    try:
-        body = decoded(content)
-    except ValueError:
-        raise RemoteError(NOT_API, f"The answer of {host_of(response.url)} is not JSON: {CHECK_URL}")
-    # XSOAR REST API: some failures come with status 200 and an `error` that is not null.
-    if isinstance(body, dict) and body.get("error"):
-        raise RemoteError(REJECTED, f"The remote tenant answered: {short(without_key(response, body['error']))}.")
-    return body
-
-
-def json_of_reading(response: requests.Response) -> Any:
-    """Return the JSON of what was read. An empty answer is none: an XSOAR says `null` where it has nothing."""
-    return json_body(response, reads=True)
-
-
-def empty_answer(response: requests.Response) -> str:
-    """Return the sentence for an answer that holds nothing."""
-    return f"{host_of(response.url)} gave an empty answer ({response.status_code}); it is tried again in the next round."
-
-
-CHECK_URL = (
-    "check the XSOAR Server URL; for XSOAR 8 it is the value of Copy API URL on the API Keys page and an API Key ID is "
-    "needed, for XSOAR 6 the address of the server with the API Key ID left empty."
-)
-
-
-def clock_of(response: requests.Response) -> int:
-    """Return what the remote's clock showed when it answered, in milliseconds since 1970; 0 when it does not tell."""
-    try:
-        time_ms = int(parsedate_to_datetime(response.headers["Date"]).timestamp()) * 1000
-    except (KeyError, TypeError, ValueError, IndexError, OverflowError):
-        return 0
-    return time_ms if abs(time_ms - local_now_ms()) < LARGEST_SKEW_MS else 0
-
-
-def error_of(response: requests.Response, settings: Settings) -> RemoteError | None:
-    """Return what an answer complains of, or None when it is good."""
-    status = response.status_code
-    content_type = response.headers.get("Content-Type", "")
-    host = host_of(settings.api_root)
-    if 300 <= status < 400:
-        target = host_of(response.headers.get("Location", "")) or "another address"
-        return RemoteError(NOT_API, f"{host} redirects to {target}: {CHECK_URL}")
-    if status == 204:
-        # The API never answers so. Whether a change was made is not known, as when an answer is lost.
-        return RemoteError(BUSY, empty_answer(response))
-    if status < 400:
-        if "text/html" in content_type and "content-disposition" not in response.headers:
-            return RemoteError(NOT_API, f"{host} answers with a web page, not with the XSOAR API: {CHECK_URL}")
-        return None
-
-    detail = detail_of(response)
-    if status == 429:
-        return RemoteError(
-            RATE_LIMIT,
-            f"API rate limit: {host} accepts no more calls for now (429); it is tried again in the next round.",
-            retry_after_of(response),
-        )
-    if "errOptimisticLock" in detail or "version conflict" in detail.lower():
-        return RemoteError(CONFLICT, "The remote incident was changed by somebody else in the meantime; try again.")
-    if missing := re.search("could not find (incident|investigation)", detail.lower()):
-        return RemoteError(
-            NOT_FOUND,
-            f"The remote tenant has no such {missing[1]}, or the API key may not read it ({status}): check the ID, and that the "
-            "key's role sees the incident.",
-        )
-    if status == 401 or (status == 403 and "csrf" in detail.lower()):
-        return RemoteError(REFUSED_KEY, refused_key_sentence(status, settings))
-    if status in (402, 403):
-        # It is about this call alone: a role may lack one permission.
-        return RemoteError(
-            FORBIDDEN,
-            f"The API key may not {what_it_takes(response)} on {host} ({status}): give its role that permission. "
-            f"{detail}".strip(),
-        )
-    if status == 412:
-        return RemoteError(CLOSED, "The remote incident is closed, so nothing can be written into its War Room: reopen it first.")
-    if status in (500, 502, 503, 504):
-        return RemoteError(BUSY, f"{host} is not able to answer for now ({status}); it is tried again in the next round.")
-    if "text/html" in content_type:
-        return RemoteError(NOT_API, f"{host} answers with a web page, not with the XSOAR API ({status}): {CHECK_URL}")
-    if status == 404:
-        return RemoteError(NOT_FOUND, f"The remote tenant has no {urlsplit(response.url).path} (404). {detail}".strip())
-    return RemoteError(REJECTED, f"The remote tenant refused the request ({status}): {detail or response.reason}.")
-
-
-# What a call needs the permission for, by the beginning of its route.
-PERMISSIONS = (
-    ("/incidents/search", "search incidents"),
-    ("/incident/load", "view the incident"),
-    ("/incident/close", "close incidents"),
-    ("/incidentfields", "read the incident fields"),
-    ("/incidenttype", "read the incident types"),
-    ("/incident", "create and edit incidents"),
-    ("/investigation", "view the War Room of the incident"),
-    ("/entry/download", "download files of the War Room"),
-    ("/entry/upload", "add files to the War Room"),
-    ("/entry/execute", "run commands in the War Room"),
-    ("/entry", "write into the War Room"),
-    ("/about", "use the API"),
-)
-
-
-def what_it_takes(response: requests.Response) -> str:
-    """Return what a refused request would have done, as the permission for it is called."""
-    path = urlsplit(response.url).path
-    return next((permission for route, permission in PERMISSIONS if route in path), "do this")
-
-
-def refused_key_sentence(status: int, settings: Settings) -> str:
-    """Return the sentence for a key that was not accepted, as exact as the settings allow."""
-    host = host_of(settings.api_root)
-    if settings.key_id:
-        kind = "an advanced" if settings.advanced_key else "a standard"
-        return (
-            f"{host} refused the API key ({status}): check API Key and API Key ID, that the key has not expired, and that it is "
-            f"{kind} key as configured."
-        )
-    if status == 401:
-        return (
-            f"{host} refused the request ({status}) as XSOAR 8 does when the API Key ID is missing: enter the ID that the remote "
-            "tenant's API Keys page shows beside the key."
-        )
-    return f"{host} refused the API key ({status}): check API Key; if the remote tenant is XSOAR 8, enter the API Key ID as well."
-
-
-def unreachable(error: BaseException, settings: Settings) -> RemoteError:
-    """Return the error for a call that got no answer, or only a part of one."""
-    host = host_of(settings.api_root)
-    if isinstance(error, requests.exceptions.SSLError):
-        advice = "its certificate is not trusted; have a trusted one installed, or select Trust any certificate"
-    elif isinstance(error, requests.exceptions.ProxyError):
-        advice = "the proxy does not let the call through; check Use system proxy settings and the proxy"
-    elif isinstance(error, requests.exceptions.Timeout):
-        advice = "it does not answer in time; check XSOAR Server URL and that this server or engine may connect to it"
-    elif isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidHeader):
-        advice = "the address or the key holds a character that cannot be sent; enter XSOAR Server URL and API Key again"
-    else:
-        advice = "the connection failed; check XSOAR Server URL and that this server or engine may connect to it"
-    return RemoteError(UNREACHABLE, f"{host} cannot be reached: {advice} ({type(error).__name__}).")
-
-
-def detail_of(response: requests.Response) -> str:
-    """Return what an error body says, shortened. An XSOAR server and the gateway of XSOAR 8 say it under different keys."""
-    try:
-        body = decoded(b"".join(pieces_of(response, LARGEST_ERROR)))
-    except (ValueError, RemoteError):
-        return ""
-    if not isinstance(body, dict):
-        return ""
-    parts = [body.get("id"), body.get("detail"), body.get("error")]
-    reply, errors = body.get("reply"), body.get("errors")
-    parts += [reply.get("err_msg")] if isinstance(reply, dict) else []
-    parts += [item.get("detail") for item in errors if isinstance(item, dict)] if isinstance(errors, list) else []
-    return short(without_key(response, "; ".join(dict.fromkeys(str(part) for part in parts if part))))
-
-
-def without_key(response: requests.Response, text: Any) -> str:
-    """Return a text of an answer without the key or signature that was sent, which a proxy may repeat."""
-    sent = str(response.request.headers.get("Authorization") or "")
-    return str(text).replace(sent, "<key>") if sent else str(text)
-
-
-def retry_after_of(response: requests.Response) -> float:
-    """Return the pause that the remote asks for, in seconds; 0 when it names none."""
-    try:
-        return max(0.0, float(response.headers.get("Retry-After", "0")))
-    except ValueError:
-        return 0.0
-
-
-def short(text: Any, length: int = 300) -> str:
-    """Return a text on one line, cut to a length."""
-    line = " ".join(str(text).split())
-    return line if len(line) <= length else line[: length - 1] + "…"
-
-
-def host_of(url: str) -> str:
-    """Return the host of an address, with its port if it names one; an empty text when it is no address."""
-    try:
-        return short(urlsplit(url).netloc.rpartition("@")[2], LONGEST_ID)
-    except ValueError:
-        return ""
-
-
-""" TIMES AND IDS """
-
-PLAIN_ENTRY_ID = re.compile(r"(0|[1-9][0-9]{0,9})@([^#]+)")  # XSOAR REST API: a number and the id of the War Room.
-UNITS_MS = {"second": 1000, "minute": MINUTE_MS, "hour": HOUR_MS, "day": 24 * HOUR_MS, "week": 7 * 24 * HOUR_MS}
-PAST_TIME = re.compile(r"([0-9]{1,9}) ?(second|minute|hour|day|week)s?( ago)?", re.IGNORECASE)
-ISO_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|z|[+-]\d\d:?\d\d)?")
-
-
-def parse_ns(text: Any) -> int:
-    """Return a time of the remote in nanoseconds since 1970, whatever its precision and offset. Without an offset it is UTC.
-
-    XSOAR REST API: 6.x gives up to nine digits of a second, 8.x three with trailing zeros left out; 6.x may give an offset.
+def change_store(change: Callable[[Store], Store]) -> None:
+    """Change what the mirror remembers; when another command changed it meanwhile, do it again on that.
 
     Raises:
-        ValueError: it is not an ISO time.
+        DemistoException: others changed it each time.
     """
-    return parse_text_ns(str(text))
+    for _ in range(CONTEXT_TRIES):
+        context, version = get_integration_context_with_version()
+        before = Store(context if isinstance(context, dict) else {})
+        after = change(before)
+        if after == before:
+            return
+        try:
+            set_integration_context(after.context, version=version)
+            return
+        except ValueError:  # The platform's word for: the version is old.
+            continue
+    raise DemistoException("The integration context is being changed all the time; the next round tries again.")
 
 
-@functools.lru_cache(maxsize=8192)
-def parse_text_ns(text: str) -> int:
-    """See `parse_ns`: an incident's and an entry's times are asked for several times each."""
-    match = ISO_TIME.fullmatch(text.strip())
-    if not match:
-        raise ValueError(f"{short(text, 80)!r} is not an ISO time.")
-    day, clock, fraction, offset = match.groups()
-    zone = "+00:00" if offset in (None, "Z", "z") else offset
-    moment = datetime.fromisoformat(f"{day}T{clock}{zone}")
-    since_1970 = moment - datetime(1970, 1, 1, tzinfo=timezone.utc)
-    return (since_1970.days * 86_400 + since_1970.seconds) * 10**9 + int((fraction or "")[:9].ljust(9, "0"))
+def change_memory(change: Callable[[Memory], Memory]) -> None:
+    """Change what the mirror remembers besides its records. See `change_store`."""
+    change_store(lambda store: store.with_memory(change))
 
 
-def parse_ms(text: Any, otherwise: int) -> int:
-    """Return a time of the remote in milliseconds since 1970, rounded down; `otherwise` when it is none."""
-    try:
-        return parse_ns(text) // 1_000_000
-    except ValueError:
-        return otherwise
+def change_record(incident_id: str, change: Callable[[Record], Record], entries_out: int = 0) -> None:
+    """Change the record of one incident, and count entries that went out. See `change_store`."""
+
+    def count(memory: Memory) -> Memory:
+        return replace(memory, health=replace(memory.health, entries_out=memory.health.entries_out + entries_out))
+
+    def change_one(store: Store) -> Store:
+        before = store.record(incident_id)
+        after = change(before)
+        return (store if after == before else store.with_records({incident_id: after})).with_memory(count)
+
+    change_store(change_one)
 
 
-def iso(time_ms: int) -> str:
-    """Return a time as the REST API takes it, in UTC."""
-    moment = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(milliseconds=time_ms)
-    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+def merged(before: Any, after: Any, now: Any) -> Any:
+    """Three-way merge of records: apply `before` -> `after` onto `now`. What `now` has changed as well stays as it is there."""
+    if now == before:
+        return after
+    changes: dict[str, Any] = {}
+    for item in fields_of(before):
+        was, then, current = (getattr(record, item.name) for record in (before, after, now))
+        if is_dataclass(was):
+            changes[item.name] = merged(was, then, current)
+        elif isinstance(was, dict):
+            added = {key: value for key, value in then.items() if was.get(key) != value}
+            gone = was.keys() - then.keys()
+            changes[item.name] = {key: value for key, value in {**current, **added}.items() if key not in gone}
+        elif current == was:
+            changes[item.name] = then
+    return replace(now, **changes)
 
 
-def parse_last_update(value: Any) -> int:
-    """Return the server's lastUpdate, an ISO time or an epoch in seconds, milliseconds or nanoseconds, in milliseconds.
+def asked_for(record: Record, settings: Settings) -> Record:
+    """Return the record of an incident that the next round is to pull, where changes come in at all."""
+    return wanted_again(record) if settings.comes_in else record
 
-    Raises:
-        ValueError: it is neither.
+
+def wanted_again(record: Record) -> Record:
+    """Return the record of an incident that is to be pulled once more, and at once."""
+    return replace(record, wanted=record.wanted + 1, not_before_ms=0, tries=0 if record.tries >= MOST_TRIES else record.tries)
+
+
+def tried_in_vain(record: Record, now_ms: int, at_once: int = 0) -> Record:
+    """Return the record of an incident of which something could not be read: tried again after longer and longer pauses.
+
+    Args:
+        at_once: how many of the first pauses are left out.
     """
-    text = str(value).strip()
-    if re.fullmatch(r"\d{1,30}(\.\d+)?", text):
-        number = float(text)
-        while number > 10**14:
-            number /= 1000
-        return int(number if number > 10**11 else number * 1000)
-    try:
-        return parse_ns(text) // 1_000_000
-    except ValueError:
-        raise ValueError(f"lastUpdate is {short(text, 80)!r}: give an ISO time or an epoch.")
+    pauses = record.tries - at_once
+    return replace(
+        record,
+        wanted=max(record.wanted, record.done + 1),
+        tries=min(record.tries + 1, MOST_TRIES),
+        not_before_ms=now_ms + HOUR_MS * 2**pauses if pauses >= 0 else 0,
+    )
 
 
-def entry_number(entry_id: str) -> tuple[int, str]:
-    """Return what entries of one instant are ordered by: the number before the @, then the ID itself."""
-    number = str(entry_id).partition("@")[0]
-    return (int(number) if number.isdecimal() and len(number) < 20 else 0, str(entry_id))
+def note_error(command: str, error: str) -> None:
+    """Remember why a command failed, for xsoar-mirror-status.
+
+    An outage fails each minute, and for many incidents: another failure of a command is written once a minute, the same one
+    every five minutes.
+    """
+
+    def note(memory: Memory) -> Memory:
+        last_ms, last_error = last_failure(memory.health, command)
+        same = without_incident(error) == without_incident(last_error)
+        if local_now_ms() - last_ms < (HEALTH_MS if same else MINUTE_MS):
+            return memory
+        errors = {**memory.health.errors, command: [local_now_ms(), error]}
+        return replace(memory, health=replace(memory.health, errors=errors))
+
+    change_memory(note)
 
 
-def safe_file_name(name: Any) -> str:
-    """Return a file name that stays a name: no folders, no control characters, not longer than file systems take."""
-    base = re.split(r"[\\/]", name if isinstance(name, str) else "")[-1]
-    clean = "".join(character for character in base if character.isprintable()).strip().rstrip(". ")
-    if not clean:
-        return "file"
-    if clean.partition(".")[0].strip().upper() in DEVICE_NAMES:
-        clean = f"_{clean}"
-    stem, dot, suffix = clean.rpartition(".")
-    if not stem or len(suffix.encode()) > 20:
-        stem, dot, suffix = clean, "", ""
-    room = MAX_NAME_BYTES - len((dot + suffix).encode())
-    return stem.encode()[:room].decode(errors="ignore") + dot + suffix
+def note_limit() -> None:
+    """Remember that the remote refuses calls because there were too many, once a minute."""
+
+    def note(memory: Memory) -> Memory:
+        return replace(memory, limited_ms=local_now_ms()) if local_now_ms() - memory.limited_ms >= MINUTE_MS else memory
+
+    change_memory(note)
 
 
-""" FETCH """
+def last_failure(health: Health, command: str) -> tuple[int, str]:
+    """Return when a command failed last, and why; 0 and an empty text when it did not, or what was kept is damaged."""
+    kept = health.errors.get(command)
+    if not isinstance(kept, list) or len(kept) != 2 or not isinstance(kept[0], int):
+        return 0, ""
+    return kept[0], str(kept[1])
+
+
+def without_incident(error: str) -> str:
+    """Return the sentence of a failure without the incident that it was about."""
+    return re.sub(r"^Incident [^:]+: ", "", error)
+
+
+def forgotten(records: dict[str, Record], now_ms: int) -> set[str]:
+    """Return the incidents that were closed long ago, and the oldest of those that are too many."""
+
+    def is_old(record: Record) -> bool:
+        # One that was reopened here would be shut again, were it forgotten that the remote is closed.
+        is_shut = is_closed(record.status) and not is_open(record.told) and not is_open(record.here)
+        return is_shut and parse_ms(record.modified, now_ms) <= now_ms - KEPT_CLOSED_MS
+
+    recent = {key: record for key, record in records.items() if not is_old(record)}
+    oldest_first = sorted(recent, key=lambda key: (not is_closed(recent[key].status), parse_ms(recent[key].modified, 0)))
+    return set(records) - set(oldest_first[-KEPT_RECORDS:])
+
+
+""" CURSOR """
 
 UNREADABLE_RUN = (
     "The last run cannot be read: set First fetch time to when incidents were last fetched, so that none comes twice, "
@@ -1176,7 +1904,7 @@ UNREADABLE_RUN = (
 
 
 @dataclass(frozen=True)
-class Bookmark:
+class Cursor:
     """Up to where incidents of the remote have been delivered, in the remote's own time.
 
     time_ms: when the newest delivered one was created (fetch) or changed (mirroring).
@@ -1193,11 +1921,11 @@ class Bookmark:
         return max(self.since_ms, self.time_ms - look_back_ms)
 
     def is_ahead(self, now_ms: int) -> bool:
-        """Return whether the remote's clock was put back behind what was delivered. What comes now is older than that."""
+        """Return whether the remote's clock seems to have been put back behind what was delivered, so that to look back pays."""
         return now_ms < self.time_ms
 
-    def advance(self, delivered: dict[str, int], look_back_ms: int, now_ms: int, kept_ms: int = 0) -> "Bookmark":
-        """Return the bookmark behind a delivery, given as times by key.
+    def advance(self, delivered: dict[str, int], look_back_ms: int, now_ms: int, kept_ms: int = 0) -> "Cursor":
+        """Return the cursor behind a delivery, given as times by key.
 
         Of what lies before the look-back, only what is no older than `kept_ms` and among the newest 2,000 is still known.
         A time that has yet to come does not move it further than to now: what comes until then would be passed over.
@@ -1206,25 +1934,25 @@ class Bookmark:
         known = {**self.known, **delivered}
         kept_from_ms = max(time_ms - kept_ms, sorted(known.values())[-KEPT_KNOWN] if len(known) > KEPT_KNOWN else 0)
         since_ms = max(self.since_ms, min(kept_from_ms, time_ms - look_back_ms))
-        return Bookmark(time_ms, since_ms, {key: moment for key, moment in known.items() if moment >= since_ms})
+        return Cursor(time_ms, since_ms, {key: moment for key, moment in known.items() if moment >= since_ms})
 
     def to_run(self) -> dict[str, str]:
-        """Return the bookmark as a last run, whose values are texts."""
-        return {"time": iso(self.time_ms), "since": iso(self.since_ms), "known": json.dumps(self.known, separators=(",", ":"))}
+        """Return the cursor as a last run, whose values are texts."""
+        return {"time": iso(self.time_ms), "since": iso(self.since_ms), "known": to_json(self.known)}
 
 
-def read_bookmark(run: dict[str, Any] | None, first_ms: Callable[[], int]) -> Bookmark:
-    """Return the bookmark of a last run; when there was none, one at the time that `first_ms` gives.
+def read_cursor(run: dict[str, Any] | None, first_ms: Callable[[], int]) -> Cursor:
+    """Return the cursor of a last run; when there was none, one at the time that `first_ms` gives.
 
     Raises:
         ValueError: the last run is damaged, or not one of ours. To begin anew by itself would deliver incidents again.
     """
     if not run:
         start_ms = first_ms()
-        return Bookmark(start_ms, start_ms)
+        return Cursor(start_ms, start_ms)
     try:
         known = {str(key): int(moment) for key, moment in json.loads(run["known"]).items()}
-        return Bookmark(parse_ns(run["time"]) // 1_000_000, parse_ns(run["since"]) // 1_000_000, known)
+        return Cursor(parse_ns(run["time"]) // 1_000_000, parse_ns(run["since"]) // 1_000_000, known)
     except (AttributeError, KeyError, TypeError, ValueError):
         raise ValueError(UNREADABLE_RUN)
 
@@ -1242,25 +1970,14 @@ def taken_over(run: dict[str, Any]) -> dict[str, Any]:
         return run
     fetched = run.get("last_fetched_incidents") or []
     try:
-        time_ms = parse_last_update(run["last_fetch"])
+        time_ms = parse_last_update(run["last_fetch"], -1)
         fetched = json.loads(fetched) if isinstance(fetched, str) else fetched
     except ValueError:
         raise ValueError(UNREADABLE_RUN)
-    if not isinstance(fetched, list) or not all(map(is_id, fetched)):
+    if time_ms < 0 or not isinstance(fetched, list) or not all(map(is_id, fetched)):
         raise ValueError(UNREADABLE_RUN)
     ours = {key: value for key, value in run.items() if key not in ("last_fetch", "last_fetched_incidents")}
-    return ours | Bookmark(time_ms, time_ms, {str(incident_id): time_ms for incident_id in fetched}).to_run()
-
-
-def combined_query(query: str, skip_own: bool) -> str:
-    """Return the user's query, its meaning unchanged, with the incidents that this integration made left out.
-
-    This spares calls only: a remote may keep the brand of a new incident or not. Records and `is_from_here` decide.
-    """
-    own = f'-sourceBrand:"{BRAND}"'
-    if not skip_own:
-        return query
-    return f"({query}) and {own}" if query else own
+    return ours | Cursor(time_ms, time_ms, {str(incident_id): time_ms for incident_id in fetched}).to_run()
 
 
 def search_everything(
@@ -1303,18 +2020,32 @@ def search_everything(
         since_ms, page = (max(times), 0) if keeps_bound and max(times) > since_ms else (since_ms, page + 1)
 
 
-def fetch_new(client: Client, settings: Settings, bookmark: Bookmark, context: dict[str, Any]) -> list[dict[str, Any]]:
+""" FETCH """
+
+
+def combined_query(query: str, skip_own: bool) -> str:
+    """Return the user's query, its meaning unchanged, with the incidents that this integration made left out.
+
+    This spares calls only: a remote may keep the brand of a new incident or not. Records and `is_from_here` decide.
+    """
+    own = f'-sourceBrand:"{BRAND}"'
+    if not skip_own:
+        return query
+    return f"({query}) and {own}" if query else own
+
+
+def fetch_new(client: Client, settings: Settings, cursor: Cursor, store: Store) -> list[Incident]:
     """Return the remote incidents to create, the oldest first, at most `max_fetch`.
 
-    Those are left out that a local incident mirrors already: it was linked to one by hand, it was created from here, or the
-    server has asked for it. Their records in the integration context say so, and `dbotMirrorId` where a record is lost.
+    Those are left out that a local incident mirrors already, as their records say, or that were created from here, as
+    `dbotMirrorId` says where a record is lost.
     """
     query = combined_query(settings.query, settings.skip_own)
-    start_ms = bookmark.start(settings.look_back_ms)
-    passed_over = sum(moment >= start_ms for moment in bookmark.known.values())
+    start_ms = cursor.start(settings.look_back_ms)
+    passed_over = sum(moment >= start_ms for moment in cursor.known.values())
     size = min(SEARCH_PAGE_LIMIT, passed_over + settings.max_fetch)
     here = tenant_name(settings)
-    new: list[dict[str, Any]] = []
+    new: list[Incident] = []
     portions = search_everything(
         client,
         lambda since_ms, page: client.search(query, size=size, page=page, from_ms=since_ms),
@@ -1323,16 +2054,38 @@ def fetch_new(client: Client, settings: Settings, bookmark: Bookmark, context: d
         start_ms,
     )
     for portion in portions:
-        fresh = {str(incident["id"]): incident for incident in portion if str(incident["id"]) not in bookmark.known}
-        records = records_of(context, fresh)
+        found = [Incident.of(raw) for raw in portion]
+        # An ID alone is no identity: a tenant that was restored gives it once more.
+        fresh = [incident for incident in found if not {incident.id, fetched_key(incident)} & cursor.known.keys()]
+        records = store.records(incident.id for incident in fresh)
         new.extend(
             incident
-            for key, incident in fresh.items()
-            if not (key in records and records[key].is_mirrored_here) and not is_from_here(incident, here)
+            for incident in fresh
+            if not (
+                incident.id in records
+                and is_same(records[incident.id], incident)
+                and is_mirrored_here(records[incident.id], store.memory)
+            )
+            and not is_from_here(incident.raw, here)
         )
         if len(new) >= settings.max_fetch:
             break
-    return sorted(new, key=lambda incident: created_order(incident, bookmark.time_ms))[: settings.max_fetch]
+    return sorted(new, key=lambda incident: created_order(incident.raw, cursor.time_ms))[: settings.max_fetch]
+
+
+def fetched_key(incident: Incident) -> str:
+    """Return the key of an incident among what was fetched. What the official pack has fetched stands under its ID alone."""
+    return f"{incident.id} {incident.created_ms}"
+
+
+def is_same(record: Record, incident: Incident) -> bool:
+    """Return whether a record is about a remote incident: both were created at one time. Tenants tell it in different detail."""
+    return not record.created_ms or not incident.created_ms or abs(record.created_ms - incident.created_ms) < 1000
+
+
+def is_mirrored_here(record: Record, memory: Memory) -> bool:
+    """Return whether a local incident mirrors it. A fetch that was killed kept its records and created no incidents."""
+    return record.met or record.origin in (CREATED, LINKED) or record.batch <= memory.confirmed
 
 
 def is_from_here(remote: dict[str, Any], here: str) -> bool:
@@ -1345,25 +2098,30 @@ def tenant_name(settings: Settings) -> str:
     return host_of(str(demisto.demistoUrls().get("server"))) or settings.instance
 
 
-def created_order(item: dict[str, Any], otherwise_ms: int) -> tuple[int, tuple[int, str]]:
-    """Return what incidents and entries are ordered by: when they were created, then their number."""
-    try:
-        created_ns = parse_ns(item.get("created"))
-    except ValueError:
-        created_ns = otherwise_ms * 1_000_000
-    return created_ns, entry_number(str(item.get("id")))
+def ensure_same(record: Record, incident: Incident, settings: Settings) -> Incident:
+    """Return a remote incident that is the one of its record. Raises RemoteError for a stranger that has its ID."""
+    if is_same(record, incident):
+        return incident
+    raise RemoteError(
+        STRANGER,
+        f"Incident {incident.id} of {host_of(settings.api_root)} is another one than the one mirrored here: it was created "
+        f"{iso(incident.created_ms)[:19]}Z, not {iso(record.created_ms)[:19]}Z. Check XSOAR Server URL; if the remote tenant was "
+        "restored from a backup, end the mirroring of this incident.",
+    )
 
 
 def fetched_incident(
-    remote: dict[str, Any], settings: Settings, attachments: list[dict[str, str]], error: str = ""
+    remote: dict[str, Any], settings: Settings, record: Record, attachments: list[dict[str, str]], is_mirrored: bool = True
 ) -> dict[str, Any]:
     """Return the incident that `demisto.incidents` takes. The mirror fields stand in it and in its rawJSON, for the mapper."""
-    raw = mirrored_fields(remote, settings, Record(in_ms=local_now_ms(), in_error=error))
-    if settings.direction:
+    raw = mirrored_fields(remote, settings, record)
+    if settings.direction and is_mirrored:
         raw |= {"dbotMirrorDirection": settings.direction, "dbotMirrorTags": list(settings.mirror_tags)}
     else:
         raw.pop("dbotMirrorInstance")
-    incident = {key: raw[key] for key in FETCHED_FIELDS if raw.get(key) not in (None, "") and fits(key, raw[key])}
+    if not is_mirrored:
+        raw.pop("dbotMirrorId")
+    incident = {key: raw[key] for key in FETCHED_FIELDS if raw.get(key) not in (None, "") and server_accepts(key, raw[key])}
     incident |= {key: value for key, value in raw.items() if key.startswith("dbotMirror")}
     incident["name"] = str(incident.get("name") or f"Incident {remote.get('id')}")
     incident["CustomFields"] = raw["CustomFields"]
@@ -1373,7 +2131,7 @@ def fetched_incident(
     return incident
 
 
-def fits(key: str, value: Any) -> bool:
+def server_accepts(key: str, value: Any) -> bool:
     """Return whether the server takes a value for a field of a fetched incident. One that it does not may cost them all."""
     if key == "severity":
         return isinstance(value, int | float) and not isinstance(value, bool) and value in SEVERITIES
@@ -1401,783 +2159,6 @@ def mirrored_fields(remote: dict[str, Any], settings: Settings, record: "Record"
         "dbotMirrorInstance": settings.instance,
         **report,
     }
-
-
-def steers(key: str) -> bool:
-    """Return whether a field tells a tenant how to mirror an incident. Those of one tenant mean nothing in the other."""
-    return key.lower() in MIRROR_KEYS
-
-
-def custom_fields(incident: dict[str, Any]) -> dict[str, Any]:
-    """Return the custom fields of an incident, or of changes; none when they are anything but an object."""
-    custom = incident.get("CustomFields")
-    return custom if isinstance(custom, dict) else {}
-
-
-def attachment_entries(incident: dict[str, Any], entries: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    """Return an incident's attachments as (name, entry ID); the ID is empty where no War Room entry holds the file.
-
-    XSOAR REST API: an attachment cannot be downloaded itself, its War Room entry can. They are matched by the server's
-    file name and, where that differs, by name, each entry once.
-    """
-    left = {str(entry.get("id")): entry for entry in entries if entry.get("file")}
-    found: list[tuple[str, str]] = []
-    for attachment in objects(incident.get("attachment")):
-        path, name = attachment.get("path"), attachment.get("name") or attachment.get("path")
-        match = next((key for key, entry in left.items() if path and entry.get("fileID") == path), None) or next(
-            (key for key, entry in left.items() if entry.get("file") == name), None
-        )
-        if match:
-            left.pop(match)
-        found.append((str(name or "file"), match or ""))
-    return found
-
-
-def fetch_incidents_command(client: Client, settings: Settings) -> None:
-    """Create the local incidents for the new remote ones, with their attachments, and move the last run behind them."""
-    last_run = taken_over(demisto.getLastRun() or {})
-    bookmark = read_bookmark(last_run, lambda: first_fetch_ms(settings, asked_now_ms(client)))
-    context = read_context()
-    new = fetch_new(client, settings, bookmark, context)
-    was_put_back = bookmark.is_ahead(remote_now_ms(client))
-    if was_put_back:
-        bookmark = replace(bookmark, time_ms=bookmark.since_ms)
-        new = fetch_new(client, settings, bookmark, context)
-    files, late, errors = download_attachments(client, settings, new)
-    new = before_late(new, late)
-    if was_put_back and len(new) < settings.max_fetch and not client.is_late():
-        # That is all of it until now, but for what is not in the index yet.
-        bookmark = replace(bookmark, time_ms=max(bookmark.since_ms, remote_now_ms(client) - MODIFIED_OVERLAP_MS))
-    baseline_ms = newest_there_ms(client, new) if new and settings.direction and not settings.history else 0
-    incidents: list[dict[str, Any]] = []
-    records: dict[str, Record] = {}
-    for remote in new:
-        its_files = files.get(str(remote["id"]), [])
-        attachments = [{"path": result["FileID"], "name": result["File"]} for _, result in its_files]
-        incidents.append(fetched_incident(remote, settings, attachments, errors.get(str(remote["id"]), "")))
-        status = status_of(remote)
-        records[str(remote["id"])] = Record(
-            modified=modified_of(remote),
-            # An incident that is closed already has its closing still before it here.
-            status=None if status == IncidentStatus.DONE else status,
-            baseline_ms=baseline_ms,
-            known_entries=frozenset(entry_id for entry_id, _ in its_files),
-            # What changes there before this record is kept would be listed too early, and not again.
-            due_ms=1 if settings.comes_in else 0,
-            in_ms=local_now_ms(),
-            in_error=errors.get(str(remote["id"]), ""),
-            fields=pack_digests(field_digests(remote)),
-        )
-    # One that does not say when it was created is remembered as long as the newest.
-    newest_ms = max((parse_ms(remote.get("created"), bookmark.time_ms) for remote in new), default=bookmark.time_ms)
-    delivered = {str(remote["id"]): parse_ms(remote.get("created"), newest_ms) for remote in new}
-    log(settings, f"fetch-incidents: {len(new)} new incidents: {', '.join(delivered) or 'none'}.")
-
-    def remember(context: dict[str, Any]) -> dict[str, Any]:
-        # One that was linked while the fetch was under way keeps what its resync asked for.
-        linked = {key for key, record in records_of(context, records).items() if record.linked}
-        mirrored = {key: record for key, record in records.items() if settings.direction and key not in linked}
-        return with_health(context, with_records(context, mirrored), "fetch_ms", fetch_calls=client.calls)
-
-    change_context(remember)
-    # What a newer version of this pack keeps there stays.
-    bookmark = bookmark.advance(delivered, settings.look_back_ms, remote_now_ms(client), KEPT_KNOWN_MS)
-    demisto.setLastRun({**last_run, **bookmark.to_run()})
-    demisto.incidents(incidents)
-
-
-def modified_of(incident: dict[str, Any]) -> str:
-    """Return what tells whether an incident changed. It is kept, so what is no time is kept as a digest."""
-    modified = incident.get("modified") or ""
-    return modified if isinstance(modified, str) and len(modified) <= LONGEST_ID else digest_of(modified)
-
-
-def status_of(incident: dict[str, Any], otherwise: int | None = None) -> int | None:
-    """Return the status of an incident; `otherwise` when it says none."""
-    status = whole(incident.get("status"), -1)
-    return status if 0 <= status <= IncidentStatus.ARCHIVE else otherwise
-
-
-def download_attachments(
-    client: Client, settings: Settings, incidents: list[dict[str, Any]]
-) -> tuple[dict[str, list[tuple[str, dict[str, Any]]]], set[str], dict[str, str]]:
-    """Download the attachments of incidents. The log tells of those that cannot be had; for a too large one, a note comes.
-
-    Returns:
-        For each incident's id the IDs of the entries and their file results; the incidents for which time ran out; and those
-        that lack a permission of the key, with the sentence that names it.
-    """
-    found: dict[str, list[tuple[str, dict[str, Any]]]] = {}
-    late: set[str] = set()
-    errors: dict[str, str] = {}
-    names: dict[str, str] = {}
-    with_files = [incident for incident in incidents if incident.get("attachment")]
-    with Calls(AT_ONCE) as calls:
-        listed = [(incident, calls.start(in_time, client, entries_with_files, client, incident)) for incident in with_files]
-        wanted: list[tuple[str, str, Future[Any] | RemoteError]] = []
-        for incident, listing in listed:
-            answer = listing.result()
-            entries, missing = ([], answer) if isinstance(answer, RemoteError) else answer
-            by_id = {str(entry["id"]): entry for entry in entries}
-            for name, entry_id in attachment_entries(incident, entries):
-                names[entry_id] = name
-                download = start_download(client, calls, {**by_id[entry_id], "file": name}) if entry_id else missing
-                wanted.append((str(incident["id"]), entry_id, download))
-        for incident_id, entry_id, download in wanted:
-            outcome = download if isinstance(download, RemoteError) else download.result()
-            if isinstance(outcome, RemoteError) and outcome.kind == TOO_LARGE:
-                note = left_there(settings, incident_id, names[entry_id])
-                outcome = fileResult(safe_file_name(f"{names[entry_id]} (too large).txt"), note)
-            if isinstance(outcome, RemoteError):
-                late |= {incident_id} if outcome.kind == LATE else set()
-                errors |= {incident_id: short(outcome)} if outcome.kind == FORBIDDEN else {}
-                demisto.info(
-                    f"{BRAND}: a file of the remote incident {incident_id} is left out (entry {entry_id or '-'}): {outcome}"
-                )
-            else:
-                found.setdefault(incident_id, []).append((entry_id, outcome))
-    return found, late, errors
-
-
-def newest_there_ms(client: Client, new: list[dict[str, Any]]) -> int:
-    """Return when the newest change was made in the remote, by what it keeps, in milliseconds since 1970.
-
-    Entries from before it are the history of incidents that are fetched now. The `Date` of an answer may be another clock's, a
-    proxy's say, so it only keeps one incident that is dated in the future from hiding what is written until then.
-    """
-    latest, _ = client.search("", size=1, sort="modified", ascending=False)
-    times = [parse_ms(incident.get(name), 0) for incident in [*latest, *new] for name in ("created", "modified")]
-    return min(remote_now_ms(client), max(times) + 1)
-
-
-def left_there(settings: Settings, incident_id: str, name: str) -> str:
-    """Return the note that stands for a file which is too large to be mirrored."""
-    return (
-        f"The file {name} is larger than {LARGEST_FILE >> 20} MiB, so it is not mirrored. It is in the remote incident: "
-        f"{remote_link(settings, incident_id)}"
-    )
-
-
-def before_late(new: list[dict[str, Any]], late: set[str]) -> list[dict[str, Any]]:
-    """Return the new incidents up to the first for whose files time ran out; that one alone, as it is, when it is the first."""
-    cut = next((number for number, incident in enumerate(new) if str(incident["id"]) in late), len(new))
-    return new[: max(cut, 1)]
-
-
-def entries_with_files(client: Client, remote: dict[str, Any]) -> tuple[list[dict[str, Any]], RemoteError]:
-    """Return the entries of an incident that hold files, and why a file that none of them holds cannot be had."""
-    try:
-        entries = read_entries(client, str(remote.get("investigationId") or ""), {"categories": ["attachments"]})
-    except RemoteError as error:
-        ensure_remote_is_well(client, error)
-        return [], error
-    return entries, RemoteError(NOT_FOUND, "The remote War Room has no entry that holds it.")
-
-
-def ensure_remote_is_well(client: Client, error: RemoteError) -> None:
-    """Return when only one thing cannot be had; raise when the remote as a whole is away, so that the run is repeated."""
-    if error.kind == RATE_LIMIT:
-        raise error
-    if error.kind in (BUSY, UNREACHABLE, REFUSED_KEY, NOT_API):
-        client.about()
-
-
-def file_size(entry: dict[str, Any]) -> int | None:
-    """Return how many bytes the file of an entry has; None where the entry does not say."""
-    metadata = entry.get("fileMetadata")
-    size = metadata.get("size") if isinstance(metadata, dict) else None
-    return size if isinstance(size, int) and not isinstance(size, bool) else None
-
-
-def start_download(client: Client, calls: Calls, entry: dict[str, Any]) -> "Future[Any]":
-    """Begin to download the file of an entry into the working folder.
-
-    Its result is the file result, or the RemoteError for which this file alone cannot be had.
-    """
-    result = fileResult(safe_file_name(entry.get("file")), "")
-    # CommonServerPython: fileResult makes the file under this name. It is filled here, so that it never is in memory whole.
-    path = Path(f"{demisto.investigation()['id']}_{result['FileID']}")
-    return calls.start(in_time, client, download_file, client, entry, result, path)
-
-
-def download_file(client: Client, entry: dict[str, Any], result: dict[str, Any], path: Path) -> dict[str, Any] | RemoteError:
-    """Download the file of an entry to a path; return its file result, or the RemoteError for which it alone cannot be had."""
-    try:
-        client.download(str(entry["id"]), path, file_size(entry))
-    except RemoteError as error:
-        path.unlink(missing_ok=True)
-        ensure_remote_is_well(client, error)
-        return error
-    except OSError:
-        path.unlink(missing_ok=True)
-        raise
-    return result
-
-
-""" WHAT THE MIRROR REMEMBERS """
-
-
-@dataclass(frozen=True)
-class Record:
-    """What an incident's next mirroring round must know. It holds ids and times, and of texts only our own error sentence.
-
-    modified: the remote's `modified` of the fields delivered last.
-    status: the remote's status delivered last; None: none yet.
-    local_status: the local status told to the remote last; None: none yet.
-    baseline_ms: entries neither written nor changed since then are not mirrored in; None: since the server's lastUpdate.
-    known_entries: the remote's entries that are not to come in, by `entry_key`: delivered ones, and those that we wrote.
-    sent_entries: local entries that the remote has, by `entry_key`.
-    attempted: local entries that were about to be sent, and a closing; the remote may have them all the same.
-    due_ms: from when on (local clock) the server is told of the incident until a get-remote-data succeeds; 0: it is not due.
-    ours: the incident was created there by this instance.
-    misses: how often in a row something of the incident could not be read.
-    announced: `local_status` is what the server was asked to make of the local incident, and may not be done yet.
-    in_ms, out_ms: when something came in or went out last (local clock); 0: nothing yet.
-    linked: a local incident was made to mirror it by hand, so it is not fetched.
-    in_error, out_error: why it cannot be read, and why the last update of it failed; empty when it is not so.
-    rest: what a newer version of this pack keeps here. It stays as it is.
-    untold: the local incident does not show `out_ms` or `out_error` yet.
-    met: the server has asked for it or sent it, so a local incident mirrors it.
-    fields: what its fields were when both sides were last known to be equal. See `field_digests` and `pack_digests`.
-    """
-
-    modified: str = ""
-    status: int | None = None
-    local_status: int | None = None
-    baseline_ms: int | None = None
-    known_entries: frozenset[str] = frozenset()
-    sent_entries: frozenset[str] = frozenset()
-    attempted: frozenset[str] = frozenset()
-    due_ms: int = 0
-    ours: bool = False
-    misses: int = 0
-    announced: bool = False
-    in_ms: int = 0
-    out_ms: int = 0
-    in_error: str = ""
-    out_error: str = ""
-    untold: bool = False
-    linked: bool = False
-    met: bool = False
-    fields: str = ""
-    rest: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def is_mirrored_here(self) -> bool:
-        """Whether there is a local incident for it. A fetch that was killed may not have created what it has a record of."""
-        return self.ours or self.linked or self.met
-
-
-@dataclass(frozen=True)
-class Health:
-    """What xsoar-mirror-status tells of the instance. Times are the local clock's, in milliseconds; 0: not yet.
-
-    cursor_ms: the newest change of the remote that was answered, in the remote's time.
-    fetch_ms, round_ms: when the last fetch, and the last question for changes, went well; about, see HEALTH_MS.
-    fetch_calls, round_calls: how many requests they made.
-    entries_in, entries_out: how many entries crossed.
-    errors: the last failure of each command that the server runs by itself: its time and its sentence.
-    rest: what a newer version of this pack keeps here. It stays as it is.
-    """
-
-    cursor_ms: int = 0
-    fetch_ms: int = 0
-    fetch_calls: int = 0
-    round_ms: int = 0
-    round_calls: int = 0
-    entries_in: int = 0
-    entries_out: int = 0
-    errors: dict[str, list[Any]] = field(default_factory=dict)
-    rest: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Schema:
-    """What is kept of the remote's incident fields.
-
-    custom_fields: the CLI names of the custom ones.
-    close_reasons: what a closing may say; none: anything.
-    read_ms: when they were read (local clock); 0: not yet.
-    """
-
-    custom_fields: frozenset[str] = frozenset()
-    close_reasons: tuple[str, ...] = ()
-    read_ms: int = 0
-
-
-@dataclass(frozen=True)
-class Rules:
-    """Which of the remote's custom fields have a rule in the mappers that xsoar-mirror-mappers exported last.
-
-    mapped: those that have one, by their CLI names in lower case.
-    left_out: those that were to have none.
-    exported_ms: when that was (local clock); 0: not yet, and the instance is taken to have the mappers of this pack.
-    """
-
-    mapped: frozenset[str] = frozenset()
-    left_out: frozenset[str] = frozenset()
-    exported_ms: int = 0
-
-
-@dataclass(frozen=True)
-class Memory:
-    """What the mirror remembers between commands, besides the records of its incidents.
-
-    entries_move: whether a new entry moves its incident's `modified` in the remote; None: not known yet.
-    creating: the incidents that are being created there, by origin: their remote id, empty while it is not known. The server
-        learns the id only when all of the update went well, and until then asks for the creation again.
-    schema: the remote's incident fields, when they were read last.
-    rules: the custom fields that cross by the mappers.
-    health: what xsoar-mirror-status tells.
-    """
-
-    entries_move: bool | None = None
-    creating: dict[str, str] = field(default_factory=dict)
-    schema: Schema = field(default_factory=Schema)
-    rules: Rules = field(default_factory=Rules)
-    health: Health = field(default_factory=Health)
-
-
-STATUS_KEY, DUE_KEY, BASELINE_KEY = "s", "d", "b"
-# The fields of a record, by the short keys under which the context keeps them.
-RECORD_KEYS = {
-    "m": "modified",
-    STATUS_KEY: "status",
-    "l": "local_status",
-    BASELINE_KEY: "baseline_ms",
-    "e": "known_entries",
-    "o": "sent_entries",
-    "a": "attempted",
-    DUE_KEY: "due_ms",
-    "c": "ours",
-    "n": "misses",
-    "w": "announced",
-    "i": "in_ms",
-    "t": "out_ms",
-    "r": "in_error",
-    "x": "out_error",
-    "u": "untold",
-    "k": "linked",
-    "h": "met",
-    "f": "fields",
-}
-PART = "incidents"  # The first builds of 1.0.0 kept all records under this one key, later ones in parts as plain JSON.
-PARTS = 64  # With 10,000 incidents some 150 of them are read and written for one.
-QUICKLY = 1  # The level of compression.
-ID_KEYS = frozenset(key for key, name in RECORD_KEYS.items() if name in ("known_entries", "sent_entries", "attempted", "fields"))
-CLOSING = "closing"  # Stands among the entries that were attempted, for a closing whose end is not known.
-EMPTY_RECORD = Record()
-SHUT = (IncidentStatus.PENDING, IncidentStatus.DONE)  # A pending incident has no War Room yet.
-
-
-def pack_record(record: Record) -> dict[str, Any]:
-    """Return a record as the context keeps it: short keys, and only what differs from an empty one."""
-    packed = dict(record.rest)
-    for key, name in RECORD_KEYS.items():
-        value = getattr(record, name)
-        if value != getattr(EMPTY_RECORD, name):
-            packed[key] = pack_ids(value) if isinstance(value, frozenset) else int(value) if value is True else value
-    return packed
-
-
-def brief_record(packed: Any) -> Record:
-    """Return a record without its entry ids and fields, which are most of the work."""
-    kept = packed if isinstance(packed, dict) else {}
-    return unpack_record({key: value for key, value in kept.items() if key not in ID_KEYS})
-
-
-def unpack_record(packed: Any) -> Record:
-    """Return the record that `pack_record` packed; what is damaged or missing is as in an empty one."""
-    found: dict[str, Any] = {"rest": {}}
-    for key, value in packed.items() if isinstance(packed, dict) else ():
-        name = RECORD_KEYS.get(key, "rest")
-        empty = getattr(EMPTY_RECORD, name)
-        if name == "rest":
-            found["rest"][key] = value
-        elif isinstance(empty, frozenset):
-            found[name] = unpack_ids(value)
-        elif isinstance(empty, bool):
-            found[name] = bool(value)
-        elif isinstance(empty, str):
-            found[name] = str(value or "")
-        elif isinstance(value, int):
-            found[name] = value
-    return Record(**found)
-
-
-def pack_ids(ids: Iterable[str]) -> dict[str, Any]:
-    """Return entry ids shortened: the numbers before the @ as ranges ("1-3,7"), by what is behind it; others in a list, by ""."""
-    numbers: dict[str, list[int]] = {}
-    others: list[str] = []
-    for entry_id in ids:
-        match = PLAIN_ENTRY_ID.fullmatch(entry_id)
-        if match:
-            numbers.setdefault(match.group(2), []).append(int(match.group(1)))
-        else:
-            others.append(entry_id)
-    packed: dict[str, Any] = {place: ranges_of(found) for place, found in numbers.items()}
-    return {**packed, "": sorted(others)} if others else packed
-
-
-def unpack_ids(packed: Any) -> frozenset[str]:
-    """Return the entry ids that `pack_ids` shortened; what is damaged is left out."""
-    ids: set[str] = set()
-    for place, value in packed.items() if isinstance(packed, dict) else ():
-        if isinstance(value, list):
-            ids.update(str(item) for item in value)
-            continue
-        for first, last in re.findall(r"(\d+)(?:-(\d+))?", str(value)):
-            ids.update(f"{number}@{place}" for number in range(int(first), int(last or first) + 1))
-    return frozenset(ids)
-
-
-def ranges_of(numbers: list[int]) -> str:
-    """Return whole numbers as ranges: [7, 1, 3, 2] is "1-3,7"."""
-    parts: list[list[int]] = []
-    for number in sorted(numbers):
-        if parts and number == parts[-1][-1] + 1:
-            parts[-1] = [parts[-1][0], number]
-        else:
-            parts.append([number])
-    return ",".join("-".join(map(str, part)) for part in parts)
-
-
-def read_context() -> dict[str, Any]:
-    """Return the integration context. `record_of` and `unpack_memory` tell what the mirror remembers in it."""
-    return settled(get_integration_context())
-
-
-def read_record(incident_id: str) -> Record:
-    """Return the record of one incident, an empty one when there is none."""
-    return record_of(read_context(), incident_id) or EMPTY_RECORD
-
-
-def settled(context: Any) -> dict[str, Any]:
-    """Return the integration context with all records in parts, an empty one when it is damaged."""
-    kept = context if isinstance(context, dict) else {}
-    if PART not in kept:
-        return kept
-    older = {key: unpack_record(packed) for key, packed in read_json(kept[PART], dict).items()}
-    return with_records({key: value for key, value in kept.items() if key != PART}, {**older, **all_records(kept)})
-
-
-def part_of(incident_id: str) -> str:
-    """Return the key of the integration context under which the record of an incident is kept, with a few others."""
-    return f"{PART}_{zlib.crc32(incident_id.encode(errors='replace')) % PARTS:02d}"
-
-
-def parts_of(context: dict[str, Any]) -> list[str]:
-    """Return the keys of the integration context that hold records."""
-    return sorted(key for key in context if re.fullmatch(PART + r"_\d\d", key))
-
-
-@dataclass(frozen=True)
-class Part:
-    """What stands before the records of a part, so that a round need not look into one where it has nothing to do.
-
-    due_ms: when the first of them is due; 0: none is.
-    baseline_ms: their newest baseline; 0: none has any.
-    open: how many may have news that nothing tells of.
-    """
-
-    due_ms: int
-    baseline_ms: int
-    open: int
-
-
-def pack_part(records: dict[str, Any]) -> str:
-    """Return the packed records of a part as one text: what `Part` tells of them, and all of them compressed."""
-    found = [record for record in records.values() if isinstance(record, dict)]
-
-    def times(key: str) -> list[int]:
-        return [time_ms for record in found if (time_ms := whole(record.get(key), 0)) > 0]
-
-    due_ms, baseline_ms = min(times(DUE_KEY), default=0), max(times(BASELINE_KEY), default=0)
-    compressed = base64.b64encode(zlib.compress(to_json(records).encode(), QUICKLY)).decode()
-    return f"{due_ms} {baseline_ms} {sum(record.get(STATUS_KEY) not in SHUT for record in found)} {compressed}"
-
-
-def unpack_part(text: Any) -> dict[str, Any]:
-    """Return the packed records that `pack_part` was given; none when the text is missing or damaged."""
-    text = str(text or "")
-    if text.startswith("{"):
-        return read_json(text, dict)
-    try:
-        return read_json(zlib.decompress(base64.b64decode(text.rpartition(" ")[2])), dict)
-    except (ValueError, zlib.error):
-        return {}
-
-
-def about_part(text: Any) -> Part:
-    """Return what stands before the records of a part; where it is missing, so that they are looked into."""
-    match = re.match(r"(\d+) (\d+) (\d+) ", str(text))
-    return Part(*map(int, match.groups())) if match else Part(1, sys.maxsize, 1)
-
-
-def record_of(context: dict[str, Any], incident_id: str) -> Record | None:
-    """Return the record of one incident; None when there is none."""
-    return records_of(context, [incident_id]).get(incident_id)
-
-
-def records_of(context: dict[str, Any], incident_ids: Iterable[str]) -> dict[str, Record]:
-    """Return the records of some incidents, without looking at other parts."""
-    wanted: dict[str, set[str]] = {}
-    for incident_id in incident_ids:
-        wanted.setdefault(part_of(incident_id), set()).add(incident_id)
-    return {
-        key: unpack_record(packed)
-        for part, ids in wanted.items()
-        if part in context
-        for key, packed in unpack_part(context[part]).items()
-        if key in ids
-    }
-
-
-def all_records(context: dict[str, Any], unpack: Callable[[Any], Record] = unpack_record) -> dict[str, Record]:
-    """Return all records."""
-    return {key: unpack(packed) for part in parts_of(context) for key, packed in unpack_part(context[part]).items()}
-
-
-def with_records(context: dict[str, Any], records: dict[str, Record]) -> dict[str, Any]:
-    """Return the integration context with some records as they are now."""
-    parts: dict[str, dict[str, Any]] = {}
-    for incident_id, record in records.items():
-        key = part_of(incident_id)
-        if key not in parts:
-            parts[key] = unpack_part(context.get(key))
-        parts[key][incident_id] = pack_record(record)
-    return {**context, **{key: pack_part(part) for key, part in parts.items()}}
-
-
-def unpack_memory(context: dict[str, Any]) -> Memory:
-    """Return what the mirror remembers besides its records; what is damaged or missing in the context is as if it were new."""
-    return Memory(
-        entries_move=unpack_entries_move(context),
-        creating={key: str(value) for key, value in read_json(context.get("creating"), dict).items()},
-        schema=unpack_schema(read_json(context.get("schema"), dict)),
-        rules=unpack_rules(read_json(context.get("rules"), dict)),
-        health=unpack_health(read_json(context.get("health"), dict)),
-    )
-
-
-def unpack_entries_move(context: dict[str, Any]) -> bool | None:
-    """Return what the integration context tells of whether entries move their incident."""
-    return {"true": True, "false": False}.get(str(context.get("entries_move")))
-
-
-def unpack_schema(kept: dict[str, Any]) -> Schema:
-    """Return what was kept of the remote's fields; what is damaged or missing is as if they had not been read."""
-    custom_fields, close_reasons = texts(kept.get("custom_fields")), texts(kept.get("close_reasons"))
-    return Schema(frozenset(custom_fields), tuple(close_reasons), whole(kept.get("read_ms"), 0))
-
-
-def unpack_rules(kept: dict[str, Any]) -> Rules:
-    """Return what was kept of the mappers' rules; what is damaged or missing is as if none had been exported."""
-    return Rules(unpack_names(kept.get("mapped")), unpack_names(kept.get("left_out")), whole(kept.get("exported_ms"), 0))
-
-
-def unpack_names(packed: Any) -> frozenset[str]:
-    """Return the names that `pack_names` packed; none when the text is missing or damaged."""
-    try:
-        return frozenset(zlib.decompress(base64.b64decode(str(packed or ""))).decode().split("\n")) - {""}
-    except (ValueError, zlib.error):
-        return frozenset()
-
-
-def unpack_health(kept: dict[str, Any]) -> Health:
-    """Return what was kept of the health; what is damaged or missing is as in a new one."""
-    new = asdict(Health())
-    known = {key: kept[key] if isinstance(kept.get(key), type(value)) else value for key, value in new.items()}
-    return Health(**{**known, "rest": {key: value for key, value in kept.items() if key not in new}})
-
-
-def read_json(text: Any, kind: type) -> Any:
-    """Return what a JSON text holds if it is of a kind, else an empty one of that kind."""
-    try:
-        value = json.loads(text)
-    except (TypeError, ValueError):
-        return kind()
-    return value if isinstance(value, kind) else kind()
-
-
-def pack_memory(memory: Memory) -> dict[str, str]:
-    """Return what the mirror remembers as keys of the integration context, whose values are texts."""
-    return {
-        "entries_move": pack_entries_move(memory.entries_move),
-        "creating": json.dumps(memory.creating),
-        "schema": pack_schema(memory.schema),
-        "rules": pack_rules(memory.rules),
-        "health": pack_health(memory.health),
-    }
-
-
-def pack_entries_move(moves: bool | None) -> str:
-    """Return as a text whether entries move their incident; an empty one while it is not known."""
-    return "" if moves is None else str(moves).lower()
-
-
-def pack_schema(schema: Schema) -> str:
-    """Return the schema as the context keeps it; an empty text while it was not read."""
-    return to_json({**asdict(schema), "custom_fields": sorted(schema.custom_fields)}) if schema.read_ms else ""
-
-
-def pack_rules(rules: Rules) -> str:
-    """Return the mappers' rules as the context keeps them; an empty text while none was exported."""
-    if not rules.exported_ms:
-        return ""
-    names = {"mapped": pack_names(rules.mapped), "left_out": pack_names(rules.left_out)}
-    return to_json({**names, "exported_ms": rules.exported_ms})
-
-
-def pack_names(names: Iterable[str]) -> str:
-    """Return names as one compressed text: of fields there may be hundreds."""
-    return base64.b64encode(zlib.compress("\n".join(sorted(names)).encode())).decode()
-
-
-def pack_health(health: Health) -> str:
-    """Return the health as the context keeps it."""
-    known = {key: value for key, value in asdict(replace(health, rest={})).items() if value}
-    return to_json({**health.rest, **known})
-
-
-def to_json(value: Any) -> str:
-    """Return a value as JSON without blanks."""
-    return json.dumps(value, separators=(",", ":"))
-
-
-def change_context(change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-    """Change the integration context; when another command changed it meanwhile, do it again on that.
-
-    Raises:
-        DemistoException: others changed the context each time.
-    """
-    for _ in range(CONTEXT_TRIES):
-        context, version = get_integration_context_with_version()
-        after = change(settled(context))
-        if after == context:
-            return
-        try:
-            set_integration_context(after, version=version)
-            return
-        except ValueError:  # The platform's word for: the version is old.
-            continue
-    raise DemistoException("The integration context is being changed all the time; the next round tries again.")
-
-
-def change_memory(change: Callable[[Memory], Memory]) -> None:
-    """Change what the mirror remembers besides its records. See `change_context`."""
-    change_context(lambda context: with_memory(context, change))
-
-
-def with_memory(context: dict[str, Any], change: Callable[[Memory], Memory]) -> dict[str, Any]:
-    """Return the integration context with what is remembered besides the records changed."""
-    memory = unpack_memory(context)
-    before, after = pack_memory(memory), pack_memory(change(memory))
-    return {**context, **{key: text for key, text in after.items() if text != before[key]}}
-
-
-def with_health(before: dict[str, Any], after: dict[str, Any], noted: str, **health: Any) -> dict[str, Any]:
-    """Return the integration context as it is to be kept, with the health as it is now.
-
-    Args:
-        noted: the time among the health that tells when this part of it was noted last. For it alone the context is written
-            every five minutes only.
-    """
-    now_ms = local_now_ms()
-    if after == before and now_ms - getattr(unpack_memory(before).health, noted) < HEALTH_MS:
-        return before
-    return with_memory(after, lambda memory: replace(memory, health=replace(memory.health, **{**health, noted: now_ms})))
-
-
-def note_error(command: str, error: str) -> None:
-    """Remember why a command failed, for xsoar-mirror-status.
-
-    An outage fails each minute, and for many incidents: the context is written once a minute for another failure of a
-    command, and every five minutes for the same.
-    """
-
-    def note(memory: Memory) -> Memory:
-        last_ms, last_error = last_failure(memory.health, command)
-        same = without_incident(error) == without_incident(last_error)
-        if local_now_ms() - last_ms < (HEALTH_MS if same else MINUTE_MS):
-            return memory
-        errors = {**memory.health.errors, command: [local_now_ms(), error]}
-        return replace(memory, health=replace(memory.health, errors=errors))
-
-    change_memory(note)
-
-
-def last_failure(health: Health, command: str) -> tuple[int, str]:
-    """Return when a command failed last, and why; 0 and an empty text when it did not, or what was kept is damaged."""
-    kept = health.errors.get(command)
-    if not isinstance(kept, list) or len(kept) != 2 or not isinstance(kept[0], int):
-        return 0, ""
-    return kept[0], str(kept[1])
-
-
-def without_incident(error: str) -> str:
-    """Return the sentence of a failure without the incident that it was about."""
-    return re.sub(r"^Incident [^:]+: ", "", error)
-
-
-def forgotten(records: dict[str, Record], now_ms: int) -> set[str]:
-    """Return the incidents that are long closed or long gone, and the oldest of those that are too many."""
-    recent = {
-        key: record
-        for key, record in records.items()
-        if record.misses < MOST_MISSES
-        and (
-            # One that was reopened here would be shut again, were it forgotten that the remote is closed.
-            record.status != IncidentStatus.DONE
-            or record.local_status in (IncidentStatus.PENDING, IncidentStatus.ACTIVE)
-            or parse_ms(record.modified, now_ms) > now_ms - KEPT_CLOSED_MS
-        )
-    }
-    oldest_first = sorted(recent, key=lambda key: (recent[key].status != IncidentStatus.DONE, parse_ms(recent[key].modified, 0)))
-    return set(records) - set(oldest_first[-KEPT_RECORDS:])
-
-
-def without_forgotten(context: dict[str, Any], now_ms: int) -> dict[str, Any]:
-    """Return the integration context without the records of incidents that are `forgotten`."""
-    old = forgotten(all_records(context, brief_record), now_ms)
-    kept = dict(context)
-    for part in parts_of(context):
-        records = unpack_part(context[part])
-        left = {key: packed for key, packed in records.items() if key not in old}
-        if not left:
-            del kept[part]
-        elif len(left) < len(records):
-            kept[part] = pack_part(left)
-    return kept
-
-
-def change_record(
-    incident_id: str,
-    change: Callable[[Record], Record],
-    entries_in: int = 0,
-    entries_out: int = 0,
-    moves: bool | None = None,
-) -> None:
-    """Change the record of one incident, without looking at the others, and count entries that crossed.
-
-    Args:
-        moves: what was learned of whether entries move their incident; None: nothing.
-    """
-
-    def change_one(context: dict[str, Any]) -> dict[str, Any]:
-        before = record_of(context, incident_id) or EMPTY_RECORD
-        after = change(before)
-        return with_memory(context if after == before else with_records(context, {incident_id: after}), count)
-
-    def count(memory: Memory) -> Memory:
-        health = memory.health
-        health = replace(health, entries_in=health.entries_in + entries_in, entries_out=health.entries_out + entries_out)
-        return replace(memory, health=health, entries_move=memory.entries_move if moves is None else moves)
-
-    change_context(change_one)
-
-
-""" WHAT AN INCIDENT SHOWS OF ITS MIRRORING """
 
 
 # The keys of `mirror_report`.
@@ -2214,188 +2195,515 @@ def mirror_state(record: Record) -> str:
     """Return how the mirroring of an incident stands: in step, behind (something is tried again), or an error."""
     if record.in_error or record.out_error:
         return "Error"
-    return "Behind" if record.misses else "In Step"
+    return "Behind" if record.tries else "In Step"
 
 
-""" IN """
+def report_digest(settings: Settings, incident_id: str, record: Record) -> str:
+    """Return what tells whether a local incident shows how its mirroring stands."""
+    return short_digest(mirror_report(settings, incident_id, record))
 
 
-def modified_since(client: Client, bookmark: Bookmark) -> dict[str, tuple[str, int]]:
-    """Return the remote incidents that changed and were not answered yet: by a key of id and time, the id and the time."""
+def attachment_entries(incident: Incident, entries: list[Entry]) -> list[tuple[str, Entry | None]]:
+    """Return an incident's attachments as (name, entry); there is none where no War Room entry holds the file.
+
+    XSOAR REST API: an attachment cannot be downloaded itself, its War Room entry can. They are matched by the server's
+    file name and, where that differs, by name, each entry once.
+    """
+    left = {entry.id: entry for entry in entries if entry.has_file}
+    found: list[tuple[str, Entry | None]] = []
+    for attachment in objects(incident.raw.get("attachment")):
+        path, name = attachment.get("path"), attachment.get("name") or attachment.get("path")
+        match = next((entry for entry in left.values() if path and entry.raw.get("fileID") == path), None) or next(
+            (entry for entry in left.values() if entry.raw.get("file") == name), None
+        )
+        if match:
+            left.pop(match.id)
+        found.append((str(name or "file"), match))
+    return found
+
+
+@dataclass(frozen=True)
+class Attachments:
+    """The attachments of one incident, as far as they could be read.
+
+    files: what was downloaded, with the entry that holds it.
+    is_whole: whether all of them are there.
+    problem: why the first that is not could not be had.
+    """
+
+    files: list[tuple[Entry, "Download"]] = field(default_factory=list)
+    is_whole: bool = True
+    problem: RemoteError | None = None
+
+
+def read_attachments(
+    client: Client, settings: Settings, incidents: list[Incident], at_once: int
+) -> Iterator[tuple[Incident, Attachments]]:
+    """Yield the incidents, in their order, with their attachments; for one that is too large, with a note in its place.
+
+    Args:
+        at_once: how many calls run side by side. War Rooms are listed no further ahead, so that under a quota of calls the first
+            incidents become whole first.
+    """
+    with ReadPool(at_once) as pool:
+        to_list = iter([incident for incident in incidents if incident.raw.get("attachment")])
+        listings: dict[str, Future[Any]] = {}
+
+        def list_next() -> None:
+            for incident in islice(to_list, 1):
+                listings[incident.id] = pool.start(readable, client, entries_with_files, client, incident)
+
+        for _ in range(at_once):
+            list_next()
+        begun: list[tuple[Incident, RemoteError | None, list[tuple[str, Entry | None, Any]]]] = []
+        for incident in incidents:
+            listed = listings[incident.id].result() if incident.id in listings else []
+            problem = listed if isinstance(listed, RemoteError) else None
+            downloads = [
+                (name, entry, start_download(client, pool, entry, name) if entry else None)
+                for name, entry in attachment_entries(incident, [] if problem else listed)
+            ]
+            begun.append((incident, problem, downloads))
+            list_next()
+        for incident, problem, downloads in begun:
+            yield incident, collected(settings, incident, problem, downloads)
+
+
+def collected(
+    settings: Settings, incident: Incident, problem: RemoteError | None, downloads: list[tuple[str, Entry | None, Any]]
+) -> Attachments:
+    """Return the attachments of an incident once their downloads are done. The log tells of those that could not be had."""
+    files: list[tuple[Entry, Download]] = []
+    for name, entry, download in downloads:
+        outcome = download.result() if download else problem or NO_FILE
+        if isinstance(outcome, RemoteError) and outcome.kind == TOO_LARGE and entry:
+            note = too_large_note(settings, incident.id, name)
+            outcome = Download(fileResult(safe_file_name(f"{name} (too large).txt"), note), copy_digest(note))
+        if entry and isinstance(outcome, Download):
+            files.append((entry, outcome))
+        else:
+            problem = problem or outcome
+            key = entry.id if entry else name
+            demisto.info(f"{BRAND}: a file of the remote incident {incident.id} is left out for now ({key}): {outcome}")
+    return Attachments(files, len(files) == len(downloads), problem)
+
+
+NO_FILE = RemoteError(NOT_FOUND, "The remote War Room has no entry that holds it.")
+
+
+def entries_with_files(client: Client, incident: Incident) -> list[Entry]:
+    """Return the entries of an incident that hold files."""
+    return read_entries(client, incident.investigation_id, {"categories": ["attachments"]})
+
+
+def readable(client: Client, work: Callable[..., Any], *args: Any) -> Any:
+    """Return what a call returns, or why it alone cannot be made: no time or no calls are left, or this one thing cannot be had.
+
+    Raises:
+        RemoteError: the remote as a whole is away, so that the run is repeated.
+    """
+    if client.is_late():
+        return RemoteError(LATE, "This run has lasted long enough; the next one goes on with it.")
+    if client.limit:
+        return client.limit
+    try:
+        return work(*args)
+    except RemoteError as error:
+        if error.kind in (BUSY, UNREACHABLE, REFUSED_KEY, NOT_API):
+            client.about()
+        return error
+
+
+# The types of entries whose file the War Room shows in place.
+SHOWN_FILE_TYPES = (EntryType.IMAGE, EntryType.ENTRY_INFO_FILE, EntryType.VIDEO_FILE, EntryType.STATIC_VIDEO_FILE)
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file of the remote that was read: its file result, and by what its copy here is known again (`copy_digest`)."""
+
+    result: dict[str, Any]
+    digest: str
+
+
+def start_download(client: Client, pool: ReadPool, entry: Entry, name: str) -> "Future[Any]":
+    """Begin to download the file of an entry into the working folder. Its result is a Download, or what `readable` gives."""
+    kind = entry.raw.get("type")
+    kind = kind if kind in SHOWN_FILE_TYPES else EntryType.FILE
+    result = fileResult(safe_file_name(name), "", file_type=kind)
+    # CommonServerPython: fileResult makes the file under this name. It is filled here, so that it never is in memory whole.
+    path = Path(f"{demisto.investigation()['id']}_{result['FileID']}")
+
+    def download() -> Download:
+        try:
+            client.download(entry.id, path, file_size(entry))
+            return Download(result, copy_digest(result["File"], path))
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+
+    return pool.start(readable, client, download)
+
+
+def file_size(entry: Entry) -> int | None:
+    """Return how many bytes the file of an entry has; None where the entry does not say."""
+    metadata = entry.raw.get("fileMetadata")
+    return whole(metadata.get("size"), -1) if isinstance(metadata, dict) and whole(metadata.get("size"), -1) >= 0 else None
+
+
+def too_large_note(settings: Settings, incident_id: str, name: str) -> str:
+    """Return the note that stands for a file which is too large to be mirrored."""
+    return (
+        f"The file {name} is larger than {LARGEST_FILE >> 20} MiB, so it is not mirrored. It is in the remote incident: "
+        f"{remote_link(settings, incident_id)}"
+    )
+
+
+def delivered_whole(found: Iterable[tuple[Incident, Attachments]]) -> list[tuple[Incident, Attachments]]:
+    """Return the new incidents before the first whose files are not there because time or calls ran out.
+
+    When that is the first of all, it goes alone, with the files that were read, and the others follow it.
+
+    Raises:
+        RemoteError: calls ran out before anything was read.
+    """
+    ready: list[tuple[Incident, Attachments]] = []
+    for incident, attachments in found:
+        problem = attachments.problem
+        if problem is None or problem.kind not in (LATE, RATE_LIMIT):
+            ready.append((incident, attachments))
+            continue
+        if not ready and problem.kind == RATE_LIMIT and not attachments.files:
+            raise problem
+        return ready or [(incident, attachments)]
+    return ready
+
+
+def fetch_incidents_command(client: Client, settings: Settings) -> None:
+    """Create the local incidents for the new remote ones, with their attachments, and move the last run behind them."""
+    last_run = taken_over(demisto.getLastRun() or {})
+    cursor = read_cursor(last_run, lambda: first_fetch_ms(settings, asked_now_ms(client)))
+    store = read_store()
+    # What the server has kept of the last run tells which fetch came to its end; that it has kept nothing tells nothing.
+    confirmed = max(store.memory.confirmed, parse_count(last_run.get("fetch")))
+    store = store.with_memory(lambda memory: replace(memory, confirmed=confirmed))
+    batch = max(store.memory.fetches, confirmed) + 1
+    new = fetch_new(client, settings, cursor, store)
+    was_put_back = cursor.is_ahead(remote_now_ms(client))
+    if was_put_back:
+        cursor = replace(cursor, time_ms=cursor.since_ms)
+        new = fetch_new(client, settings, cursor, store)
+    # The newest change that was seen there by now. What is older is history; what is newer is asked for by the next round. One
+    # that says it was changed in a far future tells nothing.
+    times = [incident.modified_ms for incident in new if incident.modified_ms < local_now_ms() + LARGEST_SKEW_MS]
+    seen_ms = max([store.memory.health.cursor_ms, *times])
+    is_limited = local_now_ms() - store.memory.limited_ms < LIMITED_MS
+    ready = delivered_whole(read_attachments(client, settings, new, 1 if is_limited else AT_ONCE))
+    if was_put_back and len(ready) == len(new) < settings.max_fetch and not client.is_late():
+        # That is all of it until now, but for what is not in the index yet.
+        cursor = replace(cursor, time_ms=max(cursor.since_ms, remote_now_ms(client) - MODIFIED_OVERLAP_MS))
+    incidents: list[dict[str, Any]] = []
+    records: dict[str, Record] = {}
+    former = store.records(incident.id for incident, _ in ready)
+    for incident, attachments in ready:
+        is_taken = incident.id in former and is_mirrored_here(former[incident.id], store.memory)
+        record = fetched_record(incident, attachments, settings, batch, seen_ms + 1)
+        if is_taken:
+            record = replace(record, in_error=TAKEN_ID.format(incident.id))
+        record = replace(record, shown=report_digest(settings, incident.id, record))
+        files = [{"path": download.result["FileID"], "name": download.result["File"]} for _, download in attachments.files]
+        incidents.append(fetched_incident(incident.raw, settings, record, files, is_mirrored=not is_taken))
+        if settings.direction and not is_taken:
+            records[incident.id] = record
+    # One that does not say when it was created is remembered as long as the newest.
+    newest_ms = max((incident.created_ms or cursor.time_ms for incident, _ in ready), default=cursor.time_ms)
+    delivered = {fetched_key(incident): incident.created_ms or newest_ms for incident, _ in ready}
+    names = ", ".join(incident.id for incident, _ in ready)
+    log(settings, f"fetch-incidents: {len(ready)} new incidents: {names or 'none'}.")
+
+    def remember(kept: Store) -> Store:
+        # One that was linked while the fetch was under way keeps what its resync asked for.
+        linked = {key for key, record in kept.records(records).items() if record.origin == LINKED}
+        after = kept.with_records({key: record for key, record in records.items() if key not in linked})
+
+        def note(memory: Memory) -> Memory:
+            reach_ms = max(1, min(memory.reach_ms or seen_ms, seen_ms))
+            now = replace(memory, reach_ms=reach_ms, fetches=batch) if records else memory
+            return replace(now, confirmed=max(memory.confirmed, confirmed))
+
+        return after.with_memory(note).with_health(kept, "fetch_ms", fetch_calls=client.calls)
+
+    change_store(remember)
+    cursor = cursor.advance(delivered, settings.look_back_ms, remote_now_ms(client), KEPT_KNOWN_MS)
+    # What a newer version of this pack keeps there stays.
+    demisto.setLastRun({**last_run, **cursor.to_run(), **({"fetch": str(batch)} if records else {})})
+    demisto.incidents(incidents)
+
+
+def parse_count(text: Any) -> int:
+    """Return a whole number that was kept as a text; 0 when it is none."""
+    return int(text) if re.fullmatch(r"[0-9]{1,15}", str(text)) else 0
+
+
+TAKEN_ID = (
+    "Another local incident mirrors the remote ID {}, as after the restoring of a backup, so this one is not mirrored: end the "
+    "mirroring of the other one, and link this one by hand."
+)
+
+
+def fetched_record(incident: Incident, attachments: Attachments, settings: Settings, batch: int, since_ms: int) -> Record:
+    """Return the record of an incident that is fetched now.
+
+    Args:
+        batch: the number of this fetch.
+        since_ms: where its history ends.
+    """
+    problem = attachments.problem
+    denied = str(problem) if problem and problem.kind == FORBIDDEN else ""
+    record = Record(
+        created_ms=incident.created_ms,
+        origin=FETCHED,
+        batch=batch,
+        modified=incident.modified,
+        fields=pack_digests(field_digests(incident.raw)),
+        status=incident.status,
+        # An incident that is closed already has its closing still before it here.
+        given=IncidentStatus.ACTIVE,
+        since_ms=0 if settings.history else since_ms,
+        ledger=Ledger(seen={entry.key: entry.mark + download.digest for entry, download in attachments.files}),
+        in_ms=local_now_ms(),
+        in_error=short(denied),
+    )
+    if not attachments.is_whole and settings.comes_in:
+        return tried_in_vain(replace(record, owes_files=True), local_now_ms(), at_once=1)
+    has_more = settings.history and takes_entries(settings)
+    return asked_for(record, settings) if has_more or (is_closed(incident.status) and settings.close_in) else record
+
+
+""" PULL """
+
+
+def modified_since(client: Client, cursor: Cursor, start_ms: int) -> list[Incident]:
+    """Return the remote incidents that changed since a time."""
 
     def read_page(since_ms: int, page: int) -> tuple[list[dict[str, Any]], int]:
         return client.search(f'modified:>="{iso(since_ms)}"', size=SEARCH_PAGE, page=page, sort="modified")
 
-    start_ms = bookmark.start(MODIFIED_OVERLAP_MS)
-    changed: dict[str, tuple[str, int]] = {}
-    for portion in search_everything(client, read_page, SEARCH_PAGE, "modified", start_ms):
-        for incident in portion:
-            key = f"{incident['id']} {modified_of(incident)}"
-            if key not in bookmark.known:
-                changed[key] = (str(incident["id"]), parse_ms(incident.get("modified"), start_ms))
-    return changed
+    portions = search_everything(client, read_page, SEARCH_PAGE, "modified", start_ms)
+    return [Incident.of(raw) for portion in portions for raw in portion]
+
+
+def changed_key(incident: Incident) -> str:
+    """Return what a change of an incident is known by among those that were answered."""
+    return f"{incident.id} {incident.modified}"
+
+
+def not_delivered(changed: list[Incident], cursor: Cursor, records: dict[str, Record]) -> list[str]:
+    """Return the incidents whose change has yet to be told: one that was not answered yet and is not what was delivered last.
+
+    What was answered before its record was kept is told again.
+    """
+
+    def is_news(incident: Incident) -> bool:
+        record, is_answered = records.get(incident.id), changed_key(incident) in cursor.known
+        if record is None or not incident.modified:
+            return not is_answered
+        is_other = record.modified != incident.modified or not is_same(record, incident)
+        return is_other and not (is_answered and record.wanted > record.done)
+
+    return list(dict.fromkeys(incident.id for incident in changed if is_news(incident)))
 
 
 def get_modified_remote_data_command(client: Client, settings: Settings, args: dict[str, Any]) -> GetModifiedRemoteDataResponse:
-    """Return the ids of the remote incidents that changed since the last round, and those a round could not bring yet.
+    """Return the IDs of the remote incidents to pull: what is due first, then what changed, then what a look found.
 
     Raises:
         NotImplementedError: the platform keeps no last mirror run (below 6.6).
     """
     try:
-        last_mirror_run = get_last_mirror_run()
+        last_run = get_last_mirror_run() or {}
     except DemistoException as error:
         raise NotImplementedError(str(error))
 
     def first_ms() -> int:
         # The time of the first round is the local clock's, so it is taken wide.
-        last_update_ms = parse_last_update(args["lastUpdate"]) if args.get("lastUpdate") else local_now_ms()
-        return max(0, last_update_ms - MODIFIED_OVERLAP_MS)
+        return max(0, parse_last_update(args.get("lastUpdate"), local_now_ms()) - MODIFIED_OVERLAP_MS)
 
     try:
-        bookmark = read_bookmark(last_mirror_run, first_ms)
+        cursor = read_cursor(last_run, first_ms)
     except ValueError:
         # Beginning anew costs a few calls: what a record says was delivered is not delivered again.
-        bookmark = read_bookmark(None, first_ms)
-    changed = modified_since(client, bookmark)
-    if bookmark.is_ahead(remote_now_ms(client)):
+        cursor = read_cursor(None, first_ms)
+    store, now_ms = read_store(), local_now_ms()
+    reach_ms = store.memory.reach_ms
+    start_ms = cursor.start(MODIFIED_OVERLAP_MS)
+    changed = modified_since(client, cursor, min(start_ms, reach_ms - MODIFIED_OVERLAP_MS) if reach_ms else start_ms)
+    if cursor.is_ahead(remote_now_ms(client)):
         # What is listed again is not delivered again.
         start_ms = remote_now_ms(client) - HOUR_MS
-        bookmark = Bookmark(start_ms, start_ms)
-        changed = modified_since(client, bookmark)
-    context = read_context()
-    ids = list(dict.fromkeys([*(incident_id for incident_id, _ in changed.values()), *due_ids(context, local_now_ms())]))
-    silent_ids, swept = sweep(client, settings, context, frozenset(ids), str(last_mirror_run.get("swept") or ""))
-    ids += silent_ids
-    news = [*(incident_id for incident_id, _ in changed.values()), *silent_ids]
-    bookmark = bookmark.advance({key: moment for key, (_, moment) in changed.items()}, MODIFIED_OVERLAP_MS, remote_now_ms(client))
-    forgot_ms, now_ms = parse_ms(last_mirror_run.get("forgot"), 0), local_now_ms()
-    if is_forgetting := abs(now_ms - forgot_ms) >= HOUR_MS:
-        forgot_ms = now_ms
+        cursor = Cursor(start_ms, start_ms)
+        changed = modified_since(client, cursor, start_ms)
+    news = not_delivered(changed, cursor, store.records(incident.id for incident in changed))
+    due = store.due(now_ms)
+    found, read, looks = look_around(client, settings, store, frozenset([*due, *news]), last_run)
+    ids = list(dict.fromkeys([*due, *news, *found]))
+    cursor = cursor.advance(
+        {changed_key(incident): incident.modified_ms or start_ms for incident in changed},
+        MODIFIED_OVERLAP_MS,
+        remote_now_ms(client),
+    )
+    is_forgetting = abs(now_ms - parse_ms(last_run.get("forgot"), 0)) >= HOUR_MS
 
-    def remember(context: dict[str, Any]) -> dict[str, Any]:
-        listed = {key: replace(record, due_ms=at_once(record)) for key, record in records_of(context, news).items()}
-        waiting = {**ahead_of(context, remote_now_ms(client)), **listed}
-        after = with_records(context, {key: not_ahead(record, remote_now_ms(client)) for key, record in waiting.items()})
-        after = without_forgotten(after, now_ms) if is_forgetting else after
-        return with_health(context, after, "round_ms", round_calls=client.calls, cursor_ms=bookmark.time_ms)
+    def remember(kept: Store) -> Store:
+        looked_into = {key: with_history_known(record, read[key], settings) for key, record in kept.records(read).items()}
+        after = kept.with_records(looked_into)
+        after = after.with_records({key: wanted_again(record) for key, record in after.records([*news, *found]).items()})
+        if is_forgetting:
+            after = after.with_records({}, gone=forgotten(after.all_records(), now_ms))
+        if reach_ms and not client.is_late():
+            after = after.with_memory(
+                lambda memory: replace(memory, reach_ms=0 if memory.reach_ms == reach_ms else memory.reach_ms)
+            )
+        return after.with_health(kept, "round_ms", round_calls=client.calls, cursor_ms=cursor.time_ms)
 
-    change_context(remember)
-    set_last_mirror_run({**last_mirror_run, **bookmark.to_run(), "swept": swept, "forgot": iso(forgot_ms)})
+    change_store(remember)
+    forgot = {"forgot": iso(now_ms)} if is_forgetting else {}
+    set_last_mirror_run({**last_run, **cursor.to_run(), **looks, **forgot})
     log(settings, f"get-modified-remote-data: {len(ids)} incidents: {', '.join(ids) or 'none'}.")
     return GetModifiedRemoteDataResponse(ids)
 
 
-def not_ahead(record: Record, now_ms: int) -> Record:
-    """Return a record whose entries do not wait for a time that the remote's clock, which was put back, has yet to show."""
-    if (record.baseline_ms or 0) <= now_ms:
-        return record
-    return replace(record, baseline_ms=now_ms - MODIFIED_OVERLAP_MS)
+def look_around(
+    client: Client, settings: Settings, store: Store, listed: frozenset[str], last_run: dict[str, Any]
+) -> tuple[list[str], dict[str, list[Entry]], dict[str, str]]:
+    """Look for news that no change tells of. It is optional: where the remote limits calls, what is due goes first.
 
-
-def ahead_of(context: dict[str, Any], now_ms: int) -> dict[str, Record]:
-    """Return the records whose baseline the remote's clock has yet to show."""
-    ahead = {key: context[key] for key in parts_of(context) if about_part(context[key]).baseline_ms > now_ms}
-    return {key: record for key, record in all_records(ahead).items() if (record.baseline_ms or 0) > now_ms}
-
-
-def due_ids(context: dict[str, Any], now_ms: int) -> list[str]:
-    """Return the incidents that a round listed and did not bring."""
-    due = {key: context[key] for key in parts_of(context) if 0 < about_part(context[key]).due_ms <= now_ms}
-    return [incident_id for incident_id, record in all_records(due, brief_record).items() if 0 < record.due_ms <= now_ms]
-
-
-def quiet_in_turn(context: dict[str, Any], swept_last: str) -> Iterator[tuple[str, Record]]:
-    """Yield the open incidents that are not due, in turn, beginning behind the one that was looked into last.
-
-    The turn goes through the parts, so no more of them are read than it takes.
+    Returns:
+        The incidents that have some, the entries of War Rooms that were read for the first time, and what the last mirror run is
+        to keep.
     """
-    last = (part_of(swept_last) if swept_last else "", entry_number(swept_last))
-    parts = [part for part in parts_of(context) if about_part(context[part]).open]
-    for is_behind in (True, False):
-        for part in parts:
-            if part != last[0] and (part > last[0]) != is_behind:
-                continue
-            packed = unpack_part(context[part])
-            for incident_id in sorted(packed, key=entry_number):
-                record = brief_record(packed[incident_id])
-                if ((part, entry_number(incident_id)) > last) == is_behind and is_quiet(record):
-                    yield incident_id, unpack_record(packed[incident_id])
-
-
-def is_quiet(record: Record) -> bool:
-    """Return whether nothing tells of news in an incident that may have some all the same."""
-    return record.status not in SHUT and not record.due_ms
+    is_limited = local_now_ms() - store.memory.limited_ms < LIMITED_MS
+    if client.is_late() or (is_limited and listed):
+        return [], {}, {}
+    silent, read, swept = sweep(client, settings, store, listed, str(last_run.get("swept") or ""), is_limited)
+    gone, counted = census(client, store, listed, last_run)
+    return [*silent, *gone], read, {"swept": swept, **counted}
 
 
 def sweep(
-    client: Client, settings: Settings, context: dict[str, Any], listed: frozenset[str], swept_last: str
-) -> tuple[list[str], str]:
+    client: Client, settings: Settings, store: Store, listed: frozenset[str], swept: str, is_limited: bool
+) -> tuple[list[str], dict[str, list[Entry]], str]:
     """Look into the War Rooms of some open incidents, the next ones in turn, for entries that `modified` did not tell of.
 
-    XSOAR REST API: whether an entry moves its incident's `modified` is not documented. The context holds what was learned;
+    XSOAR REST API: whether an entry moves its incident's `modified` is not documented. The memory holds what was learned;
     where it does not, each open incident is looked into in its turn, but those that are `listed` anyway.
 
     Returns:
-        The incidents with new entries, and the last incident that was looked into.
+        The incidents with new entries, the entries of War Rooms that were read for the first time, and the last incident that was
+        looked into.
     """
     found: list[str] = []
-    if not is_pulled(settings):
-        return found, swept_last
-    most = SWEEP_TRUSTED if unpack_entries_move(context) else SWEEP
-    turn = (item for item in quiet_in_turn(context, swept_last) if item[0] not in listed)
-
-    def look(incident_id: str) -> list[dict[str, Any]] | RemoteError:
-        try:
-            # XSOAR REST API: an investigation has the id of its incident.
-            return read_entries(client, incident_id, tag_filter(settings))
-        except RemoteError as error:
-            if error.kind in (RATE_LIMIT, UNREACHABLE):
-                raise
-            return error
-
-    with Calls(AT_ONCE) as calls:
-        looked = [(incident_id, record, calls.start(look, incident_id)) for incident_id, record in islice(turn, most)]
-        for incident_id, record, begun in looked:
-            swept_last = incident_id  # Also past one that cannot be read: it must not hold up the others.
-            try:
-                entries = begun.result()
-            except RemoteError as error:
-                note_unread(incident_id, error)
-                break
+    read: dict[str, list[Entry]] = {}
+    if not takes_entries(settings):
+        return found, read, swept
+    most = SWEEP_LIMITED if is_limited else SWEEP_TRUSTED if store.memory.entries_move else SWEEP
+    with ReadPool(AT_ONCE) as pool:
+        looks: list[tuple[str, Record, Future[Any]]] = []
+        for incident_id, record in islice(quiet_in_turn(store, swept, listed), most):
+            # XSOAR REST API: an investigation has the ID of its incident.
+            looks.append((incident_id, record, pool.start(looked_into, client, incident_id, tag_filter(settings))))
+        for incident_id, record, look in looks:
+            entries = look.result()
             if isinstance(entries, RemoteError):
-                note_unread(incident_id, entries)
-            elif incoming_entries(entries, settings, record):
-                found.append(incident_id)
-    return found, swept_last
+                demisto.info(
+                    f"{BRAND}: get-modified-remote-data: the War Room of incident {incident_id} cannot be read: {entries}"
+                )
+                if entries.kind in (RATE_LIMIT, UNREACHABLE):
+                    break
+            else:
+                found += [incident_id] if arriving(entries, settings, record) else []
+                read |= {incident_id: entries} if record.since_ms else {}
+            swept = incident_id  # Also past one that cannot be read: it must not hold up the others.
+    return found, read, swept
 
 
-def note_unread(incident_id: str, error: RemoteError) -> None:
-    """Tell the log of a War Room that a round could not look into."""
-    demisto.info(f"{BRAND}: get-modified-remote-data: the War Room of incident {incident_id} cannot be read: {error}")
+def looked_into(client: Client, investigation_id: str, entry_filter: dict[str, Any]) -> list[Entry] | RemoteError:
+    """Return the entries of a War Room that pass a filter, or why a look that is optional cannot be had."""
+    if client.limit:
+        return client.limit
+    try:
+        return read_entries(client, investigation_id, entry_filter)
+    except RemoteError as error:
+        return error
 
 
-def read_entries(client: Client, investigation_id: str, entry_filter: dict[str, Any]) -> list[dict[str, Any]]:
+def quiet_in_turn(store: Store, swept: str, listed: frozenset[str]) -> Iterator[tuple[str, Record]]:
+    """Yield the open incidents that are not due, in turn, beginning behind the one that was looked into last."""
+    behind = [incident_id for incident_id in store.open if entry_number(incident_id) > entry_number(swept)]
+    for incident_id in [*behind, *(incident_id for incident_id in store.open if incident_id not in set(behind))]:
+        if incident_id in listed or incident_id in store.queue:
+            continue
+        record = store.record(incident_id)
+        if not record.is_closed_here:  # It takes no entry.
+            yield incident_id, record
+
+
+def census(client: Client, store: Store, listed: frozenset[str], last_run: dict[str, Any]) -> tuple[list[str], dict[str, str]]:
+    """Ask once an hour whether the open incidents are still there: no change tells of one that was deleted or hidden.
+
+    One search is about up to 500 of them. What it does not find is pulled, which tells why.
+
+    Returns:
+        The incidents to pull, and what the last mirror run is to keep: when the census began, and how far it has come.
+    """
+    begun_ms, now_ms, counted = parse_ms(last_run.get("census"), 0), local_now_ms(), str(last_run.get("counted") or "")
+    if not begun_ms:
+        return [], {"census": iso(now_ms)}
+    if not counted and abs(now_ms - begun_ms) < HOUR_MS:
+        return [], {}
+    begun_ms = begun_ms if counted else now_ms
+    tracked = [incident_id for incident_id in store.open if not counted or entry_number(incident_id) > entry_number(counted)]
+    portion = tracked[:SEARCH_PAGE]
+    try:
+        answer = (
+            client.answer_of_search({"query": "", "id": portion, "size": SEARCH_PAGE}) if portion and not client.limit else {}
+        )
+    except RemoteError as error:
+        demisto.info(f"{BRAND}: get-modified-remote-data: which incidents are still there cannot be read: {error}")
+        return [], {}
+    there = {incident.id: incident for incident in map(Incident.of, with_ids(answer.get("data")))}
+    state = {"census": iso(begun_ms), "counted": portion[-1] if len(tracked) > len(portion) else ""}
+    if client.limit or not there.keys() <= set(portion):
+        return [], {} if client.limit else state  # A remote that does not hear the filter tells nothing.
+    gone = [
+        incident_id
+        for incident_id, record in store.records(portion).items()
+        if incident_id not in listed
+        and record.tries == 0
+        and (incident_id not in there or not is_same(record, there[incident_id]))
+    ]
+    return sorted(gone, key=entry_number)[:MOST_GONE], state
+
+
+def read_entries(client: Client, investigation_id: str, entry_filter: dict[str, Any]) -> list[Entry]:
     """Return all entries of a War Room that pass a filter, the oldest first, each once; none while there is no War Room."""
-    pages = war_room_pages(client, Calls(0), investigation_id, entry_filter) if investigation_id else []
+    pages = war_room_pages(client, ReadPool(0), investigation_id, entry_filter) if investigation_id else []
     return in_order(entry for page in pages for entry in page)
 
 
-def in_order(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+def in_order(entries: Iterable[Entry]) -> list[Entry]:
     """Return entries, the oldest first."""
-    return sorted(entries, key=lambda entry: created_order(entry, 0))
+    return sorted(entries, key=lambda entry: entry.order)
 
 
-def war_room_pages(
-    client: Client, calls: Calls, investigation_id: str, entry_filter: dict[str, Any]
-) -> Iterator[list[dict[str, Any]]]:
+def war_room_pages(client: Client, pool: ReadPool, investigation_id: str, entry_filter: dict[str, Any]) -> Iterator[list[Entry]]:
     """Yield the entries of a War Room that pass a filter, in portions, each once.
 
     Which entries a page keeps is not documented, so both ends are followed: back from its oldest, and on from its newest. Where
     the remote refuses to follow one, all entries are asked for at once instead.
     """
     seen: set[str] = set()
-    ends: list[dict[str, Any]] = []  # The oldest and the newest so far.
+    ends: list[Entry] = []  # The oldest and the newest so far.
     pages = 0
 
     def start(way: str) -> "Future[Any]":
@@ -2408,11 +2716,11 @@ def war_room_pages(
         # XSOAR REST API: without a `pageSize` every entry comes.
         position: dict[str, dict[str, Any]] = {
             FIRST_PAGE: {"pageSize": ENTRY_PAGE},
-            OLDER: {"pageSize": ENTRY_PAGE, "lastId": ends[0]["id"] if ends else ""},
-            NEWER: {"pageSize": ENTRY_PAGE, "firstID": ends[-1]["id"] if ends else ""},
+            OLDER: {"pageSize": ENTRY_PAGE, "lastId": ends[0].id if ends else ""},
+            NEWER: {"pageSize": ENTRY_PAGE, "firstID": ends[-1].id if ends else ""},
             ALL_AT_ONCE: {},
         }
-        return calls.start(readable, client.entries, investigation_id, {**entry_filter, **position[way]})
+        return pool.start(as_result, client.entries, investigation_id, {**entry_filter, **position[way]})
 
     reading = {start(FIRST_PAGE): FIRST_PAGE}
     is_whole = False
@@ -2421,14 +2729,14 @@ def war_room_pages(
         begun = next(future for future in reading if future.done())
         way, page = reading.pop(begun), begun.result()
         if isinstance(page, RemoteError):
-            if way not in (OLDER, NEWER):
+            if way not in (OLDER, NEWER) or page.kind not in UNREADABLE:
                 raise page
             if not is_whole:
                 is_whole = True
                 reading[start(ALL_AT_ONCE)] = ALL_AT_ONCE
             continue
-        fresh = [entry for entry in page if str(entry["id"]) not in seen]
-        seen.update(str(entry["id"]) for entry in fresh)
+        fresh = [entry for entry in map(Entry.of, page) if entry.id not in seen]
+        seen.update(entry.id for entry in fresh)
         if fresh:
             ends = in_order([*ends, *fresh])
             ends = [ends[0], ends[-1]]
@@ -2439,54 +2747,31 @@ def war_room_pages(
             yield fresh
 
 
-def incoming_entries(entries: Iterable[dict[str, Any]], settings: Settings, record: Record) -> list[dict[str, Any]]:
-    """Return the remote entries that are to come in: tagged for it, of a wanted category, not known, not from before."""
-    wanted_tags = set(settings.tags)
-    # Where a history is no longer given, an entry that came in edited has its plain id again.
-    known = record.known_entries.union(key_id(key) for key in record.known_entries)
+def takes_entries(settings: Settings) -> bool:
+    """Return whether entries come in at all."""
+    return bool(settings.tags and settings.categories)
+
+
+def tag_filter(settings: Settings) -> dict[str, Any]:
+    """Return what asks for the entries that carry an incoming tag.
+
+    Without fromTime: an entry that was tagged long after it was written would be missed. The record tells what is new.
+    """
+    return {"categories": list(settings.categories), "tags": list(settings.tags), "tagsAndOperator": False}
+
+
+def is_meant(entry: Entry, settings: Settings) -> bool:
+    """Return whether a remote entry is meant to come in. Not every remote hears all of the filter, so it is asked once more."""
+    return bool(set(settings.tags) & set(entry.tags)) and entry.category in (*settings.categories, "")
+
+
+def arriving(entries: Iterable[Entry], settings: Settings, record: Record) -> list[Entry]:
+    """Return the remote entries that are to come in: tagged for it, of a wanted category, not known, and no history."""
     return [
         entry
         for entry in entries
-        if entry_key(entry) not in known
-        and wanted_tags & set(texts(entry.get("tags")))
-        and category_of(entry) in (*settings.categories, "")
-        and last_touched_ms(entry) >= (record.baseline_ms or 0)
+        if is_meant(entry, settings) and entry.touched_ms >= (record.since_ms or 0) and not record.ledger.has_seen(entry)
     ]
-
-
-def entry_key(entry: dict[str, Any]) -> str:
-    """Return what an entry is known by: its id; and once its text was edited, how often, with a digest of the text.
-
-    XSOAR REST API: `history` holds the earlier texts, in an order and up to a number that are not documented. Marking an entry
-    as a note may add one that is the same; that is no edit.
-    """
-    entry_id, history = str(entry.get("id")), entry.get("history")
-    if not isinstance(history, list) or has_file(entry):
-        return entry_id
-    earlier = [item for item in history if isinstance(item, dict) and item.get("contents") is not None]
-    earlier.sort(key=lambda item: parse_ms(item.get("contentDate"), 0))
-    texts = [*(item["contents"] for item in earlier), entry.get("contents")]
-    edits = sum(before != after for before, after in pairwise(texts))
-    return f"{entry_id}#{edits}.{digest_of(entry.get('contents'))[:6]}" if edits else entry_id
-
-
-def key_id(key: str) -> str:
-    """Return the id of the entry that a key of `entry_key` is of."""
-    return key.partition("#")[0]
-
-
-def category_of(entry: dict[str, Any]) -> str:
-    """Return the category that an entry plainly is of, as filters spell it; empty where only the remote can tell."""
-    if has_file(entry):
-        return "attachments"
-    if entry.get("note"):
-        return "notes"
-    return "chats" if entry.get("category") == "chat" else ""
-
-
-def has_file(entry: dict[str, Any]) -> bool:
-    """Return whether an entry carries a file. XSOAR REST API: several entry types do; the file's name tells."""
-    return bool(entry.get("file") or entry.get("fileID"))
 
 
 def author_of(entry: dict[str, Any]) -> str:
@@ -2496,26 +2781,26 @@ def author_of(entry: dict[str, Any]) -> str:
     return (short(names[0], LONGEST_ID).lstrip("!/@{ ") if names else "") or "DBot"
 
 
-def signature(entry: dict[str, Any]) -> str:
+def signature(entry: Entry) -> str:
     """Return the line that tells who wrote an entry, and when. An API key cannot write in another person's name."""
-    author = author_of(entry)
-    created = parse_ms(entry.get("created"), -1)
+    author = author_of(entry.raw)
+    created = parse_ms(entry.raw.get("created"), -1)
     when = f", {iso(created)[:19].replace('T', ' ')} UTC" if created > 0 else ""
-    return f"{author}{when}{', edited' if entry_key(entry) != str(entry.get('id')) else ''}"
+    return f"{author}{when}{', edited' if entry.key != entry.id else ''}"
 
 
-def signed_comment(entry: dict[str, Any]) -> str:
+def signed_comment(entry: Entry) -> str:
     """Return the comment of a file: who added it, when, and what that person wrote with it."""
-    return ": ".join(text for text in (signature(entry), str(entry.get("contents") or "").strip()) if text)
+    return ": ".join(text for text in (signature(entry), str(entry.raw.get("contents") or "").strip()) if text)
 
 
-def signed_text(entry: dict[str, Any]) -> tuple[str, str]:
+def signed_text(entry: Entry) -> tuple[str, str]:
     """Return the text of an entry with its author above it, and its format.
 
     Text, Markdown and HTML keep their format. What is data (JSON, a table) becomes Markdown, the only way to put a line above it.
     """
-    entry_format = entry.get("format") or EntryFormat.TEXT
-    contents = entry.get("contents")
+    entry_format = entry.raw.get("format") or EntryFormat.TEXT
+    contents = entry.raw.get("contents")
     if contents is None:
         contents = ""
     line = signature(entry)
@@ -2534,20 +2819,19 @@ def signed_text(entry: dict[str, Any]) -> tuple[str, str]:
     return f"{markdown_line}\n\n{fence}\n{contents}\n{fence}", EntryFormat.MARKDOWN
 
 
-def local_entry(entry: dict[str, Any], settings: Settings, file_result: dict[str, Any] | None) -> dict[str, Any]:
-    """Return a remote entry as get-remote-data gives it. It carries no tag that would send it out again."""
-    tags = [tag for tag in texts(entry.get("tags")) if tag not in settings.mirror_tags]
-    common = {"Tags": tags, "Note": bool(entry.get("note"))}
+def local_entry(entry: Entry, settings: Settings, file_result: dict[str, Any] | None = None, note: str = "") -> dict[str, Any]:
+    """Return a remote entry as get-remote-data gives it. It carries no tag that would send it out again.
+
+    Args:
+        note: a text that stands for a file which does not come.
+    """
+    common = {"Tags": [tag for tag in entry.tags if tag not in settings.mirror_tags], "Note": entry.is_note}
     if file_result:
         return {**file_result, "Contents": signed_comment(entry), **common}
-    text, entry_format = signed_text(entry)
-    return {
-        "Type": EntryType.NOTE,
-        "Contents": text,
-        "ContentsFormat": entry_format,
-        "Category": entry["category"] if isinstance(entry.get("category"), str) else "",
-        **common,
-    }
+    raw = {**entry.raw, "contents": note, "format": EntryFormat.TEXT} if note else entry.raw
+    text, entry_format = signed_text(replace(entry, raw=raw))
+    category = entry.raw["category"] if isinstance(entry.raw.get("category"), str) else ""
+    return {"Type": EntryType.NOTE, "Contents": text, "ContentsFormat": entry_format, "Category": category, **common}
 
 
 def reopening() -> dict[str, Any]:
@@ -2565,132 +2849,355 @@ def closing_with(remote: dict[str, Any]) -> dict[str, Any]:
     return {"Type": EntryType.NOTE, "Contents": contents, "ContentsFormat": EntryFormat.JSON}
 
 
-def status_entry(record: Record, remote: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the entry that closes or reopens the local incident when the remote one just was; None otherwise."""
-    before, now = record.status, remote.get("status")
-    if now == IncidentStatus.DONE and before != IncidentStatus.DONE:
-        return None if record.local_status == IncidentStatus.DONE else closing_with(remote)
-    if before == IncidentStatus.DONE and now in (IncidentStatus.PENDING, IncidentStatus.ACTIVE):
-        return reopening()
-    return None
+@dataclass(frozen=True)
+class Look:
+    """What was read of a remote incident for one pull.
+
+    entries: the tagged entries of its War Room, those already known among them.
+    files: the outcome of each download, by the key of its entry: a file result, or the RemoteError for which it cannot be had.
+    attachments: the attachments that a fetch could not bring: name, and the entry that holds the file, if there is one.
+    problem: why its War Room cannot be read; None: it was read whole.
+    """
+
+    incident: Incident
+    entries: list[Entry] = field(default_factory=list)
+    files: dict[str, Any] = field(default_factory=dict)
+    attachments: list[tuple[str, Entry | None]] = field(default_factory=list)
+    problem: RemoteError | None = None
 
 
-def is_shut_on_both_sides(record: Record, remote: dict[str, Any]) -> bool:
-    """Return whether an incident was closed on both sides when it was looked at last, and is closed there now."""
-    return IncidentStatus.DONE == remote.get("status") == record.status == record.local_status
+def read_incident(client: Client, settings: Settings, incident_id: str, record: Record) -> Look:
+    """Return a remote incident with what of its War Room is to come in. It decides nothing and changes nothing.
+
+    Raises:
+        RemoteError: the incident itself cannot be read, or is another one than the record is about.
+    """
+    with ReadPool(AT_ONCE) as pool:
+        loading = pool.start(as_result, client.load, incident_id)
+        # XSOAR REST API: an investigation has the ID of its incident. A pending incident has none yet.
+        expected_id = incident_id if record.status else ""
+        read = read_war_room(client, settings, pool, expected_id, record)
+        loaded = loading.result()
+        if isinstance(loaded, RemoteError):
+            raise loaded
+        incident = ensure_same(record, Incident.of(loaded), settings)
+        if incident.investigation_id != expected_id:
+            read = read_war_room(client, settings, pool, incident.investigation_id, record)
+        entries, downloads, problem = read
+        attachments: list[tuple[str, Entry | None]] = []
+        if record.owes_files and not problem:
+            holding = readable(client, entries_with_files, client, incident)
+            problem = holding if isinstance(holding, RemoteError) else None
+            matched = [] if problem else attachment_entries(incident, holding)
+            attachments = [(name, entry) for name, entry in matched if entry is None or not record.ledger.has_seen(entry)]
+            for name, entry in attachments:
+                if entry and entry.key not in downloads:
+                    downloads[entry.key] = start_download(client, pool, entry, name)
+        files = {key: download.result() for key, download in downloads.items()}
+        return Look(incident, in_order(entries), files, attachments, problem)
+
+
+def read_war_room(
+    client: Client, settings: Settings, pool: ReadPool, investigation_id: str, record: Record
+) -> tuple[list[Entry], "dict[str, Future[Any]]", RemoteError | None]:
+    """Read the tagged entries of a War Room and begin to download the files that are to come in, page by page."""
+    entries: list[Entry] = []
+    downloads: dict[str, Future[Any]] = {}
+    if not takes_entries(settings) or not investigation_id:
+        return entries, downloads, None
+    try:
+        for page in war_room_pages(client, pool, investigation_id, tag_filter(settings)):
+            entries += page
+            for entry in arriving(page, settings, record):
+                if entry.has_file:
+                    downloads[entry.key] = start_download(client, pool, entry, str(entry.raw.get("file")))
+    except RemoteError as error:
+        # What only the War Room is refused keeps back no fields, nor does a limit of calls.
+        if error.kind == BUSY:
+            client.about()
+        elif error.kind not in (*UNREADABLE, RATE_LIMIT):
+            raise
+        return entries, downloads, error
+    return entries, downloads, None
+
+
+def with_history_known(record: Record, entries: Iterable[Entry], settings: Settings) -> Record:
+    """Return the record of an incident whose War Room was read whole: its history is known by itself now, whatever clocks say."""
+    since_ms, ledger = record.since_ms or 0, record.ledger
+    # One that is not tagged yet is none: it comes when it is.
+    old = [entry for entry in entries if is_meant(entry, settings) and entry.touched_ms < since_ms]
+    past = {entry.key: entry.mark for entry in old if not ledger.has_seen(entry)}
+    return replace(record, since_ms=0, ledger=replace(ledger, history={**ledger.history, **past}))
+
+
+@dataclass(frozen=True)
+class PullPlan:
+    """What one pull gives to the server, and what is remembered of it.
+
+    fields: the object for the incoming mapper.
+    entries: what goes into the local War Room, in this order; closing and reopening are among it.
+    record: the record afterwards.
+    crossed: how many entries come in.
+    log: lines for the log.
+    """
+
+    fields: dict[str, Any]
+    entries: list[dict[str, Any]]
+    record: Record
+    crossed: int = 0
+    log: list[str] = field(default_factory=list)
+
+
+def plan_pull(
+    before: Record, look: Look, settings: Settings, now_ms: int, schema: Schema, is_for_person: bool = False
+) -> PullPlan:
+    """Decide what a pull delivers. State is compared: what was delivered is in the record, what is there is in the look.
+
+    Args:
+        schema: names the remote's custom fields, where one was emptied.
+        is_for_person: a person looks at it, by hand: all of it is given.
+    """
+    incident = look.incident
+    # An incident that does not say when it changed may have changed.
+    is_changed = not incident.modified or incident.modified != before.modified
+    is_closed_there = is_closed(incident.status)
+    turn = None
+    if settings.close_in and is_closed_there and not is_closed(before.given) and not before.is_closed_here:
+        turn = closing_with(incident.raw)
+    elif settings.close_in and is_open(incident.status) and is_closed(before.given):
+        turn = reopening()
+    # The server takes entries only into an open incident.
+    is_shut_here = before.is_closed_here and not (turn and not is_closed_there)
+    waits = is_shut_here and not (settings.close_in and is_closed_there)
+    delivery = Delivery() if waits else plan_entries(before, look, settings)
+    entries = [*delivery.entries, *(() if waits else map(notice_entry, before.notices.values()))]
+    if turn:
+        # It is reopened before entries come, and closed behind them.
+        given_entries = [*entries, turn] if is_closed_there else [turn, *entries]
+    elif is_shut_here and entries:
+        # It was reopened there, written into and closed again since the last look, or an entry was tagged in a closed one.
+        given_entries = [reopening(), *entries, closing_with(incident.raw)]
+    else:
+        given_entries = entries
+    # While the switch is off, closing and reopening are not delivered. They wait until it is on.
+    is_first_open = before.given is None and is_open(incident.status)
+    is_delivered = incident.status is not None and (settings.close_in or is_first_open)
+    asked = before.asked
+    if turn or (is_shut_here and entries):
+        asked = IncidentStatus.DONE if is_closed_there else IncidentStatus.ACTIVE
+    ledger = delivery.ledger(before.ledger)
+    told_notices = {} if waits else {f"notice {key}": UNMARKED + copy_digest(text) for key, text in before.notices.items()}
+    ledger = replace(ledger, seen={**ledger.seen, **told_notices})
+    is_read_whole = not look.problem and takes_entries(settings) and not waits
+    base = (
+        with_history_known(replace(before, ledger=ledger), look.entries, settings)
+        if is_read_whole
+        else replace(before, ledger=ledger)
+    )
+    after = replace(
+        base,
+        created_ms=incident.created_ms or before.created_ms,
+        met=True,
+        modified=incident.modified,
+        fields=pack_digests(field_digests(incident.raw)) if is_changed else before.fields,
+        news=changed_names(before, incident) if is_changed else before.news,
+        status=incident.status if incident.status is not None else before.status,
+        given=incident.status if is_delivered else before.given,
+        asked=asked,
+        owes_files=before.owes_files and (waits or not delivery.is_whole or look.problem is not None),
+        notices=before.notices if waits else {},
+        in_ms=now_ms if given_entries or (is_changed and incident.modified) else before.in_ms,
+        in_error=war_room_error(look.problem),
+    )
+    if look.problem:
+        delivery.log.append(f"get-remote-data: the War Room of incident {incident.id} cannot be read: {look.problem}")
+    after = settled_pull(after, before, look, delivery, now_ms)
+    after = replace(after, shown=report_digest(settings, incident.id, after))
+    if is_changed:
+        news = incident.raw if is_for_person else news_of(incident.raw, before, schema)
+        fields = mirrored_fields(news, settings, after)
+    elif after.shown != before.shown:
+        fields = {"id": incident.id, **mirror_report(settings, incident.id, after)}
+    else:
+        fields = {"id": incident.id}
+    return PullPlan(fields, given_entries, after, len(delivery.seen), delivery.log)
+
+
+def war_room_error(problem: RemoteError | None) -> str:
+    """Return what an incident shows of a War Room that cannot be read; nothing where the next round goes on with it."""
+    is_told = problem and problem.kind not in (RATE_LIMIT, LATE)
+    return short(f"The War Room of the remote incident cannot be read: {problem}", 500) if is_told else ""
+
+
+def settled_pull(after: Record, before: Record, look: Look, delivery: "Delivery", now_ms: int) -> Record:
+    """Return the record with what is left to do: nothing after a whole pull, else the next try; soon, where calls ran out."""
+    problems = [look.problem, *(problem for problem in look.files.values() if isinstance(problem, RemoteError))]
+    if any(problem and problem.kind in (RATE_LIMIT, LATE) for problem in problems):
+        return replace(after, wanted=max(before.wanted, before.done + 1), not_before_ms=0)
+    if look.problem or not delivery.is_whole:
+        return tried_in_vain(after, now_ms, at_once=BUSY_TRIES if look.problem and look.problem.kind == BUSY else 1)
+    return replace(after, done=before.wanted, tries=0, not_before_ms=0)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """The entries of one pull that can be delivered now.
+
+    entries: as the server takes them, the oldest first.
+    seen: what the ledger keeps of them, by their keys.
+    tried: the files that could not be had, with the number of tries so far. Where a note stands for one, it is seen as well.
+    log: lines for the log.
+    """
+
+    entries: list[dict[str, Any]] = field(default_factory=list)
+    seen: dict[str, str] = field(default_factory=dict)
+    tried: dict[str, str] = field(default_factory=dict)
+    log: list[str] = field(default_factory=list)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is left to be tried again."""
+        return self.tried.keys() <= self.seen.keys()
+
+    def ledger(self, before: Ledger) -> Ledger:
+        """Return the ledger after the delivery."""
+        missing = {key: tries for key, tries in before.missing.items() if key not in self.seen} | self.tried
+        return replace(before, seen={**before.seen, **self.seen}, missing=missing)
+
+
+def plan_entries(before: Record, look: Look, settings: Settings) -> Delivery:
+    """Decide which entries of a look are delivered, and how. A note stands for a file that cannot be had for good."""
+    plan = Delivery()
+    attached = [(entry or no_entry(name, look.incident), name) for name, entry in look.attachments]
+    keys = {entry.key for entry, _ in attached}
+    tagged = [(entry, str(entry.raw.get("file"))) for entry in arriving(look.entries, settings, before) if entry.key not in keys]
+    for entry, name in sorted([*attached, *tagged], key=lambda item: item[0].order):
+        if before.ledger.has_seen(entry):
+            continue
+        outcome = look.files.get(entry.key, NO_FILE) if entry.has_file else None
+        note = ""
+        if isinstance(outcome, RemoteError) and outcome.kind == TOO_LARGE:
+            note = too_large_note(settings, look.incident.id, name)
+        elif isinstance(outcome, RemoteError):
+            tries = int(before.ledger.missing.get(entry.key, "0")) + (outcome.kind not in (RATE_LIMIT, LATE))
+            plan.tried[entry.key] = str(tries)
+            if tries < FILE_TRIES:
+                plan.log.append(f"get-remote-data: the file of the entry {entry.id} is left out for now: {outcome}")
+                continue
+            note = lost_file_note(settings, look.incident.id, name, outcome)
+        file = outcome if isinstance(outcome, Download) else None
+        given = local_entry(entry, settings, file.result if file else None, note)
+        plan.entries.append(given)
+        plan.seen[entry.key] = entry.mark + (file.digest if file else copy_digest(given["Contents"]))
+    return plan
+
+
+def no_entry(name: str, incident: Incident) -> Entry:
+    """Return what stands for an attachment that no entry of the War Room holds."""
+    return Entry.of({"id": f"attachment {name}", "file": name, "created": incident.raw.get("created")})
+
+
+def lost_file_note(settings: Settings, incident_id: str, name: str, problem: RemoteError) -> str:
+    """Return the note that stands for a file which could not be had for good."""
+    return (
+        f"The file {name} could not be read from the remote tenant, and is no longer tried: {problem} If it is still there, get "
+        f"it from the remote incident: {remote_link(settings, incident_id)}"
+    )
+
+
+def notice_entry(text: str) -> dict[str, Any]:
+    """Return the note that tells people here of something that needs them."""
+    return {"Type": EntryType.NOTE, "Contents": text, "ContentsFormat": EntryFormat.TEXT, "Tags": [], "Note": True}
+
+
+def plan_unreadable(before: Record, problem: RemoteError, settings: Settings, incident_id: str, now_ms: int) -> PullPlan:
+    """Decide what is given of an incident that cannot be read: why, in the field that a mapper can show. It is tried again."""
+    is_last = before.tries + 1 >= MOST_TRIES
+    sentence = f"{problem} It is not tried any more: xsoar-mirror-resync does." if is_last else str(problem)
+    # The first success gives all of it.
+    failed = replace(before, met=True, modified="", fields="", news="", in_error=short(sentence, 500))
+    after = tried_in_vain(failed, now_ms)
+    after = replace(after, shown=report_digest(settings, incident_id, after))
+    mirror_fields = {"id": incident_id, "dbotMirrorId": incident_id, "dbotMirrorInstance": settings.instance}
+    line = f"get-remote-data: incident {incident_id} cannot be read: {problem.kind}."
+    return PullPlan({**mirror_fields, **mirror_report(settings, incident_id, after)}, [], after, log=[line])
 
 
 def get_remote_data_command(client: Client, settings: Settings, args: dict[str, Any]) -> None:
-    """Give the server what is new of one remote incident: its fields if they changed, closing or reopening, new entries."""
-    remote_args = GetRemoteDataArgs({"id": "", "lastUpdate": "", **args})
-    incident_id = str(remote_args.remote_incident_id or "").strip()
+    """Give the server what is new of one remote incident: its fields if they changed, closing or reopening, new entries.
+
+    What is given is remembered first: an answer that could not be remembered is not given, so that it does not come twice.
+    """
+    incident_id = str(args.get("id") or "").strip()
     if not incident_id:
         raise ValueError("id is missing: give the ID of an incident of the remote tenant, for example id=4.")
-    context = read_context()
-    read = record = record_of(context, incident_id) or EMPTY_RECORD
-    moves_before = unpack_entries_move(context)
-    if record.baseline_ms is None:
-        last_update_ms = parse_last_update(remote_args.last_update) if remote_args.last_update else 0
-        record = replace(record, baseline_ms=last_update_ms)
+    # The server always gives lastUpdate. Without it a person looks, and what is shown has not arrived.
+    is_for_person = not args.get("lastUpdate")
+    store, now_ms = read_store(), local_now_ms()
+    kept = store.record(incident_id)
+    before = kept if kept.since_ms is not None else replace(kept, since_ms=parse_last_update(args.get("lastUpdate"), 0))
+    moves: bool | None = None
     try:
-        with Calls(AT_ONCE) as calls:
-            loading = calls.start(readable, client.load, incident_id)
-            # XSOAR REST API: an investigation has the id of its incident. A pending incident has none yet.
-            expected_id = incident_id if record.status else ""
-            pulled = pull_entries(client, settings, calls, expected_id, record)
-            remote = loading.result()
-            if isinstance(remote, RemoteError):
-                report_unreadable(settings, incident_id, remote, remembered=bool(remote_args.last_update))
-                return
-            if (investigation_id := str(remote.get("investigationId") or "")) != expected_id:
-                pulled = pull_entries(client, settings, calls, investigation_id, record)
-            files = {key: download.result() for key, download in pulled.downloads.items()}
+        look = read_incident(client, settings, incident_id, before)
+        moves = learned_moves(client, look, store.memory.entries_move)
+        schema = store.memory.schema
+        if has_lost_fields(before, look.incident):
+            schema = schema_if_allowed(client, lambda _: False, "so what was emptied there stays here") or schema
+        plan = plan_pull(before, look, settings, now_ms, schema, is_for_person)
     except RemoteError as error:
-        if error.kind != BUSY:
+        if error.kind == BUSY:
+            # It may be this one incident that the remote cannot give.
+            client.about()
+        elif error.kind not in UNREADABLE:
             raise
-        # It may be this one incident that the remote cannot give.
-        client.about()
-        if record.misses < BUSY_MISSES:
-            if remote_args.last_update:
-                change_record(incident_id, lambda now: replace(now, misses=now.misses + 1, due_ms=at_once(now)))
+        if error.kind == BUSY and before.tries < BUSY_TRIES:
+            if not is_for_person:
+                change_record(incident_id, lambda now: merged(kept, tried_in_vain(kept, now_ms, at_once=BUSY_TRIES), now))
             raise
-        report_unreadable(settings, incident_id, error, remembered=bool(remote_args.last_update))
-        return
-    moves = moves_before
-    if moves is not False:
-        moves = entries_move_modified(remote, pulled.newest_ms, moves)
-        if moves is False:
-            # An entry may have come between the two calls. Only one that is newer than the incident is now proves it.
-            moves = entries_move_modified(client.load(incident_id), pulled.newest_ms, moves_before)
-    entries, delivered = [], []
-    for entry in pulled.arriving:
-        file_result = files.get(str(entry["id"]))
-        if isinstance(file_result, RemoteError) and file_result.kind == TOO_LARGE:
-            note = left_there(settings, incident_id, str(entry.get("file")))
-            entries.append(local_entry({**entry, "file": "", "fileID": "", "contents": note, "format": "text"}, settings, None))
-            delivered.append(entry_key(entry))
-        elif isinstance(file_result, RemoteError):
-            demisto.info(f"{BRAND}: get-remote-data: the file of the entry {entry['id']} is left out for now: {file_result}")
-        else:
-            entries.append(local_entry(entry, settings, file_result))
-            delivered.append(entry_key(entry))
-    transition = status_entry(record, remote) if settings.close_in else None
-    if transition:
-        # The server takes entries only into an active incident: it is reopened before they come, and closed behind them.
-        entries.insert(len(entries) if remote.get("status") == IncidentStatus.DONE else 0, transition)
-    is_opened_for_them = settings.close_in and bool(entries) and is_shut_on_both_sides(record, remote)
-    if is_opened_for_them:
-        # It was reopened there, written into and closed again since the last look, or an entry was tagged in a closed one.
-        entries = [reopening(), *entries, closing_with(remote)]
-    # An incident that does not say when it changed may have changed.
-    changed = not remote.get("modified") or modified_of(remote) != record.modified
-    due_ms, misses = when_due(record, is_whole=not pulled.error and len(delivered) == len(pulled.arriving))
-    if any(isinstance(result, RemoteError) and result.kind == LATE for result in files.values()):
-        due_ms, misses = at_once(record), 0
-    now_ms = local_now_ms()
-    after = replace(
-        record,
-        modified=modified_of(remote),
-        status=status_of(remote, record.status),
-        # What the server is about to do here is no change to tell the remote of.
-        local_status=status_of(remote) if transition else record.local_status,
-        announced=record.announced or transition is not None or is_opened_for_them,
-        known_entries=record.known_entries.union(delivered),
-        due_ms=due_ms,
-        misses=misses,
-        in_ms=now_ms if entries or (changed and remote.get("modified")) else record.in_ms,
-        in_error=short(pulled.error),
-        met=True,
-        fields=pack_digests(field_digests(remote)) if changed else record.fields,
-    )
-    if changed:
-        # A person looks at all of it.
-        news = news_of(remote, record) if remote_args.last_update else remote
-        mirrored = mirrored_fields(news, settings, replace(after, in_ms=now_ms))
-    elif entries or record.untold or pulled.error or misses != record.misses:
-        mirrored = {"id": incident_id, **mirror_report(settings, incident_id, after)}
-    else:
-        mirrored = {"id": incident_id}
-    log(settings, f"get-remote-data: incident {incident_id}: {'fields, ' if changed else ''}{len(entries)} entries.")
-    return_results(GetRemoteDataResponse(mirrored, entries))
-    if not remote_args.last_update:
-        # The server always gives lastUpdate. Without it a person looks, and what is shown has not arrived.
-        return
+        plan = plan_unreadable(before, error, settings, incident_id, now_ms)
+    for line in plan.log:
+        demisto.info(f"{BRAND}: {line}")
+    log(settings, f"get-remote-data: incident {incident_id}: {len(plan.fields)} fields, {len(plan.entries)} entries.")
 
-    # Last, so that a run that fails before it brings all of it again.
-    change_record(
-        incident_id,
-        lambda now: merge_records(read if now == EMPTY_RECORD else now, read, after),
-        entries_in=len(delivered),
-        moves=moves,
-    )
+    def remember(now: Store) -> Store:
+        current = now.record(incident_id)
+        after = now.with_records({incident_id: merged(kept, plan.record, kept if current == EMPTY_RECORD else current)})
+
+        def count(memory: Memory) -> Memory:
+            health = replace(memory.health, entries_in=memory.health.entries_in + plan.crossed)
+            limited_ms = local_now_ms() if client.limit else memory.limited_ms
+            move = memory.entries_move if moves is None else moves
+            return replace(memory, health=health, entries_move=move, limited_ms=limited_ms)
+
+        return after.with_memory(count)
+
+    if not is_for_person and is_id(incident_id):
+        change_store(remember)
+    return_results(GetRemoteDataResponse(plan.fields, plan.entries))
 
 
-def news_of(remote: dict[str, Any], record: Record) -> dict[str, Any]:
+def learned_moves(client: Client, look: Look, known: bool | None) -> bool | None:
+    """Return what a look tells of whether entries move their incident's `modified`; None: nothing.
+
+    An entry that is newer than its incident proves that they do not, once and for all; an incident as new as its newest entry,
+    that they do.
+    """
+    newest_ms = max((entry.touched_ms for entry in look.entries), default=0)
+    if known is False or not newest_ms:
+        return None
+    if newest_ms > look.incident.modified_ms:
+        # An entry may have come between the two calls. Only one that is newer than the incident is now proves it.
+        again = client.limit or as_result(client.load, look.incident.id)
+        return False if isinstance(again, dict) and newest_ms > Incident.of(again).modified_ms else None
+    return True if look.incident.modified_ms - newest_ms < MOVED_WITHIN_MS else None
+
+
+def news_of(remote: dict[str, Any], record: Record, schema: Schema) -> dict[str, Any]:
     """Return a remote incident with only those fields that are not as both sides had them; all where that is not known.
 
     XSOAR REST API: it is not certain that the server spares a local change that it has not sent yet. What did not change there
-    is not given, so that it cannot undo one. What the remote's server owns always comes, and so does the type.
+    is not given, so that it cannot undo one. What the remote's server owns always comes, and so does the type. A field that
+    was emptied there may be gone altogether: it is given empty.
     """
     before, now = unpack_digests(record.fields), field_digests(remote)
     if not before:
@@ -2701,174 +3208,211 @@ def news_of(remote: dict[str, Any], record: Record) -> dict[str, Any]:
         return before.get(key) != now.get(key)
 
     news = {key: value for key, value in remote.items() if key in ("id", "type") or is_server_owned(key) or is_new(key)}
-    news["CustomFields"] = {key: value for key, value in custom_fields(remote).items() if is_new(f"{CUSTOM}{key}")}
+    theirs = custom_fields(remote)
+    emptied = {name: empty_value(kind) for name, kind in schema.custom_fields.items() if name not in theirs}
+    news |= {name: "" for name in INCIDENT_FIELDS if name not in remote and is_new(name)}
+    news["CustomFields"] = {key: value for key, value in (emptied | theirs).items() if is_new(f"{CUSTOM}{key}")}
     return news
 
 
-def field_digests(incident: dict[str, Any]) -> dict[str, str]:
-    """Return what tells whether a field of an incident is another than before: for each that holds something, a short digest.
-
-    Keys and values are four characters each; a custom field stands beside one of the same name at the top. What the server owns
-    is left out.
-    """
-    values = {key: value for key, value in incident.items() if key != "CustomFields" and not is_server_owned(key)}
-    values |= {f"{CUSTOM}{key}": value for key, value in custom_fields(incident).items() if not stays(key, value)}
-    found = {key: plain(value) for key, value in values.items()}
-    return {name_digest(key): short_digest(value) for key, value in found.items() if value is not None}
+def has_lost_fields(record: Record, incident: Incident) -> bool:
+    """Return whether a field that held something is empty now, so that it must be known what it is called."""
+    return bool(unpack_digests(record.fields).keys() - field_digests(incident.raw).keys())
 
 
-@functools.lru_cache(maxsize=4096)
-def name_digest(name: str) -> str:
-    """Return the key of a field in `field_digests`."""
-    return short_digest(name)
+def empty_value(kind: str) -> Any:
+    """Return what a custom field of a type holds when it is empty."""
+    return [] if kind.lower() in LIST_TYPES else ""
 
 
-def short_digest(value: Any) -> str:
-    """Return four characters that differ for different values, but for one pair in 16 million."""
-    text = json.dumps(value, sort_keys=True, default=str)
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()[:3]).decode()
+def changed_names(record: Record, incident: Incident) -> str:
+    """Return which fields of an incident are not as both sides had them, packed; none when that is not known."""
+    before, now = unpack_digests(record.fields), field_digests(incident.raw)
+    return "".join(sorted(key for key in {*before, *now} if before.get(key) != now.get(key))) if before else ""
 
 
-def pack_digests(digests: dict[str, str]) -> str:
-    """Return the digests of fields as one text, keys first: those of one type are alike, so they compress well."""
-    return "".join(sorted(digests)) + "".join(digests[key] for key in sorted(digests))
-
-
-def unpack_digests(packed: str) -> dict[str, str]:
-    """Return the digests that `pack_digests` packed; none when the text is damaged."""
-    parts = [packed[position : position + 4] for position in range(0, len(packed), 4)]
-    half = len(parts) // 2
-    return dict(zip(parts[:half], parts[half:], strict=False)) if len(packed) == 8 * half else {}
-
-
-def merge_records(now: Record, read: Record, after: Record) -> Record:
-    """Return what a record becomes when what was read of it became another, and it is kept as a third one now.
-
-    What another command changed meanwhile stays as that one left it; entries that either of them knows are known.
-    """
-    names = (
-        *("modified", "status", "local_status", "announced", "baseline_ms", "due_ms", "misses", "in_ms", "in_error"),
-        *("met", "fields"),
-    )
-    changed = {name: getattr(after, name) for name in names if getattr(now, name) == getattr(read, name)}
-    if now.untold and (now.out_ms, now.out_error) != (read.out_ms, read.out_error):
-        changed["due_ms"] = now.due_ms or at_once(now)
-    else:
-        changed["untold"] = False
-    return replace(now, **changed, known_entries=now.known_entries | after.known_entries)
-
-
-def report_unreadable(settings: Settings, incident_id: str, error: RemoteError, remembered: bool) -> None:
-    """Tell the server that an incident cannot be read, in the field that a mapper can show, and try again later."""
-    demisto.info(f"{BRAND}: get-remote-data: incident {incident_id} cannot be read: {error.kind}.")
-    fields = {"id": incident_id, "dbotMirrorId": incident_id, "dbotMirrorInstance": settings.instance}
-    record = replace(read_record(incident_id), in_error=short(error))
-    return_results(GetRemoteDataResponse({**fields, **mirror_report(settings, incident_id, record)}, []))
-    if remembered and is_id(incident_id):
-        change_record(incident_id, lambda now: replace(missed(now), in_error=record.in_error))
-
-
-def at_once(record: Record) -> int:
-    """Return a `due_ms` that is due at once. It differs from the one before, so that a command at work sees it was asked anew."""
-    return record.due_ms + 1 if record.due_ms < SMALLEST_TIME_MS else 1
-
-
-def when_due(record: Record, is_whole: bool) -> tuple[int, int]:
-    """Return when an incident that was read is due again, and its misses: soon when a file could not be had, then each hour."""
-    if is_whole:
-        return 0, 0
-    return (local_now_ms() + HOUR_MS if record.misses else at_once(record)), 1
-
-
-def missed(record: Record) -> Record:
-    """Return the record of an incident that could not be read: it is tried again, after longer and longer pauses."""
-    pause_ms = HOUR_MS * 2 ** min(record.misses, MOST_MISSES)
-    return replace(record, modified="", fields="", due_ms=local_now_ms() + pause_ms, misses=record.misses + 1)
+""" PUSH """
 
 
 @dataclass(frozen=True)
-class Pulled:
-    """What a look into a War Room has brought.
+class Update:
+    """What the server sends with update-remote-system.
 
-    arriving: the entries that are to come in, the oldest first.
-    downloads: their files, by the id of the entry: once it is there, the file's entry, or a RemoteError.
-    newest_ms: when the newest of the tagged entries was written or changed last; 0: there is none.
-    error: why the War Room cannot be read.
+    data: the local incident, in remote names. delta: its changes.
+    entries: the local entries that are offered.
+    status: the local status; None: it is not told.
+    is_changed: whether fields changed.
     """
 
-    arriving: list[dict[str, Any]] = field(default_factory=list)
-    downloads: dict[str, "Future[Any]"] = field(default_factory=dict)
-    newest_ms: int = 0
-    error: str = ""
+    remote_id: str
+    data: dict[str, Any]
+    delta: dict[str, Any]
+    entries: list[Entry]
+    status: int | None
+    is_changed: bool
+
+    @staticmethod
+    def of(args: dict[str, Any]) -> "Update":
+        """Return the update of a command's arguments. Half a surrogate in a text, which no encoding takes, is repaired."""
+        given = UpdateRemoteSystemArgs(decoded(json.dumps(args).encode()))
+        return Update(
+            remote_id=str(given.remote_incident_id or ""),
+            data=given.data or {},
+            delta=given.delta or {},
+            entries=in_order(Entry.of(entry) for entry in with_ids(given.entries)),
+            status=given.inc_status,
+            is_changed=bool(given.incident_changed),
+        )
 
 
-def pull_entries(client: Client, settings: Settings, calls: Calls, investigation_id: str, record: Record) -> Pulled:
-    """Read the tagged entries of a War Room and begin to download the files that are to come in, page by page."""
-    if not is_pulled(settings) or not investigation_id:
-        return Pulled()
-    arriving: list[dict[str, Any]] = []
-    downloads: dict[str, Future[Any]] = {}
-    newest_ms = 0
+@dataclass(frozen=True)
+class Step:
+    """One thing to do in the remote, in its turn.
+
+    kind: REOPEN, SAVE, SEND or CLOSE.
+    fields: what is saved.
+    entries: what is sent.
+    """
+
+    kind: str
+    fields: dict[str, Any] = field(default_factory=dict)
+    entries: list[Entry] = field(default_factory=list)
+
+
+REOPEN, SAVE, SEND, CLOSE = "reopen", "save", "send", "close"
+
+
+def plan_status(
+    told: int | None, asked: int | None, now: int | None, follows: bool, says: str = "", brings_into_closed: bool = False
+) -> tuple[str, ...]:
+    """Decide what becomes of the remote's status: nothing, CLOSE, REOPEN, or both.
+
+    Args:
+        told: the local status that the remote was told last.
+        asked: the local status that the server here was asked for and has not confirmed; None: nothing is awaited.
+        now: the local status.
+        follows: whether the remote follows at all (*Close Remote Incident*).
+        says: REOPEN or CLOSE where the delta tells of a person's doing. Without it an incident that was to be closed and is open
+            is not closed yet: its closing may need more than we can give.
+        brings_into_closed: entries come with the closing of an incident that is closed there.
+    """
+    known = told if asked is None else asked
+    if not follows or now is None:
+        return ()
+    if is_closed(now):
+        if is_closed(known):
+            # It was reopened here, written into and closed again since the last update.
+            return (REOPEN, CLOSE) if says == CLOSE and brings_into_closed else ()
+        return (CLOSE,)
+    if not is_closed(known) or (asked is not None and says != REOPEN):
+        return ()
+    return (REOPEN,)
+
+
+def plan_push(record: Record, update: Update, settings: Settings, wanted: list[Entry]) -> list[Step]:
+    """Decide what is done in the remote, in this order: it is reopened before anything is written, and closed behind all of it.
+
+    Args:
+        wanted: the entries that are to go. See `leaving`.
+    """
+    turns = plan_status(
+        record.told,
+        record.asked,
+        update.status,
+        settings.close_out,
+        person_says(update.delta),
+        brings_into_closed=bool(wanted) and is_closed(record.status),
+    )
+    # What belongs to a closing goes with it, or not at all.
+    fields = may_go(
+        {key: value for key, value in update.delta.items() if not (is_closed(update.status) and key.lower() in CLOSING_KEYS)}
+    )
+    return [
+        *([Step(REOPEN)] if REOPEN in turns else []),
+        *([Step(SAVE, fields=fields)] if update.is_changed and fields else []),
+        *([Step(SEND, entries=wanted)] if wanted else []),
+        *([Step(CLOSE, entries=wanted)] if CLOSE in turns else []),
+    ]
+
+
+def may_follow(step: Step, failures: list[RemoteError], record: Record) -> bool:
+    """Return whether a step is taken after failures. A closed War Room takes nothing, so a closing waits for what may go later;
+    what is refused again keeps nothing open.
+    """
+    is_last_try = all(entry.key in record.ledger.trying for entry in step.entries)
+    return step.kind != CLOSE or not failures or (is_last_try and all(error.kind in UNREADABLE for error in failures))
+
+
+def leaving(entries: list[Entry], record: Record, settings: Settings, digest: Callable[[Entry], str]) -> list[Entry]:
+    """Return the local entries that are to go: what the server offers, unless it went already, or came in.
+
+    The server chooses them by the tags that the incident was fetched with, which may not be those of today. Some servers may
+    offer entries without any.
+
+    Args:
+        digest: gives the `copy_digest` of an entry; asked only where copies came in.
+    """
+    own = [entry for entry in entries if settings.mirror_tags and set(entry.tags) - set(settings.tags)]
+    offered = [entry for entry in own if not record.ledger.has_sent(entry)]
+    return [entry for entry in offered if not (record.ledger.seen and record.ledger.has_copy(digest(entry)))]
+
+
+def local_digest(entry: Entry) -> str:
+    """Return the `copy_digest` of a local entry; an empty text where its file is no longer here."""
+    if not entry.has_file:
+        return copy_digest(entry.raw.get("contents"))
     try:
-        for page in war_room_pages(client, calls, investigation_id, tag_filter(settings)):
-            newest_ms = max(newest_ms, *map(last_touched_ms, page))
-            for entry in incoming_entries(page, settings, record):
-                arriving.append(entry)
-                if has_file(entry):
-                    downloads[str(entry["id"])] = start_download(client, calls, entry)
-    except RemoteError as error:
-        # What the remote has been unable to give for several rounds keeps back no fields.
-        if error.kind not in UNREADABLE and not (error.kind == BUSY and record.misses >= BUSY_MISSES):
-            raise
-        return Pulled(error=str(error))
-    return Pulled(in_order(arriving), downloads, newest_ms)
+        local = demisto.getFilePath(entry.id)
+        return copy_digest(safe_file_name(local.get("name") or entry.raw.get("file")), Path(local["path"]))
+    except (AttributeError, KeyError, OSError, TypeError, ValueError):
+        return ""
 
 
-def is_pulled(settings: Settings) -> bool:
-    """Return whether entries come in at all."""
-    return bool(settings.tags and settings.categories)
+def says_reopened(delta: dict[str, Any]) -> bool:
+    """Return whether a delta holds a person's reopening.
 
-
-def tag_filter(settings: Settings) -> dict[str, Any]:
-    """Return what asks for the entries that carry an incoming tag.
-
-    Without fromTime: an entry that was tagged long after it was written would be missed. The record tells what is new.
+    XSOAR REST API: on reopening `closingUserId` and `runStatus` are emptied, and a status may be among the changes or not. A
+    running playbook changes `runStatus` too, so that alone tells nothing.
     """
-    return {"categories": list(settings.categories), "tags": list(settings.tags), "tagsAndOperator": False}
+    changed = in_lower_case(delta)
+    return changed.get("closinguserid") == "" or changed.get("status") in (IncidentStatus.PENDING, IncidentStatus.ACTIVE)
 
 
-def entries_move_modified(remote: dict[str, Any], newest_ms: int, otherwise: bool | None) -> bool | None:
-    """Return whether entries move their incident's `modified`, as far as one incident shows it; `otherwise` where it does not.
-
-    An entry that is newer than its incident proves that they do not; an incident as new as its newest entry, that they do.
-    """
-    modified_ms = parse_ms(remote.get("modified"), 0)
-    if newest_ms > modified_ms:
-        return False
-    return True if newest_ms and modified_ms - newest_ms < MOVED_WITHIN_MS else otherwise
+def says_closed(delta: dict[str, Any]) -> bool:
+    """Return whether a delta holds a person's closing. XSOAR REST API: it names who closed the incident, or the status."""
+    changed = in_lower_case(delta)
+    return bool(changed.get("closinguserid")) or changed.get("status") == IncidentStatus.DONE
 
 
-def last_touched_ms(entry: dict[str, Any]) -> int:
-    """Return when an entry was written or last changed, whichever is later."""
-    return max(parse_ms(entry.get("created"), 0), parse_ms(entry.get("modified"), 0))
+def person_says(delta: dict[str, Any]) -> str:
+    """Return REOPEN or CLOSE where a delta tells that a person did it; else an empty text."""
+    return REOPEN if says_reopened(delta) else CLOSE if says_closed(delta) else ""
 
 
-""" OUT """
+def in_lower_case(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return fields under their names in lower case: mappers spell them both ways."""
+    return {str(key).lower(): value for key, value in fields.items()}
 
 
-def is_server_owned(key: str) -> bool:
-    """Return whether a key is the remote server's to write."""
-    return key.lower() in SERVER_OWNED_FIELDS or key.lower().startswith(SERVER_OWNED_PREFIXES)
+def may_go(delta: dict[str, Any]) -> dict[str, Any]:
+    """Return local changes without this pack's own incident fields, and what the remote server owns in any case."""
+    flat = {
+        key: value
+        for key, value in delta.items()
+        if key != "CustomFields" and not stays(key, value) and not steers(key) and key.lower() not in SERVER_OWNED_FIELDS
+    }
+    nested = {key: value for key, value in custom_fields(delta).items() if not stays(key, value)}
+    return {**flat, "CustomFields": nested} if nested else flat
 
 
-def is_timer(value: Any) -> bool:
-    """Return whether a custom field's value is the state of an SLA timer, which each tenant keeps for itself."""
-    return isinstance(value, dict) and {"runStatus", "accumulatedPause"} <= set(value)
-
-
-def stays(key: str, value: Any) -> bool:
-    """Return whether a custom field is of one tenant alone: how its mirroring stands, or an SLA timer."""
-    return key.lower().startswith(OWN_FIELD_PREFIX) or is_timer(value)
+def flat_delta(delta: dict[str, Any]) -> Iterator[tuple[str, Any, bool]]:
+    """Yield the fields of a delta: name, value, and whether it names a custom field, in or by `CustomFields`."""
+    for key, value in delta.items():
+        if key.lower().startswith(CUSTOM.lower()):
+            yield key[len(CUSTOM) :], value, True
+        elif key != "CustomFields":
+            yield key, value, False
+    yield from ((key, value, True) for key, value in custom_fields(delta).items())
 
 
 def split_delta(
@@ -2912,25 +3456,10 @@ def split_delta(
     return top, custom, dropped
 
 
-def flat_delta(delta: dict[str, Any]) -> Iterator[tuple[str, Any, bool]]:
-    """Yield the fields of a delta: name, value, and whether it names a custom field, in or by `CustomFields`."""
-    for key, value in delta.items():
-        if key.lower().startswith(CUSTOM.lower()):
-            yield key[len(CUSTOM) :], value, True
-        elif key != "CustomFields":
-            yield key, value, False
-    yield from ((key, value, True) for key, value in custom_fields(delta).items())
-
-
 def is_as_known(name: str, value: Any, known: dict[str, str]) -> bool:
     """Return whether a custom field holds what both sides were last known to hold."""
     shown = plain(value)
     return known.get(name_digest(f"{CUSTOM}{name}")) == (None if shown is None else short_digest(shown))
-
-
-def custom_field_names(fields: Iterable[dict[str, Any]]) -> frozenset[str]:
-    """Return the CLI names of the custom fields. XSOAR REST API: a field of a content pack is one too."""
-    return frozenset(str(item.get("cliName")) for item in fields if item.get("content") or not item.get("system"))
 
 
 def apply_delta(remote: dict[str, Any], top: dict[str, Any], custom: dict[str, Any]) -> dict[str, Any]:
@@ -2941,19 +3470,26 @@ def apply_delta(remote: dict[str, Any], top: dict[str, Any], custom: dict[str, A
     return changed
 
 
+def custom_field_names(fields: Iterable[dict[str, Any]]) -> frozenset[str]:
+    """Return the CLI names of the custom fields. XSOAR REST API: a field of a content pack is one too."""
+    return frozenset(str(item.get("cliName")) for item in fields if item.get("content") or not item.get("system"))
+
+
 def remote_schema(client: Client, holds: Callable[[Schema], bool]) -> Schema:
     """Return the remote's incident fields as they are kept; where those do not hold what is looked for, read anew once a run."""
     if client.schema is None:
-        client.schema = unpack_memory(read_context()).schema
+        client.schema = read_store().memory.schema
     if client.has_read_schema or holds(client.schema):
         return client.schema
     fields = client.incident_fields()
     client.has_read_schema = True
-    schema = client.schema = Schema(custom_field_names(fields), offered_reasons(fields), local_now_ms())
+    types = {str(item.get("cliName")): str(item.get("type") or "") for item in fields}
+    custom = {name: types[name] for name in sorted(custom_field_names(fields))}
+    schema = client.schema = Schema(custom, offered_reasons(fields), local_now_ms())
 
     def remember(memory: Memory) -> Memory:
-        is_same = replace(memory.schema, read_ms=schema.read_ms) == schema
-        return memory if is_same and is_recent(memory.schema) else replace(memory, schema=schema)
+        is_known = replace(memory.schema, read_ms=schema.read_ms) == schema
+        return memory if is_known and is_recent(memory.schema) else replace(memory, schema=schema)
 
     # What it is needed for matters more than the note of it.
     with contextlib.suppress(DemistoException):
@@ -2966,59 +3502,165 @@ def is_recent(schema: Schema) -> bool:
     return 0 <= local_now_ms() - schema.read_ms < SCHEMA_MS
 
 
-def custom_field_name(client: Client, name: str) -> str:
-    """Return the CLI name of the remote's custom field of a name in lower case; an empty text when it has none.
+def schema_if_allowed(client: Client, holds: Callable[[Schema], bool], purpose: str) -> Schema | None:
+    """Return the remote's incident fields, see `remote_schema`; None where the key may not read them."""
+    try:
+        return remote_schema(client, holds)
+    except RemoteError as error:
+        if error.kind not in (FORBIDDEN, NOT_FOUND, REJECTED):
+            raise
+        demisto.info(f"{BRAND}: the remote's fields cannot be read, {purpose}: {error}")
+        return None
 
-    A key that may not read the remote's fields keeps back only what those would tell.
-    """
+
+def custom_field_name(client: Client, name: str) -> str:
+    """Return the CLI name of the remote's custom field of a name in lower case; an empty text when it has none."""
 
     def found(schema: Schema) -> str:
         return next((cli_name for cli_name in schema.custom_fields if cli_name.lower() == name), "")
 
-    try:
-        return found(remote_schema(client, lambda schema: bool(found(schema))))
-    except RemoteError as error:
-        if error.kind not in (FORBIDDEN, NOT_FOUND, REJECTED):
-            raise
-        demisto.info(f"{BRAND}: update-remote-system: whether the remote has a field {short(name, 80)} cannot be told: {error}")
-        return ""
+    schema = schema_if_allowed(
+        client, lambda kept: bool(found(kept)), f"so whether there is a field {short(name, 80)} is not known"
+    )
+    return found(schema) if schema else ""
 
 
-def save_delta(
-    client: Client,
-    incident_id: str,
-    delta: dict[str, Any],
-    custom_name: Callable[[str], str],
-    known: dict[str, str],
-    pause: Callable[[float], None],
-) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
-    """Write local changes into the remote incident and keep everything else of it.
+def load_same(client: Client, settings: Settings, incident_id: str) -> Incident:
+    """Return a remote incident that is the one of its record. Raises RemoteError, for a stranger that has its ID as well."""
+    return ensure_same(read_store().record(incident_id), Incident.of(client.load(incident_id)), settings)
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What came of writing fields.
+
+    before, after: the remote incident as it was loaded, and as it is now.
+    written: the fields that went, by their names there.
+    dropped: the names of those that the remote owns or lacks.
+    refused: why it refused single ones, by name.
+    """
+
+    before: Incident
+    after: Incident
+    written: dict[str, Any]
+    dropped: list[str]
+    refused: dict[str, RemoteError]
+
+
+def save_delta(client: Client, settings: Settings, incident_id: str, delta: dict[str, Any], record: Record) -> Saved:
+    """Write local changes into the remote incident and keep everything else of it. One that it refuses keeps back no others."""
+    custom_name = functools.cache(functools.partial(custom_field_name, client))
+    known = unpack_digests(record.fields)
+    loaded = load_same(client, settings, incident_id)
+    top, custom, dropped = split_delta(delta, loaded.raw, custom_name, known)
+    changes = [(name, value, False) for name, value in top.items()] + [(name, value, True) for name, value in custom.items()]
+    before, saved, refused = write_fields(client, settings, loaded, changes)
+    written = {(f"{CUSTOM}{name}" if nested else name): value for name, value, nested in changes if name not in refused}
+    return Saved(before, saved, written, dropped, refused)
+
+
+def write_fields(
+    client: Client, settings: Settings, loaded: Incident, changes: list[tuple[str, Any, bool]]
+) -> tuple[Incident, Incident, dict[str, RemoteError]]:
+    """Write fields, given as name, value, and whether it is a custom one; halves of them alone where the remote refuses them.
 
     Returns:
-        The incident as it was loaded, as it is now, and the keys of the delta that did not go.
+        The incident as it was when somebody else had changed it last, as it is now, and why single fields were refused.
     """
     for seconds in (*SAVE_PAUSES, None):
-        loaded = client.load(incident_id)
-        top, custom, dropped = split_delta(delta, loaded, custom_name, known)
-        changed = apply_delta(loaded, top, custom)
-        if changed == loaded:
-            return loaded, loaded, dropped
+        changed = apply_delta(
+            loaded.raw,
+            {name: value for name, value, nested in changes if not nested},
+            {name: value for name, value, nested in changes if nested},
+        )
+        if changed == loaded.raw:
+            return loaded, loaded, {}
         try:
-            return loaded, client.save(changed) or changed, dropped
+            return loaded, Incident.of(client.save(changed) or changed), {}
         except RemoteError as error:
-            if error.kind != CONFLICT or seconds is None:
+            if error.kind == CONFLICT and seconds is not None:
+                client.pause(seconds)
+                loaded = load_same(client, settings, loaded.id)
+                continue
+            if error.kind != REJECTED or len(changes) > MOST_TRIED_ALONE:
                 raise
-            pause(seconds)
+            if len(changes) == 1:
+                return loaded, loaded, {changes[0][0]: error}
+            half = len(changes) // 2
+            before, saved, refused = write_fields(client, settings, loaded, changes[:half])
+            again, latest, more_refused = write_fields(client, settings, saved, changes[half:])
+            return before if again is saved else again, latest, refused | more_refused
     raise AssertionError("the last try either returns or raises")
 
 
-def outgoing_entries(entries: Any, settings: Settings, record: Record) -> list[dict[str, Any]]:
-    """Return the local entries that are to go out: tagged for it and not sent yet, the oldest first."""
-    tags = set(settings.mirror_tags)
-    wanted = [
-        entry for entry in entries or [] if tags & set(entry.get("tags") or []) and entry_key(entry) not in record.sent_entries
-    ]
-    return sorted(wanted, key=lambda entry: created_order(entry, 0))
+def send_fields(client: Client, settings: Settings, incident_id: str, delta: dict[str, Any]) -> Saved:
+    """Write local changes into the remote incident and remember what it looks like now.
+
+    Raises:
+        RemoteError: the remote refused some of them, when the others have gone.
+    """
+    record = read_store().record(incident_id)
+    saved = save_delta(client, settings, incident_id, delta, record)
+    log(settings, f"update-remote-system: incident {incident_id}: {len(saved.written)} fields.")
+    if saved.dropped:
+        keys = ", ".join(saved.dropped)
+        log(settings, f"update-remote-system: incident {incident_id}: not sent, as the remote owns or lacks them: {keys}.")
+    notices = conflicts(saved, record, local_now_ms())
+
+    def remember(now: Record) -> Record:
+        return after_save(now if not notices else asked_for(now, settings), saved, notices)
+
+    change_record(incident_id, remember)
+    if saved.refused:
+        names = ", ".join(saved.refused)
+        reason = next(iter(saved.refused.values()))
+        raise RemoteError(REJECTED, f"The remote tenant does not take the field {names}, so only the others went: {reason}")
+    return saved
+
+
+def after_save(record: Record, saved: Saved, notices: dict[str, str]) -> Record:
+    """Return the record of an incident whose fields were written."""
+    # Only if nothing else changed there since the last round; otherwise that change has yet to come in.
+    modified = saved.after.modified if record.modified == saved.before.modified else record.modified
+    record = replace(record, modified=modified, notices={**record.notices, **notices}, news="")
+    if not record.fields:
+        # What the remote holds besides was never given.
+        return record
+    before, now = field_digests(saved.before.raw), field_digests(saved.after.raw)
+    written = {key: now.get(key) for key in {*before, *now} if before.get(key) != now.get(key)}
+    known = {**unpack_digests(record.fields), **written}
+    return replace(record, fields=pack_digests({key: value for key, value in known.items() if value is not None}))
+
+
+def conflicts(saved: Saved, record: Record, now_ms: int) -> dict[str, str]:
+    """Return what to tell people here of fields that were changed on both sides: the change made here stands.
+
+    A field changed there as well when it is not what both sides held last, or came in so short a time ago that the change here
+    may be older.
+    """
+    known = unpack_digests(record.fields)
+    recent = set(keys_of(record.news)) if now_ms - record.in_ms < BOTH_SIDES_MS else set()
+    told: dict[str, str] = {}
+    for name, here in saved.written.items() if known else ():
+        there = (
+            custom_fields(saved.before.raw).get(name.removeprefix(CUSTOM))
+            if name.startswith(CUSTOM)
+            else saved.before.raw.get(name)
+        )
+        key, value = name_digest(name), plain(there)
+        is_changed_there = key in recent or known.get(key) != (None if value is None else short_digest(value))
+        if is_changed_there and value != plain(here):
+            text = (
+                f"{name.removeprefix(CUSTOM)} was changed in both tenants. There: {shown_value(there)}. Here: "
+                f"{shown_value(here)}. The change made here stands in both; set the other value here if that is the right one."
+            )
+            told[short_digest([text, now_ms])] = text
+    return told
+
+
+def shown_value(value: Any) -> str:
+    """Return a field's value as a notice shows it."""
+    return short(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)) or "(empty)"
 
 
 @dataclass(frozen=True)
@@ -3033,36 +3675,42 @@ class Outgoing:
     path: Path | None = None
 
 
-def outgoing(entry: dict[str, Any]) -> Outgoing:
+def outgoing(entry: Entry) -> Outgoing:
     """Return how a local entry is to stand in the remote War Room. Raises RemoteError when its file is no longer here."""
-    entry_id, note = str(entry["id"]), bool(entry.get("note"))
-    if not has_file(entry):
+    if not entry.has_file:
         text, entry_format = signed_text(entry)
-        return Outgoing(entry_id, note, text, entry_format)
+        return Outgoing(entry.id, entry.is_note, text, entry_format)
     try:
-        local = demisto.getFilePath(entry["id"])
+        local = demisto.getFilePath(entry.id)
         path = Path(local["path"])
         path.stat()
     except (KeyError, OSError, TypeError, ValueError):
         raise RemoteError(
-            REJECTED, f"The file of the local entry {entry_id} is no longer on this server: remove the entry's tag."
+            REJECTED, f"The file of the local entry {entry.id} is no longer on this server: remove the entry's tag."
         )
-    name = safe_file_name(local.get("name") or entry.get("file"))
-    return Outgoing(entry_id, note, text=signed_comment(entry), name=name, path=path)
+    name = safe_file_name(local.get("name") or entry.raw.get("file"))
+    return Outgoing(entry.id, entry.is_note, text=signed_comment(entry), name=name, path=path)
 
 
-def stands_there(item: Outgoing, remote_entry: dict[str, Any]) -> bool:
+def stands_there(item: Outgoing, remote_entry: Entry) -> bool:
     """Return whether a remote entry is what sending a local one leaves behind."""
+    raw = remote_entry.raw
     if item.path is None:
-        return not has_file(remote_entry) and remote_entry.get("contents") == item.text
-    metadata = remote_entry.get("fileMetadata")
+        return not remote_entry.has_file and raw.get("contents") == item.text
+    metadata = raw.get("fileMetadata")
     metadata = metadata if isinstance(metadata, dict) else {}
-    if remote_entry.get("file") != item.name or metadata.get("size") not in (None, item.path.stat().st_size):
+    is_named = bare_name(raw.get("file")) == bare_name(item.name)
+    if not is_named or metadata.get("size") not in (None, item.path.stat().st_size):
         return False
     if not metadata.get("sha256"):
-        return metadata.get("size") is not None or remote_entry.get("contents") == item.text
+        return metadata.get("size") is not None or raw.get("contents") == item.text
     with item.path.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest() == metadata["sha256"]
+
+
+def bare_name(name: Any) -> str:
+    """Return a file name without what servers make different things of on its way: quotes, and backslashes before them."""
+    return re.sub(r'%22|["\\]', "", str(name))
 
 
 def write_entry(client: Client, investigation_id: str, item: Outgoing) -> list[dict[str, Any]]:
@@ -3082,8 +3730,8 @@ def write_entry(client: Client, investigation_id: str, item: Outgoing) -> list[d
     return [client.add_chat(investigation_id, item.text, markdown=item.format == EntryFormat.MARKDOWN)]
 
 
-def send_entry(client: Client, investigation_id: str, item: Outgoing, there: list[dict[str, Any]]) -> list[str]:
-    """Bring an entry into the remote War Room; return the ids of the remote entries that it is there.
+def send_entry(client: Client, investigation_id: str, item: Outgoing, there: list[Entry]) -> list[Entry]:
+    """Bring an entry into the remote War Room; return the remote entries that it is there.
 
     Args:
         there: remote entries that an earlier try may have left; the first that fits is taken out of it instead of writing anew.
@@ -3093,190 +3741,253 @@ def send_entry(client: Client, investigation_id: str, item: Outgoing, there: lis
         there.remove(found)
         written = [found]
     else:
-        written = write_entry(client, investigation_id, item)
-    if not written or not all(is_id(remote_entry.get("id")) for remote_entry in written):
-        raise RemoteError(BUSY, "The remote tenant did not say which entry it has written; it is looked for in the next round.")
-    if item.note and not item.path and not written[0].get("note"):
-        client.mark_as_note(written[0], investigation_id)
-    return [str(remote_entry["id"]) for remote_entry in written]
+        answer = write_entry(client, investigation_id, item)
+        written = [Entry.of(raw) for raw in with_ids(answer)]
+        if not written or len(written) < len(answer):
+            raise RemoteError(
+                BUSY, "The remote tenant did not say which entry it has written; it is looked for in the next round."
+            )
+    if item.note and not written[0].is_note:
+        client.mark_as_note(written[0].raw, investigation_id)
+    return written
 
 
-def update_remote_system_command(client: Client, settings: Settings, args: dict[str, Any]) -> str:
-    """Bring local changes to the remote incident: fields, tagged entries, closing, reopening; return the remote id.
+def send_entries(
+    client: Client, settings: Settings, incident_id: str, entries: list[Entry], remote: Incident | None = None
+) -> bool:
+    """Send local entries, the oldest first; return True. One that the remote refuses does not hold up the others.
 
-    Each part that succeeds is remembered at once, and the rest still tried when one fails.
+    Args:
+        remote: the remote incident, where it was read in this run.
 
     Raises:
-        RemoteError: a part failed. The server sends everything again, and what is remembered does not go twice.
+        RemoteError: the first failure, when all that can go has gone.
     """
-    if "data" not in args and not args.get("remoteId"):
-        # By hand it would create an empty incident there.
-        raise ValueError(
-            "There is nothing to send: the server calls update-remote-system by itself when a mirrored incident changes."
+    record = read_store().record(incident_id)
+    investigation_id = (remote or load_same(client, settings, incident_id)).investigation_id
+    if not investigation_id:
+        raise RemoteError(
+            REJECTED, "The remote incident is pending and has no War Room yet: open it there, and the entries follow."
         )
-    update = UpdateRemoteSystemArgs(args)
-    data, delta = update.data or {}, update.delta or {}
-    incident_id = str(update.remote_incident_id or "")
-    origin = "" if incident_id else origin_of(data, settings)
-    if origin:
-        incident_id, is_new = create_remote(client, settings, data, origin)
-        # When an earlier try has created it, what was changed here since then has yet to go.
-        delta = {} if is_new else delta or data
-    record = read_record(incident_id)
-    closed_here = update.inc_status == IncidentStatus.DONE
-    open_here = update.inc_status in (IncidentStatus.PENDING, IncidentStatus.ACTIVE)
-    open_although_closed = open_here and record.local_status == IncidentStatus.DONE
-    # The server was asked to close it here and has not done it yet: then nobody has reopened it, unless the delta says so.
-    not_closed_yet = open_although_closed and record.announced and not says_reopened(delta)
-    wanted = outgoing_entries(update.entries, settings, record)
-    # It was reopened here, written into and closed again since the last update.
-    closed_again = closed_here and record.status == IncidentStatus.DONE and says_closed(delta) and bool(wanted)
-    reopening = settings.close_out and (closed_again or (open_although_closed and not not_closed_yet))
-    closing = settings.close_out and closed_here and (closed_again or record.local_status != IncidentStatus.DONE)
-    # What belongs to a closing goes with it, or not at all.
-    fields = may_go({key: value for key, value in delta.items() if not closed_here or key.lower() not in CLOSING_KEYS})
-    log(
-        settings,
-        f"update-remote-system: incident {incident_id}: status {update.inc_status}, changed {bool(update.incident_changed)}, "
-        f"{len(wanted)} entries, delta {', '.join(sorted(map(str, delta))) or 'empty'}.",
-    )
+    # What an earlier try may have left there is looked for by what it is, before it is written a second time.
+    is_uncertain = any(entry.key in record.ledger.trying for entry in entries)
+    there = read_entries(client, investigation_id, {}) if is_uncertain else []
+    there = [remote_entry for remote_entry in there if not record.ledger.has_seen(remote_entry)]
     failures: list[RemoteError] = []
-    went = bool(origin)
-
-    def attempt(part: Callable[[], bool]) -> None:
-        nonlocal went
+    sent: list[tuple[Entry, list[Entry]]] = []  # What the record does not say yet.
+    for entry in entries:
+        if client.is_late():
+            failures.append(RemoteError(LATE, "Sending the entries takes long; the next round goes on with them."))
+            break
+        note_entries(incident_id, sent, about_to_go=entry)
+        sent = []
         try:
-            went = part() or went
+            sent = [(entry, send_entry(client, investigation_id, outgoing(entry), there))]
         except RemoteError as error:
             failures.append(error)
-
-    if reopening:
-        # First, since nothing can be written into a closed incident.
-        attempt(lambda: reopen_remote(client, settings, incident_id))
-    if update.incident_changed and fields:
-        attempt(lambda: send_fields(client, settings, incident_id, fields))
-    if wanted:
-        attempt(lambda: send_entries(client, settings, incident_id, wanted, record))
-    tried_before = all(entry_key(entry) in record.attempted for entry in wanted)
-    if closing and (not failures or (tried_before and all(error.kind in UNREADABLE for error in failures))):
-        # What may go later goes first, since a closed War Room takes nothing; what is refused again keeps nothing open.
-        words = in_lower_case(data) | {key: value for key, value in in_lower_case(delta).items() if value}
-        attempt(lambda: close_remote(client, settings, incident_id, words, time.sleep))
+            is_first_try = entry.key not in record.ledger.trying
+            if error.kind in (CLOSED, RATE_LIMIT) or (error.kind in (BUSY, UNREACHABLE) and is_first_try):
+                # It may pass, and then the entries arrive in their order. One that fails again is passed over.
+                break
+            if error.kind in (BUSY, UNREACHABLE, REFUSED_KEY, NOT_API):
+                client.about()
+    if sent:
+        note_entries(incident_id, sent)
+    log(settings, f"update-remote-system: incident {incident_id}: {len(entries) - len(failures)} entries.")
     if failures:
-        sentences = " ".join(dict.fromkeys(map(str, failures)))
-        # The failure itself matters more than the note of it.
-        with contextlib.suppress(DemistoException):
-            tell_of_failure(settings, incident_id, sentences)
-        raise RemoteError(failures[0].kind, f"Incident {incident_id}: {sentences}")
-
-    def remember(now: Record) -> Record:
-        if update.inc_status is not None and not not_closed_yet:
-            now = replace(now, local_status=update.inc_status, announced=False)
-        if (now.out_error or origin) and settings.comes_in:
-            # Nothing else may list it: an entry does not show everywhere, and the remote may have had the change already. One
-            # that an earlier try had created may have been listed before it was known.
-            now = replace(now, due_ms=at_once(now))
-        if not went and not now.out_error:
-            return now
-        return replace(now, out_ms=local_now_ms() if went else now.out_ms, out_error="", untold=True)
-
-    change_record(incident_id, remember)
-    if origin:
-        forget_creation(origin)
-    return incident_id
+        raise failures[0]
+    return True
 
 
-def says_reopened(delta: dict[str, Any]) -> bool:
-    """Return whether a delta holds a person's reopening.
+def note_entries(incident_id: str, sent: list[tuple[Entry, list[Entry]]], about_to_go: Entry | None = None) -> None:
+    """Remember which local entries went out, that what came of them there is not to come in, and which is about to go.
 
-    XSOAR REST API: on reopening `closingUserId` and `runStatus` are emptied, and a status may be among the changes or not. A
-    running playbook changes `runStatus` too, so that alone tells nothing.
+    A try whose end is not known is not simply repeated.
+
+    Args:
+        sent: local entries, each with the remote ones that came of it.
     """
-    changed = in_lower_case(delta)
-    return changed.get("closinguserid") == "" or changed.get("status") in (IncidentStatus.PENDING, IncidentStatus.ACTIVE)
-
-
-def says_closed(delta: dict[str, Any]) -> bool:
-    """Return whether a delta holds a person's closing. XSOAR REST API: it names who closed the incident, or the status."""
-    changed = in_lower_case(delta)
-    return bool(changed.get("closinguserid")) or changed.get("status") == IncidentStatus.DONE
-
-
-def in_lower_case(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return fields under their names in lower case: mappers spell them both ways."""
-    return {str(key).lower(): value for key, value in fields.items()}
-
-
-def may_go(delta: dict[str, Any]) -> dict[str, Any]:
-    """Return local changes without this pack's own incident fields, and what the remote server owns in any case."""
-    flat = {
-        key: value
-        for key, value in delta.items()
-        if key != "CustomFields" and not stays(key, value) and not steers(key) and key.lower() not in SERVER_OWNED_FIELDS
-    }
-    nested = {key: value for key, value in custom_fields(delta).items() if not stays(key, value)}
-    return {**flat, "CustomFields": nested} if nested else flat
-
-
-def tell_of_failure(settings: Settings, incident_id: str, error: str) -> None:
-    """Have the local incident show why its changes did not go out, with the next round that brings it."""
 
     def note(record: Record) -> Record:
-        if record.out_error == short(error):
-            return record
-        due_ms = at_once(record) if settings.comes_in else record.due_ms
-        return replace(record, out_error=short(error), untold=True, due_ms=due_ms)
+        ledger = record.ledger
+        done = {entry.key: entry.mark for entry, _ in sent}
+        trying = {key: mark for key, mark in ledger.trying.items() if key not in done}
+        going = {about_to_go.key: about_to_go.mark} if about_to_go else {}
+        written = {remote_entry.key: remote_entry.mark for _, remote_entries in sent for remote_entry in remote_entries}
+        ledger = replace(ledger, sent={**ledger.sent, **done}, trying={**trying, **going}, seen={**ledger.seen, **written})
+        return replace(record, ledger=ledger)
 
-    change_record(incident_id, note)
+    change_record(incident_id, note, entries_out=len(sent))
+
+
+def close_remote(client: Client, settings: Settings, incident_id: str, local: dict[str, Any]) -> bool:
+    """Close the remote incident, unless it is closed already, and remember that it is; return whether it had to be closed."""
+    is_uncertain = CLOSING in read_store().record(incident_id).ledger.trying
+    # XSOAR REST API: an answer may come before the incident is closed. A try whose end is not known may show yet.
+    remote = closed_soon(client, settings, incident_id, SAVE_PAUSES if is_uncertain else ())
+    is_open_there = not is_closed(remote.status)
+    if is_open_there:
+
+        def note(record: Record) -> Record:
+            return replace(record, ledger=replace(record.ledger, trying={**record.ledger.trying, CLOSING: ""}))
+
+        # The closing matters more than the note of it.
+        with contextlib.suppress(DemistoException):
+            change_record(incident_id, note)
+        version, words = whole(remote.raw.get("version"), 0), closing_words(local, reasons_for(client, local))
+        try:
+            client.close(incident_id, version, *words)
+        except RemoteError as error:
+            if error.kind != REJECTED:
+                raise
+            # It may no longer offer the reason that it is known to offer.
+            other_words = closing_words(local, reasons_for(client, local, anew=True))
+            if other_words == words:
+                raise
+            client.close(incident_id, version, *other_words)
+        if not is_closed(closed_soon(client, settings, incident_id, SAVE_PAUSES).status):
+            raise RemoteError(
+                BUSY,
+                "The remote tenant has not closed the incident yet; it is tried again. If it stays open, close it there: its "
+                "closing form may ask for more.",
+            )
+    log(settings, f"update-remote-system: incident {incident_id}: closed.")
+    change_record(incident_id, lambda record: as_told(record, IncidentStatus.DONE))
+    return is_open_there or is_uncertain
+
+
+def as_told(record: Record, status: int) -> Record:
+    """Return the record of an incident that has a status on both sides now."""
+    trying = {key: mark for key, mark in record.ledger.trying.items() if key != CLOSING}
+    ledger = replace(record.ledger, trying=trying)
+    return replace(record, status=status, given=status, told=status, asked=None, ledger=ledger)
+
+
+def closed_soon(client: Client, settings: Settings, incident_id: str, pauses: tuple[float, ...]) -> Incident:
+    """Return the remote incident once it is closed; after a look behind each of the pauses as it is."""
+    remote = load_same(client, settings, incident_id)
+    for seconds in pauses:
+        if is_closed(remote.status):
+            break
+        client.pause(seconds)
+        remote = load_same(client, settings, incident_id)
+    return remote
+
+
+def reasons_for(client: Client, local: dict[str, Any], anew: bool = False) -> tuple[str, ...]:
+    """Return the close reasons that the remote offers; none when it takes any, or the key may not ask."""
+    reason, _ = closing_words(local, ())
+
+    def holds(schema: Schema) -> bool:
+        return not anew and is_recent(schema) and reason in schema.close_reasons
+
+    schema = schema_if_allowed(client, holds, "so the close reason goes as it is")
+    return schema.close_reasons if schema else ()
+
+
+def offered_reasons(fields: list[dict[str, Any]]) -> tuple[str, ...]:
+    """Return the close reasons among the remote's incident fields; none when it takes any."""
+    ids = ("incident_closereason", "closereason")
+    values = next(
+        (item.get("selectValues") for item in fields if str(item.get("id") or item.get("cliName")).lower() in ids), None
+    )
+    return tuple(value for value in texts(values) if value.strip())
+
+
+def closing_words(local: dict[str, Any], offered: tuple[str, ...]) -> tuple[str, str]:
+    """Return the close reason and notes for the remote. A reason that it does not offer becomes Other and goes with the notes.
+
+    Args:
+        local: the local incident, its keys in lower case.
+    """
+    reason = str(local.get("closereason") or "Other")
+    notes = str(local.get("closenotes") or "Closed in the mirrored incident.")
+    if not offered or reason in offered:
+        return reason, notes
+    return "Other" if "Other" in offered else offered[0], f"{reason}: {notes}"
+
+
+def reopen_remote(client: Client, settings: Settings, incident_id: str) -> bool:
+    """Reopen the remote incident, unless it is open already; return whether it was reopened.
+
+    XSOAR REST API: there is no route for it, only the command reopenInvestigation, which runs in the War Room of another open
+    incident. Where there is none, or the command does not do it, the log says so and the incident stays as it is.
+    """
+    if not is_closed(load_same(client, settings, incident_id).status):
+        change_record(incident_id, lambda record: as_told(record, IncidentStatus.ACTIVE))
+        return False
+    # Rather in one that is mirrored, where people expect to see us. XSOAR REST API: an investigation has the ID of its incident.
+    store = read_store()
+    newest = [key for key in store.open if key != incident_id][-SWEEP:]
+    active = [key for key, record in store.records(newest).items() if record.status == IncidentStatus.ACTIVE]
+    investigation_id = max(active, key=entry_number, default="")
+    if not investigation_id:
+        open_incidents, _ = client.search("status:active", size=1, ascending=False)
+        investigation_id = str((open_incidents or [{}])[0].get("investigationId") or "")
+    # The ID becomes a part of a command.
+    if investigation_id and re.fullmatch(r"[\w-]+", incident_id):
+        try:
+            client.run(investigation_id, f"!reopenInvestigation id={incident_id}")
+        except RemoteError as error:
+            if error.kind not in (CLOSED, NOT_FOUND, REJECTED, FORBIDDEN):
+                raise
+            demisto.info(f"{BRAND}: update-remote-system: incident {incident_id}: not reopened: {error.kind}.")
+    if is_closed(load_same(client, settings, incident_id).status):
+        demisto.info(f"{BRAND}: incident {incident_id} was reopened here and stays closed in the remote tenant: reopen it there.")
+        return False
+    log(settings, f"update-remote-system: incident {incident_id}: reopened.")
+    # Also that it was told: a closing here that comes with it may fail, and is then still to be told.
+    change_record(incident_id, lambda record: as_told(record, IncidentStatus.ACTIVE))
+    return True
 
 
 def create_remote(client: Client, settings: Settings, data: dict[str, Any], origin: str) -> tuple[str, bool]:
-    """Create the remote incident for a local one, unless an earlier try has; return its id, and whether it was created now.
+    """Create the remote incident for a local one, unless an earlier try has; return its ID, and whether it was created now.
 
-    The answer of that try may have been lost, so a created incident says where it came from. It is looked for by the local id;
+    The answer of that try may have been lost, so a created incident says where it came from. It is looked for by the local ID;
     without one, which a mapper may leave out, by its data, and only after a try whose end is not known: two local incidents
     may look alike.
     """
     local_id = str(data.get("id") or "")
-    context = read_context()
-    creating = unpack_memory(context).creating
+    store = read_store()
+    creating = store.memory.creating
     if creating.get(origin):
         return creating[origin], False
     created, is_new = None, False
     if local_id or origin in creating:
         found, _ = client.search(f"dbotMirrorId:{quoted(origin)}", size=SEARCH_PAGE)
         ours = [incident for incident in found if incident.get("dbotMirrorId") == origin]
-        created = next((incident for incident in ours if local_id or not record_of(context, str(incident["id"]))), None)
+        records = store.records(str(incident["id"]) for incident in ours)
+        created = next((incident for incident in ours if local_id or str(incident["id"]) not in records), None)
     if created is None:
         change_memory(lambda memory: replace(memory, creating={**memory.creating, origin: ""}))
+        schema = schema_if_allowed(client, lambda _: False, "so the incident is created without knowing its custom fields")
         try:
-            created = client.create(new_remote_incident(data, custom_names_for_creation(client), origin, settings.instance))
+            names = frozenset(schema.custom_fields) if schema else None
+            created = client.create(new_remote_incident(data, names, origin, settings.instance))
             is_new = True
         except RemoteError as error:
             if error.kind == REJECTED:
                 forget_creation(origin)
             raise
-    incident_id = str(created["id"])
-    log(settings, f"update-remote-system: incident {incident_id}: created.")
-    record = Record(modified=modified_of(created), status=status_of(created), baseline_ms=0, ours=True, met=True)
+    incident = Incident.of(created)
+    log(settings, f"update-remote-system: incident {incident.id}: created.")
+    record = Record(
+        created_ms=incident.created_ms,
+        origin=CREATED,
+        met=True,
+        modified=incident.modified,
+        status=incident.status,
+        given=incident.status,
+        since_ms=0,
+    )
 
-    def remember(context: dict[str, Any]) -> dict[str, Any]:
-        known = with_records(context, {incident_id: record, **records_of(context, [incident_id])})
-        return with_memory(known, lambda memory: replace(memory, creating={**memory.creating, origin: incident_id}))
+    def remember(now: Store) -> Store:
+        known = now.with_records({incident.id: record, **now.records([incident.id])})
+        return known.with_memory(lambda memory: replace(memory, creating={**memory.creating, origin: incident.id}))
 
-    change_context(remember)
-    return incident_id, is_new
-
-
-def custom_names_for_creation(client: Client) -> frozenset[str] | None:
-    """Return the CLI names of the remote's custom fields; None when the key may not read them."""
-    try:
-        return remote_schema(client, lambda _: False).custom_fields
-    except RemoteError as error:
-        if error.kind not in (FORBIDDEN, NOT_FOUND):
-            raise
-        demisto.info(f"{BRAND}: update-remote-system: an incident is created without knowing the remote's custom fields: {error}")
-        return None
+    change_store(remember)
+    return incident.id, is_new
 
 
 def origin_of(data: dict[str, Any], settings: Settings) -> str:
@@ -3289,16 +4000,6 @@ def forget_creation(origin: str) -> None:
     change_memory(
         lambda memory: replace(memory, creating={key: value for key, value in memory.creating.items() if key != origin})
     )
-
-
-def digest_of(data: Any) -> str:
-    """Return a short text that is the same for the same data."""
-    return hashlib.sha256(json.dumps(data, sort_keys=True, default=str).encode()).hexdigest()[:16]
-
-
-def quoted(text: str) -> str:
-    """Return a text as one value of the search language."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def new_remote_incident(data: dict[str, Any], custom_names: frozenset[str] | None, origin: str, instance: str) -> dict[str, Any]:
@@ -3341,216 +4042,103 @@ def new_remote_incident(data: dict[str, Any], custom_names: frozenset[str] | Non
     }
 
 
-def send_fields(client: Client, settings: Settings, incident_id: str, delta: dict[str, Any]) -> bool:
-    """Write local changes into the remote incident and remember what it looks like now; return whether it was written."""
-    custom_name = functools.cache(functools.partial(custom_field_name, client))
-    known = unpack_digests(read_record(incident_id).fields)
-    loaded, saved, dropped = save_delta(client, incident_id, delta, custom_name, known, time.sleep)
-    log(settings, f"update-remote-system: incident {incident_id}: {len(delta) - len(dropped)} fields.")
-    if dropped:
-        keys = ", ".join(dropped)
-        log(settings, f"update-remote-system: incident {incident_id}: not sent, as the remote owns or lacks them: {keys}.")
-    before, now = field_digests(loaded), field_digests(saved)
+def update_remote_system_command(client: Client, settings: Settings, args: dict[str, Any]) -> str:
+    """Bring local changes to the remote incident: fields, tagged entries, closing, reopening; return the remote ID.
 
-    def remember(record: Record) -> Record:
-        # Only if nothing else changed there since the last round; otherwise that change has yet to come in.
-        modified = modified_of(saved) if record.modified == modified_of(loaded) else record.modified
-        if not record.fields:
-            # What the remote holds besides was never given.
-            return replace(record, modified=modified)
-        written = {key: now.get(key) for key in {*before, *now} if before.get(key) != now.get(key)}
-        known = {**unpack_digests(record.fields), **written}
-        digests = {key: value for key, value in known.items() if value is not None}
-        return replace(record, modified=modified, fields=pack_digests(digests))
-
-    change_record(incident_id, remember)
-    return saved is not loaded
-
-
-def send_entries(client: Client, settings: Settings, incident_id: str, entries: list[dict[str, Any]], record: Record) -> bool:
-    """Send local entries, the oldest first; return True. One that the remote refuses does not hold up the others.
+    Each step that succeeds is remembered at once, and the rest still tried when one fails.
 
     Raises:
-        RemoteError: the first failure, when all that can go has gone.
+        RemoteError: a step failed. The server sends everything again, and what is remembered does not go twice.
     """
-    investigation_id = str(client.load(incident_id).get("investigationId") or "")
-    if not investigation_id:
-        raise RemoteError(
-            REJECTED, "The remote incident is pending and has no War Room yet: open it there, and the entries follow."
+    if "data" not in args and not args.get("remoteId"):
+        # By hand it would create an empty incident there.
+        raise ValueError(
+            "There is nothing to send: the server calls update-remote-system by itself when a mirrored incident changes."
         )
-    keys = frozenset(entry_key(entry) for entry in entries)
-    # What an earlier try may have left there is looked for by what it is, before it is written a second time.
-    there = read_entries(client, investigation_id, {}) if keys & record.attempted else []
-    there = [remote_entry for remote_entry in there if entry_key(remote_entry) not in record.known_entries]
+    update = Update.of(args)
+    origin = "" if update.remote_id else origin_of(update.data, settings)
+    if origin:
+        incident_id, is_new = create_remote(client, settings, update.data, origin)
+        # When an earlier try has created it, what was changed here since then has yet to go.
+        update = replace(update, remote_id=incident_id, delta={} if is_new else update.delta or update.data)
+    record = read_store().record(update.remote_id)
+    wanted = leaving(update.entries, record, settings, local_digest)
+    log(
+        settings,
+        f"update-remote-system: incident {update.remote_id}: status {update.status}, changed {update.is_changed}, "
+        f"{len(wanted)} entries, delta {', '.join(sorted(map(str, update.delta))) or 'empty'}.",
+    )
     failures: list[RemoteError] = []
-    sent: dict[str, list[str]] = {}  # What the record does not say yet.
-    for entry in entries:
-        if client.is_late():
-            failures.append(RemoteError(LATE, "Sending the entries takes long; the next round goes on with them."))
-            break
-        key = entry_key(entry)
-        note_entries(incident_id, sent, about_to_go=key)
-        sent = {}
+    went, remote = bool(origin), None
+    for step in plan_push(record, update, settings, wanted):
+        if not may_follow(step, failures, record):
+            continue
         try:
-            sent = {key: send_entry(client, investigation_id, outgoing(entry), there)}
+            if step.kind == SAVE:
+                saved = send_fields(client, settings, update.remote_id, step.fields)
+                went, remote = went or saved.after is not saved.before, saved.after
+            else:
+                went = take(step, client, settings, update, remote) or went
         except RemoteError as error:
             failures.append(error)
-            first_try = key not in record.attempted
-            if error.kind == CLOSED or (error.kind in (BUSY, UNREACHABLE) and first_try):
-                # It may pass, and then the entries arrive in their order. One that fails again is passed over.
-                break
-            ensure_remote_is_well(client, error)
-    if sent:
-        note_entries(incident_id, sent)
-    log(settings, f"update-remote-system: incident {incident_id}: {len(entries) - len(failures)} entries.")
     if failures:
-        raise failures[0]
-    return True
-
-
-def note_entries(incident_id: str, sent: dict[str, list[str]], about_to_go: str = "") -> None:
-    """Remember which local entries went out, that what came of them there is not to come in, and which is about to go.
-
-    A try whose end is not known is not simply repeated.
-
-    Args:
-        sent: the ids of the remote entries, by the key of the local one.
-    """
-    written = [entry_id for entry_ids in sent.values() for entry_id in entry_ids]
-    change_record(
-        incident_id,
-        lambda record: replace(
-            record,
-            sent_entries=record.sent_entries.union(sent),
-            attempted=record.attempted.difference(sent).union(filter(None, [about_to_go])),
-            known_entries=record.known_entries.union(written),
-        ),
-        entries_out=len(sent),
-    )
-
-
-def close_remote(
-    client: Client, settings: Settings, incident_id: str, local: dict[str, Any], pause: Callable[[float], None]
-) -> bool:
-    """Close the remote incident, unless it is closed already, and remember that it is; return whether it had to be closed."""
-    is_uncertain = CLOSING in read_record(incident_id).attempted
-    # XSOAR REST API: an answer may come before the incident is closed. A try whose end is not known may show yet.
-    remote = closed_soon(client, incident_id, pause) if is_uncertain else client.load(incident_id)
-    is_open = remote.get("status") != IncidentStatus.DONE
-    if is_open:
-        # The closing matters more than the note of it.
+        sentences = " ".join(dict.fromkeys(map(str, failures)))
+        is_told = any(error.kind not in (RATE_LIMIT, LATE) for error in failures)
+        # The failure itself matters more than the note of it. What the next round goes on with is none to show.
         with contextlib.suppress(DemistoException):
-            change_record(incident_id, lambda record: replace(record, attempted=record.attempted | {CLOSING}))
-        version, words = whole(remote.get("version"), 0), closing_words(local, reasons_for(client, local))
-        try:
-            client.close(incident_id, version, *words)
-        except RemoteError as error:
-            if error.kind != REJECTED:
-                raise
-            # It may no longer offer the reason that it is known to offer.
-            other_words = closing_words(local, reasons_for(client, local, anew=True))
-            if other_words == words:
-                raise
-            client.close(incident_id, version, *other_words)
-        if closed_soon(client, incident_id, pause).get("status") != IncidentStatus.DONE:
-            raise RemoteError(
-                BUSY,
-                "The remote tenant has not closed the incident yet; it is tried again. If it stays open, close it there: its "
-                "closing form may ask for more.",
+            change_record(
+                update.remote_id, lambda now: now if not is_told else after_failure(now, update, settings, short(sentences, 500))
             )
-    log(settings, f"update-remote-system: incident {incident_id}: closed.")
-    done = IncidentStatus.DONE
-
-    def remember(record: Record) -> Record:
-        return replace(record, status=done, local_status=done, announced=False, attempted=record.attempted - {CLOSING})
-
-    change_record(incident_id, remember)
-    return is_open or is_uncertain
+        raise RemoteError(failures[0].kind, f"Incident {update.remote_id}: {sentences}")
+    is_shown = went and local_now_ms() - read_store().memory.limited_ms >= LIMITED_MS
+    change_record(update.remote_id, lambda now: after_push(now, update, settings, went, is_shown or bool(origin), local_now_ms()))
+    if origin:
+        forget_creation(origin)
+    return update.remote_id
 
 
-def closed_soon(client: Client, incident_id: str, pause: Callable[[float], None]) -> dict[str, Any]:
-    """Return the remote incident once it is closed; after a few looks as it is."""
-    for seconds in (*SAVE_PAUSES, None):
-        remote = client.load(incident_id)
-        if remote.get("status") == IncidentStatus.DONE or seconds is None:
-            break
-        pause(seconds)
-    return remote
+def take(step: Step, client: Client, settings: Settings, update: Update, remote: Incident | None) -> bool:
+    """Take a step in the remote other than SAVE, and remember it; return whether anything changed there."""
+    if step.kind == REOPEN:
+        return reopen_remote(client, settings, update.remote_id)
+    if step.kind == SEND:
+        return send_entries(client, settings, update.remote_id, step.entries, remote)
+    words = in_lower_case(update.data) | {key: value for key, value in in_lower_case(update.delta).items() if value}
+    return close_remote(client, settings, update.remote_id, words)
 
 
-def reasons_for(client: Client, local: dict[str, Any], anew: bool = False) -> tuple[str, ...]:
-    """Return the close reasons that the remote offers; none when it takes any, or the key may not ask."""
-    reason, _ = closing_words(local, ())
-
-    def holds(schema: Schema) -> bool:
-        return not anew and is_recent(schema) and reason in schema.close_reasons
-
-    try:
-        return remote_schema(client, holds).close_reasons
-    except RemoteError as error:
-        if error.kind not in (FORBIDDEN, NOT_FOUND, REJECTED):
-            raise
-        return ()
-
-
-def offered_reasons(fields: list[dict[str, Any]]) -> tuple[str, ...]:
-    """Return the close reasons among the remote's incident fields; none when it takes any."""
-    ids = ("incident_closereason", "closereason")
-    values = next(
-        (item.get("selectValues") for item in fields if str(item.get("id") or item.get("cliName")).lower() in ids), None
-    )
-    return tuple(value for value in texts(values) if value.strip())
-
-
-def closing_words(local: dict[str, Any], offered: tuple[str, ...]) -> tuple[str, str]:
-    """Return the close reason and notes for the remote. A reason that it does not offer becomes Other and goes with the notes.
+def after_push(record: Record, update: Update, settings: Settings, went: bool, is_listed: bool, now_ms: int) -> Record:
+    """Return the record after all that was to go has gone.
 
     Args:
-        local: the local incident, its keys in lower case.
+        went: whether anything changed in the remote.
+        is_listed: whether the next round is to bring the incident, so that it shows this.
     """
-    reason = str(local.get("closereason") or "Other")
-    notes = str(local.get("closenotes") or "Closed in the mirrored incident.")
-    if not offered or reason in offered:
-        return reason, notes
-    return "Other" if "Other" in offered else offered[0], f"{reason}: {notes}"
+    after = replace(record, met=True)
+    if update.status is not None:
+        is_as_asked = record.asked is None or is_closed(record.asked) == is_closed(update.status)
+        is_settled = is_as_asked or is_closed(update.status) or person_says(update.delta) == REOPEN
+        was_closed = record.is_closed_here
+        is_told = settings.close_out or (record.asked is not None and is_as_asked)
+        after = replace(
+            after,
+            here=update.status,
+            asked=None if is_settled else record.asked,
+            told=update.status if is_settled and is_told else record.told,
+        )
+        if was_closed and is_settled and is_open(update.status):
+            # Entries may have waited for it.
+            after = asked_for(after, settings)
+    if is_listed or record.out_error:
+        # Nothing else may list it: our own change is known, and an entry does not show everywhere.
+        after = asked_for(after, settings)
+    return replace(after, out_ms=now_ms if went else record.out_ms, out_error="")
 
 
-def reopen_remote(client: Client, settings: Settings, incident_id: str) -> bool:
-    """Reopen the remote incident, unless it is open already; return whether it was reopened.
-
-    XSOAR REST API: there is no route for it, only the command reopenInvestigation, which runs in the War Room of another open
-    incident. Where there is none, or the command does not do it, the log says so and the incident stays as it is.
-    """
-
-    def remember_open() -> None:
-        # Also that it was told: a closing here that comes with it may fail, and is then still to be told.
-        active = IncidentStatus.ACTIVE
-        change_record(incident_id, lambda record: replace(record, status=active, local_status=active, announced=False))
-
-    if client.load(incident_id).get("status") != IncidentStatus.DONE:
-        remember_open()
-        return False
-    # Rather in one that is mirrored, where people expect to see us. XSOAR REST API: an investigation has the id of its incident.
-    records = all_records(read_context(), brief_record)
-    mirrored = [key for key, record in records.items() if record.status == IncidentStatus.ACTIVE and key != incident_id]
-    investigation_id = max(mirrored, key=entry_number, default="")
-    if not investigation_id:
-        open_incidents, _ = client.search("status:active", size=1, ascending=False)
-        investigation_id = str((open_incidents or [{}])[0].get("investigationId") or "")
-    # The id becomes a part of a command.
-    if investigation_id and re.fullmatch(r"[\w-]+", incident_id):
-        try:
-            client.run(investigation_id, f"!reopenInvestigation id={incident_id}")
-        except RemoteError as error:
-            if error.kind not in (CLOSED, NOT_FOUND, REJECTED, FORBIDDEN):
-                raise
-            demisto.info(f"{BRAND}: update-remote-system: incident {incident_id}: not reopened: {error.kind}.")
-    if client.load(incident_id).get("status") == IncidentStatus.DONE:
-        demisto.info(f"{BRAND}: incident {incident_id} was reopened here and stays closed in the remote tenant: reopen it there.")
-        return False
-    log(settings, f"update-remote-system: incident {incident_id}: reopened.")
-    remember_open()
-    return True
+def after_failure(record: Record, update: Update, settings: Settings, error: str) -> Record:
+    """Return the record of an incident whose changes did not go out: the local one shows why with the next pull."""
+    after = replace(record, met=True, here=record.here if update.status is None else update.status)
+    return after if record.out_error == error else asked_for(replace(after, out_error=error), settings)
 
 
 """ SCHEMA """
@@ -3671,7 +4259,8 @@ def get_incident_command(client: Client, args: dict[str, Any]) -> CommandResults
     if tags := listed(args.get("tags")):
         entry_filter |= {"tags": list(tags), "tagsAndOperator": False}
     incident = client.load(incident_id)
-    entries = read_entries(client, str(incident.get("investigationId") or ""), entry_filter)[-wanted:]
+    found = read_entries(client, str(incident.get("investigationId") or ""), entry_filter)[-wanted:]
+    entries = [entry.raw for entry in found]
     custom = {key: value for key, value in custom_fields(incident).items() if not is_timer(value)}
     fields = {**{key: incident.get(key) for key in SHOWN_FIELDS}, **custom}
     rows = [{"field": key, "value": value} for key, value in fields.items() if plain(value) is not None]
@@ -3750,16 +4339,6 @@ def wanted_remote_id(args: dict[str, Any], local: dict[str, Any], settings: Sett
     return remote_id
 
 
-def plain(value: Any) -> Any:
-    """Return a field's value as fields are compared: all that is empty is alike, and so are times of one millisecond."""
-    if value in (None, "", [], {}) or str(value).startswith("0001-01-01T00:00:00"):
-        return None
-    if isinstance(value, str):
-        moment_ms = parse_ms(value, -1)
-        return f"time {moment_ms}" if moment_ms >= 0 else value
-    return value
-
-
 def compared(
     local: dict[str, Any], remote: dict[str, Any], ruled: frozenset[str]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -3813,7 +4392,7 @@ def mirror_diff_command(client: Client, settings: Settings, args: dict[str, Any]
     remote_id = wanted_remote_id(args, local, settings)
     if not local:
         raise ValueError("There is no local incident: run the command in its War Room, or give it as the argument incident.")
-    crossing, ignored = compared(local, client.load(remote_id), ruled_names(unpack_memory(read_context()).rules))
+    crossing, ignored = compared(local, client.load(remote_id), ruled_names(read_store().memory.rules))
     different = [row["field"] for row in crossing if not row["equal"]]
     is_unmapped = any(not row["mapped"] for row in crossing)
     outputs = {"id": remote_id, "equal": not different, "different": different, "fields": crossing, "ignored": ignored}
@@ -3843,10 +4422,10 @@ def mirror_resync_command(client: Client, settings: Settings, args: dict[str, An
     fields, entries = (flag(args, name, name, True, "give true or false") for name in ("fields", "entries"))
     if not fields and not entries:
         raise ValueError("There is nothing to resync: set fields or entries to true.")
-    remote = client.load(remote_id)
-    begin_ms = client.remote_time_ms or local_now_ms()
+    remote = Incident.of(client.load(remote_id))
     is_here = local.get("dbotMirrorId") == remote_id
-    record = record_of(read_context(), remote_id)
+    store = read_store()
+    record = store.records([remote_id]).get(remote_id)
     if record is None and not is_here:
         raise ValueError(
             f"This instance mirrors no incident {remote_id}: run the command in the War Room of the incident that mirrors it."
@@ -3855,18 +4434,32 @@ def mirror_resync_command(client: Client, settings: Settings, args: dict[str, An
     is_linked = is_here and local.get("sourceBrand") != BRAND
     is_forgotten = record is None and not is_linked
     entries = entries and not is_forgotten
+    if record and not is_linked:
+        ensure_same(record, remote, settings)
+    # Without its entries a linked incident begins now; the server would give the time at which it was created.
+    begin_ms = max(remote.modified_ms, store.memory.health.cursor_ms) + 1
+    # It is still open although it was to be closed, so it is closed once more.
+    is_unclosed = is_here and local.get("status") in (IncidentStatus.PENDING, IncidentStatus.ACTIVE)
 
     def restart(known: Record) -> Record:
+        ledger, owes_files = known.ledger, known.owes_files
+        if entries:
+            # What a note stands for is tried again, and what counted as history comes.
+            owes_files = owes_files or bool(ledger.missing)
+            seen = {key: mark for key, mark in ledger.seen.items() if key not in ledger.missing}
+            ledger = replace(ledger, history={}, missing={}, seen=seen)
         return replace(
-            known,
+            wanted_again(known),
+            created_ms=remote.created_ms if is_linked else known.created_ms or remote.created_ms,
+            origin=LINKED if is_linked else known.origin,
             modified="" if fields else known.modified,
             fields="" if fields else known.fields,
-            # Without its entries a linked incident begins now; the server would give the time at which it was created.
-            baseline_ms=0 if entries else begin_ms if known.baseline_ms is None else known.baseline_ms,
-            status=status_of(remote, known.status) if is_forgotten else known.status,
-            linked=known.linked or is_linked,
-            due_ms=at_once(known),
-            misses=0,
+            since_ms=0 if entries else begin_ms if known.since_ms is None else known.since_ms,
+            given=remote.status if is_forgotten else None if is_unclosed and is_closed(known.asked) else known.given,
+            asked=None if is_unclosed and is_closed(known.asked) else known.asked,
+            owes_files=owes_files,
+            ledger=ledger,
+            tries=0,
         )
 
     change_record(remote_id, restart)
@@ -3889,8 +4482,8 @@ def mirror_resync_command(client: Client, settings: Settings, args: dict[str, An
 
 def mirror_status_command(client: Client, settings: Settings, args: dict[str, Any]) -> CommandResults:
     """Return what the mirror knows, and how the remote tenant looks from here. It writes nothing."""
-    context, now_ms = read_context(), local_now_ms()
-    memory, records = unpack_memory(context), all_records(context)
+    store, now_ms = read_store(), local_now_ms()
+    memory, records = store.memory, store.all_records()
     try:
         version, problem = str(client.about().get("demistoVersion") or ""), ""
     except RemoteError as error:
@@ -3938,9 +4531,9 @@ def memory_status(memory: Memory, records: list[Record], now_ms: int) -> dict[st
         "LastFetch": when(health.fetch_ms),
         "LastFetchCalls": health.fetch_calls,
         "IncidentsTracked": len(records),
-        "IncidentsOpen": sum(record.status != IncidentStatus.DONE for record in records),
-        "IncidentsPending": sum(0 < record.due_ms <= now_ms for record in records),
-        "IncidentsBehind": sum(record.misses > 0 for record in records),
+        "IncidentsOpen": sum(not is_closed(record.status) for record in records),
+        "IncidentsPending": sum(record.is_due and record.not_before_ms <= now_ms for record in records),
+        "IncidentsBehind": sum(record.tries > 0 for record in records),
         "IncidentsWithError": sum(bool(record.in_error or record.out_error) for record in records),
         "CreationsPending": len(memory.creating),
         "EntriesIn": health.entries_in,
@@ -3959,13 +4552,13 @@ def incident_status(remote_id: str, record: Record | None, settings: Settings) -
         "Id": remote_id,
         "State": mirror_state(record),
         "Link": remote_link(settings, remote_id),
-        "Pending": bool(record.due_ms),
-        "NextTry": when(record.due_ms) if record.due_ms >= SMALLEST_TIME_MS else None,
+        "Pending": record.is_due,
+        "NextTry": when(record.not_before_ms) if record.is_due else None,
         "LastIn": when(record.in_ms),
         "LastOut": when(record.out_ms),
-        "EntriesKnown": len(record.known_entries),
-        "EntriesSent": len(record.sent_entries),
-        "EntriesUncertain": len(record.attempted - {CLOSING}),
+        "EntriesKnown": len(record.ledger.seen),
+        "EntriesSent": len(record.ledger.sent),
+        "EntriesUncertain": len(record.ledger.trying.keys() - {CLOSING}),
         "ErrorIn": record.in_error or None,
         "ErrorOut": record.out_error or None,
     }
@@ -4012,11 +4605,9 @@ COMMON_FIELDS = frozenset(
 )
 # A custom field that is called like one of these belongs to one tenant, or to the incident itself.
 TAKEN_NAMES = frozenset(re.sub("[^a-z0-9]", "", name.lower()) for name in (*INCOMING_RULES, *OUTGOING_RULES))
-
 # Fields of different types whose values are alike, so that they cross all the same: texts, and lists of texts. HTML is not among
 # the texts: it would show another's text as a page.
 ALIKE_TYPES = (frozenset({"shorttext", "longtext", "markdown", "url"}), frozenset({"multiselect", "tagsselect"}))
-
 # What becomes of a custom field, as the table of xsoar-mirror-mappers says it, by the word in the context.
 MAPPED, EXPORTED, ONLY_HERE, ONLY_THERE = "Mapped", "Exported", "OnlyHere", "OnlyThere"
 TYPE_DIFFERS, EXCLUDED, NEVER_MIRRORED = "TypeDiffers", "Excluded", "NeverMirrored"
@@ -4562,9 +5153,6 @@ def unanswered(question: Question, error: RemoteError) -> Finding:
     return Finding(verdict, f"not answered: {error.kind}{status}", remedy, str(error))
 
 
-# What is asked, answered with plain values: each of these judges an answer and makes no call.
-
-
 def judge_version(about: dict[str, Any]) -> Finding:
     """Judge what the remote says that it is."""
     version = word_of(about.get("demistoVersion"), r"[0-9.]{0,20}")
@@ -4653,7 +5241,7 @@ def judge_tags(settings: Settings, rooms: int, tagged: int) -> Finding:
         *(["set Outgoing Entry Tags, or no entry goes out"] if goes_out and not settings.mirror_tags else []),
     ]
     found = f"{incoming}; {outgoing}"
-    if comes_in and is_pulled(settings):
+    if comes_in and takes_entries(settings):
         found += f"; War Rooms with an entry that would come in: {tagged} of {rooms}"
         if not tagged:
             lacking.append("unless nothing there is tagged yet, compare the incoming tags letter by letter with those there")
@@ -4928,9 +5516,6 @@ def judge_cleanup(is_closed: bool | None, is_known: bool) -> Finding:
     return Finding(WARN, found, f'search the remote for "{SCRATCH_NAME}" and close it by hand')
 
 
-# What asks: each of these makes the calls of one question.
-
-
 def found_incidents(
     client: Client, query: str, sort: str, ascending: bool, size: int = CHECK_SAMPLE, **more: Any
 ) -> list[dict[str, Any]]:
@@ -4986,7 +5571,7 @@ def ask_war_room(inspection: Inspection) -> Finding:
     """Look into War Rooms, until one has enough entries."""
     rooms = [str(item["investigationId"]) for item in inspection.changed if is_id(item.get("investigationId"))]
     for room in rooms[:CHECK_ROOMS]:
-        inspection.rooms[room] = in_order(inspection.client.entries(room, {"pageSize": CHECK_ENTRIES}))
+        inspection.rooms[room] = sorted(inspection.client.entries(room, {"pageSize": CHECK_ENTRIES}), key=created_order)
         if len(inspection.rooms[room]) == CHECK_ENTRIES:
             break
     return Finding(OK, "yes") if rooms else not_known("no incident with a War Room was seen")
@@ -4994,12 +5579,12 @@ def ask_war_room(inspection: Inspection) -> Finding:
 
 def ask_download(inspection: Inspection) -> Finding:
     """Download a small file, if there is one."""
-    entries = [entry for room in inspection.rooms.values() for entry in room if has_file(entry)]
+    entries = [entry for room in inspection.rooms.values() for entry in map(Entry.of, room) if entry.has_file]
     small = next((entry for entry in entries if (file_size(entry) or CHECK_FILE + 1) <= CHECK_FILE), None)
     if small is None:
         return not_known("no small file was seen in the War Rooms that changed last")
     with TemporaryDirectory() as folder:
-        inspection.client.download(str(small["id"]), Path(folder) / "file", file_size(small))
+        inspection.client.download(small.id, Path(folder) / "file", file_size(small))
     return Finding(OK, "yes")
 
 
@@ -5037,16 +5622,16 @@ def ask_first_fetch(inspection: Inspection) -> Finding:
 def ask_tags(inspection: Inspection) -> Finding:
     """Look for entries that would come in."""
     settings = inspection.settings
-    rooms = inspection.rooms if is_pulled(settings) and settings.comes_in else {}
+    rooms = inspection.rooms if takes_entries(settings) and settings.comes_in else {}
     pages = [inspection.client.entries(room, {**tag_filter(settings), "pageSize": CHECK_ENTRIES}) for room in rooms]
-    return judge_tags(settings, len(rooms), sum(bool(incoming_entries(page, settings, EMPTY_RECORD)) for page in pages))
+    return judge_tags(settings, len(rooms), sum(bool(arriving(map(Entry.of, page), settings, EMPTY_RECORD)) for page in pages))
 
 
 def ask_moves_seen(inspection: Inspection) -> Finding:
     """Look for an entry that is newer than its incident."""
     for incident in inspection.changed:
         entries = inspection.rooms.get(str(incident.get("investigationId")), [])
-        newest_ms = max(map(last_touched_ms, entries), default=0)
+        newest_ms = max((Entry.of(entry).touched_ms for entry in entries), default=0)
         if newest_ms - parse_ms(incident.get("modified"), 0) <= MOVED_WITHIN_MS:
             continue
         # The entry may have come after the search.
@@ -5322,7 +5907,7 @@ def write_note(inspection: Inspection) -> None:
 
 def write_tag(inspection: Inspection) -> None:
     """Tag an entry of the scratch incident, which is written before it."""
-    entries = in_order(inspection.client.entries(inspection.scratch_id, {"pageSize": CHECK_ENTRIES}))
+    entries = sorted(inspection.client.entries(inspection.scratch_id, {"pageSize": CHECK_ENTRIES}), key=created_order)
     inspection.client.tag_entry(entries[-1], inspection.scratch_id, [SCRATCH_TAG])
 
 
@@ -5345,7 +5930,7 @@ def ask_formatted(inspection: Inspection) -> Finding:
             raise
         status = error.status
         client.add_chat(room, "An entry of xsoar-mirror-check.", markdown=False)
-    inspection.rooms = {room: in_order(client.entries(room, {"pageSize": CHECK_ENTRIES}))}
+    inspection.rooms = {room: sorted(client.entries(room, {"pageSize": CHECK_ENTRIES}), key=created_order)}
     return judge_formatted(status)
 
 
@@ -5579,7 +6164,7 @@ def run_test(client: Client, settings: Settings) -> str:
         ensure_is_xsoar(about, settings)
         start_ms = first_fetch_ms(settings, remote_now_ms(client))
         client.search(combined_query(settings.query, settings.skip_own), size=1, from_ms=start_ms)
-        if without_rule := missing_rules(client, settings, unpack_memory(read_context()).rules):
+        if without_rule := missing_rules(client, settings, read_store().memory.rules):
             # Test knows only ok and failures, and this is none: xsoar-mirror-status shows it.
             demisto.info(f"{BRAND}: {missing_rules_told(without_rule)}")
     except RemoteError as error:
@@ -5650,9 +6235,15 @@ def run_command(command: str, args: dict[str, Any], client: Client, settings: Se
 def main() -> None:
     """Run the command that the server asks for."""
     command = demisto.command()
+    client: Client | None = None
     try:
         settings = parse_settings(demisto.params(), demisto.integrationInstance())
-        result = run_command(command, demisto.args(), Client(settings), settings)
+        client = Client(settings)
+        result = run_command(command, demisto.args(), client, settings)
+        # What get-remote-data has answered must not be lost by anything behind it: it notes the limit before.
+        if client.limit and command in MIRRORING_COMMANDS - {"get-remote-data"}:
+            with contextlib.suppress(DemistoException):
+                note_limit()
         if result is not None:
             return_results(result)
     except NotImplementedError:
@@ -5663,6 +6254,8 @@ def main() -> None:
             # The failure itself matters more than the note of it.
             with contextlib.suppress(Exception):
                 note_error(command, short(error))
+                if client and client.limit:
+                    note_limit()
         return_error(str(error), error)
 
 

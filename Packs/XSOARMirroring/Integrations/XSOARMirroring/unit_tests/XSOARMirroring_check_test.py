@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import XSOARMirroring as script
-from stand_ins import HOST_8, KEY, Call, Remote, Server, change_memory, load, memory_of
+from stand_ins import change_memory, memory_of, HOST_8, KEY, Call, Remote, Server, load
 from XSOARMirroring import OK, STOP, WARN, Finding
 
 HOUR_MS = 3_600_000
@@ -154,11 +154,7 @@ JUDGED: dict[str, tuple[Finding, str, str]] = {
 
 @pytest.mark.parametrize("case", JUDGED)
 def test_each_answer_is_judged(case: str) -> None:
-    """
-    Given: an answer of the remote.
-    When: it is judged.
-    Then: verdict and words fit it, and what is not well has a remedy.
-    """
+    """Given an answer of the remote; When it is judged; Then verdict and words fit it, and what is not well has a remedy."""
     finding, verdict, says = JUDGED[case]
     assert finding.verdict == verdict
     assert says in finding.found
@@ -176,11 +172,7 @@ def test_each_answer_is_judged(case: str) -> None:
     ids=["all", "another brand", "no labels", "no origin"],
 )
 def test_what_is_kept_of_the_origin_is_judged(kept: dict[str, Any], verdict: str) -> None:
-    """
-    Given: a new incident as the remote keeps it.
-    When: it is judged.
-    Then: losing its origin stops, losing its brand warns.
-    """
+    """Given a new incident as the remote keeps it; When it is judged; Then losing its origin stops, losing its brand warns."""
     labels = [{"type": "Instance", "value": "here"}, {"type": "Brand", "value": script.BRAND}]
     whole = {"sourceBrand": script.BRAND, "sourceInstance": "here", "labels": labels, "dbotMirrorId": "1@here"}
     assert script.judge_brand({**whole, **kept}, "here", "1@here").verdict == verdict
@@ -201,11 +193,7 @@ def test_what_is_kept_of_the_origin_is_judged(kept: dict[str, Any], verdict: str
 def test_the_tags_that_a_direction_needs(
     server: Server, direction: str, tags: str, mirror_tag: str, tagged: int, verdict: str, lacking: str
 ) -> None:
-    """
-    Given: a direction, tags, and tagged entries there.
-    When: they are judged.
-    Then: only what the direction needs is missed.
-    """
+    """Given a direction, tags, and tagged entries there; When they are judged; Then only what the direction needs is missed."""
     params = {**server.params, "mirror_direction": direction, "tags": tags, "mirror_tag": mirror_tag}
     finding = script.judge_tags(script.parse_settings(params, "here"), 3, tagged)
     assert (finding.verdict, lacking in finding.remedy) == (verdict, True)
@@ -224,11 +212,7 @@ def test_the_tags_that_a_direction_needs(
     ids=str,
 )
 def test_entries_move_only_when_all_of_them_do(moves: dict[str, bool], expected: bool | None) -> None:
-    """
-    Given: what moved.
-    When: it is summed up.
-    Then: one that does not is enough for no, and yes needs a note and a file.
-    """
+    """Given what moved; When it is summed up; Then one that does not is enough for no, and yes needs a note and a file."""
     assert script.all_move(moves) is expected
 
 
@@ -261,11 +245,7 @@ def outputs_of(result: Any) -> dict[str, Any]:
 
 
 def test_by_default_it_only_reads(server: Server, checked: Remote) -> None:
-    """
-    Given: a remote.
-    When: the check runs without arguments.
-    Then: nothing is written there, nor remembered here.
-    """
+    """Given a remote; When the check runs without arguments; Then nothing is written there, nor remembered here."""
     before = server.memory()
 
     found = check(server)
@@ -278,11 +258,7 @@ def test_by_default_it_only_reads(server: Server, checked: Remote) -> None:
 
 
 def test_the_context_has_one_place_for_each_instance(server: Server, checked: Remote) -> None:
-    """
-    Given: a check.
-    When: it is read from the context.
-    Then: it stands under the instance, with the worst verdict.
-    """
+    """Given a check; When it is read from the context; Then it stands under the instance, with the worst verdict."""
     result = server.ok("xsoar-mirror-check")
     (key,) = result[0]["EntryContext"]
     assert key == "XSOAR.Mirror.Check(val.Instance && val.Instance == obj.Instance)"
@@ -292,11 +268,7 @@ def test_the_context_has_one_place_for_each_instance(server: Server, checked: Re
 
 @pytest.mark.parametrize("moves", [True, False])
 def test_writing_settles_the_rest_and_closes_its_incident(server: Server, checked: Remote, moves: bool) -> None:
-    """
-    Given: a remote.
-    When: the check writes.
-    Then: it tells and remembers whether entries move `modified`, and cleans up.
-    """
+    """Given a remote; When the check writes; Then it tells and remembers whether entries move `modified`, and cleans up."""
     checked.entry_moves_modified = moves
 
     found = check(server, write="true")
@@ -312,11 +284,7 @@ def test_writing_settles_the_rest_and_closes_its_incident(server: Server, checke
 
 
 def test_a_playbook_at_work_is_not_taken_for_an_entry_that_moves(server: Server, checked: Remote) -> None:
-    """
-    Given: a new incident that its own playbook changes for a while.
-    When: the check writes.
-    Then: only entries count.
-    """
+    """Given a new incident that its own playbook changes for a while; When the check writes; Then only entries count."""
     checked.entry_moves_modified = False
     changes = iter(range(5))
 
@@ -333,11 +301,7 @@ def test_a_playbook_at_work_is_not_taken_for_an_entry_that_moves(server: Server,
 
 
 def test_what_moves_a_little_later_moves(server: Server, checked: Remote) -> None:
-    """
-    Given: a remote whose incident moves only after the note was answered.
-    When: the check writes.
-    Then: the note moves it.
-    """
+    """Given a remote whose incident moves only after the note was answered; When the check writes; Then the note moves it."""
     checked.entry_moves_modified = False
     looks: list[str] = []
 
@@ -356,11 +320,7 @@ def test_what_moves_a_little_later_moves(server: Server, checked: Remote) -> Non
 def test_that_entries_do_not_move_stays_known(
     server: Server, checked: Remote, moves: bool, known: bool | None, kept: bool
 ) -> None:
-    """
-    Given: what an incident has shown.
-    When: the check writes.
-    Then: one that did not move is never forgotten.
-    """
+    """Given what an incident has shown; When the check writes; Then one that did not move is never forgotten."""
     checked.entry_moves_modified = moves
     change_memory(server, entries_move=known)
 
@@ -370,11 +330,7 @@ def test_that_entries_do_not_move_stays_known(
 
 
 def test_reading_alone_shows_that_entries_do_not_move(server: Server, checked: Remote) -> None:
-    """
-    Given: an entry that is newer than its incident.
-    When: the check only reads.
-    Then: it tells and remembers that.
-    """
+    """Given an entry that is newer than its incident; When the check only reads; Then it tells and remembers that."""
     checked.entry_moves_modified = False
     checked.write("3", "later")
 
@@ -385,22 +341,14 @@ def test_reading_alone_shows_that_entries_do_not_move(server: Server, checked: R
 
 
 def test_what_cannot_be_remembered_is_told_all_the_same(server: Server, checked: Remote) -> None:
-    """
-    Given: a context that others change all the time.
-    When: the check writes.
-    Then: what it found is shown.
-    """
+    """Given a context that others change all the time; When the check writes; Then what it found is shown."""
     server.rivals = [lambda context: context.update(other=len(server.rivals)) for _ in range(9)]
 
     assert check(server, write="true")["A note"]["Verdict"] == "ok"
 
 
 def test_a_search_index_that_takes_ten_seconds(server: Server, checked: Remote, naps: list[float]) -> None:
-    """
-    Given: a remote that does not say what it created, and finds it later.
-    When: the check writes.
-    Then: it waits for it.
-    """
+    """Given a remote that does not say what it created, and finds it later; When the check writes; Then it waits for it."""
     checked.created_answer = {"status_code": 201, "text": ""}
     checked.hidden = {"4"}
 
@@ -418,11 +366,7 @@ def test_a_search_index_that_takes_ten_seconds(server: Server, checked: Remote, 
 
 
 def test_a_limit_of_calls_is_waited_for_before_anything_is_left_open(server: Server, checked: Remote, naps: list[float]) -> None:
-    """
-    Given: a limit that holds for the rest of the minute.
-    When: the check ends by it.
-    Then: it closes its incident after that.
-    """
+    """Given a limit that holds for the rest of the minute; When the check ends by it; Then it closes its incident after that."""
     checked.fail("POST /entry/upload", times=3, status_code=429, json={})
     checked.fail("POST /incident/close", times=3, status_code=429, json={})
 
@@ -435,11 +379,7 @@ def test_a_limit_of_calls_is_waited_for_before_anything_is_left_open(server: Ser
 
 
 def test_a_bound_that_is_ignored_is_named(server: Server, checked: Remote) -> None:
-    """
-    Given: a remote that hears no bound in a query.
-    When: the check runs.
-    Then: it says so of each, and that it costs calls.
-    """
+    """Given a remote that hears no bound in a query; When the check runs; Then it says so of each, and that it costs calls."""
     checked.hears_query_bounds = False
 
     found = check(server)
@@ -451,11 +391,7 @@ def test_a_bound_that_is_ignored_is_named(server: Server, checked: Remote) -> No
 @pytest.mark.parametrize("route", ["POST /entry/note", "POST /entry/upload", "POST /entry/formatted", "GET /incident/load/4"])
 @pytest.mark.parametrize("status", [400, 403, 429, 500])
 def test_what_fails_midway_leaves_nothing_open(server: Server, checked: Remote, route: str, status: int) -> None:
-    """
-    Given: a call that fails after the creation.
-    When: the check writes.
-    Then: the scratch incident is closed all the same.
-    """
+    """Given a call that fails after the creation; When the check writes; Then the scratch incident is closed all the same."""
     checked.fail(route, times=3, status_code=status, json={"detail": "no"})
 
     found = check(server, write="true")
@@ -469,22 +405,14 @@ def test_what_fails_midway_leaves_nothing_open(server: Server, checked: Remote, 
     "answer", [{"status_code": 201, "text": ""}, {"status_code": 201, "json": {"name": "x"}}], ids=["empty", "no id"]
 )
 def test_an_incident_whose_id_is_not_told_is_found_and_closed(server: Server, checked: Remote, answer: dict[str, Any]) -> None:
-    """
-    Given: a remote that does not say what it created.
-    When: the check writes.
-    Then: it finds the incident and closes it.
-    """
+    """Given a remote that does not say what it created; When the check writes; Then it finds the incident and closes it."""
     checked.created_answer = answer
     check(server, write="true")
     assert checked.incidents["4"]["status"] == 2
 
 
 def test_a_lost_answer_to_the_creation_is_cleaned_up(server: Server, checked: Remote) -> None:
-    """
-    Given: a creation whose answer is lost.
-    When: the check runs, writing.
-    Then: what was created is found and closed.
-    """
+    """Given a creation whose answer is lost; When the check runs, writing; Then what was created is found and closed."""
     checked.fail("POST /incident$", after=True, status_code=502)
 
     found = check(server, write="true")
@@ -496,11 +424,7 @@ def test_a_lost_answer_to_the_creation_is_cleaned_up(server: Server, checked: Re
 def test_what_was_created_without_an_id_is_looked_for_even_when_nothing_else_is(
     server: Server, checked: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """
-    Given: a remote that does not say what it created, and a run that is late then.
-    When: it ends.
-    Then: that is closed.
-    """
+    """Given a remote that does not say what it created, and a run that is late then; When it ends; Then that is closed."""
     checked.created_answer = {"status_code": 201, "text": ""}
     monkeypatch.setattr(script.Client, "is_late", lambda _: "POST /incident" in checked.writes())
 
@@ -511,22 +435,14 @@ def test_what_was_created_without_an_id_is_looked_for_even_when_nothing_else_is(
 
 
 def test_a_first_fetch_counts_no_incident_that_was_created_from_here(server: Server, checked: Remote) -> None:
-    """
-    Given: an instance that fetches all brands, and a check that wrote.
-    When: it runs again.
-    Then: its incident does not count.
-    """
+    """Given an instance that fetches all brands, and a check that wrote; When it runs again; Then its incident does not count."""
     server.params["disable_from_same_integration"] = False
     check(server, write="true")
     assert check(server)["First fetch"]["Found"].startswith("a first fetch would bring incidents: 3;")
 
 
 def test_what_cannot_be_closed_is_told_with_the_way_to_close_it(server: Server, checked: Remote) -> None:
-    """
-    Given: a remote that closes nothing.
-    When: the check runs, writing.
-    Then: it says what is left and how to close it by hand.
-    """
+    """Given a remote that closes nothing; When the check runs, writing; Then it says what is left and how to close it by hand."""
     checked.closes_late = True
 
     found = check(server, write="true")
@@ -538,11 +454,7 @@ def test_what_cannot_be_closed_is_told_with_the_way_to_close_it(server: Server, 
 
 
 def test_a_dropped_creation_leaves_nothing_to_close(server: Server, checked: Remote) -> None:
-    """
-    Given: a pre-processing rule that drops new incidents.
-    When: the check runs, writing.
-    Then: it stops there and says so.
-    """
+    """Given a pre-processing rule that drops new incidents; When the check runs, writing; Then it stops there and says so."""
     checked.drops_new_incidents = True
 
     found = check(server, write="true")
@@ -552,11 +464,7 @@ def test_a_dropped_creation_leaves_nothing_to_close(server: Server, checked: Rem
 
 
 def test_nothing_is_created_while_something_stops(server: Server, checked: Remote) -> None:
-    """
-    Given: a key that may not view incidents.
-    When: the check runs, writing.
-    Then: nothing is created that could not be closed.
-    """
+    """Given a key that may not view incidents; When the check runs, writing; Then nothing is created that could not be closed."""
     checked.fail("GET /incident/load", times=9, status_code=403, json={})
 
     found = check(server, write="true")
@@ -566,11 +474,7 @@ def test_nothing_is_created_while_something_stops(server: Server, checked: Remot
 
 
 def test_an_answer_that_nobody_understands_is_one_line(server: Server, checked: Remote) -> None:
-    """
-    Given: fields and a search of another form.
-    When: the check runs.
-    Then: those are told, and the rest is answered.
-    """
+    """Given fields and a search of another form; When the check runs; Then those are told, and the rest is answered."""
     checked.fail("GET /incidentfields", times=9, json=[{"cliName": {"a": 1}}, 7, None])
     checked.fail("POST /incidents/search", skip=2, times=1, json={"data": 5, "total": "x"})
 
@@ -582,11 +486,7 @@ def test_an_answer_that_nobody_understands_is_one_line(server: Server, checked: 
 
 @pytest.mark.parametrize("answer", [{"status_code": 401, "json": {}}, {"status_code": 503}, {"status_code": 303}], ids=str)
 def test_a_remote_that_does_not_let_us_in_is_asked_nothing_more(server: Server, checked: Remote, answer: dict[str, Any]) -> None:
-    """
-    Given: a key that is refused, or no tenant there.
-    When: the check runs.
-    Then: it stops at once, with the reason.
-    """
+    """Given a key that is refused, or no tenant there; When the check runs; Then it stops at once, with the reason."""
     checked.fail("GET /about", times=9, **answer)
 
     found = check(server)
@@ -597,11 +497,7 @@ def test_a_remote_that_does_not_let_us_in_is_asked_nothing_more(server: Server, 
 
 
 def test_a_limit_of_calls_ends_the_questions(server: Server, checked: Remote) -> None:
-    """
-    Given: a remote that wants no more calls.
-    When: the check runs.
-    Then: one line says so, and nothing more is asked.
-    """
+    """Given a remote that wants no more calls; When the check runs; Then one line says so, and nothing more is asked."""
     checked.fail("GET /incidenttype", times=99, status_code=429, json={})
 
     found = check(server)
@@ -611,11 +507,7 @@ def test_a_limit_of_calls_ends_the_questions(server: Server, checked: Remote) ->
 
 
 def test_it_stops_when_it_gets_late(server: Server, checked: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
-    """
-    Given: a run that lasts too long once it has written.
-    When: the check goes on.
-    Then: it ends early, and cleans up.
-    """
+    """Given a run that lasts too long once it has written; When the check goes on; Then it ends early, and cleans up."""
     monkeypatch.setattr(script.Client, "is_late", lambda _: any("/entry/note" in route for route in checked.writes()))
 
     found = check(server, write="true")
@@ -627,22 +519,14 @@ def test_it_stops_when_it_gets_late(server: Server, checked: Remote, monkeypatch
 
 @pytest.mark.parametrize("name", ["write", "report"])
 def test_a_wrong_argument_is_one_sentence_and_asks_nothing(server: Server, checked: Remote, name: str) -> None:
-    """
-    Given: an argument that is neither true nor false.
-    When: the check runs.
-    Then: it says so, and makes no call.
-    """
+    """Given an argument that is neither true nor false; When the check runs; Then it says so, and makes no call."""
     error = server.fails("xsoar-mirror-check", **{name: "perhaps"})
     assert error.endswith(f"{name} is 'perhaps': give true or false.")
     assert checked.calls == []
 
 
 def test_a_first_fetch_time_that_is_none_is_one_line(server: Server, checked: Remote) -> None:
-    """
-    Given: a parameter that a fetch could not use.
-    When: the check runs.
-    Then: that question says so and the rest is answered.
-    """
+    """Given a parameter that a fetch could not use; When the check runs; Then that question says so and the rest is answered."""
     server.params["first_fetch"] = "when it was warm"
 
     found = check(server)
@@ -653,11 +537,7 @@ def test_a_first_fetch_time_that_is_none_is_one_line(server: Server, checked: Re
 
 
 def test_the_custom_fields_of_both_sides_are_compared(server: Server, checked: Remote) -> None:
-    """
-    Given: a platform that tells its fields, one of the remote's missing.
-    When: the check runs.
-    Then: that one is named.
-    """
+    """Given a platform that tells its fields, one of the remote's missing; When the check runs; Then that one is named."""
     here = [item for item in FIELDS if item.get("cliName") != "ticket"]
     checked.incident_fields = [*here, custom("ticket")]
     server.incident_fields = here
@@ -670,11 +550,7 @@ def test_the_custom_fields_of_both_sides_are_compared(server: Server, checked: R
 
 @pytest.mark.parametrize("answer", [{"statusCode": 403, "body": "[]"}, {"statusCode": 200, "body": "<html>"}, {}, None], ids=str)
 def test_a_platform_that_does_not_tell_its_fields(server: Server, checked: Remote, answer: Any) -> None:
-    """
-    Given: a platform that does not let a script read its fields.
-    When: the check runs.
-    Then: it says how to compare them.
-    """
+    """Given a platform that does not let a script read its fields; When the check runs; Then it says how to compare them."""
     server.fields_answer = answer
 
     finding = check(server)["Custom fields"]
@@ -686,11 +562,7 @@ def test_a_platform_that_does_not_tell_its_fields(server: Server, checked: Remot
 
 
 def test_the_report_holds_nothing_of_either_tenant(server: Server, checked: Remote) -> None:
-    """
-    Given: names, contents and errors that can be told apart.
-    When: a report is asked for.
-    Then: none of them stands in it.
-    """
+    """Given names, contents and errors that can be told apart; When a report is asked for; Then none of them stands in it."""
     words = {name: f"canary{name}" for name in ("name", "type", "owner", "entry", "tag", "field", "reason", "query", "error")}
     server.params["query"] = f'-owner:"{words["query"]}"'
     for number in ("1", "2", "3"):

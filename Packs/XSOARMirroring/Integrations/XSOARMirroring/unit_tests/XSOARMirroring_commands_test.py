@@ -9,6 +9,8 @@ import pytest
 import demistomock as demisto
 import XSOARMirroring as script
 from stand_ins import (
+    record_of,
+    with_records,
     ENTRIES,
     HOST_6,
     LAST_UPDATE,
@@ -27,9 +29,6 @@ from stand_ins import (
     modified,
     pushed,
     status,
-    record_of,
-    spoil_memory,
-    with_records,
 )
 
 """ WAR ROOM COMMANDS """
@@ -340,11 +339,7 @@ def test_status_tells_how_the_mirror_stands(server: Server, remote: Remote, mirr
 
 @pytest.mark.parametrize("skew", [-3600, 0, 90])
 def test_status_tells_how_far_the_remote_clock_is_off(server: Server, remote: Remote, requests_mock: Any, skew: int) -> None:
-    """
-    Given: a remote whose clock is off.
-    When: the status is asked for.
-    Then: it says by how much, to a second.
-    """
+    """Given a remote whose clock is off; When the status is asked for; Then it says by how much, to a second."""
     date = (datetime.now(UTC) + timedelta(seconds=skew)).strftime("%a, %d %b %Y %H:%M:%S GMT")
     requests_mock.get(f"{remote.root}/about", json=load("about")["8"], headers={"Date": date})
 
@@ -352,11 +347,7 @@ def test_status_tells_how_far_the_remote_clock_is_off(server: Server, remote: Re
 
 
 def test_status_tells_the_last_error_also_while_the_remote_is_away(server: Server, remote: Remote, mirrored: str) -> None:
-    """
-    Given: a remote that went away.
-    When: a round fails and the status is asked for.
-    Then: it says so, and what it knows.
-    """
+    """Given a remote that went away; When a round fails and the status is asked for; Then it says so, and what it knows."""
     remote.fail("", status_code=503, times=99)
     server.fails("get-modified-remote-data", lastUpdate=LAST_UPDATE)
 
@@ -372,11 +363,7 @@ def test_status_tells_the_last_error_also_while_the_remote_is_away(server: Serve
 
 
 def test_the_same_failure_is_noted_every_five_minutes_only(server: Server, remote: Remote, clock: Any) -> None:
-    """
-    Given: a remote that stays away.
-    When: rounds fail each minute.
-    Then: the context is written twice in eight of them.
-    """
+    """Given a remote that stays away; When rounds fail each minute; Then the context is written twice in eight of them."""
     remote.fail("", status_code=503, times=999)
     versions = set()
     for _ in range(8):
@@ -390,11 +377,7 @@ def test_the_same_failure_is_noted_every_five_minutes_only(server: Server, remot
 def test_quiet_rounds_write_the_context_every_five_minutes_only(
     server: Server, remote: Remote, mirrored: str, clock: Any
 ) -> None:
-    """
-    Given: nothing that changes.
-    When: the server asks each minute for half an hour.
-    Then: six rounds at most are noted.
-    """
+    """Given nothing that changes; When the server asks each minute for half an hour; Then six rounds at most are noted."""
     modified(server)
     before = server.context_version
     for _ in range(30):
@@ -407,11 +390,7 @@ def test_quiet_rounds_write_the_context_every_five_minutes_only(
 def test_a_failure_that_cannot_be_noted_is_told_all_the_same(
     server: Server, remote: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """
-    Given: an integration context that cannot be written.
-    When: a round fails.
-    Then: its own error is told.
-    """
+    """Given an integration context that cannot be written; When a round fails; Then its own error is told."""
 
     def broken(*args: Any, **kwargs: Any) -> None:
         raise OSError("the context is not available")
@@ -423,11 +402,7 @@ def test_a_failure_that_cannot_be_noted_is_told_all_the_same(
 
 
 def test_status_of_one_incident(server: Server, remote: Remote, mirrored: str) -> None:
-    """
-    Given: a mirrored incident and an unknown one.
-    When: the status is narrowed to each.
-    Then: the one is told, the other said.
-    """
+    """Given a mirrored incident and an unknown one; When the status is narrowed to each; Then the one is told, the other said."""
     remote.write(mirrored, "in")
     server.pull(mirrored)
     pushed(server, mirrored, entries=[local_entry(1, "out")])
@@ -443,13 +418,9 @@ def test_status_of_one_incident(server: Server, remote: Remote, mirrored: str) -
 
 
 def test_status_survives_a_damaged_context(server: Server, remote: Remote) -> None:
-    """
-    Given: a context whose health is damaged.
-    When: the status is asked for.
-    Then: it tells what is left.
-    """
-    health = json.dumps({"round_ms": "yesterday", "entries_in": 7, "unknown": 1})
-    spoil_memory(server, "health", health)
+    """Given a context whose health is damaged; When the status is asked for; Then it tells what is left."""
+    health = {"round_ms": "yesterday", "entries_in": 7, "unknown": 1}
+    server.context = json.dumps({script.MEMORY_KEY: script.squeezed({"health": health, "creating": 5})})
 
     told = status(server)
 
@@ -500,11 +471,7 @@ def test_diff_compares_what_crosses(server: Server, remote: Remote, mirrored: st
 def test_diff_takes_for_equal_what_means_the_same(
     server: Server, remote: Remote, mirrored: str, here: dict[str, Any], there: dict[str, Any]
 ) -> None:
-    """
-    Given: two spellings of one value.
-    When: the diff runs.
-    Then: the incidents are equal.
-    """
+    """Given two spellings of one value; When the diff runs; Then the incidents are equal."""
     server.incident = local_of(remote, mirrored, **here)
     if "CustomFields" not in there:
         server.incident.setdefault("CustomFields", {})
@@ -516,22 +483,14 @@ def test_diff_takes_for_equal_what_means_the_same(
 
 
 def test_diff_takes_the_incident_of_a_playbook(server: Server, remote: Remote, mirrored: str) -> None:
-    """
-    Given: a command that runs nowhere.
-    When: the incident is given as JSON, as an object or in a list.
-    Then: it is compared.
-    """
+    """Given a command that runs nowhere; When the incident is given as JSON, as an object or in a list; Then it is compared."""
     local = local_of(remote, mirrored, name="another")
     for given in (json.dumps(local), local, [local], json.dumps([local])):
         assert diff(server, incident=given)["different"] == ["name"]
 
 
 def test_diff_of_an_incident_that_is_to_be_linked(server: Server, remote: Remote, mirrored: str) -> None:
-    """
-    Given: a local incident that mirrors nothing.
-    When: the diff is asked with a remote ID.
-    Then: they are compared.
-    """
+    """Given a local incident that mirrors nothing; When the diff is asked with a remote ID; Then they are compared."""
     server.incident = local_of(remote, mirrored, dbotMirrorId="", dbotMirrorInstance="", name="another")
 
     assert diff(server, id=mirrored)["different"] == ["name"]
@@ -550,11 +509,7 @@ def test_diff_of_an_incident_that_is_to_be_linked(server: Server, remote: Remote
 def test_a_command_that_does_not_know_its_incident_says_so(
     server: Server, remote: Remote, command: str, incident: dict[str, Any] | None, sentence: str
 ) -> None:
-    """
-    Given: no ID and no incident that this instance mirrors.
-    When: the command runs.
-    Then: it says what to give.
-    """
+    """Given no ID and no incident that this instance mirrors; When the command runs; Then it says what to give."""
     server.incident = incident
 
     assert sentence in server.fails(command)
@@ -563,30 +518,18 @@ def test_a_command_that_does_not_know_its_incident_says_so(
 
 @pytest.mark.parametrize("given", ["no JSON", "[]", "7", [7]])
 def test_diff_refuses_what_is_no_incident(server: Server, remote: Remote, given: Any) -> None:
-    """
-    Given: an argument that is no incident.
-    When: the diff runs.
-    Then: it says what to give.
-    """
+    """Given an argument that is no incident; When the diff runs; Then it says what to give."""
     assert "incident is not an incident as JSON" in server.fails("xsoar-mirror-diff", id="1", incident=given)
 
 
 def test_diff_without_a_local_incident_says_so(server: Server, remote: Remote, mirrored: str) -> None:
-    """
-    Given: the playground.
-    When: the diff is asked with a remote ID.
-    Then: it says where to run it.
-    """
+    """Given the playground; When the diff is asked with a remote ID; Then it says where to run it."""
     assert "There is no local incident" in server.fails("xsoar-mirror-diff", id=mirrored)
 
 
 @pytest.mark.parametrize("command", ["xsoar-mirror-diff", "xsoar-mirror-resync"])
 def test_a_remote_incident_that_does_not_exist_is_said(server: Server, remote: Remote, command: str) -> None:
-    """
-    Given: an ID that the remote does not have.
-    When: the command runs.
-    Then: it says so and remembers nothing.
-    """
+    """Given an ID that the remote does not have; When the command runs; Then it says so and remembers nothing."""
     before = server.memory()
 
     assert "(404)" in server.fails(command, id="404", incident={"name": "x"})
@@ -631,11 +574,7 @@ def test_resync_brings_all_that_is_missing_once(server: Server, remote: Remote, 
 def test_resync_of_a_part(
     server: Server, remote: Remote, clock: Any, args: dict[str, Any], has_fields: bool, texts: list[str]
 ) -> None:
-    """
-    Given: a mirrored incident.
-    When: only its fields or only its entries are resynced.
-    Then: only these come.
-    """
+    """Given a mirrored incident; When only its fields or only its entries are resynced; Then only these come."""
     remote.add("1")
     remote.write("1", "before the fetch")
     clock.tick(timedelta(minutes=1))
@@ -651,11 +590,7 @@ def test_resync_of_a_part(
 
 
 def test_status_of_an_incident_that_cannot_be_read(server: Server, remote: Remote, mirrored: str) -> None:
-    """
-    Given: a mirrored incident that was deleted there.
-    When: a round saw it.
-    Then: the status says so.
-    """
+    """Given a mirrored incident that was deleted there; When a round saw it; Then the status says so."""
     modified(server)
     remote.incidents.pop(mirrored)
     server.pull(mirrored)
@@ -668,11 +603,7 @@ def test_status_of_an_incident_that_cannot_be_read(server: Server, remote: Remot
 
 
 def test_status_names_no_time_for_what_is_due_at_once(server: Server, remote: Remote, mirrored: str) -> None:
-    """
-    Given: an incident that was resynced twice.
-    When: its status is asked for.
-    Then: it is pending, with no other time.
-    """
+    """Given an incident that was resynced twice; When its status is asked for; Then it is pending, with no other time."""
     server.ok("xsoar-mirror-resync", id=mirrored)
     server.ok("xsoar-mirror-resync", id=mirrored)
 
@@ -682,21 +613,13 @@ def test_status_names_no_time_for_what_is_due_at_once(server: Server, remote: Re
 
 
 def test_resync_of_nothing_is_refused(server: Server, remote: Remote, mirrored: str) -> None:
-    """
-    Given: neither fields nor entries.
-    When: a resync is asked for.
-    Then: it says what to set.
-    """
+    """Given neither fields nor entries; When a resync is asked for; Then it says what to set."""
     assert "There is nothing to resync" in server.fails("xsoar-mirror-resync", id=mirrored, fields="no", entries="no")
     assert server.fails("xsoar-mirror-resync", id=mirrored, fields="perhaps") == "fields is 'perhaps': give true or false."
 
 
 def test_resync_where_nothing_comes_in_says_so(server: Server, remote: Remote) -> None:
-    """
-    Given: an instance that mirrors outgoing only.
-    When: a resync is asked for.
-    Then: it says what that means.
-    """
+    """Given an instance that mirrors outgoing only; When a resync is asked for; Then it says what that means."""
     server.params["mirror_direction"] = "Outgoing"
     remote.add("1")
     server.fetch()
@@ -705,11 +628,7 @@ def test_resync_where_nothing_comes_in_says_so(server: Server, remote: Remote) -
 
 
 def test_an_incident_may_be_linked_without_its_earlier_entries(server: Server, remote: Remote, clock: Any) -> None:
-    """
-    Given: an incident whose entries are here already.
-    When: it is linked without them.
-    Then: only what is new comes.
-    """
+    """Given an incident whose entries are here already; When it is linked without them; Then only what is new comes."""
     remote.add("5")
     remote.write("5", "here already")
     clock.tick(timedelta(minutes=1))
@@ -724,11 +643,7 @@ def test_an_incident_may_be_linked_without_its_earlier_entries(server: Server, r
 
 
 def test_resync_begins_to_mirror_an_incident_that_was_linked(server: Server, remote: Remote, clock: Any) -> None:
-    """
-    Given: an incident that was never fetched.
-    When: it is linked and resynced.
-    Then: the next round brings it whole.
-    """
+    """Given an incident that was never fetched; When it is linked and resynced; Then the next round brings it whole."""
     remote.add("5", created="2025-01-01T00:00:00Z", modified="2025-01-01T00:00:00Z")
     remote.write("5", "long ago", created="2025-01-01T00:00:00Z", modified="2025-01-01T00:00:00Z")
     server.incident = local_of(remote, "5")
@@ -742,11 +657,7 @@ def test_resync_begins_to_mirror_an_incident_that_was_linked(server: Server, rem
 
 @pytest.mark.parametrize("before", ["nothing", "an update went out", "a pull"])
 def test_an_incident_that_was_linked_by_hand_is_not_fetched(server: Server, remote: Remote, clock: Any, before: str) -> None:
-    """
-    Given: an incident that was linked by hand, and what the server did at once.
-    When: it is resynced.
-    Then: it is not fetched.
-    """
+    """Given an incident that was linked by hand, and what the server did at once; When it is resynced; Then it is not fetched."""
     remote.add("1")
     clock.tick(timedelta(minutes=1))
     server.incident = local_of(remote, "1")
@@ -761,11 +672,7 @@ def test_an_incident_that_was_linked_by_hand_is_not_fetched(server: Server, remo
 
 @pytest.mark.parametrize("direction", ["None", "Incoming"])
 def test_resync_of_what_this_instance_does_not_mirror_is_refused(server: Server, remote: Remote, direction: str) -> None:
-    """
-    Given: an ID that no incident here mirrors.
-    When: a resync is asked for.
-    Then: it says where to run it; nothing is kept.
-    """
+    """Given an ID that no incident here mirrors; When a resync is asked for; Then it says where to run it; nothing is kept."""
     server.params["mirror_direction"] = direction
     remote.add("1")
 
@@ -774,11 +681,7 @@ def test_resync_of_what_this_instance_does_not_mirror_is_refused(server: Server,
 
 
 def test_a_resync_with_an_id_in_an_incident_of_another_instance_is_refused(server: Server, remote: Remote) -> None:
-    """
-    Given: an incident that another instance mirrors.
-    When: this one is to resync its ID.
-    Then: it refuses, and may fetch it.
-    """
+    """Given an incident that another instance mirrors; When this one is to resync its ID; Then it refuses, and may fetch it."""
     remote.add("1")
     server.incident = local_of(remote, "1", dbotMirrorInstance="another")
 
@@ -809,22 +712,16 @@ def test_a_resync_during_a_pull_is_not_lost(server: Server, remote: Remote, cloc
 
 
 def test_a_resync_during_a_fetch_is_not_lost(server: Server, remote: Remote) -> None:
-    """
-    Given: an incident that is linked while a fetch is at work.
-    When: the fetch ends.
-    Then: its record stays as it was left.
-    """
+    """Given an incident that is linked while a fetch is at work; When the fetch ends; Then its record stays as it was left."""
     remote.add("1")
-    linked = script.Record(linked=True, baseline_ms=0, due_ms=1)
 
     def link(context: dict[str, Any]) -> None:
-        context.update(with_records(context, {"1": linked}))
+        context.update(with_records(context, {"1": script.Record(origin=script.LINKED, wanted=1)}))
 
     server.rivals = [link]
     server.fetch()
 
-    record = record_of(server, "1")
-    assert (record.linked, record.baseline_ms, record.due_ms) == (True, 0, 1)
+    assert record_of(server, "1") == script.Record(origin=script.LINKED, wanted=1)
 
 
 @pytest.mark.parametrize("entries", ["true", "false"])

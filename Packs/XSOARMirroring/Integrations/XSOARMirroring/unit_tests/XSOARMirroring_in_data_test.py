@@ -24,7 +24,6 @@ from stand_ins import (
     local_entry,
     modified,
     pushed,
-    status,
 )
 
 
@@ -41,7 +40,7 @@ def test_a_changed_incident_is_given_with_its_fields_and_an_unchanged_one_withou
 
     changed, entries = server.pull(mirrored)
 
-    assert (changed["severity"], changed["customerticket"], changed["CustomFields"]) == (3, "T-1", {"customerticket": "T-1"})
+    assert (changed["severity"], changed["customerticket"], changed["CustomFields"]["customerticket"]) == (3, "T-1", "T-1")
     assert (changed["id"], changed["dbotMirrorId"], changed["dbotMirrorInstance"]) == (mirrored, mirrored, "headquarters")
     assert changed["in_mirror_error"] == ""
     assert entries == []
@@ -343,7 +342,7 @@ def test_a_file_comes_in_with_its_bytes_and_as_the_note_it_is(server: Server, re
     assert [(entry["File"], server.content(entry["FileID"]), entry["Note"], entry["Type"]) for entry in entries] == [
         ("a.bin", bytes(range(256)), True, 3),
         ("b.txt", b"b", False, 3),
-        ("c.png", b"c", False, 3),
+        ("c.png", b"c", False, 9),
         ("file", b"d", False, 3),
     ]
     assert {json.dumps(entry["Tags"]) for entry in entries} == {'["share"]'}
@@ -456,13 +455,13 @@ def test_a_person_who_looks_at_an_incident_that_is_gone_leaves_no_trace(server: 
     assert server.memory() == ({}, {}, {})
 
 
-def test_an_incident_that_stays_gone_is_forgotten(server: Server, remote: Remote, mirrored: str, clock: Any) -> None:
+def test_an_incident_that_stays_gone_is_given_up(server: Server, remote: Remote, mirrored: str, clock: Any) -> None:
     """
     Given: a mirrored incident that was deleted.
     When: rounds and fetches run for three months.
-    Then: it is told of less and less often, and then no more; the context forgets it with the next fetched incident.
+    Then: it is told of less and less often, and then no more, which it says; a resync tries it again.
     """
-    del remote.incidents[mirrored]
+    gone = remote.incidents.pop(mirrored)
     modified(server)
     server.pull(mirrored)
     told = 0
@@ -470,13 +469,14 @@ def test_an_incident_that_stays_gone_is_forgotten(server: Server, remote: Remote
         clock.tick(timedelta(hours=6))
         if modified(server):
             told += 1
-            server.pull(mirrored)
-    remote.add("9")
-    server.fetch()
+            said = server.pull(mirrored)[0]["in_mirror_error"]
 
     assert 5 <= told <= 12
-    assert status(server)["IncidentsTracked"] == 1
-    assert status(server, id=mirrored)["Incident"]["State"] == "Not mirrored by this instance"
+    assert "It is not tried any more" in said
+    remote.incidents[mirrored] = gone
+    server.ok("xsoar-mirror-resync", id=mirrored)
+    assert modified(server) == [mirrored]
+    assert server.pull(mirrored)[0]["mirror_state"] == "In Step"
 
 
 def test_an_incident_without_a_time_of_change_is_brought_each_time(server: Server, remote: Remote, mirrored: str) -> None:
@@ -525,11 +525,7 @@ def test_an_id_goes_into_the_address_whole(server: Server, remote: Remote) -> No
 
 @pytest.mark.parametrize("kept", ["the last three", "none"])
 def test_an_edit_is_known_whatever_is_kept_of_the_history(server: Server, remote: Remote, mirrored: str, kept: str) -> None:
-    """
-    Given: a remote that keeps little of a history, or stops giving it.
-    When: an entry is edited.
-    Then: each text comes once.
-    """
+    """Given a remote that keeps little of a history, or stops giving it; When an entry is edited; Then each text comes once."""
     entry = remote.write(mirrored, "0")
     remote.edit(entry, "1")
     came = [last_line(item) for item in server.pull(mirrored)[1]]
@@ -546,11 +542,7 @@ def test_an_edit_is_known_whatever_is_kept_of_the_history(server: Server, remote
 
 
 def test_a_history_with_the_newest_first_tells_an_edit_back(server: Server, remote: Remote, mirrored: str) -> None:
-    """
-    Given: a remote that gives the newest text of a history first.
-    When: an entry is edited back.
-    Then: that comes too.
-    """
+    """Given a remote that gives the newest text of a history first; When an entry is edited back; Then that comes too."""
     entry = remote.write(mirrored, "a")
     came = [last_line(item) for item in server.pull(mirrored)[1]]
     for text in ("b", "a"):
@@ -563,11 +555,7 @@ def test_a_history_with_the_newest_first_tells_an_edit_back(server: Server, remo
 
 
 def test_each_edit_of_an_entry_comes_once_and_says_so(server: Server, remote: Remote, mirrored: str) -> None:
-    """
-    Given: an entry that came in.
-    When: it is edited, and edited back.
-    Then: each text comes once, marked as edited.
-    """
+    """Given an entry that came in; When it is edited, and edited back; Then each text comes once, marked as edited."""
     entry = remote.write(mirrored, "blocked 10.0.0.1")
     pulls = [server.pull(mirrored)[1]]
     for text in ("blocked 10.0.0.2", "blocked 10.0.0.1"):
@@ -597,11 +585,7 @@ def test_each_edit_of_an_entry_comes_once_and_says_so(server: Server, remote: Re
     ids=["none", "empty", "the same text", "no text", "items of another kind", "of another kind"],
 )
 def test_a_history_without_another_text_is_no_edit(server: Server, remote: Remote, mirrored: str, history: Any) -> None:
-    """
-    Given: an entry that came in.
-    When: its history holds no other text, as after marking it as a note.
-    Then: it comes once.
-    """
+    """Given an entry that came in; When its history holds no other text, as after marking it as a note; Then it comes once."""
     entry = remote.write(mirrored, "the text")
     server.pull(mirrored)
     entry["history"] = history
@@ -611,11 +595,7 @@ def test_a_history_without_another_text_is_no_edit(server: Server, remote: Remot
 
 
 def test_what_we_wrote_comes_in_when_somebody_edits_it_there(server: Server, remote: Remote, mirrored: str) -> None:
-    """
-    Given: an entry that went out and would match the incoming tags.
-    When: it is edited there.
-    Then: the edited text comes.
-    """
+    """Given an entry that went out and would match the incoming tags; When it is edited there; Then the edited text comes."""
     pushed(server, mirrored, entries=[local_entry(1, "from here")])
     (entry,) = remote.entries[mirrored]
     remote.tag(entry, "share")
@@ -765,12 +745,12 @@ def test_closing_comes_behind_the_entries(server: Server, remote: Remote, mirror
 
 def test_a_closing_that_failed_to_come_in_comes_with_the_next_pull(server: Server, remote: Remote, mirrored: str) -> None:
     """
-    Given: a closed remote incident whose entries cannot be read at first.
+    Given: a closed remote incident that cannot be read at first.
     When: it is pulled twice.
     Then: the second pull closes the local one.
     """
     remote.close(mirrored)
-    remote.fail("POST /investigation", status_code=502, times=3)
+    remote.fail("GET /incident/load", status_code=502, times=3)
     server.fails("get-remote-data", id=mirrored, lastUpdate=LAST_UPDATE)
 
     assert [entry["Contents"] for entry in server.pull(mirrored)[1]] == [CLOSING]

@@ -130,8 +130,11 @@ def test_a_failure_during_a_pull_is_told_with_the_next(
     """
     remote.change(mirrored, details="new")
     modified(server)
-    settings = script.parse_settings(server.params, "headquarters")
-    meanwhile(monkeypatch, lambda _: script.tell_of_failure(settings, mirrored, "refused"))
+
+    def fail(_: Any) -> None:
+        script.change_record(mirrored, lambda now: script.replace(script.wanted_again(now), out_error="refused"))
+
+    meanwhile(monkeypatch, fail)
     server.pull(mirrored)
 
     assert modified(server) == [mirrored]
@@ -313,8 +316,8 @@ def test_what_this_pack_shows_never_crosses(server: Server, remote: Remote, mirr
     theirs = {"xsoarmirroringstate": "Error", "xsoarmirroringremoteid": "9", "ticket": "C-1"}
     remote.change(mirrored, CustomFields=dict(theirs))
     fields = server.pull(mirrored)[0]
-    assert fields["CustomFields"] == {"ticket": "C-1"}
-    assert not [name for name in fields if name.startswith("xsoarmirroring")]
+    assert fields["CustomFields"]["ticket"] == "C-1"
+    assert not [name for name in (*fields, *fields["CustomFields"]) if name.startswith("xsoarmirroring")]
     calls = len(remote.calls)
 
     ours = {"xsoarmirroringstate": "In Step", "xsoarmirroringlastin": NOW}

@@ -229,10 +229,8 @@ class Server:
 
         Of that the records by incident ID, and the rest by its keys; without what only xsoar-mirror-status tells.
         """
-        context = json.loads(self.context)
-        left_out = {"health", *script.parts_of(context)}
-        kept = {key: value for key, value in context.items() if key not in left_out and value not in ("", "{}", "[]")}
-        return self.last_run, self.last_mirror_run, {**kept, **records_of(self)}
+        memory = pack_without_health(memory_of(self))
+        return self.last_run, self.last_mirror_run, {**memory, **records_of(self)}
 
     def _save_context(self, context: dict[str, Any], version: int = -1, sync: bool = False) -> None:
         if self.rivals:
@@ -555,16 +553,16 @@ class Remote:
                 found = [i for i in found if instant(i[time_field]) >= instant(since[1])]
         if name := re.search(r'(?<!-)dbotMirrorId:"([^"]+)"', query):
             found = [i for i in found if i["dbotMirrorId"] == name[1]]
-        if named := re.findall(r'(?<!\w)id:"(\d+)"', query):
+        if named := incident_filter.get("id") or re.findall(r'(?<!\w)id:"(\d+)"', query):
             found = [i for i in found if i["id"] in named]
         if "status:active" in query:
             found = [i for i in found if i["status"] == 1]
         if '-sourceBrand:"XSOAR Mirroring"' in query:
             found = [i for i in found if i["sourceBrand"] != "XSOAR Mirroring"]
-        for order in reversed(incident_filter["sort"]):
+        for order in reversed(incident_filter.get("sort", [])):
             found.sort(key=partial(sort_value, order["field"]), reverse=not order["asc"])
         size = min(incident_filter.get("size", 0), self.search_limit)
-        page = found[incident_filter["page"] * size :][:size]
+        page = found[incident_filter.get("page", 0) * size :][:size]
         data = [{**incident, "changeStatus": "new", "insights": 0, "sortValues": []} for incident in page]
         total = len(found) if self.total is None else self.total
         return {"data": data or None, "total": total, "notUpdated": 0, "searchAfter": None}
@@ -768,19 +766,24 @@ def mirrored(remote: Remote, server: Server, clock: Any) -> str:
 # How the integration context keeps it is known here and in the tests of the packers, in XSOARMirroring_memory_test.py.
 
 
+def store_of(server: Server) -> script.Store:
+    """Return all that is remembered."""
+    return script.Store(json.loads(server.context))
+
+
 def records_of(server: Server) -> dict[str, script.Record]:
     """Return what is remembered of each incident, by its remote ID."""
-    return script.all_records(script.settled(json.loads(server.context)))
+    return store_of(server).all_records()
 
 
 def record_of(server: Server, incident_id: str) -> script.Record:
     """Return what is remembered of an incident; an empty record when that is nothing."""
-    return records_of(server).get(incident_id, script.Record())
+    return store_of(server).record(incident_id)
 
 
 def with_records(context: dict[str, Any], records: dict[str, script.Record]) -> dict[str, Any]:
     """Return an integration context that remembers some incidents so."""
-    return script.with_records(script.settled(context), records)
+    return script.Store(context).with_records(records).context
 
 
 def remember(server: Server, records: dict[str, script.Record]) -> None:
@@ -790,28 +793,33 @@ def remember(server: Server, records: dict[str, script.Record]) -> None:
 
 def memory_of(server: Server) -> script.Memory:
     """Return what is remembered besides the records."""
-    return script.unpack_memory(json.loads(server.context))
+    return store_of(server).memory
+
+
+def pack_without_health(memory: script.Memory) -> dict[str, Any]:
+    """Return what is remembered besides the records, without what only xsoar-mirror-status tells, as plain data."""
+    return dict(script.pack(replace(memory, health=script.Health(), limited_ms=0)))
 
 
 def change_memory(server: Server, **fields: Any) -> None:
     """Let the server remember other things besides the records, by the names of `Memory`."""
-    server.context = json.dumps(script.with_memory(json.loads(server.context), lambda memory: replace(memory, **fields)))
+    server.context = json.dumps(store_of(server).with_memory(lambda memory: replace(memory, **fields)).context)
 
 
 def spoil_record(server: Server, incident_id: str, kept: Any) -> None:
     """Put something else where an incident is remembered."""
-    server.context = json.dumps({**json.loads(server.context), script.part_of(incident_id): kept})
+    server.context = json.dumps({**json.loads(server.context), script.shard_of(incident_id): kept})
 
 
 def spoil_memory(server: Server, name: str, kept: Any) -> None:
     """Put something else where a field of `Memory` is kept."""
-    server.context = json.dumps({**json.loads(server.context), name: kept})
+    memory = {**script.pack(memory_of(server)), name: kept}
+    server.context = json.dumps({**json.loads(server.context), script.MEMORY_KEY: script.squeezed(memory)})
 
 
 def packed_records(server: Server) -> str:
-    """Return the records as they are kept, before they are compressed: JSON to search and to measure, by incident ID."""
-    context = json.loads(server.context)
-    return json.dumps({key: kept for part in script.parts_of(context) for key, kept in script.unpack_part(context[part]).items()})
+    """Return what is remembered as it is kept, before it is compressed: JSON to search and to measure."""
+    return json.dumps([script.pack(memory_of(server)), {key: script.pack(record) for key, record in records_of(server).items()}])
 
 
 """ WHAT TESTS SEND AND READ """
