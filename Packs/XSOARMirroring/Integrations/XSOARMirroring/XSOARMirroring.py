@@ -168,7 +168,6 @@ def to_json(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-PLAIN_ENTRY_ID = re.compile(r"(0|[1-9][0-9]{0,9})@([^#]+)")  # XSOAR REST API: a number and the id of the War Room.
 UNITS_MS = {"second": 1000, "minute": MINUTE_MS, "hour": HOUR_MS, "day": 24 * HOUR_MS, "week": 7 * 24 * HOUR_MS}
 PAST_TIME = re.compile(r"([0-9]{1,9}) ?(second|minute|hour|day|week)s?( ago)?", re.IGNORECASE)
 ISO_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|z|[+-]\d\d:?\d\d)?")
@@ -2639,8 +2638,8 @@ def looked_into(client: Client, investigation_id: str, entry_filter: dict[str, A
 
 def quiet_in_turn(store: Store, swept: str, listed: frozenset[str]) -> Iterator[tuple[str, Record]]:
     """Yield the open incidents that are not due, in turn, beginning behind the one that was looked into last."""
-    behind = [incident_id for incident_id in store.open if entry_number(incident_id) > entry_number(swept)]
-    for incident_id in [*behind, *(incident_id for incident_id in store.open if incident_id not in set(behind))]:
+    last = entry_number(swept)
+    for incident_id in sorted(store.open, key=lambda incident_id: (entry_number(incident_id) <= last, entry_number(incident_id))):
         if incident_id in listed or incident_id in store.queue:
             continue
         record = store.record(incident_id)
