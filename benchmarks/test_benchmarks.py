@@ -26,7 +26,7 @@ def test_a_run_is_of_the_real_script_against_a_tenant_of_its_own(tmp_path: Path)
             assert run.files == 1
             seen = remote.seen()
             assert seen.paths[0] == "GET /xsoar/about"
-            assert len(seen.paths) == len(seen.own_seconds) == 5
+            assert len(seen.paths) == len(seen.own_seconds) == 4
             assert 1 <= seen.most_at_once <= 2
         assert server.run("fetch-incidents").incidents == []
     assert list((tmp_path / "work").iterdir()) == []
