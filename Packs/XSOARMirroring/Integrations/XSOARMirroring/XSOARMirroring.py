@@ -4456,6 +4456,8 @@ def mirror_resync_command(client: Client, settings: Settings, args: dict[str, An
             since_ms=0 if entries else begin_ms if known.since_ms is None else known.since_ms,
             given=remote.status if is_forgotten else None if is_unclosed and is_closed(known.asked) else known.given,
             asked=None if is_unclosed and is_closed(known.asked) else known.asked,
+            # Where nothing goes out, nobody else tells that it was opened here again, and entries would wait.
+            here=local["status"] if is_unclosed else known.here,
             owes_files=owes_files,
             ledger=ledger,
             tries=0,

@@ -9,6 +9,7 @@ import pytest
 import demistomock as demisto
 import XSOARMirroring as script
 from stand_ins import (
+    contents,
     record_of,
     with_records,
     ENTRIES,
@@ -748,3 +749,20 @@ def test_a_resync_of_what_was_forgotten_doubles_nothing(server: Server, remote: 
     fields, arrived = server.pull("1")
     assert (fields["name"], arrived) == ("incident 1", [])
     assert "earlier entries are not remembered" in said
+
+
+def test_a_resync_tells_that_an_incident_is_open_here_again(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: an incident that was closed here alone, an entry tagged there, and a reopening here of which no update tells.
+    When: it is resynced in its War Room.
+    Then: the entry that waited comes.
+    """
+    server.params["close_out"] = False
+    pushed(server, mirrored, status=2)
+    remote.write(mirrored, "while it was closed here")
+    assert contents(server.pull(mirrored)[1]) == []
+    server.incident = local_of(remote, mirrored, sourceBrand="XSOAR Mirroring", status=1)
+
+    server.ok("xsoar-mirror-resync")
+
+    assert contents(server.pull(mirrored)[1]) == ["while it was closed here"]
