@@ -56,7 +56,7 @@ def fetch_with_pack(tenant: "TenantProcess") -> Callable[[], None]:
         client = script.Client(settings)
         cursor = script.Cursor(0, 0)
         new = script.fetch_new(client, settings, cursor, script.Store({}))
-        records = [script.fetched_record(incident, script.Attachments(), settings, 1, 0) for incident in new]
+        records = [script.fetched_record(incident, script.Attachments(), settings, 0) for incident in new]
         incidents = [
             script.fetched_incident(incident.raw, settings, record, []) for incident, record in zip(new, records, strict=True)
         ]

@@ -1444,7 +1444,7 @@ class Ledger:
 
     def has_copy(self, digest: str) -> bool:
         """Return whether a local entry of that `copy_digest` came in."""
-        return any(value[len(UNMARKED) :] == digest for value in self.seen.values())
+        return bool(digest) and any(value[len(UNMARKED) :] == digest for value in self.seen.values())
 
     @staticmethod
     def _edited(known: dict[str, str], entry: "Entry") -> str | None:
@@ -1457,8 +1457,7 @@ class Record:
 
     created_ms: when it was created there. With its ID it is its identity; 0: it does not say.
     origin: how the two incidents came together: FETCHED, CREATED (there, from here) or LINKED (by hand).
-    batch: the number of the fetch that brought it. See `Memory.confirmed`.
-    met: the server has asked for it or sent it, so a local incident mirrors it.
+    met: a local incident mirrors it: the server has asked for it or sent it, or kept the last run of the fetch that brought it.
     modified: the remote's `modified` of the fields that were delivered last.
     fields: digests of the fields when both sides were last known to be equal. See `field_digests` and `pack_digests`.
     news: the keys of the fields that the last pull gave, packed as in `fields`.
@@ -1479,7 +1478,6 @@ class Record:
 
     created_ms: int = 0
     origin: str = ""
-    batch: int = 0
     met: bool = False
     modified: str = ""
     fields: str = ""
@@ -1502,6 +1500,11 @@ class Record:
     out_error: str = ""
     shown: str = ""
     notices: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_mirrored_here(self) -> bool:
+        """Whether a local incident mirrors it. A fetch that was killed kept its records and created no incidents."""
+        return self.met or self.origin in (CREATED, LINKED)
 
     @property
     def is_due(self) -> bool:
@@ -1575,21 +1578,22 @@ class Memory:
     entries_move: whether a new entry moves its incident's `modified` in the remote; None: not known yet.
     creating: the incidents that are being created there, by origin: their remote ID, empty while it is not known. The server
         learns the ID only when all of the update went well, and until then asks for the creation again.
-    fetches: the number of the last fetch that kept records.
-    confirmed: the number of the last fetch whose last run the server has kept, so that it has its incidents too.
     reach_ms: how far back the next question for changes must reach, in the remote's time; 0: no further than usual.
     limited_ms: when the remote last refused a call because there were too many (local clock); 0: never.
     """
 
     entries_move: bool | None = None
     creating: dict[str, str] = field(default_factory=dict)
-    fetches: int = 0
-    confirmed: int = 0
     reach_ms: int = 0
     limited_ms: int = 0
     schema: Schema = field(default_factory=Schema)
     rules: Rules = field(default_factory=Rules)
     health: Health = field(default_factory=Health)
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether the remote refused calls a short time ago, so that what is optional gives way."""
+        return local_now_ms() - self.limited_ms < LIMITED_MS
 
 
 FETCHED, CREATED, LINKED = "fetched", "created", "linked"
@@ -1656,15 +1660,8 @@ class Store:
 
     def records(self, incident_ids: Iterable[str]) -> dict[str, Record]:
         """Return the records of some incidents, by ID; there is none of an incident that is not mirrored."""
-        wanted: dict[str, set[str]] = {}
-        for incident_id in incident_ids:
-            wanted.setdefault(shard_of(incident_id), set()).add(incident_id)
-        return {
-            incident_id: unpack(Record, packed)
-            for shard, ids in wanted.items()
-            for incident_id, packed in expanded(self.context.get(shard)).items()
-            if incident_id in ids
-        }
+        shards = {incident_id: self._shard(shard_of(incident_id)) for incident_id in incident_ids}
+        return {key: unpack(Record, shard[key]) for key, shard in shards.items() if key in shard}
 
     def record(self, incident_id: str) -> Record:
         """Return the record of an incident, an empty one when there is none."""
@@ -1673,7 +1670,7 @@ class Store:
     def all_records(self) -> dict[str, Record]:
         """Return all records by ID."""
         shards = sorted(key for key in self.context if key.startswith(SHARD_KEY))
-        return {key: unpack(Record, packed) for shard in shards for key, packed in expanded(self.context[shard]).items()}
+        return {key: unpack(Record, packed) for shard in shards for key, packed in self._shard(shard).items()}
 
     @functools.cached_property
     def memory(self) -> Memory:
@@ -1690,6 +1687,16 @@ class Store:
     def open(self) -> list[str]:
         """The incidents that may have quiet news, by age."""
         return texts(self._table(OPEN_KEY, list))
+
+    @functools.cached_property
+    def _expanded(self) -> dict[str, dict[str, Any]]:
+        return {}
+
+    def _shard(self, key: str) -> dict[str, Any]:
+        """Return the packed records of a shard, which is expanded once."""
+        if key not in self._expanded:
+            self._expanded[key] = expanded(self.context.get(key))
+        return self._expanded[key]
 
     def _table(self, key: str, kind: type[Any]) -> Any:
         try:
@@ -1708,7 +1715,7 @@ class Store:
         changed: dict[str, dict[str, Any]] = {}
         for incident_id in {*records, *left_out}:
             key = shard_of(incident_id)
-            shard = changed[key] = changed[key] if key in changed else expanded(self.context.get(key))
+            shard = changed[key] = changed[key] if key in changed else dict(self._shard(key))
             shard.pop(incident_id, None)
             if incident_id in records and incident_id not in left_out:
                 shard[incident_id] = pack(records[incident_id])
@@ -2057,15 +2064,11 @@ def fetch_new(client: Client, settings: Settings, cursor: Cursor, store: Store) 
         # An ID alone is no identity: a tenant that was restored gives it once more.
         fresh = [incident for incident in found if not {incident.id, fetched_key(incident)} & cursor.known.keys()]
         records = store.records(incident.id for incident in fresh)
+        mirrored = {key for key, record in records.items() if record.is_mirrored_here}
         new.extend(
             incident
             for incident in fresh
-            if not (
-                incident.id in records
-                and is_same(records[incident.id], incident)
-                and is_mirrored_here(records[incident.id], store.memory)
-            )
-            and not is_from_here(incident.raw, here)
+            if not (incident.id in mirrored and is_same(records[incident.id], incident)) and not is_from_here(incident.raw, here)
         )
         if len(new) >= settings.max_fetch:
             break
@@ -2080,11 +2083,6 @@ def fetched_key(incident: Incident) -> str:
 def is_same(record: Record, incident: Incident) -> bool:
     """Return whether a record is about a remote incident: both were created at one time. Tenants tell it in different detail."""
     return not record.created_ms or not incident.created_ms or abs(record.created_ms - incident.created_ms) < 1000
-
-
-def is_mirrored_here(record: Record, memory: Memory) -> bool:
-    """Return whether a local incident mirrors it. A fetch that was killed kept its records and created no incidents."""
-    return record.met or record.origin in (CREATED, LINKED) or record.batch <= memory.confirmed
 
 
 def is_from_here(remote: dict[str, Any], here: str) -> bool:
@@ -2382,11 +2380,9 @@ def fetch_incidents_command(client: Client, settings: Settings) -> None:
     """Create the local incidents for the new remote ones, with their attachments, and move the last run behind them."""
     last_run = taken_over(demisto.getLastRun() or {})
     cursor = read_cursor(last_run, lambda: first_fetch_ms(settings, asked_now_ms(client)))
-    store = read_store()
-    # What the server has kept of the last run tells which fetch came to its end; that it has kept nothing tells nothing.
-    confirmed = max(store.memory.confirmed, parse_count(last_run.get("fetch")))
-    store = store.with_memory(lambda memory: replace(memory, confirmed=confirmed))
-    batch = max(store.memory.fetches, confirmed) + 1
+    # What the last fetch brought is here, since the server has kept its last run.
+    brought = texts_of(last_run.pop("brought", ""))
+    store = with_brought(read_store(), brought)
     new = fetch_new(client, settings, cursor, store)
     was_put_back = cursor.is_ahead(remote_now_ms(client))
     if was_put_back:
@@ -2396,8 +2392,7 @@ def fetch_incidents_command(client: Client, settings: Settings) -> None:
     # that says it was changed in a far future tells nothing.
     times = [incident.modified_ms for incident in new if incident.modified_ms < local_now_ms() + LARGEST_SKEW_MS]
     seen_ms = max([store.memory.health.cursor_ms, *times])
-    is_limited = local_now_ms() - store.memory.limited_ms < LIMITED_MS
-    ready = delivered_whole(read_attachments(client, settings, new, 1 if is_limited else AT_ONCE))
+    ready = delivered_whole(read_attachments(client, settings, new, 1 if store.memory.is_limited else AT_ONCE))
     if was_put_back and len(ready) == len(new) < settings.max_fetch and not client.is_late():
         # That is all of it until now, but for what is not in the index yet.
         cursor = replace(cursor, time_ms=max(cursor.since_ms, remote_now_ms(client) - MODIFIED_OVERLAP_MS))
@@ -2405,8 +2400,8 @@ def fetch_incidents_command(client: Client, settings: Settings) -> None:
     records: dict[str, Record] = {}
     former = store.records(incident.id for incident, _ in ready)
     for incident, attachments in ready:
-        is_taken = incident.id in former and is_mirrored_here(former[incident.id], store.memory)
-        record = fetched_record(incident, attachments, settings, batch, seen_ms + 1)
+        is_taken = incident.id in former and former[incident.id].is_mirrored_here
+        record = fetched_record(incident, attachments, settings, seen_ms + 1)
         if is_taken:
             record = replace(record, in_error=TAKEN_ID.format(incident.id))
         record = replace(record, shown=report_digest(settings, incident.id, record))
@@ -2423,25 +2418,40 @@ def fetch_incidents_command(client: Client, settings: Settings) -> None:
     def remember(kept: Store) -> Store:
         # One that was linked while the fetch was under way keeps what its resync asked for.
         linked = {key for key, record in kept.records(records).items() if record.origin == LINKED}
-        after = kept.with_records({key: record for key, record in records.items() if key not in linked})
+        after = with_brought(kept, brought)
+        after = after.with_records({key: record for key, record in records.items() if key not in linked})
 
         def note(memory: Memory) -> Memory:
             reach_ms = max(1, min(memory.reach_ms or seen_ms, seen_ms))
-            now = replace(memory, reach_ms=reach_ms, fetches=batch) if records else memory
-            return replace(now, confirmed=max(memory.confirmed, confirmed))
+            return replace(memory, reach_ms=reach_ms) if records else memory
 
         return after.with_memory(note).with_health(kept, "fetch_ms", fetch_calls=client.calls)
 
     change_store(remember)
     cursor = cursor.advance(delivered, settings.look_back_ms, remote_now_ms(client), KEPT_KNOWN_MS)
     # What a newer version of this pack keeps there stays.
-    demisto.setLastRun({**last_run, **cursor.to_run(), **({"fetch": str(batch)} if records else {})})
+    now_brought = [fetched_key(incident) for incident, _ in ready if incident.id in records]
+    demisto.setLastRun({**last_run, **cursor.to_run(), **({"brought": to_json(now_brought)} if now_brought else {})})
     demisto.incidents(incidents)
 
 
-def parse_count(text: Any) -> int:
-    """Return a whole number that was kept as a text; 0 when it is none."""
-    return int(text) if re.fullmatch(r"[0-9]{1,15}", str(text)) else 0
+def texts_of(packed: Any) -> list[str]:
+    """Return the texts of a JSON list that was kept; none when it is damaged."""
+    try:
+        return texts(json.loads(str(packed)))
+    except ValueError:
+        return []
+
+
+def with_brought(store: Store, brought: list[str]) -> Store:
+    """Return the store with the records of what a fetch brought, given by `fetched_key`, as those of incidents that are here."""
+    ids = {key.rpartition(" ")[0]: key for key in brought}
+    met = {
+        incident_id: replace(record, met=True)
+        for incident_id, record in store.records(ids).items()
+        if f"{incident_id} {record.created_ms}" == ids[incident_id]
+    }
+    return store.with_records(met)
 
 
 TAKEN_ID = (
@@ -2450,11 +2460,10 @@ TAKEN_ID = (
 )
 
 
-def fetched_record(incident: Incident, attachments: Attachments, settings: Settings, batch: int, since_ms: int) -> Record:
+def fetched_record(incident: Incident, attachments: Attachments, settings: Settings, since_ms: int) -> Record:
     """Return the record of an incident that is fetched now.
 
     Args:
-        batch: the number of this fetch.
         since_ms: where its history ends.
     """
     problem = attachments.problem
@@ -2462,7 +2471,6 @@ def fetched_record(incident: Incident, attachments: Attachments, settings: Setti
     record = Record(
         created_ms=incident.created_ms,
         origin=FETCHED,
-        batch=batch,
         modified=incident.modified,
         fields=pack_digests(field_digests(incident.raw)),
         status=incident.status,
@@ -2581,16 +2589,15 @@ def look_around(
         The incidents that have some, the entries of War Rooms that were read for the first time, and what the last mirror run is
         to keep.
     """
-    is_limited = local_now_ms() - store.memory.limited_ms < LIMITED_MS
-    if client.is_late() or (is_limited and listed):
+    if client.is_late() or (store.memory.is_limited and listed):
         return [], {}, {}
-    silent, read, swept = sweep(client, settings, store, listed, str(last_run.get("swept") or ""), is_limited)
+    silent, read, swept = sweep(client, settings, store, listed, str(last_run.get("swept") or ""))
     gone, counted = census(client, store, listed, last_run)
     return [*silent, *gone], read, {"swept": swept, **counted}
 
 
 def sweep(
-    client: Client, settings: Settings, store: Store, listed: frozenset[str], swept: str, is_limited: bool
+    client: Client, settings: Settings, store: Store, listed: frozenset[str], swept: str
 ) -> tuple[list[str], dict[str, list[Entry]], str]:
     """Look into the War Rooms of some open incidents, the next ones in turn, for entries that `modified` did not tell of.
 
@@ -2605,7 +2612,7 @@ def sweep(
     read: dict[str, list[Entry]] = {}
     if not takes_entries(settings):
         return found, read, swept
-    most = SWEEP_LIMITED if is_limited else SWEEP_TRUSTED if store.memory.entries_move else SWEEP
+    most = SWEEP_LIMITED if store.memory.is_limited else SWEEP_TRUSTED if store.memory.entries_move else SWEEP
     with ReadPool(AT_ONCE) as pool:
         looks: list[tuple[str, Record, Future[Any]]] = []
         for incident_id, record in islice(quiet_in_turn(store, swept, listed), most):
@@ -2663,25 +2670,33 @@ def census(client: Client, store: Store, listed: frozenset[str], last_run: dict[
     begun_ms = begun_ms if counted else now_ms
     tracked = [incident_id for incident_id in store.open if not counted or entry_number(incident_id) > entry_number(counted)]
     portion = tracked[:SEARCH_PAGE]
+    # Of one that is due the pull tells, and of one that could not be read it has told.
+    records = {key: record for key, record in store.records(portion).items() if key not in listed and not record.tries}
     try:
-        answer = (
-            client.answer_of_search({"query": "", "id": portion, "size": SEARCH_PAGE}) if portion and not client.limit else {}
-        )
+        gone = not_there(client, records)
     except RemoteError as error:
         demisto.info(f"{BRAND}: get-modified-remote-data: which incidents are still there cannot be read: {error}")
         return [], {}
-    there = {incident.id: incident for incident in map(Incident.of, with_ids(answer.get("data")))}
-    state = {"census": iso(begun_ms), "counted": portion[-1] if len(tracked) > len(portion) else ""}
-    if client.limit or not there.keys() <= set(portion):
-        return [], {} if client.limit else state  # A remote that does not hear the filter tells nothing.
-    gone = [
-        incident_id
-        for incident_id, record in store.records(portion).items()
-        if incident_id not in listed
-        and record.tries == 0
-        and (incident_id not in there or not is_same(record, there[incident_id]))
-    ]
-    return sorted(gone, key=entry_number)[:MOST_GONE], state
+    return gone[:MOST_GONE], {"census": iso(begun_ms), "counted": portion[-1] if len(tracked) > len(portion) else ""}
+
+
+def not_there(client: Client, records: dict[str, Record]) -> list[str]:
+    """Return the incidents that the remote does not list, or that are others than those of their records.
+
+    What an answer lacks is asked for again until one lists none of it: a remote may give fewer than were asked for. One that
+    answers with what was not asked for does not hear the filter, and tells nothing.
+    """
+    missing, strangers = list(records), set[str]()
+    while missing:
+        answer = client.answer_of_search({"query": "", "id": missing, "size": len(missing)})
+        there = {incident.id: incident for incident in map(Incident.of, with_ids(answer.get("data")))}
+        if not there.keys() <= set(missing):
+            return []
+        strangers |= {key for key, incident in there.items() if not is_same(records[key], incident)}
+        if not there:
+            break
+        missing = [incident_id for incident_id in missing if incident_id not in there]
+    return sorted({*missing, *strangers}, key=entry_number)
 
 
 def read_entries(client: Client, investigation_id: str, entry_filter: dict[str, Any]) -> list[Entry]:
@@ -3133,8 +3148,14 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
     # The server always gives lastUpdate. Without it a person looks, and what is shown has not arrived.
     is_for_person = not args.get("lastUpdate")
     store, now_ms = read_store(), local_now_ms()
-    kept = store.record(incident_id)
-    before = kept if kept.since_ms is not None else replace(kept, since_ms=parse_last_update(args.get("lastUpdate"), 0))
+    is_remembered = not is_for_person and is_id(incident_id)
+    before = store.record(incident_id)
+    if before.since_ms is None:
+        # Its first pull. It was listed for once, so before it is read a record keeps it due, and where its history ends.
+        read, since_ms = before, parse_last_update(args.get("lastUpdate"), 0)
+        before = replace(wanted_again(read), met=True, since_ms=since_ms)
+        if is_remembered:
+            change_record(incident_id, lambda now: merged(read, before, now))
     moves: bool | None = None
     try:
         look = read_incident(client, settings, incident_id, before)
@@ -3150,8 +3171,8 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
         elif error.kind not in UNREADABLE:
             raise
         if error.kind == BUSY and before.tries < BUSY_TRIES:
-            if not is_for_person:
-                change_record(incident_id, lambda now: merged(kept, tried_in_vain(kept, now_ms, at_once=BUSY_TRIES), now))
+            if is_remembered:
+                change_record(incident_id, lambda now: merged(before, tried_in_vain(before, now_ms, at_once=BUSY_TRIES), now))
             raise
         plan = plan_unreadable(before, error, settings, incident_id, now_ms)
     for line in plan.log:
@@ -3159,8 +3180,12 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
     log(settings, f"get-remote-data: incident {incident_id}: {len(plan.fields)} fields, {len(plan.entries)} entries.")
 
     def remember(now: Store) -> Store:
-        current = now.record(incident_id)
-        after = now.with_records({incident_id: merged(kept, plan.record, kept if current == EMPTY_RECORD else current)})
+        current = now.records([incident_id]).get(incident_id, before)
+        record = merged(before, plan.record, current)
+        if current.since_ms != before.since_ms:
+            # Another command has settled meanwhile what is history.
+            record = replace(record, ledger=replace(record.ledger, history=current.ledger.history))
+        after = now.with_records({incident_id: record})
 
         def count(memory: Memory) -> Memory:
             health = replace(memory.health, entries_in=memory.health.entries_in + plan.crossed)
@@ -3170,7 +3195,7 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
 
         return after.with_memory(count)
 
-    if not is_for_person and is_id(incident_id):
+    if is_remembered:
         change_store(remember)
     return_results(GetRemoteDataResponse(plan.fields, plan.entries))
 
@@ -3320,7 +3345,8 @@ def plan_push(record: Record, update: Update, settings: Settings, wanted: list[E
         update.status,
         settings.close_out,
         person_says(update.delta),
-        brings_into_closed=bool(wanted) and is_closed(record.status),
+        # What was tried before would have it reopened and closed at each try.
+        brings_into_closed=is_closed(record.status) and any(entry.key not in record.ledger.trying for entry in wanted),
     )
     # What belongs to a closing goes with it, or not at all.
     fields = may_go(
@@ -3604,7 +3630,8 @@ def send_fields(client: Client, settings: Settings, incident_id: str, delta: dic
     if saved.dropped:
         keys = ", ".join(saved.dropped)
         log(settings, f"update-remote-system: incident {incident_id}: not sent, as the remote owns or lacks them: {keys}.")
-    notices = conflicts(saved, record, local_now_ms())
+    # They are told by a pull.
+    notices = conflicts(saved, record, local_now_ms()) if settings.comes_in else {}
 
     def remember(now: Record) -> Record:
         return after_save(now if not notices else asked_for(now, settings), saved, notices)
@@ -3785,6 +3812,8 @@ def send_entries(
         except RemoteError as error:
             failures.append(error)
             is_first_try = entry.key not in record.ledger.trying
+            if error.kind == CLOSED and is_first_try:
+                note_entries(incident_id, [], not_written=entry)
             if error.kind in (CLOSED, RATE_LIMIT) or (error.kind in (BUSY, UNREACHABLE) and is_first_try):
                 # It may pass, and then the entries arrive in their order. One that fails again is passed over.
                 break
@@ -3798,19 +3827,26 @@ def send_entries(
     return True
 
 
-def note_entries(incident_id: str, sent: list[tuple[Entry, list[Entry]]], about_to_go: Entry | None = None) -> None:
+def note_entries(
+    incident_id: str,
+    sent: list[tuple[Entry, list[Entry]]],
+    about_to_go: Entry | None = None,
+    not_written: Entry | None = None,
+) -> None:
     """Remember which local entries went out, that what came of them there is not to come in, and which is about to go.
 
     A try whose end is not known is not simply repeated.
 
     Args:
         sent: local entries, each with the remote ones that came of it.
+        not_written: one that was about to go and that the remote certainly did not take.
     """
 
     def note(record: Record) -> Record:
         ledger = record.ledger
         done = {entry.key: entry.mark for entry, _ in sent}
-        trying = {key: mark for key, mark in ledger.trying.items() if key not in done}
+        ended = {*done, *([not_written.key] if not_written else [])}
+        trying = {key: mark for key, mark in ledger.trying.items() if key not in ended}
         going = {about_to_go.key: about_to_go.mark} if about_to_go else {}
         written = {remote_entry.key: remote_entry.mark for _, remote_entries in sent for remote_entry in remote_entries}
         ledger = replace(ledger, sent={**ledger.sent, **done}, trying={**trying, **going}, seen={**ledger.seen, **written})
@@ -4089,7 +4125,7 @@ def update_remote_system_command(client: Client, settings: Settings, args: dict[
                 update.remote_id, lambda now: now if not is_told else after_failure(now, update, settings, short(sentences, 500))
             )
         raise RemoteError(failures[0].kind, f"Incident {update.remote_id}: {sentences}")
-    is_shown = went and local_now_ms() - read_store().memory.limited_ms >= LIMITED_MS
+    is_shown = went and not read_store().memory.is_limited
     change_record(update.remote_id, lambda now: after_push(now, update, settings, went, is_shown or bool(origin), local_now_ms()))
     if origin:
         forget_creation(origin)

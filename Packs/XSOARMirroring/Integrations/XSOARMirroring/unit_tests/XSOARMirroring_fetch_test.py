@@ -500,7 +500,7 @@ def test_the_last_run_of_the_official_pack_is_taken_over(server: Server, remote:
     server.last_run = {"last_fetch": last_fetch, "last_fetched_incidents": fetched}
 
     assert [ids(server.fetch()) for _ in range(2)] == [["4", "5"], []]
-    assert set(server.last_run) == {"time", "since", "known", "fetch"}
+    assert set(server.last_run) == {"time", "since", "known"}
 
 
 @pytest.mark.parametrize("fetched", [{}, {"last_fetched_incidents": None}, {"last_fetched_incidents": []}])
@@ -888,3 +888,45 @@ def test_an_incident_that_was_closed_before_the_fetch_is_closed_here(server: Ser
     _, (closing,) = server.pull("1")
     assert closing["Contents"] == {"dbotIncidentClose": True, "closeReason": "Duplicate", "closeNotes": "See 3."}
     assert server.pull("1")[1] == []
+
+
+def test_what_a_killed_fetch_has_kept_comes_although_the_next_brings_a_part(
+    server: Server, remote: Remote, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Given: a fetch that was killed behind its write of the context, and a next one that a limit of calls cuts short.
+    When: fetches go on.
+    Then: each incident is created, once, with its file.
+    """
+    for number in range(1, 5):
+        remote.add(str(number))
+        attach(remote, str(number), f"{number}.txt", b"x")
+    with monkeypatch.context() as killed:
+        killed.setattr(script.demisto, "setLastRun", lambda run: 1 / 0)
+        assert server.run("fetch-incidents").error
+    remote.fail("GET /entry/download", skip=1, times=9, status_code=429, headers={"Retry-After": "60"}, json={})
+    came = server.fetch()
+    remote.faults.clear()
+    for _ in range(4):
+        clock.tick(timedelta(minutes=20))
+        came += server.fetch()
+
+    assert ids(came) == ["1", "2", "3", "4"]
+    assert all(incident["attachment"] for incident in came)
+
+
+def test_a_lost_last_run_doubles_nothing_that_was_confirmed(server: Server, remote: Remote, clock: Any) -> None:
+    """
+    Given: incidents of three fetches, which the server never asked for, and a fetch without news.
+    When: the last run is lost, and fetches go on.
+    Then: none comes a second time, and a new one comes.
+    """
+    for number in range(3):
+        remote.add(str(number + 1))
+        assert len(server.fetch()) == 1
+        clock.tick(timedelta(minutes=20))
+    assert server.fetch() == []
+    server.last_run = {}
+    remote.add("9")
+
+    assert [ids(server.fetch()) for _ in range(2)] == [["9"], []]

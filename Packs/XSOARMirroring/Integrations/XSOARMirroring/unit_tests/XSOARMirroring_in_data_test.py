@@ -8,6 +8,7 @@ import pytest
 
 import XSOARMirroring as script
 from stand_ins import (
+    meanwhile,
     CLOSING,
     ENTRIES,
     ERRORS,
@@ -754,3 +755,49 @@ def test_a_closing_that_failed_to_come_in_comes_with_the_next_pull(server: Serve
     server.fails("get-remote-data", id=mirrored, lastUpdate=LAST_UPDATE)
 
     assert [entry["Contents"] for entry in server.pull(mirrored)[1]] == [CLOSING]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{"status_code": 429, "headers": {"Retry-After": "60"}, "json": {}}, {"status_code": 503}, {"answer": OSError("killed")}],
+    ids=["rate limit", "busy", "killed"],
+)
+def test_the_first_pull_of_an_incident_without_a_record_is_repeated(
+    server: Server, remote: Remote, clock: Any, fault: dict[str, Any]
+) -> None:
+    """
+    Given: an incident that a local one was linked to by hand, a change of it, and a first pull that fails.
+    When: rounds run, in which it changes no more.
+    Then: it is told again until it was pulled, and the entry comes, once.
+    """
+    modified(server)
+    remote.add("9", created="2026-01-01T00:00:00Z")
+    clock.tick(timedelta(minutes=1))
+    remote.write("9", "hello")
+    assert modified(server) == ["9"]
+    remote.fail("GET /incident/load", times=9, **fault)
+    assert server.run("get-remote-data", {"id": "9", "lastUpdate": LAST_UPDATE}).error
+    remote.faults.clear()
+    clock.tick(timedelta(minutes=5))
+
+    assert modified(server) == ["9"]
+    assert contents(server.pull("9")[1]) == ["hello"]
+    assert modified(server) == []
+
+
+def test_a_resync_during_the_first_pull_brings_the_history(
+    server: Server, remote: Remote, mirrored: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Given: an incident fetched without its history, and its first pull at work.
+    When: it is resynced meanwhile.
+    Then: the next round brings the earlier entry.
+    """
+    remote.write(mirrored, "old", created="2026-03-01T11:20:00Z", modified="2026-03-01T11:20:00Z")
+    remote.change(mirrored, details="new")
+    settings = script.parse_settings(server.params, "headquarters")
+    meanwhile(monkeypatch, lambda client: script.mirror_resync_command(client, settings, {"id": mirrored}))
+    first = server.pull(mirrored)[1]
+
+    assert modified(server) == [mirrored]
+    assert contents(first) + contents(server.pull(mirrored)[1]) == ["old"]

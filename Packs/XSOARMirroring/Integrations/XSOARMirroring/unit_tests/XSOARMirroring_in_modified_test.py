@@ -367,3 +367,27 @@ def test_a_war_room_that_cannot_be_looked_into_does_not_stop_the_round(
 
     assert "2" in told
     assert contents(server.pull("2")[1]) == ["silent"]
+
+
+@pytest.mark.parametrize("limit", [1000, 100])
+@pytest.mark.parametrize("gone", [[], ["7", "250"]], ids=["all there", "two gone"])
+def test_the_census_names_what_is_gone_and_nothing_else(
+    server: Server, remote: Remote, clock: Any, limit: int, gone: list[str]
+) -> None:
+    """
+    Given: 300 mirrored incidents on a remote that gives so many a page, some of which are deleted.
+    When: an hour passes.
+    Then: those are told, and no other.
+    """
+    for number in range(1, 301):
+        remote.add(str(number))
+    server.params |= {"max_fetch": "200", "tags": ""}
+    while server.fetch():
+        clock.tick(timedelta(minutes=1))
+    modified(server)
+    remote.search_limit = limit
+    for incident_id in gone:
+        del remote.incidents[incident_id]
+    clock.tick(timedelta(minutes=61))
+
+    assert modified(server) == gone

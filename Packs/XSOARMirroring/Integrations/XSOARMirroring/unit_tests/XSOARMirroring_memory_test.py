@@ -258,3 +258,25 @@ def test_what_is_remembered_of_an_incident_is_small(server: Server, remote: Remo
         server.pull(str(100_000 + number))
 
     assert len(server.context) < 400 * 200
+
+
+def test_a_turn_expands_each_shard_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Given: 2,000 incidents that are open there and closed here, so that the turn passes over all of them.
+    When: the next one in turn is looked for.
+    Then: no shard of the context is expanded twice.
+    """
+    records = {str(number): script.Record(status=1, here=2) for number in range(2_000)}
+    store = script.Store({}).with_records(records)
+    expanded: list[str] = []
+    plain = script.expanded
+
+    def counted(text: Any) -> dict[str, Any]:
+        expanded.append(str(text))
+        return plain(text)
+
+    monkeypatch.setattr(script, "expanded", counted)
+
+    assert list(script.quiet_in_turn(store, "", frozenset())) == []
+
+    assert len(expanded) == script.SHARDS

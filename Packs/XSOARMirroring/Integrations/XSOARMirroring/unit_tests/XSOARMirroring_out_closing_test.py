@@ -495,3 +495,38 @@ def test_a_closing_does_not_wait_for_what_is_kept_of_the_fields(server: Server, 
     push(server, mirrored, status=2, delta={"status": 2, "closeReason": "Resolved", "closeNotes": "done"})
 
     assert (remote.incidents[mirrored]["status"], remote.incidents[mirrored]["closeReason"]) == (2, "Resolved")
+
+
+def test_an_entry_that_can_never_go_reopens_and_closes_nothing_again(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: an incident closed here with a tagged file that is no longer on this server.
+    When: the server sends the update again and again.
+    Then: each says so, the remote is closed once, and it is never reopened.
+    """
+    remote.add("50", status=1)
+    gone = local_entry(1, "", type=3, file="gone.bin", fileID="x", category="")
+    delta = {**CLOSING, "closingUserId": "lea"}
+
+    for _ in range(6):
+        assert "no longer on this server" in push(server, mirrored, status=2, data=delta, delta=delta, entries=[gone]).error
+
+    assert remote.incidents[mirrored]["status"] == 2
+    assert len(remote.asked("POST /incident/close")) == 1
+    assert remote.asked("POST /entry/execute") == []
+
+
+def test_an_entry_that_met_a_closed_incident_goes_with_a_later_closing(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: an incident closed on both sides, and an entry that the closed remote did not take.
+    When: it is reopened, written into and closed again here within one round.
+    Then: the entry is there, once, and the incident is closed.
+    """
+    remote.add("50", status=1)
+    pushed(server, mirrored, status=2, data=CLOSING, delta={**CLOSING, "closingUserId": "lea"})
+    late = local_entry(1, "late")
+    assert "is closed" in push(server, mirrored, status=2, entries=[late]).error
+
+    pushed(server, mirrored, status=2, data=CLOSING, delta={**CLOSING, "closingUserId": "lea"}, entries=[late])
+
+    assert [text for text, _, _ in arrived(remote, mirrored)].count("late") == 1
+    assert remote.incidents[mirrored]["status"] == 2

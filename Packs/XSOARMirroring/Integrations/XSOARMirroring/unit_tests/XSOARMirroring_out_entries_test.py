@@ -408,3 +408,19 @@ def test_entries_to_a_war_room_that_takes_none_are_an_error_and_go_later(
     pushed(server, "1", entries=[local_entry(1, "hello")])
 
     assert arrived(remote, "1") == [("hello", "text", False)]
+
+
+def test_a_file_that_cannot_be_read_is_told_whatever_went_before(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: a tagged file that is no longer on this server, and another entry that went.
+    When: the file is offered before and after that.
+    Then: each time the update fails and says so.
+    """
+    gone = local_entry(2, "", type=3, file="gone.bin", fileID="x", category="")
+    before = push(server, mirrored, entries=[gone]).error
+    pushed(server, mirrored, entries=[local_entry(1, "first")])
+
+    after = push(server, mirrored, entries=[gone]).error
+
+    assert "no longer on this server" in before
+    assert "no longer on this server" in after
