@@ -88,13 +88,9 @@ def test_a_round_in_which_nothing_can_be_remembered(site: Site, refuse_writes: C
     remote_id, local_id = in_step(made)
     lines = news(made, remote_id)
     refuse_writes(True)
-    for _ in range(2):
-        made.pass_time(minutes=1)
-        made.host.mirror(INSTANCE)
+    made.rounds(2)
     refuse_writes(False)
-    for _ in range(3):
-        made.pass_time(minutes=1)
-        made.host.mirror(INSTANCE)
+    made.rounds()
     made.until_quiet()
 
     assert last_lines(made.here, local_id) == lines
@@ -123,9 +119,7 @@ def test_writes_that_are_refused_from_some_request_of_a_pull_on(
     made.host.mirror(INSTANCE)
     made.interference.forget()
     refuse_writes(False)
-    for _ in range(3):
-        made.pass_time(minutes=1)
-        made.host.mirror(INSTANCE)
+    made.rounds()
     made.until_quiet()
 
     assert last_lines(made.here, local_id) == lines
@@ -145,9 +139,7 @@ def test_sending_while_nothing_can_be_remembered(site: Site, refuse_writes: Call
     refuse_writes(True)
     made.host.mirror(INSTANCE)
     refuse_writes(False)
-    for _ in range(3):
-        made.pass_time(minutes=1)
-        made.host.mirror(INSTANCE)
+    made.rounds()
     made.until_quiet()
 
     assert last_lines(made.there, remote_id) == ["from here", "out.bin"]
@@ -174,9 +166,7 @@ def test_one_war_room_that_may_not_be_read(site: Site, version: str, status: int
         made.there.change_incident(remote_id, {"severity": 4}, user="carla")
         chat(made.there, remote_id, "news", IN_TAG)
     made.interference.before = refusing(made, f"/investigation/{barred}", status)
-    for _ in range(3):
-        made.pass_time(minutes=1)
-        made.host.mirror(INSTANCE)
+    made.rounds()
     local_barred, local_well = made.local_id(barred), made.local_id(well)
 
     assert [made.here.incident(local_id)["severity"] for local_id in (local_barred, local_well)] == [4, 4]
@@ -204,9 +194,7 @@ def test_a_closing_comes_though_the_war_room_may_not_be_read(site: Site) -> None
     remote_id, local_id = in_step(made)
     made.there.close_incident(remote_id, reason="Resolved", user="carla")
     made.interference.before = refusing(made, f"/investigation/{remote_id}", 403)
-    for _ in range(3):
-        made.pass_time(minutes=1)
-        made.host.mirror(INSTANCE)
+    made.rounds()
 
     assert (made.here.incident(local_id)["status"], made.here.incident(local_id)["closeReason"]) == (2, "Resolved")
 

@@ -19,13 +19,6 @@ def tag_all(made: Mirror, local_id: str, *tags: str) -> None:
         made.here.change_entry(entry["id"], tags=[*(entry["tags"] or []), *tags])
 
 
-def more_rounds(made: Mirror, number: int = 3) -> None:
-    """Run rounds, none of which may fail."""
-    for _ in range(number):
-        made.pass_time(minutes=1)
-        made.round()
-
-
 # What came in
 
 
@@ -55,7 +48,7 @@ def test_what_came_in_does_not_go_back(remote: Mirror, kind: str) -> None:
     chat(remote.here, local_id, "written here")
     tag_all(remote, local_id, OUT_TAG)
     remote.until_quiet()
-    more_rounds(remote)
+    remote.rounds()
 
     assert last_lines(remote.there, remote_id) == [*before, "written here"]
     assert len(remote.here.entries(local_id)) == 2
@@ -75,7 +68,7 @@ def test_an_attachment_of_the_fetch_does_not_go_back(remote: Mirror) -> None:
     assert sorted(last_lines(remote.here, local_id)) == ["a.bin", "b.bin"]
     tag_all(remote, local_id, OUT_TAG)
     remote.until_quiet()
-    more_rounds(remote)
+    remote.rounds()
 
     assert sorted(last_lines(remote.there, created["id"])) == ["a.bin", "b.bin"]
     assert sorted(last_lines(remote.here, local_id)) == ["a.bin", "b.bin"]
@@ -99,7 +92,7 @@ def test_history_does_not_go_back(site: Site) -> None:
     assert sorted(last_lines(made.here, local_id)) == sorted(before)
     tag_all(made, local_id, OUT_TAG)
     made.until_quiet()
-    more_rounds(made)
+    assert made.rounds() == []
 
     assert last_lines(made.there, remote_id) == before
 
@@ -117,7 +110,7 @@ def test_a_file_of_the_same_name_written_here_goes(remote: Mirror) -> None:
     remote.here.add_entry(local_id, user="hugo", entry_type=FILE_ENTRY, file=("report.txt", b"from here, longer"))
     tag_all(remote, local_id, OUT_TAG)
     remote.until_quiet()
-    more_rounds(remote)
+    remote.rounds()
 
     files = [remote.there.entry_file(entry["id"])[1].read_bytes() for entry in remote.there.entries(remote_id)]
     assert files == [b"from there", b"from here, longer"]
@@ -143,7 +136,7 @@ def test_an_entry_with_the_tag_that_was_renamed(remote: Mirror, kind: str) -> No
         remote.here.add_entry(local_id, user="hugo", entry_type=FILE_ENTRY, tags=[OUT_TAG], file=("old tag", b"x"))
     chat(remote.here, local_id, "no tag")
     remote.until_quiet()
-    more_rounds(remote)
+    remote.rounds()
 
     assert last_lines(remote.there, remote_id) == ["old tag"]
 
@@ -231,7 +224,7 @@ def test_a_file_of_any_name_comes_in_once(site: Site, name: str) -> None:
     made.until_quiet()
     tag_all(made, local_id, OUT_TAG)
     made.until_quiet()
-    more_rounds(made)
+    assert made.rounds() == []
 
     for tenant, incident_id in ((made.here, local_id), (made.there, remote_id)):
         assert [tenant.entry_file(entry["id"])[1].read_bytes() for entry in tenant.entries(incident_id)] == [b"content"]
@@ -265,7 +258,7 @@ def test_half_a_surrogate(site: Site, monkeypatch: pytest.MonkeyPatch, kind: str
     broken = {"file": f"a{HALF}.bin"} if kind == "name of a file" else {"contents": f"before {HALF} after"}
     monkeypatch.setattr(made.here, "entries", lambda *args: [{**entry, **broken} for entry in entries(*args)])
     made.until_quiet()
-    more_rounds(made)
+    assert made.rounds() == []
 
     (sent,) = made.there.entries(remote_id)
     if kind == "name of a file":

@@ -23,13 +23,6 @@ def hours_ago(hours: float) -> str:
     return (datetime.now(UTC) - timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def rounds(made: Mirror, number: int, seconds: float = 60) -> None:
-    """Run rounds, some seconds apart, none of which may fail."""
-    for _ in range(number):
-        made.pass_time(minutes=seconds / 60)
-        made.round()
-
-
 # During a fetch
 
 
@@ -75,7 +68,7 @@ def at_each_request(
         assert len(made.fetch()) == 3
         made.interference.forget()
         made.until_quiet()
-        rounds(made, 3)
+        assert made.rounds(3) == []
 
         lines = last_lines(made.here, made.local_id(first))
         assert (sorted(lines), number) == (sorted(["first.bin", "news"]), number)
@@ -121,7 +114,7 @@ def test_history_stays_out(site: Site) -> None:
     local_id = made.fetched_once()
     chat(made.there, remote_id, "new", IN_TAG)
     made.until_quiet()
-    rounds(made, 3)
+    assert made.rounds(3) == []
 
     assert last_lines(made.here, local_id) == ["new"]
 
@@ -175,7 +168,7 @@ def test_entries_around_a_fetch_whatever_the_header_says(site: Site, date: str |
             made.round()
     made.there.change_incident(remote_id, {"severity": 4}, user="carla")
     made.until_quiet()
-    rounds(made, 3)
+    assert made.rounds(3) == []
 
     assert last_lines(made.here, local_id) == texts
     assert made.here.incident(local_id)["severity"] == 4
@@ -195,7 +188,7 @@ def test_incidents_are_fetched_whatever_the_header_says(site: Site, date: str | 
         made.pass_time(minutes=0.5)
         made.fetch()
         made.there.change_incident(ids[-1], {"details": "changed"}, user="carla")
-        rounds(made, 1)
+        assert made.rounds(1) == []
     made.until_quiet()
 
     assert made.mirrored_ids() == ids
@@ -218,7 +211,7 @@ def test_a_clock_and_a_header_that_are_both_wrong(site: Site, date: int | None, 
     texts = [f"entry {number}" for number in range(5)]
     for text in texts:
         chat(made.there, remote_id, text, IN_TAG)
-        rounds(made, 1, seconds=20)
+        assert made.rounds(1, minutes=20 / 60) == []
     made.until_quiet()
 
     assert last_lines(made.here, local_id) == texts
@@ -256,7 +249,7 @@ def test_a_linked_incident_whose_tenant_has_another_clock(site: Site, skew: floa
     texts = [f"entry {number}" for number in range(5)]
     for text in texts:
         chat(made.there, remote_id, text, IN_TAG)
-        rounds(made, 1, seconds=20)
+        assert made.rounds(1, minutes=20 / 60) == []
     made.until_quiet()
 
     assert last_lines(made.here, local_id) == texts
@@ -283,7 +276,7 @@ def test_a_resync_without_earlier_entries_whatever_the_header_says(site: Site, d
     texts = [f"entry {number}" for number in range(4)]
     for text in texts:
         chat(made.there, remote_id, text, IN_TAG)
-        rounds(made, 1, seconds=20)
+        assert made.rounds(1, minutes=20 / 60) == []
     made.until_quiet()
 
     assert last_lines(made.here, local_id) == [said, *texts]
@@ -426,17 +419,13 @@ def test_what_was_created_from_here_is_not_fetched_when_the_last_run_is_gone(sit
     """
     made = site.mirror("8", "8")
     made.configure()
-    mirroring = {"dbotMirrorInstance": INSTANCE, "dbotMirrorDirection": "Both", "dbotMirrorTags": [OUT_TAG]}
-    created = made.here.create_incident({"name": "from here", **mirroring}, user="hanna")
-    assert created is not None
-    for _ in range(4):
-        made.host.mirror(INSTANCE)
+    created_id = made.created_from_here()
     made.fetch_all()
     made.configure(disable_from_same_integration=False)
     made.host.reset_last_run(INSTANCE)
     made.fetch_all()
 
-    assert made.mirrored_ids() == [made.here.incident(created["id"])["dbotMirrorId"]]
+    assert made.mirrored_ids() == [made.here.incident(created_id)["dbotMirrorId"]]
 
 
 def test_what_was_linked_by_hand_is_not_fetched(site: Site) -> None:

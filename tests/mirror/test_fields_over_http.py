@@ -10,15 +10,6 @@ from tests.mirror.test_exact_over_http import last_lines
 from tests.mirror.two_tenants import IN_TAG, INSTANCE, Mirror, Site
 
 
-def rounds(made: Mirror, number: int = 3) -> list[str]:
-    """Run rounds, a minute apart; return the errors that the server was given."""
-    errors: list[str] = []
-    for _ in range(number):
-        made.pass_time(minutes=1)
-        errors += made.host.mirror(INSTANCE).errors
-    return errors
-
-
 def in_step(made: Mirror, **fields: Any) -> tuple[str, str]:
     """Let the two tenants have an incident with some fields; return its remote and its local id."""
     remote_id = made.remote_incident(**fields)
@@ -65,7 +56,7 @@ def test_one_field_that_the_remote_refuses(remote: Mirror, refused: str, reason:
     values = {"details": "seen here", "severity": 3, refused: "zoe"}
     for name, value in values.items():
         write(remote.here, local_id, name, value, "hanna")
-    rounds(remote)
+    remote.rounds()
 
     there = {name: value_of(remote.there, remote_id, name) for name in values}
     assert there == {**values, refused: "carla" if refused == "owner" else "C-1"}
@@ -73,7 +64,7 @@ def test_one_field_that_the_remote_refuses(remote: Mirror, refused: str, reason:
     assert value_of(remote.here, local_id, refused) == "zoe"
 
     remote.there.accept_change(refused)
-    rounds(remote, 5)
+    remote.rounds(5)
     remote.until_quiet()
     assert {name: value_of(remote.there, remote_id, name) for name in values} == values
     assert {name: value_of(remote.here, local_id, name) for name in values} == values
@@ -93,7 +84,7 @@ def test_two_fields_that_the_remote_refuses(site: Site) -> None:
         made.there.refuse_change(name, "Bad request")
     for name in ("details", "owner", "ticket", "hosts", "depth"):
         write(made.here, local_id, name, "new", "hanna")
-    rounds(made)
+    made.rounds()
 
     there = {name: value_of(made.there, remote_id, name) for name in ("details", "ticket", "depth", "hosts", "owner")}
     assert there == {"details": "new", "ticket": "new", "depth": "new", "hosts": "a", "owner": None}
@@ -113,9 +104,9 @@ def test_a_field_that_stays_refused_holds_no_later_change_back(site: Site) -> No
     remote_id, local_id = in_step(made)
     made.there.refuse_change("owner", "Unknown user: zoe")
     write(made.here, local_id, "owner", "zoe", "hanna")
-    rounds(made)
+    made.rounds()
     write(made.here, local_id, "severity", 4, "hanna")
-    rounds(made)
+    made.rounds()
 
     assert value_of(made.there, remote_id, "severity") == 4
 
@@ -147,7 +138,7 @@ def test_a_custom_field_that_is_there_needs_no_definition(site: Site) -> None:
     made.configure()
     remote_id, local_id = in_step(made, CustomFields={"ticket": "C-1"})
     write(made.here, local_id, "ticket", "H-1", "hanna")
-    rounds(made)
+    made.rounds()
 
     assert value_of(made.there, remote_id, "ticket") == "H-1"
 
@@ -205,7 +196,7 @@ def test_no_path_of_a_field_of_files_goes_out(site: Site) -> None:
     before = made.there.incident(remote_id)["CustomFields"]["evidence"]
     made.here.attach_file(local_id, "here.bin", b"here", field="evidence")
     write(made.here, local_id, "severity", 3, "hanna")
-    rounds(made)
+    made.rounds()
     made.until_quiet()
 
     assert made.there.incident(remote_id)["CustomFields"]["evidence"] == before
@@ -245,7 +236,7 @@ def test_a_custom_field_that_is_gone_there_is_cleared_here(remote: Mirror) -> No
     remote.here.change_incident(local_id, {"CustomFields": {"localonly": "ours"}}, user="hanna", dirty=False)
     take_out(remote.there, remote_id, "ticket")
     remote.until_quiet()
-    rounds(remote)
+    remote.rounds()
 
     assert [value_of(remote.here, local_id, name) for name in ("ticket", "hosts", "localonly")] == [None, "a", "ours"]
     assert value_of(remote.there, remote_id, "ticket") is None
@@ -266,7 +257,7 @@ def test_a_field_of_any_type_that_is_gone_there_is_cleared_here(site: Site, kind
     assert value_of(made.here, local_id, "extra") == value
     take_out(made.there, remote_id, "extra")
     made.until_quiet()
-    rounds(made)
+    made.rounds()
 
     assert value_of(made.here, local_id, "extra") is None
     assert value_of(made.there, remote_id, "extra") is None
@@ -333,9 +324,9 @@ def test_the_same_field_changed_on_both_sides(kind_host: Mirror, field: str) -> 
     remote_id, local_id = in_step(made, details="at first", CustomFields={"ticket": "at first"})
     write(made.there, remote_id, field, "from there", "carla")
     write(made.here, local_id, field, "from here", "hanna")
-    rounds(made)
+    made.rounds()
     made.until_quiet()
-    rounds(made)
+    made.rounds()
 
     assert (value_of(made.there, remote_id, field), value_of(made.here, local_id, field)) == ("from here", "from here")
     assert told_of(made, local_id, "from there", "from here") == 1
@@ -355,9 +346,9 @@ def test_both_sides_change_a_field_again_and_again(kind_host: Mirror) -> None:
     for number in range(4):
         write(made.there, remote_id, "details", f"theirs {number}", "carla")
         write(made.here, local_id, "details", f"ours {number}", "hanna")
-        rounds(made, 1)
+        made.rounds(1)
     made.until_quiet()
-    rounds(made)
+    made.rounds()
 
     assert (value_of(made.there, remote_id, "details"), value_of(made.here, local_id, "details")) == ("ours 3", "ours 3")
     assert [told_of(made, local_id, f"theirs {number}", f"ours {number}") for number in range(4)] == [1, 1, 1, 1]
@@ -374,10 +365,10 @@ def test_two_sides_that_take_turns_are_no_conflict(kind_host: Mirror) -> None:
     remote_id, local_id = in_step(made, details="at first")
     for number in range(3):
         write(made.there, remote_id, "details", f"theirs {number}", "carla")
-        rounds(made, 3)
+        made.rounds(3)
         assert value_of(made.here, local_id, "details") == f"theirs {number}"
         write(made.here, local_id, "details", f"ours {number}", "hanna")
-        rounds(made, 3)
+        made.rounds(3)
     made.until_quiet()
 
     assert (value_of(made.there, remote_id, "details"), value_of(made.here, local_id, "details")) == ("ours 2", "ours 2")
@@ -394,7 +385,7 @@ def test_the_same_change_on_both_sides_is_no_conflict(kind_host: Mirror) -> None
     remote_id, local_id = in_step(made, severity=1)
     write(made.there, remote_id, "severity", 4, "carla")
     write(made.here, local_id, "severity", 4, "hanna")
-    rounds(made)
+    made.rounds()
     made.until_quiet()
 
     assert (value_of(made.there, remote_id, "severity"), value_of(made.here, local_id, "severity")) == (4, 4)
@@ -413,7 +404,7 @@ def test_other_fields_than_the_one_in_conflict_cross(kind_host: Mirror) -> None:
     write(made.there, remote_id, "ticket", "C-2", "carla")
     write(made.here, local_id, "details", "from here", "hanna")
     write(made.here, local_id, "hosts", "a, b", "hanna")
-    rounds(made)
+    made.rounds()
     made.until_quiet()
 
     for tenant, incident_id in ((made.there, remote_id), (made.here, local_id)):
@@ -434,7 +425,7 @@ def test_where_the_server_overwrites_both_sides_end_equal(site: Site) -> None:
     for number in range(3):
         write(made.there, remote_id, "details", f"theirs {number}", "carla")
         write(made.here, local_id, "details", f"ours {number}", "hanna")
-        rounds(made, 1)
+        made.rounds(1)
     made.until_quiet()
 
     assert value_of(made.there, remote_id, "details") == value_of(made.here, local_id, "details")

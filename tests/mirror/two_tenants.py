@@ -166,6 +166,14 @@ class Mirror:
         assert mirror_round.errors == []
         return mirror_round
 
+    def rounds(self, number: int = 3, minutes: float = 1) -> list[str]:
+        """Run mirroring rounds, some minutes apart; return the errors that the server was given."""
+        errors: list[str] = []
+        for _ in range(number):
+            self.pass_time(minutes=minutes)
+            errors += self.host.mirror(INSTANCE).errors
+        return errors
+
     def until_quiet(self) -> None:
         """Run mirroring rounds until one has nothing to do."""
         for _ in range(QUIET):
@@ -178,6 +186,15 @@ class Mirror:
         """Create an incident in the remote tenant and return its id."""
         created = self.there.create_incident({"name": "Phishing", "type": "Phishing", **fields}, user="carla")
         assert created is not None
+        return str(created["id"])
+
+    def created_from_here(self) -> str:
+        """Create a local incident that is to be created in the remote, and mirror it; return its local id."""
+        mirroring = {"dbotMirrorInstance": INSTANCE, "dbotMirrorDirection": "Both", "dbotMirrorTags": [OUT_TAG]}
+        created = self.here.create_incident({"name": "from here", **mirroring}, user="hanna")
+        assert created is not None
+        for _ in range(4):
+            self.host.mirror(INSTANCE)
         return str(created["id"])
 
     def local_id(self, remote_id: str) -> str:

@@ -81,6 +81,7 @@ MOST_QUIETING_ROUNDS = 60
 SETTLE_MINUTES = 61  # What could not be read is tried again after an hour.
 FEW_INCIDENTS = 500
 TEXT = re.compile(r"text (\d+)\.")
+BOTH_CHANGED = "was changed in both tenants"
 
 # The last thing that a worker imports before the script: here time becomes the soak's.
 SIMULATED_TIME = '''
@@ -580,7 +581,8 @@ class Soak:
         wrote = {HERE: (local_id, OUT_TAG), THERE: (remote_id, IN_TAG)}
         found: list[str] = []
         for side, other in ((HERE, THERE), (THERE, HERE)):
-            own = self.tenants[side].entries(wrote[side][0])
+            # A note of ours that names both values of a field which both sides changed is no entry that came.
+            own = [entry for entry in self.tenants[side].entries(wrote[side][0]) if BOTH_CHANGED not in entry_words(entry)]
             theirs = self.tenants[other].entries(wrote[other][0])
             came = Counter(
                 number for entry in own if entry["user"] != PERSONS[side] for number in TEXT.findall(entry_words(entry))

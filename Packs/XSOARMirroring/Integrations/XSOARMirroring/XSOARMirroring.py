@@ -3386,11 +3386,19 @@ def local_digest(entry: Entry) -> str:
     """Return the `copy_digest` of a local entry; an empty text where its file is no longer here."""
     if not entry.has_file:
         return copy_digest(entry.raw.get("contents"))
+    file = local_file(entry)
+    return copy_digest(*file) if file else ""
+
+
+def local_file(entry: Entry) -> tuple[str, Path] | None:
+    """Return the name and the place of a local entry's file; None when it is no longer on this server."""
     try:
         local = demisto.getFilePath(entry.id)
-        return copy_digest(safe_file_name(local.get("name") or entry.raw.get("file")), Path(local["path"]))
+        path = Path(local["path"])
+        path.stat()
+        return safe_file_name(local.get("name") or entry.raw.get("file")), path
     except (AttributeError, KeyError, OSError, TypeError, ValueError):
-        return ""
+        return None
 
 
 def says_reopened(delta: dict[str, Any]) -> bool:
@@ -3706,15 +3714,12 @@ def outgoing(entry: Entry) -> Outgoing:
     if not entry.has_file:
         text, entry_format = signed_text(entry)
         return Outgoing(entry.id, entry.is_note, text, entry_format)
-    try:
-        local = demisto.getFilePath(entry.id)
-        path = Path(local["path"])
-        path.stat()
-    except (KeyError, OSError, TypeError, ValueError):
+    file = local_file(entry)
+    if not file:
         raise RemoteError(
             REJECTED, f"The file of the local entry {entry.id} is no longer on this server: remove the entry's tag."
         )
-    name = safe_file_name(local.get("name") or entry.raw.get("file"))
+    name, path = file
     return Outgoing(entry.id, entry.is_note, text=signed_comment(entry), name=name, path=path)
 
 
