@@ -5,19 +5,21 @@ from CommonServerUserPython import *
 """Mirrors incidents between two Cortex XSOAR tenants.
 
 Read from top to bottom: constants, basics, settings, incidents and entries, client, what the mirror remembers, cursor, fetch,
-pull, push, schema, War Room commands, Test, main. A pull and a push read, plan, execute and record. Functions that plan are pure
+pull, push, schema, War Room commands, Test, main. A pull and a push read, plan, execute and record. Planning functions are pure
 and take plain data; `demisto` is touched only by the functions whose names end in _command, by the few that keep state or
 files, and by main.
 
-Times are integers: nanoseconds since 1970 where they order incidents or entries (`_ns`), milliseconds where they are kept or
-asked for (`_ms`), since an XSOAR 8 tenant knows no finer time than that.
+Times are integers: nanoseconds since 1970 where they order incidents or entries (`_ns`), milliseconds where they are stored or
+sent (`_ms`), since an XSOAR 8 tenant has no finer time than that.
 """
 
 import base64
 import contextlib
 import functools
 import hashlib
+import html
 import io
+import math
 import secrets
 import string
 import threading
@@ -27,79 +29,74 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import MISSING, dataclass, field, is_dataclass, replace
 from dataclasses import fields as fields_of
 from email.utils import parsedate_to_datetime
-from itertools import islice, pairwise
+from itertools import accumulate, islice, pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import BinaryIO
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from requests.exceptions import InvalidHeader, InvalidURL, ProxyError, RequestException, SSLError, Timeout
+
 """ CONSTANTS """
+
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
 
 BRAND = "XSOAR Mirroring"  # The sourceBrand of the incidents that this integration creates.
 DIRECTIONS = {"None": "", "Incoming": "In", "Outgoing": "Out", "Incoming And Outgoing": "Both"}
 CATEGORIES = ("notes", "chats", "attachments")
 FIRST_PAGE, OLDER, NEWER, ALL_AT_ONCE = "first", "older", "newer", "all"  # How a War Room is read. See `war_room_pages`.
-CUSTOM = "CustomFields."  # What stands before the CLI name of a custom field, where it could be taken for another.
+CUSTOM = "CustomFields."  # Prefix of a custom field's CLI name where top-level fields stand beside it.
 DEFAULT_COLUMNS = ["id", "name", "type", "status", "severity", "owner", "occurred"]
-MOST_WHOLE_INCIDENTS = 50  # Above it the context gets these fields of an incident only, as the platform's design guide asks.
+MOST_WHOLE_INCIDENTS = 50  # For more, the context gets BRIEF_FIELDS only, as the platform's design guide asks.
 BRIEF_FIELDS = (*DEFAULT_COLUMNS, "created", "modified", "closed", "closeReason", "phase", "sourceBrand", "sourceInstance")
 ENTRY_COLUMNS = ["id", "created", "user", "category", "tags", "file", "contents"]
 SHOWN_FIELDS = (*BRIEF_FIELDS, "details", "dueDate", "closeNotes", "playbookId", "investigationId")
-MAX_FETCH_LIMIT = 200
 MOST_RESULTS = 10_000
-LOOK_BACK_LIMIT_MINUTES = 1440
 SEARCH_PAGE = 500
-SEARCH_PAGE_LIMIT = 1000  # XSOAR REST API: a search gives no more than 1,000 incidents a page.
+SEARCH_PAGE_LIMIT = 1000  # XSOAR REST API: a search returns at most 1,000 incidents a page.
 ENTRY_PAGE = 1000
-PAGE_SMALLEST = 50  # No tenant is known to cap a page below this; one that is shorter, and than was asked for, is the last.
-RETRY_PAUSES = (0.5, 1.0)  # Seconds before the second and the third try of a call, and up to half as much again.
-RETRY_BUDGET = 90.0  # Seconds that the failed tries of one run may take in all. After that a failure ends the call at once.
-RETRY_AFTER_LIMIT = 10.0  # Seconds. A remote that asks for a longer pause is left alone until the next round.
-LARGEST_ANSWER = 100 << 20  # Bytes, unpacked. A larger answer is not read to its end.
-LARGEST_ERROR = 1 << 20  # Bytes, of the body of an error.
-LARGEST_FILE = 1 << 30  # Bytes. Of a larger file only a note comes, with its name and where it is.
-SLOWEST_ANSWER_MS = 240_000  # An answer that takes longer is given up: the server ends a run after five minutes.
-PIECE = 1 << 14  # Bytes, packed, that are unpacked at once: 1,000 times as much at most.
-MOST_PAGES = 200  # Pages of one search or War Room in one run. What lies behind them waits for the next.
-LONGEST_ID = 200  # Characters. No tenant is known to give longer IDs or times.
-RUN_SECONDS = 150  # After that a run begins nothing that the next may do as well: the server ends it after five minutes.
-AT_ONCE = 8  # Reading calls that run side by side.
-SAVE_PAUSES = (0.2, 0.4, 0.8, 1.6)  # Seconds before the next try of a save that met another's change.
+PAGE_SMALLEST = 50  # No tenant is known to cap pages below this, so a page that is shorter than this and its limit is the last.
+RETRY_PAUSES = (0.5, 1.0)  # Seconds before the second and third attempt, plus up to 50 % jitter.
+RETRY_BUDGET = 90.0  # Seconds that failed attempts may take in one run. Beyond it a failure is not retried.
+RETRY_AFTER_LIMIT = 10.0  # Seconds. When the remote asks for a longer pause, the next round tries again.
+LARGEST_ANSWER = 100 << 20  # Bytes, uncompressed.
+LARGEST_FILE = 1 << 30  # Bytes. A larger file is replaced by a note with its name and a link.
+SLOWEST_ANSWER_MS = 4 * MINUTE_MS  # The server ends a run after five minutes.
+MOST_PAGES = 200  # Pages read of one search or War Room in one run. The next run reads on.
+LONGEST_ID = 200  # Characters. No tenant is known to have longer IDs or times.
+RUN_SECONDS = 150  # After this a run starts nothing that can wait for the next one: the server ends it after five minutes.
+AT_ONCE = 8  # Reading calls in parallel.
+SAVE_PAUSES = (0.2, 0.4, 0.8, 1.6)  # Seconds before saving again after a version conflict.
 CONTEXT_TRIES = 5
-SWEEP = 20  # Incidents a round looks into, where a new entry does not show in its incident. It bounds the calls of a round.
-SWEEP_TRUSTED = 3  # The same where it does show, as far as is known.
-MOVED_WITHIN_MS = 100  # An incident that changed so soon after its newest entry is taken to have changed with it.
+SWEEP = 20  # War Rooms a round reads for new entries where these do not change their incident. Bounds the calls of a round.
+SWEEP_TRUSTED = 3  # The same where entries are known to change their incident.
 SWEEP_LIMITED = 4  # The same while the remote limits calls.
-LIMITED_MS = 600_000  # So long a limit that was met is taken to hold.
-MOST_GONE = 50  # Incidents that a census did not find, and that are pulled in one round.
-MOST_TRIED_ALONE = 64  # Fields: of more, single ones are not found out when the remote refuses them.
-BOTH_SIDES_MS = 120_000  # A field that came in within this time and is changed here was perhaps changed here before.
-HOUR_MS = 3_600_000
-BUSY_TRIES = 3  # After so many, an incident that answers with a server error while the remote is well is unreadable.
-MOST_TRIES = 10  # After so many, in six weeks, an incident that cannot be read is given up.
-FILE_TRIES = 3  # After so many, a note stands for a file that cannot be had.
-KEPT_CLOSED_MS = 30 * 24 * HOUR_MS  # A closed incident that has not changed for so long is forgotten.
+MOVED_WITHIN_MS = 100  # An incident modified this soon after its newest entry was modified by it.
+LIMITED_MS = 10 * MINUTE_MS  # How long a rate limit is assumed to hold.
+MOST_GONE = 50  # Incidents missing in a census that one round pulls.
+MOST_TRIED_ALONE = 64  # When the remote refuses more fields than this, they are not tried one by one.
+BOTH_SIDES_MS = 2 * MINUTE_MS  # A field that came in this recently may have been changed here before that.
+BUSY_TRIES = 3  # After so many server errors for one incident, while the remote is well, the incident is unreadable.
+MOST_TRIES = 10  # Give up on an unreadable incident after this many tries (about six weeks).
+FILE_TRIES = 3  # Replace a file that cannot be downloaded by a note after this many tries.
+KEPT_CLOSED_MS = 30 * 24 * HOUR_MS  # Forget a closed incident that has not changed for this long.
 KEPT_RECORDS = 20_000
-MODIFIED_OVERLAP_MS = 120_000  # How late a change may appear in the remote's search index and still be found.
-MINUTE_MS = 60_000
-LARGEST_SKEW_MS = 7 * 24 * HOUR_MS  # A clock that is further from ours tells nothing.
-KEPT_KNOWN_MS = 24 * HOUR_MS  # So far the remote's clock may be put back, and no incident is fetched twice or passed over.
+MODIFIED_OVERLAP_MS = 2 * MINUTE_MS  # How late a change may appear in the remote's search index.
+LARGEST_SKEW_MS = 7 * 24 * HOUR_MS  # A clock further off than this is ignored.
+KEPT_KNOWN_MS = 24 * HOUR_MS  # How far the remote's clock may be set back without incidents being missed or fetched twice.
 KEPT_KNOWN = 2_000
-SCHEMA_MS = 10 * MINUTE_MS  # So old the kept close reasons of the remote may be.
-HEALTH_MS = 5 * MINUTE_MS  # What xsoar-mirror-status tells may be so old, where nothing else has to be written.
-MAX_NAME_BYTES = 200
-# Windows opens a device instead of a file of such a name, whatever its suffix.
-DEVICE_NAMES = frozenset({"CON", "PRN", "AUX", "NUL", *(f"{word}{number}" for word in ("COM", "LPT") for number in range(1, 10))})
-# What a fetched incident takes over from the remote one besides its custom fields. The rest is in rawJSON, for mappers.
+SCHEMA_MS = 10 * MINUTE_MS  # How long the remote's schema may be cached.
+HEALTH_MS = 5 * MINUTE_MS  # How stale xsoar-mirror-status may be while there is nothing else to write.
+# What a fetched incident gets from the remote one besides custom fields. Mappers find the rest in rawJSON.
 FETCHED_FIELDS = ("name", "type", "severity", "owner", "details", "occurred", "phase", "dueDate", "playbookId")
 FETCHED_TIMES = ("occurred", "dueDate")
 SEVERITIES = (0, 0.5, 1, 2, 3, 4)
-# The fields of the incident itself that an incident which is created in the remote may bring along.
+# Fields of the incident itself that may be set when an incident is created in the remote.
 INCIDENT_FIELDS = (
     *("name", "type", "severity", "owner", "details", "occurred", "phase", "category", "reason", "dueDate", "reminder"),
     *("closeReason", "closeNotes"),
 )
-# Keys that the remote server owns. They are never written, whatever an outgoing mapper sends.
+# Fields that the remote server owns: never written, whatever an outgoing mapper returns.
 SERVER_OWNED_FIELDS = frozenset(
     "id version modified created autime cacheVersn sizeInBytes syncHash indexName numericId shardid sequenceNumber primaryTerm "
     "account activated activatingingUserId attachment canvases changeStatus closed closingUserId droppedCount exported "
@@ -108,28 +105,24 @@ SERVER_OWNED_FIELDS = frozenset(
     "retained roles labels runStatus sla sortValues sourceBrand sourceInstance status allRead allReadWrite todoTaskIds "
     "in_mirror_error out_mirror_error".lower().split()
 )
-CLOSING_KEYS = frozenset({"closereason", "closenotes"})  # In lower case: mappers spell them both ways.
-# Of fields of the incident itself, never of custom ones.
-SERVER_OWNED_PREFIXES = ("dbot", "xsoar", "haintegration", "haoriginal")
-# These tell a tenant how to mirror an incident. Those of one tenant mean nothing in the other.
+SERVER_OWNED_PREFIXES = ("dbot", "xsoar", "haintegration", "haoriginal")  # Of top-level fields, never of custom ones.
+CLOSING_KEYS = frozenset({"closereason", "closenotes"})  # In lower case: mappers use several spellings.
+# They tell a tenant how to mirror an incident, and mean nothing to the other tenant.
 MIRROR_KEYS = frozenset(
     "dbotMirrorId dbotMirrorDirection dbotMirrorInstance dbotMirrorTags dbotMirrorLastSync dbotDirtyFields "
     "dbotCurrentDirtyFields".lower().split()
 )
-# What a mapper may call a field of the incident itself, besides its own name in any case. XSOAR REST API: the field
-# dbotDueDate is `dueDate` in an incident.
-FIELD_ALIASES = {"dbotduedate": "dueDate"}
+FIELD_ALIASES = {"dbotduedate": "dueDate"}  # XSOAR REST API: mappers know the field `dueDate` as dbotDueDate.
 LIST_TYPES = frozenset({"multiselect", "tagsselect", "grid", "role", "attachments"})  # Types of fields that hold lists.
-OWN_FIELD_PREFIX = "xsoarmirroring"  # The CLI names of this pack's incident fields. They tell how one tenant's mirroring stands.
-# The commands that the server runs by itself, whose failure xsoar-mirror-status tells of.
+OWN_FIELD_PREFIX = "xsoarmirroring"  # Of this pack's incident fields, which describe one tenant's mirroring.
+# Commands that the server runs itself. xsoar-mirror-status reports their failures.
 MIRRORING_COMMANDS = frozenset({"fetch-incidents", "get-modified-remote-data", "get-remote-data", "update-remote-system"})
-# What a remote error means, as far as the code must know it. The message tells a person.
+# `RemoteError.kind`, as far as the code must tell errors apart.
 RATE_LIMIT, BUSY, UNREACHABLE, LATE = "rate limit", "busy", "unreachable", "late"
 REFUSED_KEY, FORBIDDEN, NOT_API = "refused key", "forbidden", "not an API"
 NOT_FOUND, CONFLICT, CLOSED, REJECTED = "not found", "conflict", "closed", "rejected"
 UNUSABLE, TOO_LARGE, STRANGER = "unusable", "too large", "stranger"
-# What concerns one incident alone.
-UNREADABLE = (NOT_FOUND, REJECTED, FORBIDDEN, UNUSABLE, TOO_LARGE, STRANGER)
+UNREADABLE = (NOT_FOUND, REJECTED, FORBIDDEN, UNUSABLE, TOO_LARGE, STRANGER)  # These concern a single incident.
 
 """ BASICS """
 
@@ -146,7 +139,7 @@ def short(text: Any, length: int = 300) -> str:
 
 
 def host_of(url: str) -> str:
-    """Return the host of an address, with its port if it names one; an empty text when it is no address."""
+    """Return the host and port of a URL; an empty text if it has none."""
     try:
         return short(urlsplit(url).netloc.rpartition("@")[2], LONGEST_ID)
     except ValueError:
@@ -154,201 +147,169 @@ def host_of(url: str) -> str:
 
 
 def keys_of(packed: str) -> list[str]:
-    """Return the four-character keys that stand in a text one behind the other."""
+    """Split a text into its four-character keys."""
     return [packed[position : position + 4] for position in range(0, len(packed), 4)]
 
 
 def digest_of(data: Any) -> str:
-    """Return a short text that is the same for the same data."""
+    """Return a digest of JSON-like data, 16 characters long."""
     return hashlib.sha256(json.dumps(data, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def to_json(value: Any) -> str:
-    """Return a value as JSON without blanks."""
+    """Return a value as compact JSON."""
     return json.dumps(value, separators=(",", ":"))
 
 
 UNITS_MS = {"second": 1000, "minute": MINUTE_MS, "hour": HOUR_MS, "day": 24 * HOUR_MS, "week": 7 * 24 * HOUR_MS}
-PAST_TIME = re.compile(r"([0-9]{1,9}) ?(second|minute|hour|day|week)s?( ago)?", re.IGNORECASE)
+PAST_TIME = re.compile(rf"([0-9]{{1,9}}) ?({'|'.join(UNITS_MS)})s?( ago)?", re.IGNORECASE)
 ISO_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|z|[+-]\d\d:?\d\d)?")
 
 
-def parse_ns(text: Any) -> int:
-    """Return a time of the remote in nanoseconds since 1970, whatever its precision and offset. Without an offset it is UTC.
-
-    XSOAR REST API: 6.x gives up to nine digits of a second, 8.x three with trailing zeros left out; 6.x may give an offset.
-
-    Raises:
-        ValueError: it is not an ISO time.
-    """
-    return parse_text_ns(str(text))
-
-
 @functools.lru_cache(maxsize=8192)
-def parse_text_ns(text: str) -> int:
-    """See `parse_ns`: an incident's and an entry's times are asked for several times each."""
-    match = ISO_TIME.fullmatch(text.strip())
+def parse_ns(text: Any) -> int:
+    """Return a time of the remote in nanoseconds since 1970. Without an offset it is UTC.
+
+    Raises ValueError if it is no ISO time, or TypeError for a list or an object. Cached, as each time is parsed several times.
+    XSOAR REST API: 6.x gives up to nine digits of a second and sometimes an offset, 8.x three without trailing zeros.
+    """
+    match = ISO_TIME.fullmatch(str(text).strip())
     if not match:
         raise ValueError(f"{short(text, 80)!r} is not an ISO time.")
     day, clock, fraction, offset = match.groups()
-    zone = "+00:00" if offset in (None, "Z", "z") else offset
-    moment = datetime.fromisoformat(f"{day}T{clock}{zone}")
-    since_1970 = moment - datetime(1970, 1, 1, tzinfo=timezone.utc)
+    since_1970 = datetime.fromisoformat(f"{day}T{clock}{(offset or 'Z').upper()}") - datetime(1970, 1, 1, tzinfo=timezone.utc)
     return (since_1970.days * 86_400 + since_1970.seconds) * 10**9 + int((fraction or "")[:9].ljust(9, "0"))
 
 
 def parse_ms(text: Any, otherwise: int) -> int:
-    """Return a time of the remote in milliseconds since 1970, rounded down; `otherwise` when it is none."""
+    """Return a time of the remote in milliseconds since 1970, rounded down; `otherwise` if it is none."""
     try:
         return parse_ns(text) // 1_000_000
-    except ValueError:
+    except (TypeError, ValueError):
         return otherwise
 
 
 def iso(time_ms: int) -> str:
     """Return a time as the REST API takes it, in UTC."""
-    moment = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(milliseconds=time_ms)
-    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    return (datetime(1970, 1, 1) + timedelta(milliseconds=time_ms)).isoformat(timespec="milliseconds") + "Z"
 
 
 def parse_last_update(value: Any, otherwise_ms: int) -> int:
-    """Return the server's lastUpdate, an ISO time or an epoch in seconds, milliseconds or nanoseconds, in milliseconds.
+    """Return the server's lastUpdate in milliseconds; `otherwise_ms` if it is missing or malformed.
 
-    Args:
-        otherwise_ms: what is returned when it is missing, or neither.
+    It is an ISO time, or an epoch in seconds, milliseconds, microseconds or nanoseconds.
     """
     text = str(value or "").strip()
-    if re.fullmatch(r"\d{1,30}(\.\d+)?", text):
-        number = float(text)
-        while number > 10**14:
-            number /= 1000
-        return int(number if number > 10**11 else number * 1000)
-    return parse_ms(text, otherwise_ms)
+    if not re.fullmatch(r"\d{1,30}(\.\d+)?", text):
+        return parse_ms(text, otherwise_ms)
+    number = float(text)
+    while number > 10**14:
+        number /= 1000
+    return int(number if number > 10**11 else number * 1000)
 
 
 def entry_number(entry_id: str) -> tuple[int, str]:
-    """Return what entries of one instant are ordered by: the number before the @, then the ID itself."""
+    """Return the sort key for entries of the same instant: the number before the @, then the ID itself."""
     number = str(entry_id).partition("@")[0]
     return (int(number) if number.isdecimal() and len(number) < 20 else 0, str(entry_id))
 
 
 def safe_file_name(name: Any) -> str:
-    """Return a file name that stays a name: no folders, no control characters, not longer than file systems take."""
+    """Return a file name without folders, control characters or a device's name, short enough for any file system."""
     base = re.split(r"[\\/]", name if isinstance(name, str) else "")[-1].encode(errors="replace").decode()
-    clean = "".join(character for character in base if character.isprintable()).strip().rstrip(". ")
-    if not clean:
-        return "file"
-    if clean.partition(".")[0].strip().upper() in DEVICE_NAMES:
+    clean = "".join(filter(str.isprintable, base)).strip().rstrip(". ") or "file"
+    # Windows opens the device, whatever the suffix.
+    if re.match(r"(con|prn|aux|nul|(com|lpt)[1-9])\s*(\.|$)", clean, re.IGNORECASE):
         clean = f"_{clean}"
     stem, dot, suffix = clean.rpartition(".")
     if not stem or len(suffix.encode()) > 20:
         stem, dot, suffix = clean, "", ""
-    room = MAX_NAME_BYTES - len((dot + suffix).encode())
+    room = 200 - len((dot + suffix).encode())
     return stem.encode()[:room].decode(errors="ignore") + dot + suffix
 
 
 def is_id(value: Any) -> bool:
-    """Return whether a value of the remote can be an ID, or a name of a field: what fits into an address and into our memory."""
+    """Return whether a value of the remote can be an ID or a field name: safe in a URL and small enough to store."""
     text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
     return 0 < len(text) <= LONGEST_ID and text.isprintable() and text.strip(" .") != ""
 
 
 def objects(value: Any) -> list[dict[str, Any]]:
-    """Return the objects of a list that the remote gave; none when it is no list."""
+    """Return the objects in a list of the remote; none if it is no list."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def with_ids(value: Any) -> list[dict[str, Any]]:
-    """Return the incidents or entries of a list that the remote gave. What has no ID cannot be mirrored."""
+    """Return the incidents or entries in a list of the remote. Without an ID they cannot be mirrored."""
     return [item for item in objects(value) if is_id(item.get("id"))]
 
 
 def texts(value: Any) -> list[str]:
-    """Return the texts of a list that the remote gave; none when it is no list."""
+    """Return the texts in a list of the remote; none if it is no list."""
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
 def whole(value: Any, otherwise: int) -> int:
-    """Return a whole number that the remote gave; `otherwise` when it is something else."""
+    """Return a value of the remote if it is a whole number, else `otherwise`."""
     return value if isinstance(value, int) and not isinstance(value, bool) else otherwise
 
 
 def decoded(body: bytes) -> Any:
-    """Return the value of a JSON text; numbers that JSON does not know become None. Raises ValueError when it is none."""
-
-    def finite(text: str) -> float | None:
-        number = float(text)
-        return number if abs(number) != float("inf") else None
-
+    """Parse JSON, with numbers that are not finite as None. Raises ValueError if it is none."""
     try:
-        value = json.loads(body, parse_constant=lambda _: None, parse_float=finite)
-        if b"\\ud" in body.lower():
-            # Half a surrogate, which no encoding takes.
-            value = json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
-        return value
+        value = json.loads(
+            body, parse_constant=lambda _: None, parse_float=lambda text: float(text) if math.isfinite(float(text)) else None
+        )
+        # Half a surrogate cannot be encoded.
+        return json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace")) if b"\\ud" in body.lower() else value
     except RecursionError:
         raise ValueError("It is nested too deep.")
 
 
 def as_text(value: Any) -> Any:
-    """Return a value as a cell of a table shows it, with what is Markdown or HTML in it shown as the text that it is."""
+    """Return a value for a cell of a table, with its Markdown and HTML escaped."""
     if isinstance(value, str):
-        safe = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        return re.sub(r"([\\*_\[\]~!])", r"\\\1", safe)
-    if isinstance(value, dict | list):
-        inner = value.values() if isinstance(value, dict) else value
-        if any(isinstance(item, dict | list) for item in inner):
-            return as_text(json.dumps(value, ensure_ascii=False))
-    if isinstance(value, dict):
-        return {as_text(key): as_text(item) for key, item in value.items()}
-    return [as_text(item) for item in value] if isinstance(value, list) else value
+        return re.sub(r"([\\*_\[\]~!])", r"\\\1", html.escape(value, quote=False))
+    if not isinstance(value, dict | list):
+        return value
+    if any(isinstance(item, dict | list) for item in (value.values() if isinstance(value, dict) else value)):
+        return as_text(json.dumps(value, ensure_ascii=False))
+    return {as_text(key): as_text(item) for key, item in value.items()} if isinstance(value, dict) else [*map(as_text, value)]
 
 
 def rows_shown(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows of a table with their values as they are shown."""
+    """Return the rows of a table with their values escaped."""
     return [{key: as_text(value) for key, value in row.items()} for row in rows]
 
 
 def parse_when(text: Any, name: str, now_ms: int) -> int:
-    """Return a time that a person typed, relative ("3 days") or ISO, in milliseconds since 1970. Without a zone it is UTC.
+    """Return a time that a person typed, ISO or relative to `now_ms` ("3 days"), in milliseconds since 1970.
 
-    Args:
-        now_ms: what a relative time is taken back from.
-
-    Raises:
-        ValueError: it is no time. A bare number is refused: dateparser would read it as a month or as an epoch.
+    Without a zone it is UTC. Raises ValueError if it is no time.
     """
     typed = str(text or "").strip()
     if ago := PAST_TIME.fullmatch(typed):
         return max(0, now_ms - int(ago[1]) * UNITS_MS[ago[2].lower()])
-    try:
+    with contextlib.suppress(ValueError):
         return parse_ns(typed if "T" in typed.upper() else f"{typed}T00:00:00") // 1_000_000
-    except ValueError:
-        moment = None
+    # dateparser reads a bare number as a month or an epoch.
     if not re.fullmatch(r"[+-]?[0-9.,]*", typed):
         base = datetime(1970, 1, 1) + timedelta(milliseconds=now_ms)
-        try:
-            # Its way is slow, and slower still when it tries all languages; and some take a letter for a month.
-            moment = dateparser.parse(
-                typed[:LONGEST_ID],
-                languages=["en"],
-                settings={"RELATIVE_BASE": base, "TIMEZONE": "UTC", "RETURN_AS_TIMEZONE_AWARE": True},
-            )
-        except (ValueError, OverflowError):
-            moment = None
-    if moment is None:
-        raise ValueError(
-            f"{name} is {short(typed, 80)!r}: enter a number and a unit such as 3 days, or an ISO time such as "
-            "2026-03-01T00:00:00Z."
-        )
-    return int(moment.timestamp() * 1000)
+        options = {"RELATIVE_BASE": base, "TIMEZONE": "UTC", "RETURN_AS_TIMEZONE_AWARE": True}
+        with contextlib.suppress(ValueError, OverflowError):
+            # It is slow, more so for long texts and all languages; and in some languages a single letter is a month.
+            if moment := dateparser.parse(typed[:LONGEST_ID], languages=["en"], settings=options):
+                return int(moment.timestamp() * 1000)
+    raise ValueError(
+        f"{name} is {short(typed, 80)!r}: enter a number and a unit such as 3 days, or an ISO time such as 2026-03-01T00:00:00Z."
+    )
 
 
 """ SETTINGS """
 
 
 def whole_number(value: Any, name: str, lowest: int, highest: int | None = None) -> int:
-    """Return a whole number between two bounds. Raises ValueError with a sentence that names the parameter or argument."""
+    """Return a whole number within bounds. Raises ValueError with a sentence that names the parameter or argument."""
     allowed = f"enter a whole number from {lowest}" + (f" to {highest}." if highest is not None else " on.")
     text = "" if value is None else str(value).strip()
     if not text:
@@ -362,29 +323,25 @@ def whole_number(value: Any, name: str, lowest: int, highest: int | None = None)
 
 
 def flag(params: dict[str, Any], name: str, display: str, default: bool, remedy: str = "select or clear the checkbox") -> bool:
-    """Return a checkbox parameter, or an argument that is true or false, as a bool; `default` when it was never set."""
+    """Return a checkbox parameter or a true/false argument; `default` if it was never set."""
     value = params.get(name)
-    if value is None or value == "":
-        return default
     try:
-        return argToBoolean(value)
+        return default if value is None or value == "" else argToBoolean(value)
     except ValueError:
         raise ValueError(f"{display} is {short(value, 80)!r}: {remedy}.")
 
 
 def listed(value: Any) -> tuple[str, ...]:
-    """Return a comma-separated or ready list as stripped texts, each once, in order; blank ones are left out."""
+    """Return the distinct items of a list or comma-separated text, stripped and in order, without blank ones."""
     return tuple(dict.fromkeys(text for text in (str(item or "").strip() for item in argToList(value)) if text))
 
 
 def whole_query(value: Any) -> str:
-    """Return the user's query. Raises ValueError when it would change what is asked beside it: a bracket or a quote is open."""
+    """Return the user's query. Raises ValueError if an open bracket or quote in it would change the query that it joins."""
     query = str(value or "").strip()
-    # Without what is quoted or escaped, only brackets can reach beyond the end.
+    # Outside of quotes and escapes, only brackets can reach beyond the end.
     rest = re.sub(r'"(?:[^"\\]|\\.)*"|\\.', "", query, flags=re.DOTALL)
-    depths = [0]
-    for character in rest:
-        depths.append(depths[-1] + {"(": 1, ")": -1}.get(character, 0))
+    depths = list(accumulate(({"(": 1, ")": -1}.get(character, 0) for character in rest), initial=0))
     if min(depths) < 0 or depths[-1] or '"' in rest or "\\" in rest:
         raise ValueError(
             f"Fetch only incidents that match the query is {short(query, 80)!r}: a bracket, a quote or a backslash in it stands "
@@ -396,36 +353,33 @@ def whole_query(value: Any) -> str:
 def parse_categories(value: Any, name: str) -> tuple[str, ...]:
     """Return the entry categories, as the REST API spells them. Raises ValueError for an unknown one."""
     categories = tuple(category.lower() for category in listed(value))
-    unknown = [category for category in categories if category not in CATEGORIES]
-    if unknown:
+    if unknown := [category for category in categories if category not in CATEGORIES]:
         raise ValueError(f"{name} holds {short(unknown[0], 80)!r}: choose from {', '.join(CATEGORIES)}.")
     return categories
 
 
 def api_root(url: Any, key_id: str) -> str:
-    """Return the address before the routes: with `/xsoar` for XSOAR 8 (a key ID is given), without for XSOAR 6.
+    """Return the URL that routes are appended to: with `/xsoar` for XSOAR 8 (a key ID is given), without for XSOAR 6.
 
-    The address may be given with or without a trailing `/`, `/xsoar`, `/xsoar/public/v1` and `/acc_<tenant>`.
-    `/xsoar` is what the official clients use; the documented `/xsoar/public/v1` lacks some of the routes.
+    The URL may end in `/`, `/xsoar`, `/xsoar/public/v1` and `/acc_<tenant>`. The official clients use `/xsoar`; the documented
+    `/xsoar/public/v1` lacks some routes.
     """
     text = str(url or "").strip()
     if not text:
         raise ValueError(
             "XSOAR Server URL is blank: enter the address of the remote tenant, for example https://xsoar.example.com."
         )
+    if "@" in text:
+        raise ValueError("XSOAR Server URL holds a user name: enter the address alone, and the key as API Key.")
     try:
         parts = urlsplit(text)
     except ValueError:
         parts = urlsplit("")
-    if "@" in text:
-        raise ValueError("XSOAR Server URL holds a user name: enter the address alone, and the key as API Key.")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"XSOAR Server URL is {short(text, 80)!r}: enter an address that begins with https://.")
     path, account = parts.path.rstrip("/"), ""
-    known_end = re.compile(r"/(acc_[^/]+|xsoar|xsoar/public/v1)$")
-    while match := known_end.search(path):
-        if match.group(1).startswith("acc_"):
-            account = match.group(0)
+    while match := re.search(r"/(acc_[^/]+|xsoar|xsoar/public/v1)$", path):
+        account = match[0] if match[1].startswith("acc_") else account
         path = path[: match.start()].rstrip("/")
     return urlunsplit((parts.scheme, parts.netloc, path + ("/xsoar" if key_id else "") + account, "", ""))
 
@@ -458,25 +412,20 @@ class Settings:
 
     @property
     def comes_in(self) -> bool:
-        """Whether changes of the remote incident arrive here."""
+        """Whether changes of the remote incident are mirrored here."""
         return self.direction in ("In", "Both")
 
 
 def parse_settings(params: dict[str, Any], instance: str) -> Settings:
-    """Return the settings of an instance.
+    """Return the settings of the instance of that name, from `demisto.params()`.
 
-    Args:
-        params: what `demisto.params()` gives.
-        instance: the name of the instance.
-
-    Raises:
-        ValueError: a parameter is missing or wrong; the message is one sentence that names the parameter and the remedy.
+    Raises ValueError if a parameter is missing or wrong: one sentence that names the parameter and the remedy.
     """
     credentials = params.get("credentials_api_key")
     credentials = credentials if isinstance(credentials, dict) else {}
-    api_key = str(credentials.get("password") or "").strip()
-    key_id = str(credentials.get("identifier") or "").strip()
-    advanced_key = flag(params, "advanced_api_key", "The API key is an advanced key", False)
+    api_key, key_id = (str(credentials.get(part) or "").strip() for part in ("password", "identifier"))
+    checkbox = functools.partial(flag, params)
+    advanced_key = checkbox("advanced_api_key", "The API key is an advanced key", False)
     if not api_key:
         raise ValueError(
             "API Key is missing: generate a key in the remote tenant under Settings > Integrations > API Keys and enter it."
@@ -489,63 +438,57 @@ def parse_settings(params: dict[str, Any], instance: str) -> Settings:
     direction = str(params.get("mirror_direction") or "None")
     if direction not in DIRECTIONS:
         raise ValueError(f"Incident Mirroring Direction is {short(direction, 80)!r}: choose one of {', '.join(DIRECTIONS)}.")
-    tags = listed(params.get("tags"))
-    mirror_tags = listed(params.get("mirror_tag"))
-    shared = sorted(set(tags) & set(mirror_tags))
-    if shared:
+    tags, mirror_tags = listed(params.get("tags")), listed(params.get("mirror_tag"))
+    if shared := sorted({*tags} & {*mirror_tags}):
         raise ValueError(
             f"The tag {short(shared[0], 80)!r} stands in Incoming Entry tags and in Outgoing Entry Tags: entries would be sent "
             "back and forth; use different tags for the two directions."
         )
-
+    look_back = 5 if params.get("look_back") in (None, "") else params.get("look_back")
     return Settings(
         instance=instance,
         api_root=api_root(params.get("url"), key_id),
         api_key=api_key,
         key_id=key_id,
         advanced_key=advanced_key,
-        verify=not flag(params, "insecure", "Trust any certificate (not secure)", False),
-        proxy=flag(params, "proxy", "Use system proxy settings", False),
-        max_fetch=whole_number(params.get("max_fetch"), "Maximum number of incidents to pull per fetch", 1, MAX_FETCH_LIMIT),
+        verify=not checkbox("insecure", "Trust any certificate (not secure)", False),
+        proxy=checkbox("proxy", "Use system proxy settings", False),
+        max_fetch=whole_number(params.get("max_fetch"), "Maximum number of incidents to pull per fetch", 1, 200),
         query=whole_query(params.get("query")),
         first_fetch=str(params.get("first_fetch") or "3 days").strip(),
-        look_back_ms=MINUTE_MS
-        * whole_number(
-            5 if params.get("look_back") in (None, "") else params.get("look_back"), "Look-back", 0, LOOK_BACK_LIMIT_MINUTES
-        ),
+        look_back_ms=whole_number(look_back, "Look-back", 0, 1440) * MINUTE_MS,
         categories=parse_categories(params.get("categories"), "Entry Categories"),
         tags=tags,
         mirror_tags=mirror_tags,
         direction=DIRECTIONS[direction],
-        close_in=flag(params, "close_incident", "Close Mirrored XSOAR Incident", True),
-        close_out=flag(params, "close_out", "Close Remote Incident", True),
-        skip_own=flag(
-            params, "disable_from_same_integration", "Disable fetching for incidents that came from this integration", True
+        close_in=checkbox("close_incident", "Close Mirrored XSOAR Incident", True),
+        close_out=checkbox("close_out", "Close Remote Incident", True),
+        skip_own=checkbox(
+            "disable_from_same_integration", "Disable fetching for incidents that came from this integration", True
         ),
-        mirror_playbook=flag(params, "mirror_playbook_id", "Mirror Playbook ID", True),
-        history=flag(params, "fetch_incident_history", "Fetch incident history", False),
-        debug=flag(params, "debug_mode", "Debug mode", False),
+        mirror_playbook=checkbox("mirror_playbook_id", "Mirror Playbook ID", True),
+        history=checkbox("fetch_incident_history", "Fetch incident history", False),
+        debug=checkbox("debug_mode", "Debug mode", False),
     )
 
 
 def remote_link(settings: Settings, incident_id: str) -> str:
-    """Return the address of an incident's page in the remote tenant.
+    """Return the URL of an incident's page in the remote tenant.
 
-    An XSOAR 8 answers its API under `api-` and the tenant's own name. Which page shows an incident is not documented: 6.x has
-    it under `#/Details`, and so its own links say; 8.x under `Details`.
+    XSOAR 8 serves its API on the tenant's host name prefixed with `api-`. The path of the page is undocumented: `#/Details` in
+    6.x, as its own links have it, and `Details` in 8.x.
     """
     parts = urlsplit(settings.api_root)
-    page = quote(incident_id, safe="", errors="replace")
+    page = f"/Details/{quote(incident_id, safe='', errors='replace')}"
     if settings.key_id:
-        return urlunsplit((parts.scheme, parts.netloc.removeprefix("api-"), f"/Details/{page}", "", ""))
-    return urlunsplit((parts.scheme, parts.netloc, f"{parts.path}/", "", f"/Details/{page}"))
+        return urlunsplit((parts.scheme, parts.netloc.removeprefix("api-"), page, "", ""))
+    return urlunsplit((parts.scheme, parts.netloc, f"{parts.path}/", "", page))
 
 
 def first_fetch_ms(settings: Settings, now_ms: int) -> int:
-    """Return when the first fetch begins, in milliseconds since 1970. Raises ValueError when it is no time, or not past.
+    """Return where the first fetch starts, in milliseconds since 1970. Raises ValueError if it is no time in the past.
 
-    Args:
-        now_ms: the remote's clock. It may be far from the local one.
+    now_ms: the remote's clock, which may differ from the local one.
     """
     start_ms = parse_when(settings.first_fetch, "First fetch time", now_ms)
     if start_ms > now_ms:
@@ -556,18 +499,17 @@ def first_fetch_ms(settings: Settings, now_ms: int) -> int:
 """ INCIDENTS AND ENTRIES """
 
 SHUT = (IncidentStatus.DONE, IncidentStatus.ARCHIVE)
-FILE_KEYS = frozenset({"name", "path", "type", "description", "showMediaFile", "isTempPath"})
-UNMARKED = "AA"  # The mark of an entry that does not say when it was created.
+UNMARKED = "AA"  # The mark of an entry without a creation time.
 
 
 @dataclass(frozen=True)
 class Incident:
-    """A remote incident, read once.
+    """A remote incident, parsed once.
 
-    created_ms: when it was created there; 0: it does not say. With its ID it is the incident's identity.
-    modified: what tells whether it changed. It is kept, so what is no time stands as a digest.
-    status: 0 to 3; None: it does not say.
-    raw: all of it, as the remote gave it.
+    created_ms: when it was created there, 0 if unknown. With the ID it is the incident's identity.
+    modified: changes whenever the incident does. It is stored, so anything that cannot be a time is replaced by a digest.
+    status: 0 to 3; None if unknown.
+    raw: the incident as the remote returned it.
     """
 
     id: str
@@ -579,7 +521,7 @@ class Incident:
 
     @staticmethod
     def of(raw: dict[str, Any]) -> "Incident":
-        """Return the incident that the remote gave."""
+        """Parse an incident of the remote."""
         modified, status = raw.get("modified") or "", whole(raw.get("status"), -1)
         return Incident(
             id=str(raw.get("id")),
@@ -592,20 +534,20 @@ class Incident:
 
     @property
     def modified_ms(self) -> int:
-        """When it changed last, in the remote's time; 0: it does not say."""
+        """When it last changed, in the remote's time; 0 if unknown."""
         return parse_ms(self.modified, 0)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """An entry of a War Room, of either tenant, read once.
+    """A War Room entry of either tenant, parsed once.
 
-    key: its ID; and once its text was edited, how often, with a digest of the text. XSOAR REST API: `history` holds the earlier
-        texts, in an order and up to a number that are not documented. Marking an entry as a note may add one that is the same;
-        that is no edit.
-    mark: tells it from another entry that gets its ID when a tenant is restored from a backup: when it was created, as a digest.
-    touched_ms: when it was written or last changed.
-    order: what entries are ordered by: when they were created, then their number.
+    key: the ID; for an edited text also the number of edits and a digest of the text. XSOAR REST API: `history` holds the
+        earlier texts; their order and maximum number are undocumented. Marking an entry as a note may add an unchanged text,
+        which is no edit.
+    mark: a digest of the creation time. It tells the entry from one that gets the same ID after a restore from a backup.
+    touched_ms: when it was created or last changed.
+    order: the sort key of entries: creation time, then number.
     """
 
     id: str
@@ -620,12 +562,15 @@ class Entry:
 
     @staticmethod
     def of(raw: dict[str, Any]) -> "Entry":
-        """Return the entry that a tenant gave."""
+        """Parse an entry of a tenant."""
         entry_id, created_ms = str(raw.get("id")), parse_ms(raw.get("created"), 0)
         has_file = bool(raw.get("file") or raw.get("fileID"))  # XSOAR REST API: several entry types carry one.
+        history = [item for item in objects(raw.get("history")) if item.get("contents") is not None]
+        history.sort(key=lambda item: parse_ms(item.get("contentDate"), 0))
+        edits = sum(before != after for before, after in pairwise([*(item["contents"] for item in history), raw.get("contents")]))
         return Entry(
             id=entry_id,
-            key=entry_id + ("" if has_file else edit_suffix(raw)),
+            key=f"{entry_id}#{edits}.{digest_of(raw.get('contents'))[:6]}" if edits and not has_file else entry_id,
             mark=short_digest(created_ms)[: len(UNMARKED)] if created_ms > 0 else UNMARKED,
             touched_ms=max(created_ms, parse_ms(raw.get("modified"), 0)),
             order=created_order(raw),
@@ -637,48 +582,38 @@ class Entry:
 
     @property
     def category(self) -> str:
-        """The category that it plainly is of, as filters spell it; empty where only the remote can tell."""
+        """Its category as filters spell it, if the entry shows it; empty if only the remote can tell."""
         if self.has_file:
             return "attachments"
         return "notes" if self.is_note else "chats" if self.raw.get("category") == "chat" else ""
 
 
 def is_closed(status: int | None) -> bool:
-    """Return whether a status is that of a closed incident; an archived one is closed too."""
+    """Return whether a status is that of a closed or archived incident."""
     return status in SHUT
 
 
 def is_open(status: int | None) -> bool:
-    """Return whether a status is that of an open incident."""
+    """Return whether a status is known and that of an open incident."""
     return status is not None and status not in SHUT
 
 
-def edit_suffix(entry: dict[str, Any]) -> str:
-    """Return what an edited entry's key has behind its ID; an empty text when its text was never edited."""
-    history = entry.get("history")
-    earlier = [item for item in objects(history) if item.get("contents") is not None]
-    earlier.sort(key=lambda item: parse_ms(item.get("contentDate"), 0))
-    contents = [*(item["contents"] for item in earlier), entry.get("contents")]
-    edits = sum(before != after for before, after in pairwise(contents))
-    return f"#{edits}.{digest_of(entry.get('contents'))[:6]}" if edits else ""
-
-
 def is_marked(entry: Entry, kept: str | None) -> bool:
-    """Return whether what a ledger keeps under an entry's key is about this entry: both were created at one time."""
+    """Return whether a ledger's value under an entry's key belongs to this entry: the creation times match or one is unknown."""
     return kept is not None and (kept[: len(UNMARKED)] == entry.mark or UNMARKED in (kept[: len(UNMARKED)], entry.mark))
 
 
 def created_order(item: dict[str, Any], otherwise_ms: int = 0) -> tuple[int, tuple[int, str]]:
-    """Return what incidents and entries are ordered by: when they were created, then their number."""
+    """Return the sort key of an incident or entry: creation time, then number."""
     try:
         created_ns = parse_ns(item.get("created"))
-    except ValueError:
+    except (TypeError, ValueError):
         created_ns = otherwise_ms * 1_000_000
     return created_ns, entry_number(str(item.get("id")))
 
 
 def copy_digest(text: Any, file: Path | None = None) -> str:
-    """Return what the copy of an entry is known again by in the other tenant: its text; of a file the name and what it holds."""
+    """Return a digest that identifies an entry's copy in the other tenant: of its text, or of a file's name and content."""
     if file is None:
         return short_digest(text.strip() if isinstance(text, str) else text)
     with file.open("rb") as content:
@@ -686,86 +621,81 @@ def copy_digest(text: Any, file: Path | None = None) -> str:
 
 
 def custom_fields(incident: dict[str, Any]) -> dict[str, Any]:
-    """Return the custom fields of an incident, or of changes; none when they are anything but an object."""
+    """Return the custom fields of an incident or of its changes; none if they are no object."""
     custom = incident.get("CustomFields")
     return custom if isinstance(custom, dict) else {}
 
 
 def is_files(value: Any) -> bool:
-    """Return whether a custom field's value is a list of files: they lie in one tenant's store, under a name of the server's.
+    """Return whether a custom field's value is a list of files, which lie in one tenant's store.
 
-    XSOAR REST API: `{name, path, type, description, showMediaFile, isTempPath}`, the path as `<ID>_<uuid>_<name>`. A grid may
-    have columns of these names as well.
+    XSOAR REST API: each is `{name, path, type, description, showMediaFile, isTempPath}`, with the path `<ID>_<uuid>_<name>`.
+    The columns of a grid may have these names too.
     """
-
-    def is_file(item: dict[str, Any]) -> bool:
-        name, path = str(item.get("name")), str(item.get("path"))
-        return "path" in item and FILE_KEYS.issuperset(item) and ("showMediaFile" in item or path.endswith(f"_{name}"))
-
-    return isinstance(value, list) and bool(value) and len(objects(value)) == len(value) and all(map(is_file, value))
+    files = objects(value)
+    keys = {"name", "path", "type", "description", "showMediaFile", "isTempPath"}
+    return 0 < len(files) == len(value) and all(
+        "path" in file
+        and keys.issuperset(file)
+        and ("showMediaFile" in file or str(file["path"]).endswith(f"_{file.get('name')}"))
+        for file in files
+    )
 
 
 def is_timer(value: Any) -> bool:
-    """Return whether a custom field's value is the state of an SLA timer, which each tenant keeps for itself."""
+    """Return whether a custom field's value is the state of an SLA timer, which each tenant runs itself."""
     return isinstance(value, dict) and {"runStatus", "accumulatedPause"} <= set(value)
 
 
 def stays(key: str, value: Any) -> bool:
-    """Return whether a custom field is of one tenant alone: how its mirroring stands, an SLA timer, or files."""
+    """Return whether a custom field belongs to one tenant alone: it describes its mirroring, is an SLA timer or holds files."""
     return key.lower().startswith(OWN_FIELD_PREFIX) or is_timer(value) or is_files(value)
 
 
 def steers(key: str) -> bool:
-    """Return whether a field tells a tenant how to mirror an incident. Those of one tenant mean nothing in the other."""
+    """Return whether a field tells a tenant how to mirror an incident, which means nothing to the other tenant."""
     return key.lower() in MIRROR_KEYS
 
 
 def is_server_owned(key: str) -> bool:
-    """Return whether a key is the remote server's to write."""
+    """Return whether only the remote server may write a field."""
     return key.lower() in SERVER_OWNED_FIELDS or key.lower().startswith(SERVER_OWNED_PREFIXES)
 
 
 def plain(value: Any) -> Any:
-    """Return a field's value as fields are compared: all that is empty is alike, and so are times of one millisecond."""
+    """Return a field's value for comparison: all empty values are None, and times are compared in milliseconds."""
     if value in (None, "", [], {}) or str(value).startswith("0001-01-01T00:00:00"):
         return None
-    if isinstance(value, str):
-        moment_ms = parse_ms(value, -1)
-        return f"time {moment_ms}" if moment_ms >= 0 else value
-    return value
+    moment_ms = parse_ms(value, -1) if isinstance(value, str) else -1
+    return f"time {moment_ms}" if moment_ms >= 0 else value
 
 
 def field_digests(incident: dict[str, Any]) -> dict[str, str]:
-    """Return what tells whether a field of an incident is another than before: for each that holds something, a short digest.
+    """Return a digest of each field of an incident that is not empty, by the digest of its name, four characters each.
 
-    Keys and values are four characters each; a custom field stands beside one of the same name at the top. What the server owns
-    is left out.
+    Custom fields have a prefix, as one at the top may have the same name. Fields that the server owns are left out.
     """
-    values = {key: value for key, value in incident.items() if key != "CustomFields" and not is_server_owned(key)}
-    values |= {f"{CUSTOM}{key}": value for key, value in custom_fields(incident).items() if not stays(key, value)}
-    found = {key: plain(value) for key, value in values.items()}
-    return {name_digest(key): short_digest(value) for key, value in found.items() if value is not None}
-
-
-@functools.lru_cache(maxsize=4096)
-def name_digest(name: str) -> str:
-    """Return the key of a field in `field_digests`."""
-    return short_digest(name)
+    values = {key: plain(value) for key, value in incident.items() if key != "CustomFields" and not is_server_owned(key)}
+    values |= {f"{CUSTOM}{key}": plain(value) for key, value in custom_fields(incident).items() if not stays(key, value)}
+    return {name_digest(key): short_digest(value) for key, value in values.items() if value is not None}
 
 
 def short_digest(value: Any) -> str:
-    """Return four characters that differ for different values, but for one pair in 16 million."""
+    """Return a digest of four characters: two values share it once in 16 million."""
     text = json.dumps(value, sort_keys=True, default=str)
     return base64.b64encode(hashlib.sha256(text.encode()).digest()[:3]).decode()
 
 
+name_digest = functools.lru_cache(maxsize=4096)(short_digest)  # A field's name in `field_digests`.
+
+
 def pack_digests(digests: dict[str, str]) -> str:
-    """Return the digests of fields as one text, keys first: those of one type are alike, so they compress well."""
+    """Return digests of fields as one text. The names come first: incidents of one type share them, so they compress well."""
     return "".join(sorted(digests)) + "".join(digests[key] for key in sorted(digests))
 
 
 def unpack_digests(packed: str) -> dict[str, str]:
-    """Return the digests that `pack_digests` packed; none when the text is damaged."""
+    """Return the digests that `pack_digests` packed; none if the text is damaged."""
     parts = keys_of(packed)
     half = len(parts) // 2
     return dict(zip(parts[:half], parts[half:], strict=False)) if len(packed) == 8 * half else {}
@@ -780,51 +710,21 @@ def quoted(text: str) -> str:
 
 
 class RemoteError(DemistoException):
-    """A call to the remote tenant that did not succeed: `kind` is for the code, the message is one sentence for a person."""
+    """A failed call to the remote tenant. `kind` is for the code; the message is one sentence for a person.
 
-    def __init__(self, kind: str, message: str, retry_after: float = 0.0) -> None:
+    retry_after: the pause that the remote asks for, in seconds. status: that of an HTTP error; 0 if there was none.
+    """
+
+    def __init__(self, kind: str, message: str, retry_after: float = 0.0, status: int = 0) -> None:
         super().__init__(message)
-        self.kind = kind
-        self.retry_after = retry_after
-        self.status = 0  # The HTTP status of the answer; 0: there was none, or it was a good one.
+        self.kind, self.retry_after, self.status = kind, retry_after, status
 
 
 CHECK_URL = (
     "check the XSOAR Server URL; for XSOAR 8 it is the value of Copy API URL on the API Keys page and an API Key ID is "
     "needed, for XSOAR 6 the address of the server with the API Key ID left empty."
 )
-
-
-def detail_of(response: requests.Response) -> str:
-    """Return what an error body says, shortened. An XSOAR server and the gateway of XSOAR 8 say it under different keys."""
-    try:
-        body = decoded(b"".join(pieces_of(response, LARGEST_ERROR)))
-    except (ValueError, RemoteError):
-        return ""
-    if not isinstance(body, dict):
-        return ""
-    parts = [body.get("id"), body.get("detail"), body.get("error")]
-    reply, errors = body.get("reply"), body.get("errors")
-    parts += [reply.get("err_msg")] if isinstance(reply, dict) else []
-    parts += [item.get("detail") for item in errors if isinstance(item, dict)] if isinstance(errors, list) else []
-    return short(without_key(response, "; ".join(dict.fromkeys(str(part) for part in parts if part))))
-
-
-def without_key(response: requests.Response, text: Any) -> str:
-    """Return a text of an answer without the key or signature that was sent, which a proxy may repeat."""
-    sent = str(response.request.headers.get("Authorization") or "")
-    return str(text).replace(sent, "<key>") if sent else str(text)
-
-
-def retry_after_of(response: requests.Response) -> float:
-    """Return the pause that the remote asks for, in seconds; 0 when it names none."""
-    try:
-        return max(0.0, float(response.headers.get("Retry-After", "0")))
-    except ValueError:
-        return 0.0
-
-
-# What a call needs the permission for, by the beginning of its route.
+# The permission that a call needs, by the beginning of its route.
 PERMISSIONS = (
     ("/incidents/search", "search incidents"),
     ("/incident/load", "view the incident"),
@@ -839,119 +739,25 @@ PERMISSIONS = (
     ("/entry", "write into the War Room"),
     ("/about", "use the API"),
 )
-
-
-def what_it_takes(response: requests.Response) -> str:
-    """Return what a refused request would have done, as the permission for it is called."""
-    path = urlsplit(response.url).path
-    return next((permission for route, permission in PERMISSIONS if route in path), "do this")
-
-
-def refused_key_sentence(status: int, settings: Settings) -> str:
-    """Return the sentence for a key that was not accepted, as exact as the settings allow."""
-    host = host_of(settings.api_root)
-    if settings.key_id:
-        kind = "an advanced" if settings.advanced_key else "a standard"
-        return (
-            f"{host} refused the API key ({status}): check API Key and API Key ID, that the key has not expired, and that it is "
-            f"{kind} key as configured."
-        )
-    if status == 401:
-        return (
-            f"{host} refused the request ({status}) as XSOAR 8 does when the API Key ID is missing: enter the ID that the remote "
-            "tenant's API Keys page shows beside the key."
-        )
-    return f"{host} refused the API key ({status}): check API Key; if the remote tenant is XSOAR 8, enter the API Key ID as well."
-
-
-def unreachable(error: BaseException, settings: Settings) -> RemoteError:
-    """Return the error for a call that got no answer, or only a part of one."""
-    host = host_of(settings.api_root)
-    if isinstance(error, requests.exceptions.SSLError):
-        advice = "its certificate is not trusted; have a trusted one installed, or select Trust any certificate"
-    elif isinstance(error, requests.exceptions.ProxyError):
-        advice = "the proxy does not let the call through; check Use system proxy settings and the proxy"
-    elif isinstance(error, requests.exceptions.Timeout):
-        advice = "it does not answer in time; check XSOAR Server URL and that this server or engine may connect to it"
-    elif isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidHeader):
-        advice = "the address or the key holds a character that cannot be sent; enter XSOAR Server URL and API Key again"
-    else:
-        advice = "the connection failed; check XSOAR Server URL and that this server or engine may connect to it"
-    return RemoteError(UNREACHABLE, f"{host} cannot be reached: {advice} ({type(error).__name__}).")
-
-
-def empty_answer(response: requests.Response) -> str:
-    """Return the sentence for an answer that holds nothing."""
-    return f"{host_of(response.url)} gave an empty answer ({response.status_code}); it is tried again in the next round."
-
-
-def clock_of(response: requests.Response) -> int:
-    """Return what the remote's clock showed when it answered, in milliseconds since 1970; 0 when it does not tell."""
-    try:
-        time_ms = int(parsedate_to_datetime(response.headers["Date"]).timestamp()) * 1000
-    except (KeyError, TypeError, ValueError, IndexError, OverflowError):
-        return 0
-    return time_ms if abs(time_ms - local_now_ms()) < LARGEST_SKEW_MS else 0
-
-
-def error_of(response: requests.Response, settings: Settings) -> RemoteError | None:
-    """Return what an answer complains of, or None when it is good."""
-    status = response.status_code
-    content_type = response.headers.get("Content-Type", "")
-    host = host_of(settings.api_root)
-    if 300 <= status < 400:
-        target = host_of(response.headers.get("Location", "")) or "another address"
-        return RemoteError(NOT_API, f"{host} redirects to {target}: {CHECK_URL}")
-    if status == 204:
-        # The API never answers so. Whether a change was made is not known, as when an answer is lost.
-        return RemoteError(BUSY, empty_answer(response))
-    if status < 400:
-        if "text/html" in content_type and "content-disposition" not in response.headers:
-            return RemoteError(NOT_API, f"{host} answers with a web page, not with the XSOAR API: {CHECK_URL}")
-        return None
-
-    detail = detail_of(response)
-    if status == 429:
-        return RemoteError(
-            RATE_LIMIT,
-            f"API rate limit: {host} accepts no more calls for now (429); it is tried again in the next round.",
-            retry_after_of(response),
-        )
-    if "errOptimisticLock" in detail or "version conflict" in detail.lower():
-        return RemoteError(CONFLICT, "The remote incident was changed by somebody else in the meantime; try again.")
-    if missing := re.search("could not find (incident|investigation)", detail.lower()):
-        return RemoteError(
-            NOT_FOUND,
-            f"The remote tenant has no such {missing[1]}, or the API key may not read it ({status}): check the ID, and that the "
-            "key's role sees the incident.",
-        )
-    if status == 401 or (status == 403 and "csrf" in detail.lower()):
-        return RemoteError(REFUSED_KEY, refused_key_sentence(status, settings))
-    if status in (402, 403):
-        # It is about this call alone: a role may lack one permission.
-        return RemoteError(
-            FORBIDDEN,
-            f"The API key may not {what_it_takes(response)} on {host} ({status}): give its role that permission. "
-            f"{detail}".strip(),
-        )
-    if status == 412:
-        return RemoteError(CLOSED, "The remote incident is closed, so nothing can be written into its War Room: reopen it first.")
-    if status in (500, 502, 503, 504):
-        return RemoteError(BUSY, f"{host} is not able to answer for now ({status}); it is tried again in the next round.")
-    if "text/html" in content_type:
-        return RemoteError(NOT_API, f"{host} answers with a web page, not with the XSOAR API ({status}): {CHECK_URL}")
-    if status == 404:
-        return RemoteError(NOT_FOUND, f"The remote tenant has no {urlsplit(response.url).path} (404). {detail}".strip())
-    return RemoteError(REJECTED, f"The remote tenant refused the request ({status}): {detail or response.reason}.")
+# What to do when a call got no answer, or only a part of one.
+UNREACHABLE_ADVICE: tuple[tuple[Any, str], ...] = (
+    (SSLError, "its certificate is not trusted; have a trusted one installed, or select Trust any certificate"),
+    (ProxyError, "the proxy does not let the call through; check Use system proxy settings and the proxy"),
+    (Timeout, "it does not answer in time; check XSOAR Server URL and that this server or engine may connect to it"),
+    (InvalidURL, "the address or the key holds a character that cannot be sent; enter XSOAR Server URL and API Key again"),
+    (InvalidHeader, "the address or the key holds a character that cannot be sent; enter XSOAR Server URL and API Key again"),
+    (Exception, "the connection failed; check XSOAR Server URL and that this server or engine may connect to it"),
+)
 
 
 def pieces_of(response: requests.Response, most: int) -> Iterator[bytes]:
-    """Yield an answer piece by piece. Raises RemoteError when it is larger than `most` bytes unpacked, or takes too long."""
+    """Yield an answer piece by piece. Raises RemoteError if it exceeds `most` bytes uncompressed, or takes too long."""
     host = host_of(response.url)
     if response.headers.get("Content-Encoding", "").strip().lower() not in ("", "identity", "gzip"):
         raise RemoteError(UNUSABLE, f"{host} packs its answer in a way that it was not asked for: check the proxy before it.")
     begin_ms, size = local_now_ms(), 0
-    for piece in response.iter_content(chunk_size=PIECE):
+    # 16 KiB of gzip unpack to 16 MiB at most.
+    for piece in response.iter_content(chunk_size=1 << 14):
         size += len(piece)
         if size > most:
             raise RemoteError(TOO_LARGE, f"The answer of {host} is larger than {most >> 20} MiB, so it is not read.")
@@ -960,11 +766,88 @@ def pieces_of(response: requests.Response, most: int) -> Iterator[bytes]:
         yield piece
 
 
+def without_key(response: requests.Response, text: Any) -> str:
+    """Return a text of an answer without the key or signature that was sent: a proxy may echo it."""
+    sent = str(response.request.headers.get("Authorization") or "")
+    return str(text).replace(sent, "<key>") if sent else str(text)
+
+
+def detail_of(response: requests.Response) -> str:
+    """Return what the body of an error says, shortened. XSOAR and the gateway of XSOAR 8 use different keys for it."""
+    try:
+        body = decoded(b"".join(pieces_of(response, 1 << 20)))
+    except (ValueError, RemoteError):
+        return ""
+    parts: list[Any] = []
+    for answer in objects([body]):
+        parts += [answer.get("id"), answer.get("detail"), answer.get("error")]
+        parts += [reply.get("err_msg") for reply in objects([answer.get("reply")])]
+        parts += [error.get("detail") for error in objects(answer.get("errors"))]
+    return short(without_key(response, "; ".join(dict.fromkeys(str(part) for part in parts if part))))
+
+
+def empty_answer(response: requests.Response) -> str:
+    """Return the sentence for an answer without content."""
+    return f"{host_of(response.url)} gave an empty answer ({response.status_code}); it is tried again in the next round."
+
+
+def complaint_of(response: requests.Response, settings: Settings) -> tuple[str, str] | None:
+    """Return the kind and the message of an error answer; None if the answer is good."""
+    status, host = response.status_code, host_of(settings.api_root)
+    is_page = "text/html" in response.headers.get("Content-Type", "")
+    if 300 <= status < 400:
+        target = host_of(response.headers.get("Location", "")) or "another address"
+        return NOT_API, f"{host} redirects to {target}: {CHECK_URL}"
+    if status == 204:
+        # The API never answers so. Whether a change was made is as uncertain as without an answer.
+        return BUSY, empty_answer(response)
+    if status < 400:
+        is_file = "content-disposition" in response.headers
+        return (
+            (NOT_API, f"{host} answers with a web page, not with the XSOAR API: {CHECK_URL}") if is_page and not is_file else None
+        )
+
+    detail = detail_of(response)
+    if status == 429:
+        return RATE_LIMIT, f"API rate limit: {host} accepts no more calls for now (429); it is tried again in the next round."
+    if "errOptimisticLock" in detail or "version conflict" in detail.lower():
+        return CONFLICT, "The remote incident was changed by somebody else in the meantime; try again."
+    if missing := re.search("could not find (incident|investigation)", detail.lower()):
+        return NOT_FOUND, (
+            f"The remote tenant has no such {missing[1]}, or the API key may not read it ({status}): check the ID, and that the "
+            "key's role sees the incident."
+        )
+    if status == 401 or (status == 403 and "csrf" in detail.lower()):
+        advice = "check API Key; if the remote tenant is XSOAR 8, enter the API Key ID as well."
+        if settings.key_id:
+            kind = "an advanced" if settings.advanced_key else "a standard"
+            advice = f"check API Key and API Key ID, that the key has not expired, and that it is {kind} key as configured."
+        elif status == 401:
+            return REFUSED_KEY, (
+                f"{host} refused the request ({status}) as XSOAR 8 does when the API Key ID is missing: enter the ID that the "
+                "remote tenant's API Keys page shows beside the key."
+            )
+        return REFUSED_KEY, f"{host} refused the API key ({status}): {advice}"
+    if status in (402, 403):
+        # A role may lack the permission for this call alone.
+        deed = next((permission for route, permission in PERMISSIONS if route in urlsplit(response.url).path), "do this")
+        return FORBIDDEN, f"The API key may not {deed} on {host} ({status}): give its role that permission. {detail}".strip()
+    if status == 412:
+        return CLOSED, "The remote incident is closed, so nothing can be written into its War Room: reopen it first."
+    if status in (500, 502, 503, 504):
+        return BUSY, f"{host} is not able to answer for now ({status}); it is tried again in the next round."
+    if is_page:
+        return NOT_API, f"{host} answers with a web page, not with the XSOAR API ({status}): {CHECK_URL}"
+    if status == 404:
+        return NOT_FOUND, f"The remote tenant has no {urlsplit(response.url).path} (404). {detail}".strip()
+    return REJECTED, f"The remote tenant refused the request ({status}): {detail or response.reason}."
+
+
 def json_body(response: requests.Response, reads: bool = False) -> Any:
-    """Return the JSON of an answer; None when it is empty. Raises RemoteError when it is something else."""
+    """Return the JSON of an answer, None if it is empty. Raises RemoteError if it is not JSON, or empty to a reading call."""
     content = b"".join(pieces_of(response, LARGEST_ANSWER))
     if not content.strip():
-        if reads:
+        if reads:  # An XSOAR says `null` where it has nothing.
             raise RemoteError(BUSY, empty_answer(response))
         return None
     try:
@@ -977,117 +860,83 @@ def json_body(response: requests.Response, reads: bool = False) -> Any:
     return body
 
 
-def json_of_reading(response: requests.Response) -> Any:
-    """Return the JSON of what was read. An empty answer is none: an XSOAR says `null` where it has nothing."""
-    return json_body(response, reads=True)
-
-
 def signed_headers(settings: Settings, now_ms: int) -> dict[str, str]:
-    """Return the headers that carry the key, for one request: an advanced key is signed anew for each.
+    """Return the headers that authenticate one request.
 
-    XSOAR REST API: 6.x takes the key alone; 8.x the key with its ID; an advanced key goes as
-    sha256(key + nonce + timestamp), the nonce of 64 letters and digits, the timestamp in milliseconds.
+    XSOAR REST API: 6.x takes the key alone; 8.x the key with its ID. An advanced key signs each request:
+    sha256(key + nonce + timestamp), with a nonce of 64 letters and digits, and the timestamp in milliseconds.
     """
     headers = {"Accept": "application/json", "Authorization": settings.api_key}
     if settings.key_id:
         headers["x-xdr-auth-id"] = settings.key_id
     if settings.advanced_key:
         nonce = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(64))
-        timestamp = str(now_ms)
-        headers["x-xdr-nonce"] = nonce
-        headers["x-xdr-timestamp"] = timestamp
-        headers["Authorization"] = hashlib.sha256((settings.api_key + nonce + timestamp).encode()).hexdigest()
+        signature = hashlib.sha256(f"{settings.api_key}{nonce}{now_ms}".encode()).hexdigest()
+        headers |= {"x-xdr-nonce": nonce, "x-xdr-timestamp": str(now_ms), "Authorization": signature}
     return headers
 
 
 class MultipartFile:
-    """The body of an upload: form fields and one file, read from disk piece by piece while it is sent.
+    """The body of an upload: form fields and one file, which is read from disk while it is sent.
 
-    requests would build such a body in memory. An object with a length and `read` is streamed.
+    requests would build the body in memory, but streams an object with a length and `read`.
     """
 
-    def __init__(self, fields: dict[str, str], name: str, path: Path) -> None:
+    def __init__(self, fields: dict[str, str], name: str, file: io.BufferedReader) -> None:
         boundary = secrets.token_hex(16)
         self.content_type = f"multipart/form-data; boundary={boundary}"
-        parts = [
-            f'--{boundary}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n' for key, value in fields.items()
-        ]
         file_name = name.replace('"', '\\"')  # RFC 2045. Browsers write %22, which servers take for a part of the name.
-        parts.append(
-            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{file_name}"\r\n'
-            "Content-Type: application/octet-stream\r\n\r\n"
-        )
-        self._pieces: tuple[BinaryIO, ...] = (
-            io.BytesIO("".join(parts).encode(errors="replace")),
-            path.open("rb"),
-            io.BytesIO(f"\r\n--{boundary}--\r\n".encode()),
-        )
+        parts = [f'name="{key}"\r\n\r\n{value}\r\n' for key, value in fields.items()]
+        parts.append(f'name="file"; filename="{file_name}"\r\nContent-Type: application/octet-stream\r\n\r\n')
+        head = "".join(f"--{boundary}\r\nContent-Disposition: form-data; {part}" for part in parts)
+        tail = f"\r\n--{boundary}--\r\n"
+        self._pieces = (io.BytesIO(head.encode(errors="replace")), file, io.BytesIO(tail.encode()))
         self._size = sum(piece.seek(0, io.SEEK_END) for piece in self._pieces)
-        self.rewind()
 
     def __len__(self) -> int:
         return self._size
 
     def rewind(self) -> None:
-        """Begin anew, for another try."""
+        """Start over, before each attempt to send it."""
         for piece in self._pieces:
             piece.seek(0)
 
     def read(self, size: int = -1) -> bytes:
-        """Return the next bytes of the body, all that are left without a size; none at its end."""
+        """Return the next bytes of the body, all of the rest without a size; none at its end."""
         if size < 0:
             return b"".join(piece.read() for piece in self._pieces)
         return next((read for piece in self._pieces if (read := piece.read(size))), b"")
 
-    def close(self) -> None:
-        """Close the file."""
-        for piece in self._pieces:
-            piece.close()
-
-
-def pause_before_retry(error: RemoteError, attempt: int, reads: bool) -> float | None:
-    """Return how long to wait before a call is made again, in seconds; None when it is not.
-
-    Args:
-        attempt: how often it was made again already.
-        reads: whether the call changes nothing in the remote.
-    """
-    # A gateway in trouble may also answer with a page of its own.
-    is_repeatable = error.kind == RATE_LIMIT or (reads and error.kind in (BUSY, UNREACHABLE, NOT_API))
-    if attempt >= len(RETRY_PAUSES) or not is_repeatable or error.retry_after > RETRY_AFTER_LIMIT:
-        return None
-    return max(RETRY_PAUSES[attempt], error.retry_after)
-
 
 class Client(BaseClient):
-    """The REST API of the remote tenant: one method a route, which returns what the tenant answers.
+    """The REST API of the remote tenant: a method for each route, which returns what the tenant answers.
 
-    Every method raises RemoteError. Reading calls are repeated when the remote is busy or the connection breaks; writing
-    ones only when it is certain that nothing was done. Threads may share a client.
+    Every method raises RemoteError. Reading calls are retried while the remote is busy or the connection fails; writing ones
+    only if nothing was done for certain. Threads may share a client.
     """
 
     def __init__(self, settings: Settings, pause: Callable[[float], None] = time.sleep) -> None:
         super().__init__(base_url=settings.api_root, verify=settings.verify, proxy=settings.proxy)
-        # Which proxy and certificates the environment names is looked up once, not for each call. Nothing else of it counts:
-        # requests would take what a .netrc of this server or engine holds, in the place of the key.
+        # Read proxies and certificates from the environment once, not for each call, and nothing else: requests would replace
+        # the key by the credentials in a .netrc of this server or engine.
         named = self._session.merge_environment_settings(settings.api_root, {}, None, self._verify, None)
         self._session.proxies, self._verify = dict(named["proxies"]), named["verify"] or False
         self._session.trust_env = False
-        # requests prepares the next call of a redirect, and reads all of the answer for it, even where it is not to follow.
+        # Otherwise requests reads a redirect's whole body, even if it is not to follow it.
         self._session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]
         self._settings = settings
         self.pause = pause
-        self.limit: RemoteError | None = None  # What the remote said when it accepted no more calls.
-        self.remote_time_ms = 0  # The remote's clock at its last answer, in whole seconds. 0: not known yet.
-        self.calls = 0  # How many requests went out.
-        self.schema: Schema | None = None  # The remote's incident fields, as they were kept, or as this run has read them.
+        self.limit: RemoteError | None = None  # The rate limit that this run met.
+        self.remote_time_ms = 0  # The remote's clock at its last answer, in whole seconds; 0 if unknown.
+        self.calls = 0  # Requests sent.
+        self.schema: Schema | None = None  # The remote's incident fields: cached, or read by this run (`has_read_schema`).
         self.has_read_schema = False
-        self._ahead_ms = 0  # How far the remote's clock is taken to be ahead of ours, in what is signed.
-        self._sort_keys = 2  # How many a search names.
-        self._failing_seconds = 0.0  # How long failed tries have taken.
+        self._ahead_ms = 0  # How far the remote's clock is ahead of ours, for signatures.
+        self._sort_keys = 2
+        self._failing_seconds = 0.0  # Spent on failed attempts.
         self._begun = time.monotonic()
         self._counting = threading.Lock()
-        self._gate = threading.Lock()  # Is closed while the remote wants no calls.
+        self._gate = threading.Lock()  # Held while the remote wants no calls.
 
     def is_late(self) -> bool:
         """Return whether this run has lasted so long that what can wait is left to the next."""
@@ -1100,52 +949,47 @@ class Client(BaseClient):
     def search(
         self, query: str, size: int, page: int = 0, sort: str = "created", ascending: bool = True, from_ms: int | None = None
     ) -> tuple[list[dict[str, Any]], int]:
-        """Return a page of the incidents that match, and how many match in all as the remote says.
+        """Return a page of the incidents that match, created since `from_ms`, and the number of all as the remote gives it.
 
-        XSOAR REST API: `total` is unreliable on some tenants: it may tell that there is more, never that there is not. It is not
-        certain that `fromDate` counts beside a query, so the bound stands in both; callers check it once more.
-
-        Args:
-            query: what the incidents match.
-            from_ms: bounds their creation time.
+        XSOAR REST API: `total` is unreliable on some tenants: it may say that there are more, never that there are not. Whether
+        `fromDate` applies beside a query is uncertain, so the bound is in both, and callers check it again.
         """
+        bound = f'created:>="{iso(from_ms)}"' if from_ms is not None else ""
         incident_filter: dict[str, Any] = {
-            "query": query,
+            "query": f"({query}) and {bound}" if query and bound else query or bound,
             "size": size,
             "page": page,
             "sort": [{"field": sort, "asc": ascending}, {"field": "id", "asc": ascending}][: self._sort_keys],
+            **({"fromDate": iso(from_ms)} if from_ms is not None else {}),
         }
-        if from_ms is not None:
-            bound = f'created:>="{iso(from_ms)}"'
-            incident_filter |= {"fromDate": iso(from_ms), "query": f"({query}) and {bound}" if query else bound}
         try:
-            answer = self._object("POST", "/incidents/search", reads=True, json_data={"filter": incident_filter})
+            answer = self.answer_of_search(incident_filter)
         except RemoteError as error:
             if error.kind != REJECTED:
                 raise
             if self._sort_keys == 1:
                 raise RemoteError(REJECTED, f"The remote tenant did not accept the query {query!r}. {error} Correct the query.")
-            # It may be that it sorts by one field alone. The second spares calls; the order is ours.
+            # Maybe it sorts by one field only. The second one only spares calls.
             self._sort_keys = 1
             return self.search(query, size, page, sort, ascending, from_ms)
         # XSOAR REST API: `data` is null when nothing matches.
         return with_ids(answer.get("data")), whole(answer.get("total"), 0)
 
     def answer_of_search(self, incident_filter: dict[str, Any]) -> dict[str, Any]:
-        """Return what a search answers, as it is."""
+        """Return the answer to a search."""
         return self._object("POST", "/incidents/search", reads=True, json_data={"filter": incident_filter})
 
     def modified_ids(self, method: str, since_seconds: int) -> Any:
-        """Return what the route for changed incidents answers, which some servers have.
+        """Return the answer of the route for changed incidents, which some servers have.
 
-        XSOAR REST API: it is on no page of the documents; upstream gives it a start in whole seconds.
+        XSOAR REST API: it is undocumented; upstream sends a start in whole seconds.
         """
         route = f"{'/public/v1' if self._settings.key_id else ''}/incidents/modified"
         start = {"params" if method == "GET" else "json_data": {"lastUpdate": since_seconds}}
         return self._call(method, route, reads=True, use=json_body, **start)
 
     def load(self, incident_id: str) -> dict[str, Any]:
-        """Return an incident, whole."""
+        """Return an incident with all its fields."""
         if not is_id(incident_id):
             raise RemoteError(REJECTED, f"{short(incident_id, 40)!r} is not the ID of an incident.")
         incident = self._object("GET", f"/incident/load/{quote(incident_id, safe='')}", reads=True)
@@ -1154,44 +998,32 @@ class Client(BaseClient):
         return incident
 
     def save(self, incident: dict[str, Any]) -> dict[str, Any]:
-        """Write a whole incident and return it as it is now. What is left out is wiped; kind `conflict`: the version is old."""
+        """Write a whole incident and return the result. Fields left out are wiped. Kind CONFLICT: its version is outdated."""
         return self._object("POST", "/incident", json_data=incident)
 
     def create(self, incident: dict[str, Any]) -> dict[str, Any]:
-        """Create an incident, with its War Room, and return it."""
-
-        def read_created(response: requests.Response) -> dict[str, Any]:
-            created = json_body(response)
-            if created is None and response.status_code == 200:
-                # XSOAR REST API: 200 with an empty body. Other servers answer 201 with an empty one to what they accepted.
-                raise RemoteError(
-                    REJECTED, "The remote tenant dropped the new incident: exempt it from the tenant's pre-processing rules."
-                )
-            return created if isinstance(created, dict) else {}
-
-        created = self._call(
-            "POST", "/incident", reads=False, use=read_created, json_data={**incident, "createInvestigation": True}
-        )
-        if not is_id(created.get("id")):
+        """Create an incident with its War Room, and return it."""
+        status, created = self.create_as_answered(incident)
+        if created is None and status == 200:
+            # XSOAR REST API: 200 with an empty body. Other servers answer 201 with an empty body to what they accepted.
+            raise RemoteError(
+                REJECTED, "The remote tenant dropped the new incident: exempt it from the tenant's pre-processing rules."
+            )
+        if not isinstance(created, dict) or not is_id(created.get("id")):
             raise RemoteError(
                 UNUSABLE, "The remote tenant did not say which incident it has created; it is looked for next time."
             )
         return created
 
     def create_as_answered(self, incident: dict[str, Any]) -> tuple[int, Any]:
-        """Create an incident, with its War Room; return the HTTP status and the JSON of the answer, None when that is empty."""
-        return self._call(
-            "POST",
-            "/incident",
-            reads=False,
-            use=lambda response: (response.status_code, json_body(response)),
-            json_data={**incident, "createInvestigation": True},
-        )
+        """Create an incident with its War Room. Return the HTTP status and the JSON of the answer, None if it is empty."""
+        new = {**incident, "createInvestigation": True}
+        return self._call("POST", "/incident", use=lambda answer: (answer.status_code, json_body(answer)), json_data=new)
 
     def close(self, incident_id: str, version: int, reason: str, notes: str) -> None:
-        """Close an incident. The remote may finish only after it has answered."""
+        """Close an incident. The remote may answer before it is closed."""
         body = {"id": incident_id, "version": version, "closeReason": reason, "closeNotes": notes, "CustomFields": {}}
-        self._json("POST", "/incident/close", json_data=body)
+        self._call("POST", "/incident/close", json_data=body)
 
     def entries(self, investigation_id: str, entry_filter: dict[str, Any]) -> list[dict[str, Any]]:
         """Return a page of the entries of a War Room."""
@@ -1208,7 +1040,7 @@ class Client(BaseClient):
     def mark_as_note(self, entry: dict[str, Any], investigation_id: str) -> None:
         """Turn an entry into a note."""
         body = {"id": entry.get("id"), "version": entry.get("version", 0), "investigationId": investigation_id, "data": "true"}
-        self._json("POST", "/entry/note", json_data=body)
+        self._call("POST", "/entry/note", json_data=body)
 
     def add_formatted(self, investigation_id: str, text: str, entry_format: str) -> dict[str, Any]:
         """Write an entry in a format and return it. Unlike /entry, this route never runs a text that looks like a command."""
@@ -1216,36 +1048,35 @@ class Client(BaseClient):
         return self._object("POST", "/entry/formatted", json_data=body)
 
     def add_chat(self, investigation_id: str, text: str, markdown: bool) -> dict[str, Any]:
-        """Write a chat and return its entry. This route runs a text that begins with ! or /, so it must not."""
+        """Write a chat and return its entry. The text must not begin with ! or /, as this route would run it."""
         body = {"investigationId": investigation_id, "data": text, "markdown": markdown, "id": "", "version": 0}
         return self._object("POST", "/entry", json_data=body)
 
     def tag_entry(self, entry: dict[str, Any], investigation_id: str, tags: list[str]) -> None:
         """Set the tags of an entry."""
         body = {"id": entry.get("id"), "version": entry.get("version", 0), "investigationId": investigation_id, "tags": tags}
-        self._json("POST", "/entry/tags", json_data=body)
+        self._call("POST", "/entry/tags", json_data=body)
 
     def run(self, investigation_id: str, command: str) -> None:
         """Run a command in a War Room and wait for its end."""
         body = {"investigationId": investigation_id, "data": command, "id": "", "version": 0}
-        self._json("POST", "/entry/execute/sync", json_data=body)
+        self._call("POST", "/entry/execute/sync", json_data=body)
 
     def upload(self, investigation_id: str, path: Path, name: str, comment: str, note: bool) -> list[dict[str, Any]]:
-        """Add a file to a War Room and return the entries that came of it."""
-        body = MultipartFile({"fileComment": comment, "isNoteEntry": "true" if note else "false"}, name, path)
+        """Add a file to a War Room and return the resulting entries."""
+        fields = {"fileComment": comment, "isNoteEntry": "true" if note else "false"}
         route = f"/entry/upload/{quote(investigation_id, safe='')}"
-        try:
-            answer = self._json("POST", route, data=body, content_type=body.content_type)
-        finally:
-            body.close()
+        with path.open("rb") as file:
+            body = MultipartFile(fields, name, file)
+            answer = self._call("POST", route, data=body, headers={"Content-Type": body.content_type})
         entries = answer.get("entries") if isinstance(answer, dict) else None
         return with_ids(entries if isinstance(entries, list) else [entries])
 
     def download(self, entry_id: str, target: Path, size: int | None = None) -> None:
-        """Write the file of an entry to `target`, piece by piece. One that has not its `size`, if that is known, is an error."""
+        """Stream the file of an entry to `target`. Raises RemoteError if it does not have its `size`, if that is known."""
 
         def save_to_target(response: requests.Response) -> None:
-            # XSOAR REST API: a file comes with this header, JSON without it is something else.
+            # XSOAR REST API: a file comes with this header.
             if "content-disposition" not in response.headers and "json" in response.headers.get("Content-Type", ""):
                 raise RemoteError(NOT_API, f"{host_of(response.url)} gave something else than the file: {CHECK_URL}")
             with target.open("wb") as content:
@@ -1257,32 +1088,33 @@ class Client(BaseClient):
         if size is not None and size > LARGEST_FILE:
             raise RemoteError(TOO_LARGE, f"The file of the entry {entry_id} is larger than {LARGEST_FILE >> 20} MiB.")
         route = f"/entry/download/{quote(entry_id, safe='')}"
-        # Packed on its way, a file of which only a part arrives would look whole.
-        self._call("GET", route, reads=True, use=save_to_target, accept_encoding="identity")
+        # Compressed, a truncated file would look whole.
+        self._call("GET", route, reads=True, use=save_to_target, headers={"Accept-Encoding": "identity"})
 
     def incident_fields(self) -> list[dict[str, Any]]:
         """Return the incident fields of the remote."""
-        return incident_fields_among(self._json("GET", "/incidentfields", reads=True))
+        return incident_fields_among(self._call("GET", "/incidentfields", reads=True))
 
     def incident_types(self) -> list[dict[str, Any]]:
         """Return the incident types of the remote."""
-        return objects(self._json("GET", "/incidenttype", reads=True))
+        return objects(self._call("GET", "/incidenttype", reads=True))
 
     def _object(self, method: str, route: str, reads: bool = False, **request: Any) -> dict[str, Any]:
-        """Return the JSON object of an answer, an empty one when the answer is empty."""
-        answer = self._json(method, route, reads, **request)
+        """Make a call and return the JSON object of its answer, an empty one if the answer is empty."""
+        answer = self._call(method, route, reads, **request)
         if answer is not None and not isinstance(answer, dict):
             raise RemoteError(
                 UNUSABLE, f"{host_of(self._settings.api_root)} answers with what the XSOAR API never gives: {CHECK_URL}"
             )
         return answer or {}
 
-    def _json(self, method: str, route: str, reads: bool = False, **request: Any) -> Any:
-        return self._call(method, route, reads=reads, use=json_of_reading if reads else json_body, **request)
-
-    def _call(self, method: str, route: str, reads: bool, use: Callable[[requests.Response], Any], **request: Any) -> Any:
-        """Make a call, repeated where that is safe, and return what `use` makes of the answer."""
-        for attempt in range(len(RETRY_PAUSES) + 1):
+    def _call(
+        self, method: str, route: str, reads: bool = False, use: Callable[[requests.Response], Any] | None = None, **request: Any
+    ) -> Any:
+        """Make a call, retry it where that is safe, and return what `use` makes of the answer, else its JSON."""
+        use = use or functools.partial(json_body, reads=reads)
+        pauses = iter(RETRY_PAUSES)
+        while True:
             with self._gate:
                 started = time.monotonic()
             try:
@@ -1290,77 +1122,67 @@ class Client(BaseClient):
             except RemoteError as error:
                 with self._counting:
                     self._failing_seconds += time.monotonic() - started
-                if error.kind in (REFUSED_KEY, FORBIDDEN) and attempt < len(RETRY_PAUSES) and self._takes_over_clock():
+                pause, ahead_ms = next(pauses, None), remote_now_ms(self) - local_now_ms()
+                is_outdated = self._settings.advanced_key and abs(ahead_ms - self._ahead_ms) >= MINUTE_MS
+                if error.kind in (REFUSED_KEY, FORBIDDEN) and is_outdated and pause:
+                    # The timestamp of the signature was off: take the remote's time.
+                    self._ahead_ms = ahead_ms
                     continue
-                seconds = pause_before_retry(error, attempt, reads)
-                if seconds is None or self._failing_seconds > RETRY_BUDGET:
+                # After a rate limit nothing was done. NOT_API: a gateway in trouble may answer with a web page.
+                is_safe = error.kind == RATE_LIMIT or (reads and error.kind in (BUSY, UNREACHABLE, NOT_API))
+                is_short = error.retry_after <= RETRY_AFTER_LIMIT and self._failing_seconds <= RETRY_BUDGET
+                if not (pause and is_safe and is_short):
                     self.limit = error if error.kind == RATE_LIMIT else self.limit
                     raise
-                # A limit of calls holds for all that are under way.
+                # A rate limit stops all threads. The jitter keeps them, and other instances, from coming back at once.
                 with self._gate if error.kind == RATE_LIMIT else contextlib.nullcontext():
-                    # Not all instances, nor all workers of one, shall come back at the same moment.
-                    self.pause(seconds + RETRY_PAUSES[attempt] * secrets.randbelow(500) / 1000)
-        raise AssertionError("the last try either returns or raises")
+                    self.pause(max(pause, error.retry_after) + pause * secrets.randbelow(500) / 1000)
 
-    def _takes_over_clock(self) -> bool:
-        """Return whether what is signed next will hold the remote's time, unlike what it has just refused."""
-        ahead_ms = remote_now_ms(self) - local_now_ms()
-        if not self._settings.advanced_key or abs(ahead_ms - self._ahead_ms) < MINUTE_MS:
-            return False
-        self._ahead_ms = ahead_ms
-        return True
-
-    def _call_once(
-        self,
-        method: str,
-        route: str,
-        use: Callable[[requests.Response], Any],
-        content_type: str = "application/json",
-        accept_encoding: str = "gzip",
-        **request: Any,
-    ) -> Any:
+    def _call_once(self, method: str, route: str, use: Callable[[requests.Response], Any], **request: Any) -> Any:
         signed = signed_headers(self._settings, local_now_ms() + self._ahead_ms)
-        headers = {**signed, "Content-Type": content_type, "Accept-Encoding": accept_encoding}
+        headers = {**signed, "Content-Type": "application/json", "Accept-Encoding": "gzip", **request.pop("headers", {})}
         if isinstance(request.get("data"), MultipartFile):
             request["data"].rewind()
         with self._counting:
             self.calls += 1
+        # A redirect would carry the key to another address. Streamed, no answer is read beyond a limit.
+        options: dict[str, Any] = {
+            "resp_type": "response",
+            "error_handler": lambda _: None,
+            "allow_redirects": False,
+            "stream": True,
+        }
         try:
-            response = self._http_request(
-                method,
-                route,
-                headers=headers,
-                resp_type="response",
-                error_handler=lambda _: None,
-                # A redirect would carry the key to another address.
-                allow_redirects=False,
-                # An answer is read no further than to a limit.
-                stream=True,
-                **request,
-            )
-            with response:
-                self.remote_time_ms = clock_of(response) or self.remote_time_ms
-                error = error_of(response, self._settings)
-                if error:
-                    error.status = response.status_code
+            with self._http_request(method, route, headers=headers, **options, **request) as response:
+                # The header may be missing or malformed.
+                with contextlib.suppress(KeyError, TypeError, ValueError, IndexError, OverflowError):
+                    time_ms = int(parsedate_to_datetime(response.headers["Date"]).timestamp()) * 1000
+                    if abs(time_ms - local_now_ms()) < LARGEST_SKEW_MS:
+                        self.remote_time_ms = time_ms
+                if complaint := complaint_of(response, self._settings):
+                    error = RemoteError(*complaint, status=response.status_code)
+                    if error.kind == RATE_LIMIT:
+                        with contextlib.suppress(ValueError):
+                            error.retry_after = max(0.0, float(response.headers.get("Retry-After", "0")))
                     raise error
                 return use(response)
         except RemoteError:
             raise
-        except DemistoException as error:
-            # Without the library's own error: its text may hold what was sent, and return_error logs what it is given.
-            raise unreachable(error.exception or error, self._settings) from None
-        except requests.exceptions.RequestException as error:
-            raise unreachable(error, self._settings) from None
+        except (DemistoException, RequestException) as failure:
+            cause = getattr(failure, "exception", None) or failure
+            advice = next(advice for kind, advice in UNREACHABLE_ADVICE if isinstance(cause, kind))
+            sentence = f"{host_of(self._settings.api_root)} cannot be reached: {advice} ({type(cause).__name__})."
+            # Without its cause: that may contain what was sent, and return_error logs it.
+            raise RemoteError(UNREACHABLE, sentence) from None
 
 
 def remote_now_ms(client: "Client") -> int:
-    """Return the remote's clock at its last answer, in milliseconds since 1970; the local one where it did not tell."""
+    """Return the remote's clock at its last answer, in milliseconds since 1970; the local clock if it is unknown."""
     return client.remote_time_ms or local_now_ms()
 
 
 def asked_now_ms(client: "Client") -> int:
-    """Return the remote's clock, which is asked for it."""
+    """Ask the remote for its clock."""
     client.about()
     return remote_now_ms(client)
 
@@ -1373,19 +1195,15 @@ def as_result(work: Callable[..., Any], *args: Any) -> Any:
         return error
 
 
-class ReadPool:
-    """Calls to the remote that run side by side, at most `at_once`. When one fails, those that have not begun fail as it did.
+class ReadPool(contextlib.AbstractContextManager["ReadPool"]):
+    """Runs calls to the remote in parallel, at most `at_once`. Once one fails, those not yet begun fail with its error.
 
-    What is called must not touch `demisto`: that is for the main thread, which calls nothing by itself meanwhile.
-    0: each call is made when it is started, in the thread that starts it.
+    The calls must not use `demisto`, which belongs to the main thread. With 0, `start` makes the call itself.
     """
 
     def __init__(self, at_once: int) -> None:
         self._pool = ThreadPoolExecutor(at_once) if at_once else None
         self._failure: BaseException | None = None
-
-    def __enter__(self) -> "ReadPool":
-        return self
 
     def __exit__(self, kind: Any, failure: BaseException | None, trace: Any) -> None:
         self._failure = self._failure or failure
