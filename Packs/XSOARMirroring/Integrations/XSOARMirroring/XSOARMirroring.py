@@ -343,10 +343,8 @@ def whole_query(value: Any) -> str:
     rest = re.sub(r'"(?:[^"\\]|\\.)*"|\\.', "", query, flags=re.DOTALL)
     depths = list(accumulate(({"(": 1, ")": -1}.get(character, 0) for character in rest), initial=0))
     if min(depths) < 0 or depths[-1] or '"' in rest or "\\" in rest:
-        raise ValueError(
-            f"Fetch only incidents that match the query is {short(query, 80)!r}: a bracket, a quote or a backslash in it stands "
-            "alone; correct the query."
-        )
+        name = "Fetch only incidents that match the query"
+        raise ValueError(f"{name} is {short(query, 80)!r}: a bracket, quote or backslash in it is unmatched; correct the query.")
     return query
 
 
@@ -366,9 +364,7 @@ def api_root(url: Any, key_id: str) -> str:
     """
     text = str(url or "").strip()
     if not text:
-        raise ValueError(
-            "XSOAR Server URL is blank: enter the address of the remote tenant, for example https://xsoar.example.com."
-        )
+        raise ValueError("XSOAR Server URL is blank: enter the address of the remote tenant, such as https://xsoar.example.com.")
     if "@" in text:
         raise ValueError("XSOAR Server URL holds a user name: enter the address alone, and the key as API Key.")
     try:
@@ -428,7 +424,7 @@ def parse_settings(params: dict[str, Any], instance: str) -> Settings:
     advanced_key = checkbox("advanced_api_key", "The API key is an advanced key", False)
     if not api_key:
         raise ValueError(
-            "API Key is missing: generate a key in the remote tenant under Settings > Integrations > API Keys and enter it."
+            "API Key is missing: generate a key in the remote tenant (Settings > Integrations > API Keys) and enter it."
         )
     if not (api_key + key_id).isprintable() or not (api_key + key_id).isascii():
         raise ValueError("API Key or its ID holds a character that no key has: copy both again from the remote tenant.")
@@ -492,7 +488,9 @@ def first_fetch_ms(settings: Settings, now_ms: int) -> int:
     """
     start_ms = parse_when(settings.first_fetch, "First fetch time", now_ms)
     if start_ms > now_ms:
-        raise ValueError(f"First fetch time is {short(settings.first_fetch, 80)!r}, which is not past: enter an earlier time.")
+        raise ValueError(
+            f"First fetch time is {short(settings.first_fetch, 80)!r}, which is in the future: enter an earlier time."
+        )
     return start_ms
 
 
@@ -740,9 +738,9 @@ PERMISSIONS = (
     ("/about", "use the API"),
 )
 # What to do when a call got no answer, or only a part of one.
-UNREACHABLE_ADVICE: tuple[tuple[Any, str], ...] = (
+UNREACHABLE_ADVICE: tuple[tuple[type[Exception], str], ...] = (
     (SSLError, "its certificate is not trusted; have a trusted one installed, or select Trust any certificate"),
-    (ProxyError, "the proxy does not let the call through; check Use system proxy settings and the proxy"),
+    (ProxyError, "the proxy refuses the connection; check Use system proxy settings and the proxy"),
     (Timeout, "it does not answer in time; check XSOAR Server URL and that this server or engine may connect to it"),
     (InvalidURL, "the address or the key holds a character that cannot be sent; enter XSOAR Server URL and API Key again"),
     (InvalidHeader, "the address or the key holds a character that cannot be sent; enter XSOAR Server URL and API Key again"),
@@ -760,7 +758,7 @@ def pieces_of(response: requests.Response, most: int) -> Iterator[bytes]:
     for piece in response.iter_content(chunk_size=1 << 14):
         size += len(piece)
         if size > most:
-            raise RemoteError(TOO_LARGE, f"The answer of {host} is larger than {most >> 20} MiB, so it is not read.")
+            raise RemoteError(TOO_LARGE, f"The answer of {host} is larger than {most >> 20} MiB, which is too large to read.")
         if local_now_ms() - begin_ms > SLOWEST_ANSWER_MS:
             raise RemoteError(UNUSABLE, f"The answer of {host} took more than {SLOWEST_ANSWER_MS // MINUTE_MS} minutes.")
         yield piece
@@ -788,7 +786,7 @@ def detail_of(response: requests.Response) -> str:
 
 def empty_answer(response: requests.Response) -> str:
     """Return the sentence for an answer without content."""
-    return f"{host_of(response.url)} gave an empty answer ({response.status_code}); it is tried again in the next round."
+    return f"{host_of(response.url)} gave an empty answer ({response.status_code}); the next round tries again."
 
 
 def complaint_of(response: requests.Response, settings: Settings) -> tuple[str, str] | None:
@@ -802,14 +800,13 @@ def complaint_of(response: requests.Response, settings: Settings) -> tuple[str, 
         # The API never answers so. Whether a change was made is as uncertain as without an answer.
         return BUSY, empty_answer(response)
     if status < 400:
-        is_file = "content-disposition" in response.headers
-        return (
-            (NOT_API, f"{host} answers with a web page, not with the XSOAR API: {CHECK_URL}") if is_page and not is_file else None
-        )
+        if is_page and "content-disposition" not in response.headers:
+            return NOT_API, f"{host} answers with a web page, not with the XSOAR API: {CHECK_URL}"
+        return None
 
     detail = detail_of(response)
     if status == 429:
-        return RATE_LIMIT, f"API rate limit: {host} accepts no more calls for now (429); it is tried again in the next round."
+        return RATE_LIMIT, f"API rate limit: {host} accepts no more calls for now (429); the next round tries again."
     if "errOptimisticLock" in detail or "version conflict" in detail.lower():
         return CONFLICT, "The remote incident was changed by somebody else in the meantime; try again."
     if missing := re.search("could not find (incident|investigation)", detail.lower()):
@@ -835,7 +832,7 @@ def complaint_of(response: requests.Response, settings: Settings) -> tuple[str, 
     if status == 412:
         return CLOSED, "The remote incident is closed, so nothing can be written into its War Room: reopen it first."
     if status in (500, 502, 503, 504):
-        return BUSY, f"{host} is not able to answer for now ({status}); it is tried again in the next round."
+        return BUSY, f"{host} is not able to answer for now ({status}); the next round tries again."
     if is_page:
         return NOT_API, f"{host} answers with a web page, not with the XSOAR API ({status}): {CHECK_URL}"
     if status == 404:
@@ -1010,9 +1007,7 @@ class Client(BaseClient):
                 REJECTED, "The remote tenant dropped the new incident: exempt it from the tenant's pre-processing rules."
             )
         if not isinstance(created, dict) or not is_id(created.get("id")):
-            raise RemoteError(
-                UNUSABLE, "The remote tenant did not say which incident it has created; it is looked for next time."
-            )
+            raise RemoteError(UNUSABLE, "The remote tenant did not say which incident it created; it is looked for next time.")
         return created
 
     def create_as_answered(self, incident: dict[str, Any]) -> tuple[int, Any]:
@@ -1103,9 +1098,7 @@ class Client(BaseClient):
         """Make a call and return the JSON object of its answer, an empty one if the answer is empty."""
         answer = self._call(method, route, reads, **request)
         if answer is not None and not isinstance(answer, dict):
-            raise RemoteError(
-                UNUSABLE, f"{host_of(self._settings.api_root)} answers with what the XSOAR API never gives: {CHECK_URL}"
-            )
+            raise RemoteError(UNUSABLE, f"{host_of(self._settings.api_root)} does not answer like the XSOAR API: {CHECK_URL}")
         return answer or {}
 
     def _call(
@@ -1145,15 +1138,10 @@ class Client(BaseClient):
             request["data"].rewind()
         with self._counting:
             self.calls += 1
-        # A redirect would carry the key to another address. Streamed, no answer is read beyond a limit.
-        options: dict[str, Any] = {
-            "resp_type": "response",
-            "error_handler": lambda _: None,
-            "allow_redirects": False,
-            "stream": True,
-        }
+        # A redirect would carry the key to another address. An answer is streamed, so that it is not read beyond a limit.
+        request |= {"headers": headers, "allow_redirects": False, "stream": True}
         try:
-            with self._http_request(method, route, headers=headers, **options, **request) as response:
+            with self._http_request(method, route, resp_type="response", error_handler=lambda _: None, **request) as response:
                 # The header may be missing or malformed.
                 with contextlib.suppress(KeyError, TypeError, ValueError, IndexError, OverflowError):
                     time_ms = int(parsedate_to_datetime(response.headers["Date"]).timestamp()) * 1000
