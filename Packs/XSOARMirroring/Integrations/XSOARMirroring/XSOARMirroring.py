@@ -24,7 +24,7 @@ import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import MISSING, dataclass, field, is_dataclass, replace
+from dataclasses import dataclass, field, is_dataclass, replace
 from dataclasses import fields as fields_of
 from email.utils import parsedate_to_datetime
 from itertools import islice, pairwise
@@ -1415,26 +1415,28 @@ class ReadPool:
 
 @dataclass(frozen=True)
 class Ledger:
-    """Which entries of an incident crossed, by `Entry.key`. An ID alone is no identity, so each key has its entry's mark.
+    """Which entries of an incident have crossed: marks by `Entry.key`. IDs are reused after a restore; the mark tells."""
 
-    seen: entries of the remote that are not to come in, as they came in or were written from here: the mark, and behind it
-        the digest of the local copy (`copy_digest`), by which the copy is known again when somebody tags it.
-    history: entries of the remote from before the incident was mirrored, with their marks.
-    missing: entries of the remote whose file could not be had, with the number of tries.
-    trying: local entries that were about to go, and a closing: the remote may have them all the same.
-    sent: local entries that the remote has, with their marks.
-    """
-
+    # Remote entries that came in or were written from here. Behind the mark stands the `copy_digest` of the local copy, so that
+    # the copy is recognized when somebody tags it here.
     seen: dict[str, str] = field(default_factory=dict)
-    history: dict[str, str] = field(default_factory=dict)
-    missing: dict[str, str] = field(default_factory=dict)
-    trying: dict[str, str] = field(default_factory=dict)
-    sent: dict[str, str] = field(default_factory=dict)
+    history: dict[str, str] = field(default_factory=dict)  # Remote entries from before the incident was mirrored.
+    missing: dict[str, str] = field(
+        default_factory=dict
+    )  # Remote entries whose file could not be read, with the number of tries.
+    trying: dict[str, str] = field(
+        default_factory=dict
+    )  # Local entries (and CLOSING) whose sending began; it may have succeeded.
+    sent: dict[str, str] = field(default_factory=dict)  # Local entries that the remote has.
 
     def has_seen(self, entry: "Entry") -> bool:
-        """Return whether a remote entry is known. Where the remote no longer gives a history, an edited one has its plain ID."""
+        """Return whether a remote entry is known. An edited one has its plain ID where the remote no longer gives its history."""
+
+        def edited(known: dict[str, str]) -> str | None:
+            return next((mark for key, mark in known.items() if key.startswith(f"{entry.id}#")), None)
+
         return any(
-            is_marked(entry, known.get(entry.key)) or (entry.key == entry.id and is_marked(entry, self._edited(known, entry)))
+            is_marked(entry, known.get(entry.key)) or (entry.key == entry.id and is_marked(entry, edited(known)))
             for known in (self.seen, self.history)
         )
 
@@ -1446,60 +1448,35 @@ class Ledger:
         """Return whether a local entry of that `copy_digest` came in."""
         return bool(digest) and any(value[len(UNMARKED) :] == digest for value in self.seen.values())
 
-    @staticmethod
-    def _edited(known: dict[str, str], entry: "Entry") -> str | None:
-        return next((mark for key, mark in known.items() if key.startswith(f"{entry.id}#")), None)
-
 
 @dataclass(frozen=True)
 class Record:
-    """What is remembered of one remote incident: IDs, times, digests, and of texts only sentences for a person.
+    """What is remembered of one remote incident: IDs, times and digests, and no text but sentences for people."""
 
-    created_ms: when it was created there. With its ID it is its identity; 0: it does not say.
-    origin: how the two incidents came together: FETCHED, CREATED (there, from here) or LINKED (by hand).
-    met: a local incident mirrors it: the server has asked for it or sent it, or kept the last run of the fetch that brought it.
-    modified: the remote's `modified` of the fields that were delivered last.
-    fields: digests of the fields when both sides were last known to be equal. See `field_digests` and `pack_digests`.
-    news: the keys of the fields that the last pull gave, packed as in `fields`.
-    status: the remote's status, as it was read last.
-    given: the remote's status that was delivered here last.
-    asked: the status that the server here was asked for and has not confirmed yet.
-    told: the local status that the remote was told last.
-    here: the local status, as it was seen last.
-    since_ms: entries before it are history, until the War Room was read once; None: since the server's lastUpdate.
-    owes_files: attachments of the fetched incident have yet to come.
-    wanted, done: how often it was asked for, and the `wanted` that the last whole pull had read. It is due while they differ.
-    tries, not_before_ms: how often in a row something could not be read, and when it is tried again (local clock).
-    in_ms, out_ms: when something crossed last (local clock); 0: nothing yet.
-    in_error, out_error: why something does not cross.
-    shown: the digest of the report that the local incident shows. See `mirror_report`.
-    notices: what people here have yet to be told in the War Room, by its digest.
-    """
-
-    created_ms: int = 0
-    origin: str = ""
-    met: bool = False
-    modified: str = ""
-    fields: str = ""
-    news: str = ""
-    status: int | None = None
-    given: int | None = None
-    asked: int | None = None
-    told: int | None = None
-    here: int | None = None
-    since_ms: int | None = None
-    owes_files: bool = False
+    created_ms: int = 0  # When it was created there, which with its ID identifies it; 0: not given.
+    origin: str = ""  # How the two incidents were paired: FETCHED, CREATED (there, from here) or LINKED (by hand).
+    met: bool = False  # A local incident mirrors it: the server asked for it or sent it, or kept the last run of its fetch.
+    modified: str = ""  # The remote's `modified` of the fields delivered last.
+    fields: str = ""  # Digests of the fields when both sides last agreed. See `field_digests` and `pack_digests`.
+    news: str = ""  # The keys of the fields that the last pull gave, packed as in `fields`.
+    status: int | None = None  # The remote's status, as last read.
+    given: int | None = None  # The remote's status, as last delivered here.
+    asked: int | None = None  # The status that the server here was asked for and has not confirmed yet.
+    told: int | None = None  # The local status that the remote was told last.
+    here: int | None = None  # The local status, as last seen.
+    since_ms: int | None = None  # Entries before it are history, until the War Room was read once; None: before lastUpdate.
+    owes_files: bool = False  # Attachments of the fetched incident have yet to come.
     ledger: Ledger = field(default_factory=Ledger)
-    wanted: int = 0
-    done: int = 0
-    tries: int = 0
-    not_before_ms: int = 0
-    in_ms: int = 0
-    in_error: str = ""
-    out_ms: int = 0
-    out_error: str = ""
-    shown: str = ""
-    notices: dict[str, str] = field(default_factory=dict)
+    wanted: int = 0  # How often it was asked for. It is due while this and `done` differ.
+    done: int = 0  # The `wanted` that the last complete pull had read.
+    tries: int = 0  # Failed reads in a row.
+    not_before_ms: int = 0  # When to try again (local clock).
+    in_ms: int = 0  # When something last came in (local clock); 0: never.
+    in_error: str = ""  # Why something does not come in.
+    out_ms: int = 0  # When something last went out (local clock); 0: never.
+    out_error: str = ""  # Why something does not go out.
+    shown: str = ""  # Digest of the report that the local incident shows. See `mirror_report`.
+    notices: dict[str, str] = field(default_factory=dict)  # What people here have yet to be told in the War Room, by digest.
 
     @property
     def is_mirrored_here(self) -> bool:
@@ -1518,119 +1495,102 @@ class Record:
 
     @property
     def may_have_quiet_news(self) -> bool:
-        """Whether entries may wait in it that nothing tells of. A pending incident has no War Room yet."""
+        """Whether it may have new entries that `modified` does not show. A pending incident has no War Room yet."""
         return self.status not in (IncidentStatus.PENDING, *SHUT)
 
 
 @dataclass(frozen=True)
 class Health:
-    """What xsoar-mirror-status tells of the instance. Times are the local clock's, in milliseconds; 0: not yet.
+    """What xsoar-mirror-status tells of the instance. 0: not yet."""
 
-    cursor_ms: the newest change of the remote that was answered, in the remote's time.
-    fetch_ms, round_ms: when the last fetch, and the last question for changes, went well; about, see HEALTH_MS.
-    fetch_calls, round_calls: how many requests they made.
-    entries_in, entries_out: how many entries crossed.
-    errors: the last failure of each command that the server runs by itself: its time and its sentence.
-    """
-
-    cursor_ms: int = 0
-    fetch_ms: int = 0
-    fetch_calls: int = 0
-    round_ms: int = 0
+    cursor_ms: int = 0  # The newest change that a round answered, in the remote's time.
+    fetch_ms: int = 0  # When a fetch last succeeded (local clock); may lag by HEALTH_MS, as `round_ms`.
+    fetch_calls: int = 0  # The requests it made.
+    round_ms: int = 0  # When get-modified-remote-data last succeeded (local clock).
     round_calls: int = 0
     entries_in: int = 0
     entries_out: int = 0
-    errors: dict[str, list[Any]] = field(default_factory=dict)
+    errors: dict[str, list[Any]] = field(default_factory=dict)  # The last failure of each command: its time and its sentence.
 
 
 @dataclass(frozen=True)
 class Schema:
-    """What is kept of the remote's incident fields.
+    """What is kept of the remote's incident fields."""
 
-    custom_fields: the types of the custom ones, by CLI name.
-    close_reasons: what a closing may say; none: anything.
-    read_ms: when they were read (local clock); 0: not yet.
-    """
-
-    custom_fields: dict[str, str] = field(default_factory=dict)
-    close_reasons: tuple[str, ...] = ()
-    read_ms: int = 0
+    custom_fields: dict[str, str] = field(default_factory=dict)  # The types of the custom ones, by CLI name.
+    close_reasons: tuple[str, ...] = ()  # The close reasons it takes; none: any.
+    read_ms: int = 0  # When they were read (local clock); 0: not yet.
 
 
 @dataclass(frozen=True)
 class Rules:
-    """Which of the remote's custom fields have a rule in the mappers that xsoar-mirror-mappers exported last.
+    """Which of the remote's custom fields have a rule in the mappers that xsoar-mirror-mappers exported last."""
 
-    mapped: those that have one, by their CLI names in lower case.
-    left_out: those that were to have none.
-    exported_ms: when that was (local clock); 0: not yet, and the instance is taken to have the mappers of this pack.
-    """
-
-    mapped: frozenset[str] = frozenset()
-    left_out: frozenset[str] = frozenset()
-    exported_ms: int = 0
+    mapped: frozenset[str] = frozenset()  # Those that have one, by their CLI names in lower case.
+    left_out: frozenset[str] = frozenset()  # Those that were to have none.
+    exported_ms: int = 0  # When (local clock); 0: never, and the instance is taken to use this pack's own mappers.
 
 
 @dataclass(frozen=True)
 class Memory:
-    """What the mirror remembers besides the records of its incidents.
+    """What the mirror remembers besides the records of its incidents."""
 
-    entries_move: whether a new entry moves its incident's `modified` in the remote; None: not known yet.
-    creating: the incidents that are being created there, by origin: their remote ID, empty while it is not known. The server
-        learns the ID only when all of the update went well, and until then asks for the creation again.
-    reach_ms: how far back the next question for changes must reach, in the remote's time; 0: no further than usual.
-    limited_ms: when the remote last refused a call because there were too many (local clock); 0: never.
-    """
-
-    entries_move: bool | None = None
+    entries_move: bool | None = None  # Whether a new entry moves its incident's `modified` in the remote; None: not known yet.
+    # The incidents being created there: remote ID by origin, empty while unknown. The server learns the ID only when the whole
+    # update succeeds, and until then asks for the creation again.
     creating: dict[str, str] = field(default_factory=dict)
-    reach_ms: int = 0
-    limited_ms: int = 0
+    reach_ms: int = 0  # How far back the next question for changes must reach, in the remote's time; 0: as usual.
+    limited_ms: int = 0  # When the remote last refused a call because there were too many (local clock); 0: never.
     schema: Schema = field(default_factory=Schema)
     rules: Rules = field(default_factory=Rules)
     health: Health = field(default_factory=Health)
 
     @property
     def is_limited(self) -> bool:
-        """Whether the remote refused calls a short time ago, so that what is optional gives way."""
+        """Whether the remote refused calls a short time ago, so that optional calls are left out."""
         return local_now_ms() - self.limited_ms < LIMITED_MS
+
+    def with_health(self, **health: Any) -> "Memory":
+        """Return the memory with some of its health changed."""
+        return replace(self, health=replace(self.health, **health))
 
 
 FETCHED, CREATED, LINKED = "fetched", "created", "linked"
 EMPTY_RECORD = Record()
-CLOSING = "closing"  # Stands in `Ledger.trying` for a closing whose end is not known.
-SHARD_KEY, SHARDS = "incidents_", 64  # With 10,000 incidents some 150 of them are read and written for one.
+CLOSING = "closing"  # Stands in `Ledger.trying` for a closing that was begun; it may have succeeded.
+SHARD_KEY, SHARDS = "incidents_", 64  # A command on one of 10,000 incidents unpacks and packs some 150 of them.
 MEMORY_KEY, QUEUE_KEY, OPEN_KEY = "memory", "queue", "open"
 
 
 def pack(value: Any) -> Any:
-    """Return what is kept as plain data; of a dataclass only what differs from a new one."""
+    """Return a value as plain data; of a dataclass only what differs from a new one."""
     if is_dataclass(value):
-        kept = {item.name: getattr(value, item.name) for item in fields_of(value)}
-        return {item.name: pack(kept[item.name]) for item in fields_of(value) if kept[item.name] != default_of(item)}
+        kind: Any = type(value)
+        new = kind()
+        names = [item.name for item in fields_of(value) if getattr(value, item.name) != getattr(new, item.name)]
+        return {name: pack(getattr(value, name)) for name in names}
     return sorted(value) if isinstance(value, frozenset) else list(value) if isinstance(value, tuple) else value
 
 
-def unpack(kind: type[Any], packed: Any) -> Any:
-    """Return the dataclass of a kind that `pack` packed; what is damaged or missing is as in a new one."""
-    kept = packed if isinstance(packed, dict) else {}
-    return kind(**{item.name: restored(kept[item.name], default_of(item)) for item in fields_of(kind) if item.name in kept})
+def unpack(packed: Any, new: Any) -> Any:
+    """Return what `pack` packed, in the type of `new`; what is missing or damaged is as in `new`."""
+    if is_dataclass(new):
+        kept = packed if isinstance(packed, dict) else {}
+        names = [item.name for item in fields_of(new) if item.name in kept]
+        kind: Any = type(new)
+        return kind(**{name: unpack(kept[name], getattr(new, name)) for name in names})
+    if isinstance(new, frozenset | tuple):
+        return type(new)(texts(packed))
+    return packed if type(packed) is type(new) or (new is None and isinstance(packed, int)) else new
 
 
-def restored(value: Any, default: Any) -> Any:
-    """Return a value of `unpack` in the type of its default; the default when it cannot have that."""
-    if is_dataclass(default):
-        return unpack(type(default), value)
-    if isinstance(default, frozenset | tuple):
-        return type(default)(texts(value))
-    if default is None:
-        return value if isinstance(value, int) else None
-    return value if type(value) is type(default) else default
-
-
-def default_of(item: Any) -> Any:
-    """Return what a field of a dataclass holds in a new one."""
-    return item.default if item.default_factory is MISSING else item.default_factory()
+def kept_as(kind: type[Any], text: Any) -> Any:
+    """Return the value of a JSON text that was kept; an empty one of that kind when it is missing or damaged."""
+    try:
+        value = json.loads(text)
+    except (TypeError, ValueError):
+        return kind()
+    return value if isinstance(value, kind) else kind()
 
 
 def squeezed(value: Any) -> str:
@@ -1641,27 +1601,26 @@ def squeezed(value: Any) -> str:
 def expanded(text: Any) -> dict[str, Any]:
     """Return the object that `squeezed` was given; an empty one when the text is missing or damaged."""
     try:
-        value = json.loads(zlib.decompress(base64.b64decode(str(text or ""))))
+        return kept_as(dict, zlib.decompress(base64.b64decode(str(text or ""))))
     except (ValueError, zlib.error):
         return {}
-    return value if isinstance(value, dict) else {}
 
 
 @dataclass(frozen=True)
 class Store:
     """The integration context as a value: all that the mirror remembers between commands.
 
-    Records lie in compressed shards, of which a command touches only a few. Beside them stand, as plain JSON, `queue` (when
-    each incident that is due is to be pulled, by ID) and `open` (the incidents that may have quiet news), so that a round
-    need not open a shard where it has nothing to do.
+    Records are kept in compressed shards, of which a command touches only a few. Beside them, as plain JSON, stand `queue` (when
+    to pull each incident that is due, by ID) and `open` (the incidents that may have quiet news), so that a quiet round opens no
+    shard.
     """
 
     context: dict[str, Any]
 
     def records(self, incident_ids: Iterable[str]) -> dict[str, Record]:
-        """Return the records of some incidents, by ID; there is none of an incident that is not mirrored."""
+        """Return the records of some incidents by ID, without those that are not mirrored."""
         shards = {incident_id: self._shard(shard_of(incident_id)) for incident_id in incident_ids}
-        return {key: unpack(Record, shard[key]) for key, shard in shards.items() if key in shard}
+        return {key: unpack(shard[key], EMPTY_RECORD) for key, shard in shards.items() if key in shard}
 
     def record(self, incident_id: str) -> Record:
         """Return the record of an incident, an empty one when there is none."""
@@ -1670,23 +1629,22 @@ class Store:
     def all_records(self) -> dict[str, Record]:
         """Return all records by ID."""
         shards = sorted(key for key in self.context if key.startswith(SHARD_KEY))
-        return {key: unpack(Record, packed) for shard in shards for key, packed in self._shard(shard).items()}
+        return {key: unpack(packed, EMPTY_RECORD) for shard in shards for key, packed in self._shard(shard).items()}
 
     @functools.cached_property
     def memory(self) -> Memory:
         """What is remembered besides the records."""
-        return unpack(Memory, expanded(self.context.get(MEMORY_KEY)))
+        return unpack(expanded(self.context.get(MEMORY_KEY)), Memory())
 
     @functools.cached_property
     def queue(self) -> dict[str, int]:
-        """When each incident that is due is to be pulled (local clock, in ms), by ID, those that have waited longest first."""
-        kept = self._table(QUEUE_KEY, dict)
-        return {key: whole(not_before_ms, 0) for key, not_before_ms in kept.items()}
+        """When to pull each incident that is due (local clock, in ms), by ID, the longest waiting first."""
+        return {key: whole(not_before_ms, 0) for key, not_before_ms in kept_as(dict, self.context.get(QUEUE_KEY)).items()}
 
     @functools.cached_property
     def open(self) -> list[str]:
         """The incidents that may have quiet news, by age."""
-        return texts(self._table(OPEN_KEY, list))
+        return texts(kept_as(list, self.context.get(OPEN_KEY)))
 
     @functools.cached_property
     def _expanded(self) -> dict[str, dict[str, Any]]:
@@ -1698,44 +1656,30 @@ class Store:
             self._expanded[key] = expanded(self.context.get(key))
         return self._expanded[key]
 
-    def _table(self, key: str, kind: type[Any]) -> Any:
-        try:
-            value = json.loads(self.context.get(key) or "")
-        except (TypeError, ValueError):
-            return kind()
-        return value if isinstance(value, kind) else kind()
-
     def due(self, now_ms: int) -> list[str]:
-        """Return the incidents that are to be pulled now, those that have waited longest first."""
+        """Return the incidents to pull now, the longest waiting first."""
         return [incident_id for incident_id, not_before_ms in self.queue.items() if not_before_ms <= now_ms]
 
     def with_records(self, records: dict[str, Record], gone: Iterable[str] = ()) -> "Store":
         """Return the store with some records as they are now, and without others."""
-        left_out = set(gone)
-        changed: dict[str, dict[str, Any]] = {}
-        for incident_id in {*records, *left_out}:
-            key = shard_of(incident_id)
-            shard = changed[key] = changed[key] if key in changed else dict(self._shard(key))
+        after: dict[str, Record | None] = {**records, **dict.fromkeys(gone)}
+        shards = {key: dict(self._shard(key)) for key in map(shard_of, after)}
+        for incident_id, record in after.items():
+            shard = shards[shard_of(incident_id)]
             shard.pop(incident_id, None)
-            if incident_id in records and incident_id not in left_out:
-                shard[incident_id] = pack(records[incident_id])
-        kept = {key: record for key, record in records.items() if key not in left_out}
-        queue = {key: moment for key, moment in self.queue.items() if key not in left_out}
-        for incident_id, record in kept.items():
-            if not record.is_due:
-                queue.pop(incident_id, None)
-            else:
-                queue[incident_id] = record.not_before_ms
-        still_open = {*self.open, *(key for key, record in kept.items() if record.may_have_quiet_news)}
-        still_open -= {*left_out, *(key for key, record in kept.items() if not record.may_have_quiet_news)}
-        tables: dict[str, Any] = {}
+            if record:
+                shard[incident_id] = pack(record)
+        context = {key: value for key, value in self.context.items() if key not in shards}
+        context |= {key: squeezed(shard) for key, shard in shards.items() if shard}
+        due = {key: record.not_before_ms for key, record in after.items() if record and record.is_due}
+        queue = {key: moment for key, moment in {**self.queue, **due}.items() if key in due or key not in after}
         if queue != self.queue:
-            tables[QUEUE_KEY] = to_json(queue)
+            context[QUEUE_KEY] = to_json(queue)
+        quiet = {key for key, record in after.items() if record and record.may_have_quiet_news}
+        still_open = quiet | (set(self.open) - after.keys())
         if still_open != set(self.open):
-            tables[OPEN_KEY] = to_json(sorted(still_open, key=entry_number))
-        kept_context = {key: value for key, value in self.context.items() if key not in changed}
-        shards = {key: squeezed(shard) for key, shard in changed.items() if shard}
-        return Store({**kept_context, **shards, **tables})
+            context[OPEN_KEY] = to_json(sorted(still_open, key=entry_number))
+        return Store(context)
 
     def with_memory(self, change: Callable[[Memory], Memory]) -> "Store":
         """Return the store with what is remembered besides the records changed."""
@@ -1743,16 +1687,14 @@ class Store:
         return self if after == self.memory else Store({**self.context, MEMORY_KEY: squeezed(pack(after))})
 
     def with_health(self, before: "Store", noted: str, **health: Any) -> "Store":
-        """Return the store with the health as it is now.
+        """Return the store with some of its health changed, and the time `noted`, which tells when, set to now.
 
-        Args:
-            before: the store as it is kept. Where nothing else differs from it, health alone is written every five minutes only.
-            noted: the time among the health that tells when this part of it was noted last.
+        Where nothing else differs from `before`, the store as it is kept, health alone is written every five minutes only.
         """
         now_ms = local_now_ms()
         if self == before and now_ms - getattr(self.memory.health, noted) < HEALTH_MS:
             return before
-        return self.with_memory(lambda memory: replace(memory, health=replace(memory.health, **{**health, noted: now_ms})))
+        return self.with_memory(lambda memory: memory.with_health(**{**health, noted: now_ms}))
 
 
 def shard_of(incident_id: str) -> str:
@@ -1767,7 +1709,7 @@ def read_store() -> Store:
 
 
 def change_store(change: Callable[[Store], Store]) -> None:
-    """Change what the mirror remembers; when another command changed it meanwhile, do it again on that.
+    """Change what the mirror remembers; when another command changed it meanwhile, apply the change to that.
 
     Raises:
         DemistoException: others changed it each time.
@@ -1778,11 +1720,9 @@ def change_store(change: Callable[[Store], Store]) -> None:
         after = change(before)
         if after == before:
             return
-        try:
+        with contextlib.suppress(ValueError):  # How the platform says that the version is stale.
             set_integration_context(after.context, version=version)
             return
-        except ValueError:  # The platform's word for: the version is old.
-            continue
     raise DemistoException("The integration context is being changed all the time; the next round tries again.")
 
 
@@ -1794,19 +1734,17 @@ def change_memory(change: Callable[[Memory], Memory]) -> None:
 def change_record(incident_id: str, change: Callable[[Record], Record], entries_out: int = 0) -> None:
     """Change the record of one incident, and count entries that went out. See `change_store`."""
 
-    def count(memory: Memory) -> Memory:
-        return replace(memory, health=replace(memory.health, entries_out=memory.health.entries_out + entries_out))
-
     def change_one(store: Store) -> Store:
         before = store.record(incident_id)
         after = change(before)
-        return (store if after == before else store.with_records({incident_id: after})).with_memory(count)
+        changed = store if after == before else store.with_records({incident_id: after})
+        return changed.with_memory(lambda memory: memory.with_health(entries_out=memory.health.entries_out + entries_out))
 
     change_store(change_one)
 
 
 def merged(before: Any, after: Any, now: Any) -> Any:
-    """Three-way merge of records: apply `before` -> `after` onto `now`. What `now` has changed as well stays as it is there."""
+    """Three-way merge of records: apply `before` -> `after` onto `now`. A field that both changed stays as in `now`."""
     if now == before:
         return after
     changes: dict[str, Any] = {}
@@ -1829,12 +1767,12 @@ def asked_for(record: Record, settings: Settings) -> Record:
 
 
 def wanted_again(record: Record) -> Record:
-    """Return the record of an incident that is to be pulled once more, and at once."""
+    """Return the record of an incident to pull once more, at once."""
     return replace(record, wanted=record.wanted + 1, not_before_ms=0, tries=0 if record.tries >= MOST_TRIES else record.tries)
 
 
 def tried_in_vain(record: Record, now_ms: int, at_once: int = 0) -> Record:
-    """Return the record of an incident of which something could not be read: tried again after longer and longer pauses.
+    """Return the record of an incident that could not be read completely: tried again after ever longer pauses.
 
     Args:
         at_once: how many of the first pauses are left out.
@@ -1851,17 +1789,16 @@ def tried_in_vain(record: Record, now_ms: int, at_once: int = 0) -> Record:
 def note_error(command: str, error: str) -> None:
     """Remember why a command failed, for xsoar-mirror-status.
 
-    An outage fails each minute, and for many incidents: another failure of a command is written once a minute, the same one
-    every five minutes.
+    An outage fails each minute, and for many incidents: a command's failures are written once a minute at most, and every five
+    minutes while they differ in the incident only.
     """
 
     def note(memory: Memory) -> Memory:
         last_ms, last_error = last_failure(memory.health, command)
-        same = without_incident(error) == without_incident(last_error)
+        same = len({re.sub(r"^Incident [^:]+: ", "", sentence) for sentence in (error, last_error)}) == 1
         if local_now_ms() - last_ms < (HEALTH_MS if same else MINUTE_MS):
             return memory
-        errors = {**memory.health.errors, command: [local_now_ms(), error]}
-        return replace(memory, health=replace(memory.health, errors=errors))
+        return memory.with_health(errors={**memory.health.errors, command: [local_now_ms(), error]})
 
     change_memory(note)
 
@@ -1877,22 +1814,17 @@ def note_limit() -> None:
 
 def last_failure(health: Health, command: str) -> tuple[int, str]:
     """Return when a command failed last, and why; 0 and an empty text when it did not, or what was kept is damaged."""
-    kept = health.errors.get(command)
-    if not isinstance(kept, list) or len(kept) != 2 or not isinstance(kept[0], int):
-        return 0, ""
-    return kept[0], str(kept[1])
-
-
-def without_incident(error: str) -> str:
-    """Return the sentence of a failure without the incident that it was about."""
-    return re.sub(r"^Incident [^:]+: ", "", error)
+    match health.errors.get(command):
+        case [int(moment_ms), error]:
+            return moment_ms, str(error)
+    return 0, ""
 
 
 def forgotten(records: dict[str, Record], now_ms: int) -> set[str]:
-    """Return the incidents that were closed long ago, and the oldest of those that are too many."""
+    """Return the incidents to forget: those that were closed long ago, and the oldest of those beyond KEPT_RECORDS."""
 
     def is_old(record: Record) -> bool:
-        # One that was reopened here would be shut again, were it forgotten that the remote is closed.
+        # Without its record, one that was reopened here would be closed again: its remote is closed.
         is_shut = is_closed(record.status) and not is_open(record.told) and not is_open(record.here)
         return is_shut and parse_ms(record.modified, now_ms) <= now_ms - KEPT_CLOSED_MS
 
@@ -1911,30 +1843,25 @@ UNREADABLE_RUN = (
 
 @dataclass(frozen=True)
 class Cursor:
-    """Up to where incidents of the remote have been delivered, in the remote's own time.
+    """Up to where incidents of the remote have been delivered, in the remote's own time."""
 
-    time_ms: when the newest delivered one was created (fetch) or changed (mirroring).
-    since_ms: from when on `known` is complete; nothing before it is asked for again.
-    known: what was delivered at or after `since_ms`, by key, with its time. What is found again there is left out.
-    """
-
-    time_ms: int
-    since_ms: int
-    known: dict[str, int] = field(default_factory=dict)
+    time_ms: int  # When the newest delivered one was created (fetch) or changed (mirroring).
+    since_ms: int  # From when on `known` is complete; nothing before it is asked for again.
+    known: dict[str, int] = field(default_factory=dict)  # What was delivered from `since_ms` on: key and time. It is skipped.
 
     def start(self, look_back_ms: int) -> int:
-        """Return from when on to ask. A look-back that was enlarged does not reach behind what is known."""
+        """Return from when on to ask: no earlier than what is known, even where the look-back was enlarged."""
         return max(self.since_ms, self.time_ms - look_back_ms)
 
     def is_ahead(self, now_ms: int) -> bool:
-        """Return whether the remote's clock seems to have been put back behind what was delivered, so that to look back pays."""
+        """Return whether the remote's clock seems to have been put back behind what was delivered."""
         return now_ms < self.time_ms
 
     def advance(self, delivered: dict[str, int], look_back_ms: int, now_ms: int, kept_ms: int = 0) -> "Cursor":
         """Return the cursor behind a delivery, given as times by key.
 
-        Of what lies before the look-back, only what is no older than `kept_ms` and among the newest 2,000 is still known.
-        A time that has yet to come does not move it further than to now: what comes until then would be passed over.
+        From before the look-back it keeps only what is at most `kept_ms` old and among the newest 2,000. A time in the future
+        moves it no further than to now, so that it skips nothing that comes until then.
         """
         time_ms = max([self.time_ms, *(min(moment, now_ms) for moment in delivered.values())])
         known = {**self.known, **delivered}
@@ -1948,10 +1875,10 @@ class Cursor:
 
 
 def read_cursor(run: dict[str, Any] | None, first_ms: Callable[[], int]) -> Cursor:
-    """Return the cursor of a last run; when there was none, one at the time that `first_ms` gives.
+    """Return the cursor of a last run; without one, a cursor at the time that `first_ms` gives.
 
     Raises:
-        ValueError: the last run is damaged, or not one of ours. To begin anew by itself would deliver incidents again.
+        ValueError: the last run is damaged, or not one of ours. Starting over unasked would deliver incidents again.
     """
     if not run:
         start_ms = first_ms()
@@ -1964,7 +1891,7 @@ def read_cursor(run: dict[str, Any] | None, first_ms: Callable[[], int]) -> Curs
 
 
 def taken_over(run: dict[str, Any]) -> dict[str, Any]:
-    """Return a last run in our own form, where the official pack left it: its integration has the same name and instances.
+    """Return a last run in our own form where the official pack left it, whose integration has the same name and instances.
 
     There `last_fetch` is the time from which on it would fetch next, and `last_fetched_incidents` holds the IDs that it
     fetched from then on already; versions before 2.0.20 kept the time alone. Any other last run is returned as it is.
@@ -1974,12 +1901,9 @@ def taken_over(run: dict[str, Any]) -> dict[str, Any]:
     """
     if "last_fetch" not in run or "time" in run:
         return run
-    fetched = run.get("last_fetched_incidents") or []
-    try:
-        time_ms = parse_last_update(run["last_fetch"], -1)
+    time_ms, fetched = parse_last_update(run["last_fetch"], -1), run.get("last_fetched_incidents") or []
+    with contextlib.suppress(ValueError):
         fetched = json.loads(fetched) if isinstance(fetched, str) else fetched
-    except ValueError:
-        raise ValueError(UNREADABLE_RUN)
     if time_ms < 0 or not isinstance(fetched, list) or not all(map(is_id, fetched)):
         raise ValueError(UNREADABLE_RUN)
     ours = {key: value for key, value in run.items() if key not in ("last_fetch", "last_fetched_incidents")}
@@ -1993,22 +1917,19 @@ def search_everything(
     time_field: str,
     since_ms: int,
 ) -> Iterator[list[dict[str, Any]]]:
-    """Yield all incidents from a time on, ascending, in portions, each incident once; when it gets late, only the first ones.
+    """Yield all incidents from a time on, ascending, page by page, each once; stop early once the client is late.
 
     Pages shift while they are read when incidents leave the result. So the next page is asked for by time, from the last
     incident read on, and by page number only where more incidents share one millisecond than a page holds. The last page is
-    one that is short although the remote does not say that there is more, or that holds nothing new. What is older than was
-    asked for is left out: a remote that does not keep the bound costs pages, and delivers nothing twice.
+    one that is short although the remote does not say that there is more, or that holds nothing new. Incidents older than
+    `since_ms` are skipped: a remote that ignores the bound costs pages, and delivers nothing twice.
 
     Args:
         read_page: takes a time in milliseconds and a page number; returns that page of the incidents from that time on
             (inclusive, ascending by `time_field`), and how many the remote says there are in all.
         size: how many incidents `read_page` asks for.
     """
-    begin_ms = since_ms
-    seen: set[str] = set()
-    page = 0
-    keeps_bound = True
+    begin_ms, page, keeps_bound, seen = since_ms, 0, True, set[str]()
     for _ in range(MOST_PAGES):
         incidents, total = read_page(since_ms, page)
         fresh = [incident for incident in incidents if str(incident.get("id")) not in seen]
@@ -2016,10 +1937,8 @@ def search_everything(
         wanted = [incident for incident in fresh if parse_ms(incident.get(time_field), begin_ms) >= begin_ms]
         if wanted:
             yield wanted
-        if not incidents:
-            return
         is_short = len(incidents) < min(size, PAGE_SMALLEST) and total <= (page + 1) * len(incidents)
-        if is_short or (page > 0 and not fresh) or client.is_late():
+        if not incidents or is_short or (page > 0 and not fresh) or client.is_late():
             return
         times = [parse_ms(incident.get(time_field), since_ms) for incident in incidents]
         keeps_bound = keeps_bound and min(times) >= since_ms
@@ -2032,7 +1951,7 @@ def search_everything(
 def combined_query(query: str, skip_own: bool) -> str:
     """Return the user's query, its meaning unchanged, with the incidents that this integration made left out.
 
-    This spares calls only: a remote may keep the brand of a new incident or not. Records and `is_from_here` decide.
+    This only spares calls: a remote need not keep the brand of a new incident. Records and `is_from_here` decide.
     """
     own = f'-sourceBrand:"{BRAND}"'
     if not skip_own:
@@ -2043,45 +1962,37 @@ def combined_query(query: str, skip_own: bool) -> str:
 def fetch_new(client: Client, settings: Settings, cursor: Cursor, store: Store) -> list[Incident]:
     """Return the remote incidents to create, the oldest first, at most `max_fetch`.
 
-    Those are left out that a local incident mirrors already, as their records say, or that were created from here, as
+    It leaves out those that a local incident mirrors, as their records say, and those that were created from here, as
     `dbotMirrorId` says where a record is lost.
     """
-    query = combined_query(settings.query, settings.skip_own)
+    query, here = combined_query(settings.query, settings.skip_own), tenant_name(settings)
     start_ms = cursor.start(settings.look_back_ms)
-    passed_over = sum(moment >= start_ms for moment in cursor.known.values())
-    size = min(SEARCH_PAGE_LIMIT, passed_over + settings.max_fetch)
-    here = tenant_name(settings)
+    size = min(SEARCH_PAGE_LIMIT, sum(moment >= start_ms for moment in cursor.known.values()) + settings.max_fetch)
+
+    def read_page(since_ms: int, page: int) -> tuple[list[dict[str, Any]], int]:
+        return client.search(query, size=size, page=page, from_ms=since_ms)
+
+    def is_new(incident: Incident) -> bool:
+        if {incident.id, fetched_key(incident)} & cursor.known.keys():
+            return False
+        record = store.record(incident.id)  # Perhaps of another incident: a restored tenant assigns an ID again.
+        return not (record.is_mirrored_here and is_same(record, incident)) and not is_from_here(incident.raw, here)
+
     new: list[Incident] = []
-    portions = search_everything(
-        client,
-        lambda since_ms, page: client.search(query, size=size, page=page, from_ms=since_ms),
-        size,
-        "created",
-        start_ms,
-    )
-    for portion in portions:
-        found = [Incident.of(raw) for raw in portion]
-        # An ID alone is no identity: a tenant that was restored gives it once more.
-        fresh = [incident for incident in found if not {incident.id, fetched_key(incident)} & cursor.known.keys()]
-        records = store.records(incident.id for incident in fresh)
-        mirrored = {key for key, record in records.items() if record.is_mirrored_here}
-        new.extend(
-            incident
-            for incident in fresh
-            if not (incident.id in mirrored and is_same(records[incident.id], incident)) and not is_from_here(incident.raw, here)
-        )
+    for portion in search_everything(client, read_page, size, "created", start_ms):
+        new += filter(is_new, map(Incident.of, portion))
         if len(new) >= settings.max_fetch:
             break
     return sorted(new, key=lambda incident: created_order(incident.raw, cursor.time_ms))[: settings.max_fetch]
 
 
 def fetched_key(incident: Incident) -> str:
-    """Return the key of an incident among what was fetched. What the official pack has fetched stands under its ID alone."""
+    """Return the key of an incident among what was fetched. What the official pack fetched is there by its ID alone."""
     return f"{incident.id} {incident.created_ms}"
 
 
 def is_same(record: Record, incident: Incident) -> bool:
-    """Return whether a record is about a remote incident: both were created at one time. Tenants tell it in different detail."""
+    """Return whether a record is about a remote incident: same time of creation, which tenants give in different precision."""
     return not record.created_ms or not incident.created_ms or abs(record.created_ms - incident.created_ms) < 1000
 
 
@@ -2091,7 +2002,7 @@ def is_from_here(remote: dict[str, Any], here: str) -> bool:
 
 
 def tenant_name(settings: Settings) -> str:
-    """Return what tells this tenant from others: its host, or where the server does not say it, the name of the instance."""
+    """Return what tells this tenant from others: its host, or the name of the instance where the server does not tell."""
     return host_of(str(demisto.demistoUrls().get("server"))) or settings.instance
 
 
@@ -2129,63 +2040,54 @@ def fetched_incident(
 
 
 def server_accepts(key: str, value: Any) -> bool:
-    """Return whether the server takes a value for a field of a fetched incident. One that it does not may cost them all."""
+    """Return whether the server takes a value for a field of a fetched incident. A bad one may cost the whole fetch."""
     if key == "severity":
         return isinstance(value, int | float) and not isinstance(value, bool) and value in SEVERITIES
-    if key in FETCHED_TIMES:
-        return parse_ms(value, -1) != -1
-    return isinstance(value, str)
+    return parse_ms(value, -1) != -1 if key in FETCHED_TIMES else isinstance(value, str)
 
 
-def mirrored_fields(remote: dict[str, Any], settings: Settings, record: "Record") -> dict[str, Any]:
+def mirrored_fields(remote: dict[str, Any], settings: Settings, record: Record) -> dict[str, Any]:
     """Return a remote incident for the incoming mapper: custom fields also stand at the top, under their CLI names.
 
     SLA timers stay behind, and the playbook unless it is wanted. The remote's own mirror fields, with which it may itself
     mirror a third tenant, give way to ours: otherwise the mapper would point the local incident at that tenant.
     """
-    report = mirror_report(settings, str(remote.get("id")), record)
+    remote_id = str(remote.get("id"))
     custom = {key: value for key, value in custom_fields(remote).items() if not stays(key, value) and not steers(key)}
     own = {key: value for key, value in remote.items() if not key.lower().startswith("dbot")}
     if not settings.mirror_playbook:
         own.pop("playbookId", None)
     return {
-        **{key: value for key, value in custom.items() if key not in REPORT_KEYS},
-        **{key: value for key, value in own.items() if key not in REPORT_KEYS},
+        **{key: value for key, value in {**custom, **own}.items() if key not in REPORT_KEYS},
         "CustomFields": custom,
-        "dbotMirrorId": str(remote.get("id")),
+        "dbotMirrorId": remote_id,
         "dbotMirrorInstance": settings.instance,
-        **report,
+        **mirror_report(settings, remote_id, record),
     }
 
 
-# The keys of `mirror_report`.
-REPORT_KEYS = frozenset(
-    {
-        *("mirror_remote_id", "mirror_remote_link", "mirror_remote_tenant", "mirror_state", "mirror_last_in"),
-        *("mirror_last_out", "in_mirror_error", "out_mirror_error"),
-    }
-)
+REPORT_KEYS = {
+    *("mirror_remote_id", "mirror_remote_link", "mirror_remote_tenant", "mirror_state", "mirror_last_in", "mirror_last_out"),
+    *("in_mirror_error", "out_mirror_error"),
+}
 
 
 def mirror_report(settings: Settings, incident_id: str, record: Record) -> dict[str, Any]:
-    """Return what the incoming mapper puts into this pack's incident fields.
+    """Return what the incoming mapper puts into this pack's incident fields, by REPORT_KEYS.
 
-    An incident whose changes do not come in cannot be told of errors later on, so it shows no state.
+    Where changes do not come in, no later error could be shown either, so the state is left out.
     """
     report = {
         "mirror_remote_id": incident_id,
         "mirror_remote_link": remote_link(settings, incident_id),
         "mirror_remote_tenant": host_of(settings.api_root).removeprefix("api-"),
+        "mirror_state": mirror_state(record) if settings.comes_in else None,
+        "mirror_last_in": iso(record.in_ms) if record.in_ms and settings.comes_in else None,
+        "mirror_last_out": iso(record.out_ms) if record.out_ms else None,
         "in_mirror_error": record.in_error,
         "out_mirror_error": record.out_error,
     }
-    if settings.comes_in:
-        report["mirror_state"] = mirror_state(record)
-    if record.in_ms and settings.comes_in:
-        report["mirror_last_in"] = iso(record.in_ms)
-    if record.out_ms:
-        report["mirror_last_out"] = iso(record.out_ms)
-    return report
+    return {key: value for key, value in report.items() if value is not None}
 
 
 def mirror_state(record: Record) -> str:
@@ -2196,93 +2098,8 @@ def mirror_state(record: Record) -> str:
 
 
 def report_digest(settings: Settings, incident_id: str, record: Record) -> str:
-    """Return what tells whether a local incident shows how its mirroring stands."""
+    """Return the digest of a report, which tells whether the local incident shows it already."""
     return short_digest(mirror_report(settings, incident_id, record))
-
-
-def attachment_entries(incident: Incident, entries: list[Entry]) -> list[tuple[str, Entry | None]]:
-    """Return an incident's attachments as (name, entry); there is none where no War Room entry holds the file.
-
-    XSOAR REST API: an attachment cannot be downloaded itself, its War Room entry can. They are matched by the server's
-    file name and, where that differs, by name, each entry once.
-    """
-    left = {entry.id: entry for entry in entries if entry.has_file}
-    found: list[tuple[str, Entry | None]] = []
-    for attachment in objects(incident.raw.get("attachment")):
-        path, name = attachment.get("path"), attachment.get("name") or attachment.get("path")
-        match = next((entry for entry in left.values() if path and entry.raw.get("fileID") == path), None) or next(
-            (entry for entry in left.values() if entry.raw.get("file") == name), None
-        )
-        if match:
-            left.pop(match.id)
-        found.append((str(name or "file"), match))
-    return found
-
-
-@dataclass(frozen=True)
-class Attachments:
-    """The attachments of one incident, as far as they could be read.
-
-    files: what was downloaded, with the entry that holds it.
-    is_whole: whether all of them are there.
-    problem: why the first that is not could not be had.
-    """
-
-    files: list[tuple[Entry, "Download"]] = field(default_factory=list)
-    is_whole: bool = True
-    problem: RemoteError | None = None
-
-
-def read_attachments(
-    client: Client, settings: Settings, incidents: list[Incident], at_once: int
-) -> Iterator[tuple[Incident, Attachments]]:
-    """Yield the incidents, in their order, with their attachments; for one that is too large, with a note in its place.
-
-    Args:
-        at_once: how many calls run side by side. War Rooms are listed no further ahead, so that under a quota of calls the first
-            incidents become whole first.
-    """
-    with ReadPool(at_once) as pool:
-        to_list = iter([incident for incident in incidents if incident.raw.get("attachment")])
-        listings: dict[str, Future[Any]] = {}
-
-        def list_next() -> None:
-            for incident in islice(to_list, 1):
-                listings[incident.id] = pool.start(readable, client, entries_with_files, client, incident)
-
-        for _ in range(at_once):
-            list_next()
-        begun: list[tuple[Incident, RemoteError | None, list[tuple[str, Entry | None, Any]]]] = []
-        for incident in incidents:
-            listed = listings[incident.id].result() if incident.id in listings else []
-            problem = listed if isinstance(listed, RemoteError) else None
-            downloads = [
-                (name, entry, start_download(client, pool, entry, name) if entry else None)
-                for name, entry in attachment_entries(incident, [] if problem else listed)
-            ]
-            begun.append((incident, problem, downloads))
-            list_next()
-        for incident, problem, downloads in begun:
-            yield incident, collected(settings, incident, problem, downloads)
-
-
-def collected(
-    settings: Settings, incident: Incident, problem: RemoteError | None, downloads: list[tuple[str, Entry | None, Any]]
-) -> Attachments:
-    """Return the attachments of an incident once their downloads are done. The log tells of those that could not be had."""
-    files: list[tuple[Entry, Download]] = []
-    for name, entry, download in downloads:
-        outcome = download.result() if download else problem or NO_FILE
-        if isinstance(outcome, RemoteError) and outcome.kind == TOO_LARGE and entry:
-            note = too_large_note(settings, incident.id, name)
-            outcome = Download(fileResult(safe_file_name(f"{name} (too large).txt"), note), copy_digest(note))
-        if entry and isinstance(outcome, Download):
-            files.append((entry, outcome))
-        else:
-            problem = problem or outcome
-            key = entry.id if entry else name
-            demisto.info(f"{BRAND}: a file of the remote incident {incident.id} is left out for now ({key}): {outcome}")
-    return Attachments(files, len(files) == len(downloads), problem)
 
 
 NO_FILE = RemoteError(NOT_FOUND, "The remote War Room has no entry that holds it.")
@@ -2294,7 +2111,7 @@ def entries_with_files(client: Client, incident: Incident) -> list[Entry]:
 
 
 def readable(client: Client, work: Callable[..., Any], *args: Any) -> Any:
-    """Return what a call returns, or why it alone cannot be made: no time or no calls are left, or this one thing cannot be had.
+    """Return what a call returns, or why it alone fails: this run is out of time or calls, or this one thing cannot be read.
 
     Raises:
         RemoteError: the remote as a whole is away, so that the run is repeated.
@@ -2311,13 +2128,9 @@ def readable(client: Client, work: Callable[..., Any], *args: Any) -> Any:
         return error
 
 
-# The types of entries whose file the War Room shows in place.
-SHOWN_FILE_TYPES = (EntryType.IMAGE, EntryType.ENTRY_INFO_FILE, EntryType.VIDEO_FILE, EntryType.STATIC_VIDEO_FILE)
-
-
 @dataclass(frozen=True)
 class Download:
-    """A file of the remote that was read: its file result, and by what its copy here is known again (`copy_digest`)."""
+    """A file of the remote that was read: its file result, and the digest that recognizes its local copy (`copy_digest`)."""
 
     result: dict[str, Any]
     digest: str
@@ -2326,9 +2139,10 @@ class Download:
 def start_download(client: Client, pool: ReadPool, entry: Entry, name: str) -> "Future[Any]":
     """Begin to download the file of an entry into the working folder. Its result is a Download, or what `readable` gives."""
     kind = entry.raw.get("type")
-    kind = kind if kind in SHOWN_FILE_TYPES else EntryType.FILE
-    result = fileResult(safe_file_name(name), "", file_type=kind)
-    # CommonServerPython: fileResult makes the file under this name. It is filled here, so that it never is in memory whole.
+    # These the War Room shows in place.
+    is_shown = kind in (EntryType.IMAGE, EntryType.ENTRY_INFO_FILE, EntryType.VIDEO_FILE, EntryType.STATIC_VIDEO_FILE)
+    result = fileResult(safe_file_name(name), "", file_type=kind if is_shown else EntryType.FILE)
+    # CommonServerPython: fileResult creates the file under this name. The download fills it, so it is never in memory whole.
     path = Path(f"{demisto.investigation()['id']}_{result['FileID']}")
 
     def download() -> Download:
@@ -2345,7 +2159,8 @@ def start_download(client: Client, pool: ReadPool, entry: Entry, name: str) -> "
 def file_size(entry: Entry) -> int | None:
     """Return how many bytes the file of an entry has; None where the entry does not say."""
     metadata = entry.raw.get("fileMetadata")
-    return whole(metadata.get("size"), -1) if isinstance(metadata, dict) and whole(metadata.get("size"), -1) >= 0 else None
+    size = whole(metadata.get("size"), -1) if isinstance(metadata, dict) else -1
+    return size if size >= 0 else None
 
 
 def too_large_note(settings: Settings, incident_id: str, name: str) -> str:
@@ -2356,10 +2171,77 @@ def too_large_note(settings: Settings, incident_id: str, name: str) -> str:
     )
 
 
-def delivered_whole(found: Iterable[tuple[Incident, Attachments]]) -> list[tuple[Incident, Attachments]]:
-    """Return the new incidents before the first whose files are not there because time or calls ran out.
+def attachment_entries(incident: Incident, entries: list[Entry]) -> list[tuple[str, Entry | None]]:
+    """Return an incident's attachments as (name, entry); the entry is None where no War Room entry holds the file.
 
-    When that is the first of all, it goes alone, with the files that were read, and the others follow it.
+    XSOAR REST API: an attachment cannot be downloaded itself, its War Room entry can. They are matched by the server's
+    file name and, where that differs, by name, each entry once.
+    """
+    left = {entry.id: entry for entry in entries if entry.has_file}
+    found: list[tuple[str, Entry | None]] = []
+    for attachment in objects(incident.raw.get("attachment")):
+        path, name = attachment.get("path"), attachment.get("name") or attachment.get("path")
+        by_path = [entry for entry in left.values() if path and entry.raw.get("fileID") == path]
+        by_name = [entry for entry in left.values() if entry.raw.get("file") == name]
+        match = next(iter(by_path or by_name), None)
+        if match:
+            left.pop(match.id)
+        found.append((str(name or "file"), match))
+    return found
+
+
+@dataclass(frozen=True)
+class Attachments:
+    """The attachments of one incident, as far as they could be read."""
+
+    files: list[tuple[Entry, Download]] = field(default_factory=list)  # What was downloaded, with the entry that holds it.
+    is_whole: bool = True  # All of them were.
+    problem: RemoteError | None = None  # Why the first that was not could not be.
+
+
+def read_attachments(
+    client: Client, settings: Settings, incidents: list[Incident], at_once: int
+) -> Iterator[tuple[Incident, Attachments]]:
+    """Yield the incidents in their order with their attachments; a note takes the place of a file that is too large.
+
+    Args:
+        at_once: how many calls run side by side. War Rooms are listed no further ahead, so that under a quota of calls the first
+            incidents are complete first.
+    """
+    with ReadPool(at_once) as pool:
+        with_files = [incident for incident in incidents if incident.raw.get("attachment")]
+        listings = (pool.start(readable, client, entries_with_files, client, incident) for incident in with_files)
+        ahead = list(islice(listings, at_once))
+        begun: list[tuple[Incident, RemoteError | None, list[tuple[str, Entry | None, Any]]]] = []
+        for incident in incidents:
+            listed = ahead.pop(0).result() if incident.raw.get("attachment") else []
+            problem = listed if isinstance(listed, RemoteError) else None
+            downloads = [
+                (name, entry, start_download(client, pool, entry, name) if entry else None)
+                for name, entry in attachment_entries(incident, [] if problem else listed)
+            ]
+            begun.append((incident, problem, downloads))
+            ahead += islice(listings, 1)
+        for incident, problem, downloads in begun:
+            files: list[tuple[Entry, Download]] = []
+            for name, entry, download in downloads:
+                outcome = download.result() if download else problem or NO_FILE
+                if isinstance(outcome, RemoteError) and outcome.kind == TOO_LARGE and entry:
+                    note = too_large_note(settings, incident.id, name)
+                    outcome = Download(fileResult(safe_file_name(f"{name} (too large).txt"), note), copy_digest(note))
+                if entry and isinstance(outcome, Download):
+                    files.append((entry, outcome))
+                else:
+                    problem = problem or outcome
+                    key = entry.id if entry else name
+                    demisto.info(f"{BRAND}: a file of the remote incident {incident.id} is left out for now ({key}): {outcome}")
+            yield incident, Attachments(files, len(files) == len(downloads), problem)
+
+
+def delivered_whole(found: Iterable[tuple[Incident, Attachments]]) -> list[tuple[Incident, Attachments]]:
+    """Return the new incidents before the first whose files are missing because time or calls ran out.
+
+    When that is the very first, it goes alone with the files that were read, and the others follow in the next fetch.
 
     Raises:
         RemoteError: calls ran out before anything was read.
@@ -2367,91 +2249,19 @@ def delivered_whole(found: Iterable[tuple[Incident, Attachments]]) -> list[tuple
     ready: list[tuple[Incident, Attachments]] = []
     for incident, attachments in found:
         problem = attachments.problem
-        if problem is None or problem.kind not in (LATE, RATE_LIMIT):
-            ready.append((incident, attachments))
-            continue
-        if not ready and problem.kind == RATE_LIMIT and not attachments.files:
-            raise problem
-        return ready or [(incident, attachments)]
+        if problem and problem.kind in (LATE, RATE_LIMIT):
+            if not ready and problem.kind == RATE_LIMIT and not attachments.files:
+                raise problem
+            return ready or [(incident, attachments)]
+        ready.append((incident, attachments))
     return ready
 
 
-def fetch_incidents_command(client: Client, settings: Settings) -> None:
-    """Create the local incidents for the new remote ones, with their attachments, and move the last run behind them."""
-    last_run = taken_over(demisto.getLastRun() or {})
-    cursor = read_cursor(last_run, lambda: first_fetch_ms(settings, asked_now_ms(client)))
-    # What the last fetch brought is here, since the server has kept its last run.
-    brought = texts_of(last_run.pop("brought", ""))
-    store = with_brought(read_store(), brought)
-    new = fetch_new(client, settings, cursor, store)
-    was_put_back = cursor.is_ahead(remote_now_ms(client))
-    if was_put_back:
-        cursor = replace(cursor, time_ms=cursor.since_ms)
-        new = fetch_new(client, settings, cursor, store)
-    # The newest change that was seen there by now. What is older is history; what is newer is asked for by the next round. One
-    # that says it was changed in a far future tells nothing.
-    times = [incident.modified_ms for incident in new if incident.modified_ms < local_now_ms() + LARGEST_SKEW_MS]
-    seen_ms = max([store.memory.health.cursor_ms, *times])
-    ready = delivered_whole(read_attachments(client, settings, new, 1 if store.memory.is_limited else AT_ONCE))
-    if was_put_back and len(ready) == len(new) < settings.max_fetch and not client.is_late():
-        # That is all of it until now, but for what is not in the index yet.
-        cursor = replace(cursor, time_ms=max(cursor.since_ms, remote_now_ms(client) - MODIFIED_OVERLAP_MS))
-    incidents: list[dict[str, Any]] = []
-    records: dict[str, Record] = {}
-    former = store.records(incident.id for incident, _ in ready)
-    for incident, attachments in ready:
-        is_taken = incident.id in former and former[incident.id].is_mirrored_here
-        record = fetched_record(incident, attachments, settings, seen_ms + 1)
-        if is_taken:
-            record = replace(record, in_error=TAKEN_ID.format(incident.id))
-        record = replace(record, shown=report_digest(settings, incident.id, record))
-        files = [{"path": download.result["FileID"], "name": download.result["File"]} for _, download in attachments.files]
-        incidents.append(fetched_incident(incident.raw, settings, record, files, is_mirrored=not is_taken))
-        if settings.direction and not is_taken:
-            records[incident.id] = record
-    # One that does not say when it was created is remembered as long as the newest.
-    newest_ms = max((incident.created_ms or cursor.time_ms for incident, _ in ready), default=cursor.time_ms)
-    delivered = {fetched_key(incident): incident.created_ms or newest_ms for incident, _ in ready}
-    names = ", ".join(incident.id for incident, _ in ready)
-    log(settings, f"fetch-incidents: {len(ready)} new incidents: {names or 'none'}.")
-
-    def remember(kept: Store) -> Store:
-        # One that was linked while the fetch was under way keeps what its resync asked for.
-        linked = {key for key, record in kept.records(records).items() if record.origin == LINKED}
-        after = with_brought(kept, brought)
-        after = after.with_records({key: record for key, record in records.items() if key not in linked})
-
-        def note(memory: Memory) -> Memory:
-            reach_ms = max(1, min(memory.reach_ms or seen_ms, seen_ms))
-            return replace(memory, reach_ms=reach_ms) if records else memory
-
-        return after.with_memory(note).with_health(kept, "fetch_ms", fetch_calls=client.calls)
-
-    change_store(remember)
-    cursor = cursor.advance(delivered, settings.look_back_ms, remote_now_ms(client), KEPT_KNOWN_MS)
-    # What a newer version of this pack keeps there stays.
-    now_brought = [fetched_key(incident) for incident, _ in ready if incident.id in records]
-    demisto.setLastRun({**last_run, **cursor.to_run(), **({"brought": to_json(now_brought)} if now_brought else {})})
-    demisto.incidents(incidents)
-
-
-def texts_of(packed: Any) -> list[str]:
-    """Return the texts of a JSON list that was kept; none when it is damaged."""
-    try:
-        return texts(json.loads(str(packed)))
-    except ValueError:
-        return []
-
-
 def with_brought(store: Store, brought: list[str]) -> Store:
-    """Return the store with the records of what a fetch brought, given by `fetched_key`, as those of incidents that are here."""
-    ids = {key.rpartition(" ")[0]: key for key in brought}
-    met = {
-        incident_id: replace(record, met=True)
-        for incident_id, record in store.records(ids).items()
-        if f"{incident_id} {record.created_ms}" == ids[incident_id]
-    }
-    return store.with_records(met)
+    """Return the store with what a fetch brought, given by `fetched_key`, noted as mirrored here."""
+    records = store.records(key.rpartition(" ")[0] for key in brought)
+    is_brought = {key: replace(record, met=True) for key, record in records.items() if f"{key} {record.created_ms}" in brought}
+    return store.with_records(is_brought)
 
 
 TAKEN_ID = (
@@ -2467,24 +2277,78 @@ def fetched_record(incident: Incident, attachments: Attachments, settings: Setti
         since_ms: where its history ends.
     """
     problem = attachments.problem
-    denied = str(problem) if problem and problem.kind == FORBIDDEN else ""
     record = Record(
         created_ms=incident.created_ms,
         origin=FETCHED,
         modified=incident.modified,
         fields=pack_digests(field_digests(incident.raw)),
         status=incident.status,
-        # An incident that is closed already has its closing still before it here.
-        given=IncidentStatus.ACTIVE,
+        given=IncidentStatus.ACTIVE,  # Also for one that is closed already, so that the first pull delivers the closing.
         since_ms=0 if settings.history else since_ms,
         ledger=Ledger(seen={entry.key: entry.mark + download.digest for entry, download in attachments.files}),
         in_ms=local_now_ms(),
-        in_error=short(denied),
+        in_error=short(problem) if problem and problem.kind == FORBIDDEN else "",
     )
     if not attachments.is_whole and settings.comes_in:
         return tried_in_vain(replace(record, owes_files=True), local_now_ms(), at_once=1)
     has_more = settings.history and takes_entries(settings)
     return asked_for(record, settings) if has_more or (is_closed(incident.status) and settings.close_in) else record
+
+
+def fetch_incidents_command(client: Client, settings: Settings) -> None:
+    """Create the local incidents for the new remote ones, with their attachments, and move the last run past them."""
+    last_run = taken_over(demisto.getLastRun() or {})
+    cursor = read_cursor(last_run, lambda: first_fetch_ms(settings, asked_now_ms(client)))
+    # The server kept the last run, so it also created the incidents that the last fetch brought.
+    brought = texts(kept_as(list, last_run.pop("brought", "")))
+    store = with_brought(read_store(), brought)
+    new = fetch_new(client, settings, cursor, store)
+    was_put_back = cursor.is_ahead(remote_now_ms(client))
+    if was_put_back:
+        cursor = replace(cursor, time_ms=cursor.since_ms)
+        new = fetch_new(client, settings, cursor, store)
+    # The newest change seen there so far. What is older is history; what is newer is left to the next round. A `modified` in the
+    # far future tells nothing.
+    times = [incident.modified_ms for incident in new if incident.modified_ms < local_now_ms() + LARGEST_SKEW_MS]
+    seen_ms = max([store.memory.health.cursor_ms, *times])
+    ready = delivered_whole(read_attachments(client, settings, new, 1 if store.memory.is_limited else AT_ONCE))
+    if was_put_back and len(ready) == len(new) < settings.max_fetch and not client.is_late():
+        # That was everything until now, but for what the index does not hold yet.
+        cursor = replace(cursor, time_ms=max(cursor.since_ms, remote_now_ms(client) - MODIFIED_OVERLAP_MS))
+    former = store.records(incident.id for incident, _ in ready)
+    incidents: list[dict[str, Any]] = []
+    records: dict[str, Record] = {}
+    for incident, attachments in ready:
+        is_taken = incident.id in former and former[incident.id].is_mirrored_here
+        record = fetched_record(incident, attachments, settings, seen_ms + 1)
+        if is_taken:
+            record = replace(record, in_error=TAKEN_ID.format(incident.id))
+        record = replace(record, shown=report_digest(settings, incident.id, record))
+        files = [{"path": download.result["FileID"], "name": download.result["File"]} for _, download in attachments.files]
+        incidents.append(fetched_incident(incident.raw, settings, record, files, is_mirrored=not is_taken))
+        if settings.direction and not is_taken:
+            records[incident.id] = record
+    names = ", ".join(incident.id for incident, _ in ready)
+    log(settings, f"fetch-incidents: {len(ready)} new incidents: {names or 'none'}.")
+
+    def remember(kept: Store) -> Store:
+        # An incident that was linked during the fetch keeps its record, and with it the resync that it waits for.
+        linked = {key for key, record in kept.records(records).items() if record.origin == LINKED}
+        after = with_brought(kept, brought)
+        after = after.with_records({key: record for key, record in records.items() if key not in linked})
+        if records:
+            after = after.with_memory(lambda memory: replace(memory, reach_ms=max(1, min(memory.reach_ms or seen_ms, seen_ms))))
+        return after.with_health(kept, "fetch_ms", fetch_calls=client.calls)
+
+    change_store(remember)
+    # An incident without a time of creation is remembered as long as the newest.
+    newest_ms = max((incident.created_ms or cursor.time_ms for incident, _ in ready), default=cursor.time_ms)
+    delivered = {fetched_key(incident): incident.created_ms or newest_ms for incident, _ in ready}
+    cursor = cursor.advance(delivered, settings.look_back_ms, remote_now_ms(client), KEPT_KNOWN_MS)
+    now_brought = [fetched_key(incident) for incident, _ in ready if incident.id in records]
+    # Keys of a newer version of this pack stay.
+    demisto.setLastRun({**last_run, **cursor.to_run(), **({"brought": to_json(now_brought)} if now_brought else {})})
+    demisto.incidents(incidents)
 
 
 """ PULL """
