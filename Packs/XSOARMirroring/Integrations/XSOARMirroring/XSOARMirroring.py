@@ -1421,12 +1421,8 @@ class Ledger:
     # the copy is recognized when somebody tags it here.
     seen: dict[str, str] = field(default_factory=dict)
     history: dict[str, str] = field(default_factory=dict)  # Remote entries from before the incident was mirrored.
-    missing: dict[str, str] = field(
-        default_factory=dict
-    )  # Remote entries whose file could not be read, with the number of tries.
-    trying: dict[str, str] = field(
-        default_factory=dict
-    )  # Local entries (and CLOSING) whose sending began; it may have succeeded.
+    missing: dict[str, str] = field(default_factory=dict)  # Remote entries whose file could not be read: the number of tries.
+    trying: dict[str, str] = field(default_factory=dict)  # Local entries, and CLOSING, that the remote may have already.
     sent: dict[str, str] = field(default_factory=dict)  # Local entries that the remote has.
 
     def has_seen(self, entry: "Entry") -> bool:
@@ -1795,8 +1791,8 @@ def note_error(command: str, error: str) -> None:
 
     def note(memory: Memory) -> Memory:
         last_ms, last_error = last_failure(memory.health, command)
-        same = len({re.sub(r"^Incident [^:]+: ", "", sentence) for sentence in (error, last_error)}) == 1
-        if local_now_ms() - last_ms < (HEALTH_MS if same else MINUTE_MS):
+        is_other = len({re.sub(r"^Incident [^:]+: ", "", sentence) for sentence in (error, last_error)}) > 1
+        if local_now_ms() - last_ms < (MINUTE_MS if is_other else HEALTH_MS):
             return memory
         return memory.with_health(errors={**memory.health.errors, command: [local_now_ms(), error]})
 
@@ -1804,12 +1800,9 @@ def note_error(command: str, error: str) -> None:
 
 
 def note_limit() -> None:
-    """Remember that the remote refuses calls because there were too many, once a minute."""
-
-    def note(memory: Memory) -> Memory:
-        return replace(memory, limited_ms=local_now_ms()) if local_now_ms() - memory.limited_ms >= MINUTE_MS else memory
-
-    change_memory(note)
+    """Remember that the remote refuses calls because there were too many, at most once a minute."""
+    now_ms = local_now_ms()
+    change_memory(lambda memory: replace(memory, limited_ms=now_ms) if now_ms - memory.limited_ms >= MINUTE_MS else memory)
 
 
 def last_failure(health: Health, command: str) -> tuple[int, str]:
@@ -1953,10 +1946,8 @@ def combined_query(query: str, skip_own: bool) -> str:
 
     This only spares calls: a remote need not keep the brand of a new incident. Records and `is_from_here` decide.
     """
-    own = f'-sourceBrand:"{BRAND}"'
-    if not skip_own:
-        return query
-    return f"({query}) and {own}" if query else own
+    own = f'-sourceBrand:"{BRAND}"' if skip_own else ""
+    return f"({query}) and {own}" if query and own else query or own
 
 
 def fetch_new(client: Client, settings: Settings, cursor: Cursor, store: Store) -> list[Incident]:
@@ -2012,7 +2003,7 @@ def ensure_same(record: Record, incident: Incident, settings: Settings) -> Incid
         return incident
     raise RemoteError(
         STRANGER,
-        f"Incident {incident.id} of {host_of(settings.api_root)} is another one than the one mirrored here: it was created "
+        f"Incident {incident.id} of {host_of(settings.api_root)} is not the one mirrored here: it was created "
         f"{iso(incident.created_ms)[:19]}Z, not {iso(record.created_ms)[:19]}Z. Check XSOAR Server URL; if the remote tenant was "
         "restored from a backup, end the mirroring of this incident.",
     )
@@ -2092,9 +2083,7 @@ def mirror_report(settings: Settings, incident_id: str, record: Record) -> dict[
 
 def mirror_state(record: Record) -> str:
     """Return how the mirroring of an incident stands: in step, behind (something is tried again), or an error."""
-    if record.in_error or record.out_error:
-        return "Error"
-    return "Behind" if record.tries else "In Step"
+    return "Error" if record.in_error or record.out_error else "Behind" if record.tries else "In Step"
 
 
 def report_digest(settings: Settings, incident_id: str, record: Record) -> str:
@@ -2265,7 +2254,7 @@ def with_brought(store: Store, brought: list[str]) -> Store:
 
 
 TAKEN_ID = (
-    "Another local incident mirrors the remote ID {}, as after the restoring of a backup, so this one is not mirrored: end the "
+    "Another local incident mirrors the remote ID {}, as after a restore from a backup, so this one is not mirrored: end the "
     "mirroring of the other one, and link this one by hand."
 )
 
