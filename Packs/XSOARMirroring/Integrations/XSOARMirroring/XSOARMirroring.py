@@ -1903,6 +1903,22 @@ def taken_over(run: dict[str, Any]) -> dict[str, Any]:
     return ours | Cursor(time_ms, time_ms, {str(incident_id): time_ms for incident_id in fetched}).to_run()
 
 
+def cursor_at_rest(last_run: dict[str, Any], cursor: Cursor, begun_ms: int, client: Client) -> dict[str, str]:
+    """Return what the last mirror run keeps beside the cursor: when it moved last, and its time once all before that was read.
+
+    A change may reach the remote's search index MODIFIED_OVERLAP_MS after it was made, so all of them were there for a round that
+    began later than that after the cursor moved. Both clocks must say so, as either may have been put forward. As long as the
+    overlap holds no more than one page, reading it again costs nothing, and is done however late the index is.
+    """
+    time_there, now_ms = iso(cursor.time_ms), local_now_ms()
+    moved_ms = parse_ms(last_run.get("moved"), now_ms)
+    if time_there != last_run.get("time") or moved_ms > now_ms:
+        moved_ms = now_ms
+    rested_ms = min(begun_ms - moved_ms, remote_now_ms(client) - cursor.time_ms)
+    was_read = rested_ms > MODIFIED_OVERLAP_MS and len(cursor.known) > PAGE_SMALLEST and not client.is_late()
+    return {"moved": iso(moved_ms), "complete": time_there if was_read else ""}
+
+
 def search_everything(
     client: Client,
     read_page: Callable[[int, int], tuple[list[dict[str, Any]], int]],
@@ -2396,9 +2412,11 @@ def get_modified_remote_data_command(client: Client, settings: Settings, args: d
         cursor = read_cursor(None, first_ms)
     store, now_ms = read_store(), local_now_ms()
     reach_ms = store.memory.reach_ms
-    start_ms = cursor.start(MODIFIED_OVERLAP_MS)
+    overlap_ms = 0 if last_run.get("complete") == iso(cursor.time_ms) else MODIFIED_OVERLAP_MS
+    start_ms = cursor.start(overlap_ms)
     changed = modified_since(client, cursor, min(start_ms, reach_ms - MODIFIED_OVERLAP_MS) if reach_ms else start_ms)
-    if cursor.is_ahead(remote_now_ms(client)):
+    # A complete cursor lies at least an overlap back, unless the clock was put back meanwhile and has almost come up to it again.
+    if cursor.is_ahead(remote_now_ms(client) - (MODIFIED_OVERLAP_MS - overlap_ms)):
         # What is listed again is not delivered again.
         start_ms = remote_now_ms(client) - HOUR_MS
         cursor = Cursor(start_ms, start_ms)
@@ -2428,7 +2446,7 @@ def get_modified_remote_data_command(client: Client, settings: Settings, args: d
 
     change_store(remember)
     forgot = {"forgot": iso(now_ms)} if is_forgetting else {}
-    set_last_mirror_run({**last_run, **cursor.to_run(), **looks, **forgot})
+    set_last_mirror_run({**last_run, **cursor.to_run(), **cursor_at_rest(last_run, cursor, now_ms, client), **looks, **forgot})
     log(settings, f"get-modified-remote-data: {len(ids)} incidents: {', '.join(ids) or 'none'}.")
     return GetModifiedRemoteDataResponse(ids)
 
