@@ -27,7 +27,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, is_dataclass, replace
 from dataclasses import fields as fields_of
 from email.utils import parsedate_to_datetime
-from itertools import islice, pairwise
+from itertools import accumulate, islice, pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
@@ -1558,13 +1558,48 @@ SHARD_KEY, SHARDS = "incidents_", 64  # A command on one of 10,000 incidents unp
 MEMORY_KEY, QUEUE_KEY, OPEN_KEY = "memory", "queue", "open"
 
 
+def pack_marks(marks: dict[str, str]) -> dict[str, Any]:
+    """Return a table of a ledger in half the space, with the entries of each War Room joined.
+
+    Under "" stands for each of them [what follows the @, the steps from number to number, the marks in one text]; and once more
+    where marks differ in length.
+    """
+    packed: dict[str, Any] = {}
+    rooms: dict[tuple[str, int], dict[int, str]] = {}
+    for key, mark in marks.items():
+        number, _, room = key.partition("@")
+        if room and number.isdecimal() and number == str(int(number)):
+            rooms.setdefault((room, len(mark)), {})[int(number)] = mark
+        else:
+            packed[key] = mark
+    if rooms:
+        packed[""] = [
+            [room, [after - before for before, after in pairwise([0, *found])], "".join(found.values())]
+            for (room, _), found in rooms.items()
+        ]
+    return packed
+
+
+def unpack_marks(packed: Any) -> dict[str, str]:
+    """Return the table of a ledger that `pack_marks` packed; an empty one when it is damaged."""
+    try:
+        marks = dict(packed)
+        for room, steps, row in marks.pop("", []):
+            width = len(row) // len(steps)
+            marks |= {f"{number}@{room}": row[at * width :][:width] for at, number in enumerate(accumulate(steps))}
+        return marks
+    except (TypeError, ValueError, ZeroDivisionError):
+        return {}
+
+
 def pack(value: Any) -> Any:
     """Return a value as plain data; of a dataclass only what differs from a new one."""
     if is_dataclass(value):
         kind: Any = type(value)
         new = kind()
         names = [item.name for item in fields_of(value) if getattr(value, item.name) != getattr(new, item.name)]
-        return {name: pack(getattr(value, name)) for name in names}
+        pack_field: Callable[[Any], Any] = pack_marks if isinstance(value, Ledger) else pack
+        return {name: pack_field(getattr(value, name)) for name in names}
     return sorted(value) if isinstance(value, frozenset) else list(value) if isinstance(value, tuple) else value
 
 
@@ -1574,6 +1609,8 @@ def unpack(packed: Any, new: Any) -> Any:
         kept = packed if isinstance(packed, dict) else {}
         names = [item.name for item in fields_of(new) if item.name in kept]
         kind: Any = type(new)
+        if isinstance(new, Ledger):
+            return Ledger(**{name: unpack_marks(kept[name]) for name in names})
         return kind(**{name: unpack(kept[name], getattr(new, name)) for name in names})
     if isinstance(new, frozenset | tuple):
         return type(new)(texts(packed))
