@@ -2501,28 +2501,28 @@ def modified_since(client: Client, cursor: Cursor, start_ms: int) -> list[Incide
 
 
 def changed_key(incident: Incident) -> str:
-    """Return what a change of an incident is known by among those that were answered."""
+    """Return the key of a change in the cursor."""
     return f"{incident.id} {incident.modified}"
 
 
 def not_delivered(changed: list[Incident], cursor: Cursor, records: dict[str, Record]) -> list[str]:
-    """Return the incidents whose change has yet to be told: one that was not answered yet and is not what was delivered last.
+    """Return the incidents whose change the server has not been told of and the last pull did not deliver.
 
-    What was answered before its record was kept is told again.
+    A change that was told before its record was kept is told again.
     """
 
     def is_news(incident: Incident) -> bool:
-        record, is_answered = records.get(incident.id), changed_key(incident) in cursor.known
+        record, is_told = records.get(incident.id), changed_key(incident) in cursor.known
         if record is None or not incident.modified:
-            return not is_answered
+            return not is_told
         is_other = record.modified != incident.modified or not is_same(record, incident)
-        return is_other and not (is_answered and record.wanted > record.done)
+        return is_other and not (is_told and record.wanted > record.done)
 
     return list(dict.fromkeys(incident.id for incident in changed if is_news(incident)))
 
 
 def get_modified_remote_data_command(client: Client, settings: Settings, args: dict[str, Any]) -> GetModifiedRemoteDataResponse:
-    """Return the IDs of the remote incidents to pull: what is due first, then what changed, then what a look found.
+    """Return the IDs of the remote incidents to pull: those that are due, then those that changed, then those with quiet news.
 
     Raises:
         NotImplementedError: the platform keeps no last mirror run (below 6.6).
@@ -2533,13 +2533,13 @@ def get_modified_remote_data_command(client: Client, settings: Settings, args: d
         raise NotImplementedError(str(error))
 
     def first_ms() -> int:
-        # The time of the first round is the local clock's, so it is taken wide.
+        # lastUpdate is local time, and the remote's clock may be behind.
         return max(0, parse_last_update(args.get("lastUpdate"), local_now_ms()) - MODIFIED_OVERLAP_MS)
 
     try:
         cursor = read_cursor(last_run, first_ms)
     except ValueError:
-        # Beginning anew costs a few calls: what a record says was delivered is not delivered again.
+        # Starting over costs a few calls and repeats nothing: the records tell what was delivered.
         cursor = read_cursor(None, first_ms)
     store, now_ms = read_store(), local_now_ms()
     reach_ms = store.memory.reach_ms
@@ -2552,25 +2552,27 @@ def get_modified_remote_data_command(client: Client, settings: Settings, args: d
         changed = modified_since(client, cursor, start_ms)
     news = not_delivered(changed, cursor, store.records(incident.id for incident in changed))
     due = store.due(now_ms)
-    found, read, looks = look_around(client, settings, store, frozenset([*due, *news]), last_run)
+    found, read, looks = list[str](), dict[str, list[Entry]](), dict[str, str]()
+    # Looking around is optional: it gives way to what is due when time or calls run short.
+    if not client.is_late() and not (store.memory.is_limited and (due or news)):
+        skipped = frozenset([*due, *news])
+        quiet, read, swept = sweep(client, settings, store, skipped, str(last_run.get("swept") or ""))
+        gone, counted = census(client, store, skipped, last_run)
+        found, looks = [*quiet, *gone], {"swept": swept, **counted}
     ids = list(dict.fromkeys([*due, *news, *found]))
-    cursor = cursor.advance(
-        {changed_key(incident): incident.modified_ms or start_ms for incident in changed},
-        MODIFIED_OVERLAP_MS,
-        remote_now_ms(client),
-    )
+    told = {changed_key(incident): incident.modified_ms or start_ms for incident in changed}
+    cursor = cursor.advance(told, MODIFIED_OVERLAP_MS, remote_now_ms(client))
     is_forgetting = abs(now_ms - parse_ms(last_run.get("forgot"), 0)) >= HOUR_MS
 
     def remember(kept: Store) -> Store:
-        looked_into = {key: with_history_known(record, read[key], settings) for key, record in kept.records(read).items()}
-        after = kept.with_records(looked_into)
+        after = kept.with_records(
+            {key: with_history_known(record, read[key], settings) for key, record in kept.records(read).items()}
+        )
         after = after.with_records({key: wanted_again(record) for key, record in after.records([*news, *found]).items()})
         if is_forgetting:
             after = after.with_records({}, gone=forgotten(after.all_records(), now_ms))
-        if reach_ms and not client.is_late():
-            after = after.with_memory(
-                lambda memory: replace(memory, reach_ms=0 if memory.reach_ms == reach_ms else memory.reach_ms)
-            )
+        if after.memory.reach_ms == reach_ms and not client.is_late():
+            after = after.with_memory(lambda memory: replace(memory, reach_ms=0))
         return after.with_health(kept, "round_ms", round_calls=client.calls, cursor_ms=cursor.time_ms)
 
     change_store(remember)
@@ -2580,29 +2582,12 @@ def get_modified_remote_data_command(client: Client, settings: Settings, args: d
     return GetModifiedRemoteDataResponse(ids)
 
 
-def look_around(
-    client: Client, settings: Settings, store: Store, listed: frozenset[str], last_run: dict[str, Any]
-) -> tuple[list[str], dict[str, list[Entry]], dict[str, str]]:
-    """Look for news that no change tells of. It is optional: where the remote limits calls, what is due goes first.
-
-    Returns:
-        The incidents that have some, the entries of War Rooms that were read for the first time, and what the last mirror run is
-        to keep.
-    """
-    if client.is_late() or (store.memory.is_limited and listed):
-        return [], {}, {}
-    silent, read, swept = sweep(client, settings, store, listed, str(last_run.get("swept") or ""))
-    gone, counted = census(client, store, listed, last_run)
-    return [*silent, *gone], read, {"swept": swept, **counted}
-
-
 def sweep(
-    client: Client, settings: Settings, store: Store, listed: frozenset[str], swept: str
+    client: Client, settings: Settings, store: Store, skipped: frozenset[str], swept: str
 ) -> tuple[list[str], dict[str, list[Entry]], str]:
-    """Look into the War Rooms of some open incidents, the next ones in turn, for entries that `modified` did not tell of.
+    """Look into the War Rooms of the next few quiet incidents for entries that left `modified` as it was.
 
-    XSOAR REST API: whether an entry moves its incident's `modified` is not documented. The memory holds what was learned;
-    where it does not, each open incident is looked into in its turn, but those that are `listed` anyway.
+    XSOAR REST API: whether a new entry moves its incident's `modified` is not documented. The memory holds what was learned.
 
     Returns:
         The incidents with new entries, the entries of War Rooms that were read for the first time, and the last incident that was
@@ -2612,14 +2597,16 @@ def sweep(
     read: dict[str, list[Entry]] = {}
     if not takes_entries(settings):
         return found, read, swept
+
+    def look(investigation_id: str) -> list[Entry] | RemoteError:
+        return client.limit or as_result(read_entries, client, investigation_id, tag_filter(settings))
+
     most = SWEEP_LIMITED if store.memory.is_limited else SWEEP_TRUSTED if store.memory.entries_move else SWEEP
     with ReadPool(AT_ONCE) as pool:
-        looks: list[tuple[str, Record, Future[Any]]] = []
-        for incident_id, record in islice(quiet_in_turn(store, swept, listed), most):
-            # XSOAR REST API: an investigation has the ID of its incident.
-            looks.append((incident_id, record, pool.start(looked_into, client, incident_id, tag_filter(settings))))
-        for incident_id, record, look in looks:
-            entries = look.result()
+        # XSOAR REST API: an investigation has the ID of its incident.
+        turn = islice(quiet_in_turn(store, swept, skipped), most)
+        for incident_id, record, looking in [(key, record, pool.start(look, key)) for key, record in turn]:
+            entries = looking.result()
             if isinstance(entries, RemoteError):
                 demisto.info(
                     f"{BRAND}: get-modified-remote-data: the War Room of incident {incident_id} cannot be read: {entries}"
@@ -2629,49 +2616,39 @@ def sweep(
             else:
                 found += [incident_id] if arriving(entries, settings, record) else []
                 read |= {incident_id: entries} if record.since_ms else {}
-            swept = incident_id  # Also past one that cannot be read: it must not hold up the others.
+            swept = incident_id  # Even if unreadable: it must not hold up the others.
     return found, read, swept
 
 
-def looked_into(client: Client, investigation_id: str, entry_filter: dict[str, Any]) -> list[Entry] | RemoteError:
-    """Return the entries of a War Room that pass a filter, or why a look that is optional cannot be had."""
-    if client.limit:
-        return client.limit
-    try:
-        return read_entries(client, investigation_id, entry_filter)
-    except RemoteError as error:
-        return error
-
-
-def quiet_in_turn(store: Store, swept: str, listed: frozenset[str]) -> Iterator[tuple[str, Record]]:
-    """Yield the open incidents that are not due, in turn, beginning behind the one that was looked into last."""
+def quiet_in_turn(store: Store, swept: str, skipped: frozenset[str]) -> Iterator[tuple[str, Record]]:
+    """Yield the open incidents that are neither due nor skipped, starting after the one looked into last."""
     last = entry_number(swept)
-    for incident_id in sorted(store.open, key=lambda incident_id: (entry_number(incident_id) <= last, entry_number(incident_id))):
-        if incident_id in listed or incident_id in store.queue:
-            continue
-        record = store.record(incident_id)
-        if not record.is_closed_here:  # It takes no entry.
-            yield incident_id, record
+    for incident_id in sorted(store.open, key=lambda key: (entry_number(key) <= last, entry_number(key))):
+        if incident_id not in skipped and incident_id not in store.queue:
+            record = store.record(incident_id)
+            if not record.is_closed_here:  # A closed incident takes no entries.
+                yield incident_id, record
 
 
-def census(client: Client, store: Store, listed: frozenset[str], last_run: dict[str, Any]) -> tuple[list[str], dict[str, str]]:
-    """Ask once an hour whether the open incidents are still there: no change tells of one that was deleted or hidden.
+def census(client: Client, store: Store, skipped: frozenset[str], last_run: dict[str, Any]) -> tuple[list[str], dict[str, str]]:
+    """Check once an hour that the open incidents still exist: no change tells that one was deleted or hidden.
 
-    One search is about up to 500 of them. What it does not find is pulled, which tells why.
+    Each round asks for up to 500 of them in one search. The pull of a missing one tells why.
 
     Returns:
-        The incidents to pull, and what the last mirror run is to keep: when the census began, and how far it has come.
+        The incidents to pull, and what to keep in the last mirror run: when the census began, and how far it has come.
     """
     begun_ms, now_ms, counted = parse_ms(last_run.get("census"), 0), local_now_ms(), str(last_run.get("counted") or "")
     if not begun_ms:
         return [], {"census": iso(now_ms)}
-    if not counted and abs(now_ms - begun_ms) < HOUR_MS:
-        return [], {}
-    begun_ms = begun_ms if counted else now_ms
+    if not counted:
+        if abs(now_ms - begun_ms) < HOUR_MS:
+            return [], {}
+        begun_ms = now_ms
     tracked = [incident_id for incident_id in store.open if not counted or entry_number(incident_id) > entry_number(counted)]
     portion = tracked[:SEARCH_PAGE]
-    # Of one that is due the pull tells, and of one that could not be read it has told.
-    records = {key: record for key, record in store.records(portion).items() if key not in listed and not record.tries}
+    # A pull is about to tell of one that is skipped, and has told of one that could not be read.
+    records = {key: record for key, record in store.records(portion).items() if key not in skipped and not record.tries}
     try:
         gone = not_there(client, records)
     except RemoteError as error:
@@ -2681,10 +2658,10 @@ def census(client: Client, store: Store, listed: frozenset[str], last_run: dict[
 
 
 def not_there(client: Client, records: dict[str, Record]) -> list[str]:
-    """Return the incidents that the remote does not list, or that are others than those of their records.
+    """Return the incidents that the remote does not list, and those that are others than their records are about.
 
-    What an answer lacks is asked for again until one lists none of it: a remote may give fewer than were asked for. One that
-    answers with what was not asked for does not hear the filter, and tells nothing.
+    A remote may return fewer incidents than asked for, so ask again for those it left out, until it lists none of them. One that
+    returns others ignores the filter, so its answer proves nothing.
     """
     missing, strangers = list(records), set[str]()
     while missing:
@@ -2700,64 +2677,59 @@ def not_there(client: Client, records: dict[str, Record]) -> list[str]:
 
 
 def read_entries(client: Client, investigation_id: str, entry_filter: dict[str, Any]) -> list[Entry]:
-    """Return all entries of a War Room that pass a filter, the oldest first, each once; none while there is no War Room."""
+    """Return all entries of a War Room that pass a filter, oldest first; none while there is no War Room."""
     pages = war_room_pages(client, ReadPool(0), investigation_id, entry_filter) if investigation_id else []
     return in_order(entry for page in pages for entry in page)
 
 
 def in_order(entries: Iterable[Entry]) -> list[Entry]:
-    """Return entries, the oldest first."""
+    """Return entries, oldest first."""
     return sorted(entries, key=lambda entry: entry.order)
 
 
 def war_room_pages(client: Client, pool: ReadPool, investigation_id: str, entry_filter: dict[str, Any]) -> Iterator[list[Entry]]:
-    """Yield the entries of a War Room that pass a filter, in portions, each once.
+    """Yield the entries of a War Room that pass a filter, in portions, each entry once.
 
-    Which entries a page keeps is not documented, so both ends are followed: back from its oldest, and on from its newest. Where
-    the remote refuses to follow one, all entries are asked for at once instead.
+    XSOAR REST API: which entries a page holds is not documented, so paging goes both ways: back from the oldest entry, and on
+    from the newest. If the remote refuses either, all entries are asked for at once.
     """
     seen: set[str] = set()
-    ends: list[Entry] = []  # The oldest and the newest so far.
-    pages = 0
+    ends: list[Entry] = []  # The oldest and the newest entry so far.
+    begun: list[str] = []
+    reading: dict[Future[Any], str] = {}
 
-    def start(way: str) -> "Future[Any]":
-        nonlocal pages
-        pages += 1
-        if pages > MOST_PAGES:
-            raise RemoteError(
-                UNUSABLE, f"The War Room {investigation_id} has more than {MOST_PAGES} pages of entries, so it is not read."
-            )
-        # XSOAR REST API: without a `pageSize` every entry comes.
-        position: dict[str, dict[str, Any]] = {
-            FIRST_PAGE: {"pageSize": ENTRY_PAGE},
-            OLDER: {"pageSize": ENTRY_PAGE, "lastId": ends[0].id if ends else ""},
-            NEWER: {"pageSize": ENTRY_PAGE, "firstID": ends[-1].id if ends else ""},
-            ALL_AT_ONCE: {},
-        }
-        return pool.start(as_result, client.entries, investigation_id, {**entry_filter, **position[way]})
+    def begin(*ways: str) -> None:
+        for way in ways:
+            begun.append(way)
+            if len(begun) > MOST_PAGES:
+                raise RemoteError(
+                    UNUSABLE, f"The War Room {investigation_id} has more than {MOST_PAGES} pages of entries, so it is not read."
+                )
+            # XSOAR REST API: without a `pageSize` all entries come.
+            position: dict[str, Any] = {} if way == ALL_AT_ONCE else {"pageSize": ENTRY_PAGE}
+            if way in (OLDER, NEWER):
+                position |= {"lastId": ends[0].id} if way == OLDER else {"firstID": ends[1].id}
+            reading[pool.start(as_result, client.entries, investigation_id, entry_filter | position)] = way
 
-    reading = {start(FIRST_PAGE): FIRST_PAGE}
-    is_whole = False
+    begin(FIRST_PAGE)
     while reading:
         wait(reading, return_when=FIRST_COMPLETED)
-        begun = next(future for future in reading if future.done())
-        way, page = reading.pop(begun), begun.result()
+        future = next(future for future in reading if future.done())
+        way, page = reading.pop(future), future.result()
         if isinstance(page, RemoteError):
             if way not in (OLDER, NEWER) or page.kind not in UNREADABLE:
                 raise page
-            if not is_whole:
-                is_whole = True
-                reading[start(ALL_AT_ONCE)] = ALL_AT_ONCE
+            if ALL_AT_ONCE not in begun:
+                begin(ALL_AT_ONCE)
             continue
         fresh = [entry for entry in map(Entry.of, page) if entry.id not in seen]
-        seen.update(entry.id for entry in fresh)
         if fresh:
+            seen.update(entry.id for entry in fresh)
             ends = in_order([*ends, *fresh])
             ends = [ends[0], ends[-1]]
-        # Before what was read is used, which begins calls of its own.
-        if fresh and len(page) >= PAGE_SMALLEST and way != ALL_AT_ONCE:
-            reading |= {start(one_way): one_way for one_way in ((OLDER, NEWER) if way == FIRST_PAGE else (way,))}
-        if fresh:
+            # Before yielding: the caller starts calls of its own.
+            if len(page) >= PAGE_SMALLEST and way != ALL_AT_ONCE:
+                begin(*((OLDER, NEWER) if way == FIRST_PAGE else (way,)))
             yield fresh
 
 
@@ -2767,20 +2739,20 @@ def takes_entries(settings: Settings) -> bool:
 
 
 def tag_filter(settings: Settings) -> dict[str, Any]:
-    """Return what asks for the entries that carry an incoming tag.
+    """Return the filter for entries with an incoming tag.
 
-    Without fromTime: an entry that was tagged long after it was written would be missed. The record tells what is new.
+    It has no fromTime, which would miss an entry that was tagged long after it was written.
     """
     return {"categories": list(settings.categories), "tags": list(settings.tags), "tagsAndOperator": False}
 
 
 def is_meant(entry: Entry, settings: Settings) -> bool:
-    """Return whether a remote entry is meant to come in. Not every remote hears all of the filter, so it is asked once more."""
+    """Return whether a remote entry is tagged to come in, and of a wanted category: not every remote applies the whole filter."""
     return bool(set(settings.tags) & set(entry.tags)) and entry.category in (*settings.categories, "")
 
 
 def arriving(entries: Iterable[Entry], settings: Settings, record: Record) -> list[Entry]:
-    """Return the remote entries that are to come in: tagged for it, of a wanted category, not known, and no history."""
+    """Return the remote entries that are to come in: meant to, neither known nor history."""
     return [
         entry
         for entry in entries
@@ -2789,18 +2761,16 @@ def arriving(entries: Iterable[Entry], settings: Settings, record: Record) -> li
 
 
 def author_of(entry: dict[str, Any]) -> str:
-    """Return who wrote an entry, on one line."""
+    """Return who wrote an entry, on one line, without the signs that begin a command."""
     names = [name for name in (entry.get("user"), entry.get("dbotCreatedBy")) if name and isinstance(name, str)]
-    # Behind no sign that begins a command.
     return (short(names[0], LONGEST_ID).lstrip("!/@{ ") if names else "") or "DBot"
 
 
 def signature(entry: Entry) -> str:
-    """Return the line that tells who wrote an entry, and when. An API key cannot write in another person's name."""
-    author = author_of(entry.raw)
+    """Return the line that tells who wrote an entry, and when: an API key cannot write in another person's name."""
     created = parse_ms(entry.raw.get("created"), -1)
-    when = f", {iso(created)[:19].replace('T', ' ')} UTC" if created > 0 else ""
-    return f"{author}{when}{', edited' if entry.key != entry.id else ''}"
+    written = f", {iso(created)[:19].replace('T', ' ')} UTC" if created > 0 else ""
+    return f"{author_of(entry.raw)}{written}{', edited' if entry.key != entry.id else ''}"
 
 
 def signed_comment(entry: Entry) -> str:
@@ -2811,34 +2781,25 @@ def signed_comment(entry: Entry) -> str:
 def signed_text(entry: Entry) -> tuple[str, str]:
     """Return the text of an entry with its author above it, and its format.
 
-    Text, Markdown and HTML keep their format. What is data (JSON, a table) becomes Markdown, the only way to put a line above it.
+    Text, Markdown and HTML keep their format. Data (JSON, a table) becomes Markdown, the only way to put a line above it.
     """
-    entry_format = entry.raw.get("format") or EntryFormat.TEXT
-    contents = entry.raw.get("contents")
-    if contents is None:
-        contents = ""
-    line = signature(entry)
-    if isinstance(contents, str) and entry_format == EntryFormat.TEXT:
+    line, contents = signature(entry), entry.raw.get("contents")
+    contents = "" if contents is None else contents
+    entry_format = (entry.raw.get("format") or EntryFormat.TEXT) if isinstance(contents, str) else EntryFormat.JSON
+    if entry_format == EntryFormat.TEXT:
         return f"{line}:\n{contents}", EntryFormat.TEXT
-    markdown_line = "**" + re.sub(r"([\\`*_\[\]<>|])", r"\\\1", line) + ":**"
-    if isinstance(contents, str):
-        if entry_format == EntryFormat.MARKDOWN:
-            return f"{markdown_line}\n\n{contents}", EntryFormat.MARKDOWN
-        if entry_format == EntryFormat.HTML:
-            escaped = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-            return f"<p><b>{escaped}:</b></p>\n{contents}", EntryFormat.HTML
-    else:
-        contents = json.dumps(contents, indent=2, ensure_ascii=False)
-    fence = "`" * max([3, *(len(ticks) + 1 for ticks in re.findall("`+", contents))])
-    return f"{markdown_line}\n\n{fence}\n{contents}\n{fence}", EntryFormat.MARKDOWN
+    if entry_format == EntryFormat.HTML:
+        escaped = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        return f"<p><b>{escaped}:</b></p>\n{contents}", EntryFormat.HTML
+    if entry_format != EntryFormat.MARKDOWN:
+        text = contents if isinstance(contents, str) else json.dumps(contents, indent=2, ensure_ascii=False)
+        fence = "`" * max([3, *(len(ticks) + 1 for ticks in re.findall("`+", text))])
+        contents = f"{fence}\n{text}\n{fence}"
+    return "**" + re.sub(r"([\\`*_\[\]<>|])", r"\\\1", line) + f":**\n\n{contents}", EntryFormat.MARKDOWN
 
 
 def local_entry(entry: Entry, settings: Settings, file_result: dict[str, Any] | None = None, note: str = "") -> dict[str, Any]:
-    """Return a remote entry as get-remote-data gives it. It carries no tag that would send it out again.
-
-    Args:
-        note: a text that stands for a file which does not come.
-    """
+    """Return a remote entry, or a note in place of its file, as the server takes it, without tags that would send it out."""
     common = {"Tags": [tag for tag in entry.tags if tag not in settings.mirror_tags], "Note": entry.is_note}
     if file_result:
         return {**file_result, "Contents": signed_comment(entry), **common}
@@ -2848,29 +2809,14 @@ def local_entry(entry: Entry, settings: Settings, file_result: dict[str, Any] | 
     return {"Type": EntryType.NOTE, "Contents": text, "ContentsFormat": entry_format, "Category": category, **common}
 
 
-def reopening() -> dict[str, Any]:
-    """Return the entry that reopens the local incident."""
-    return {"Type": EntryType.NOTE, "Contents": {"dbotIncidentReopen": True}, "ContentsFormat": EntryFormat.JSON}
-
-
-def closing_with(remote: dict[str, Any]) -> dict[str, Any]:
-    """Return the entry that closes the local incident with the words of the remote one."""
-    contents = {
-        "dbotIncidentClose": True,
-        "closeReason": str(remote.get("closeReason") or "Other"),
-        "closeNotes": str(remote.get("closeNotes") or "Closed in the remote tenant."),
-    }
-    return {"Type": EntryType.NOTE, "Contents": contents, "ContentsFormat": EntryFormat.JSON}
-
-
 @dataclass(frozen=True)
 class Look:
     """What was read of a remote incident for one pull.
 
-    entries: the tagged entries of its War Room, those already known among them.
-    files: the outcome of each download, by the key of its entry: a file result, or the RemoteError for which it cannot be had.
-    attachments: the attachments that a fetch could not bring: name, and the entry that holds the file, if there is one.
-    problem: why its War Room cannot be read; None: it was read whole.
+    entries: the tagged entries of its War Room, known ones included.
+    files: by the key of an entry, its Download, or the RemoteError that prevented it.
+    attachments: those that the fetch still owes: name, and the entry that holds the file, if there is one.
+    problem: why its War Room could not be read whole.
     """
 
     incident: Incident
@@ -2881,7 +2827,7 @@ class Look:
 
 
 def read_incident(client: Client, settings: Settings, incident_id: str, record: Record) -> Look:
-    """Return a remote incident with what of its War Room is to come in. It decides nothing and changes nothing.
+    """Read a remote incident, and of its War Room what is to come in. Decides and changes nothing.
 
     Raises:
         RemoteError: the incident itself cannot be read, or is another one than the record is about.
@@ -2890,14 +2836,13 @@ def read_incident(client: Client, settings: Settings, incident_id: str, record: 
         loading = pool.start(as_result, client.load, incident_id)
         # XSOAR REST API: an investigation has the ID of its incident. A pending incident has none yet.
         expected_id = incident_id if record.status else ""
-        read = read_war_room(client, settings, pool, expected_id, record)
+        entries, downloads, problem = read_war_room(client, settings, pool, expected_id, record)
         loaded = loading.result()
         if isinstance(loaded, RemoteError):
             raise loaded
         incident = ensure_same(record, Incident.of(loaded), settings)
         if incident.investigation_id != expected_id:
-            read = read_war_room(client, settings, pool, incident.investigation_id, record)
-        entries, downloads, problem = read
+            entries, downloads, problem = read_war_room(client, settings, pool, incident.investigation_id, record)
         attachments: list[tuple[str, Entry | None]] = []
         if record.owes_files and not problem:
             holding = readable(client, entries_with_files, client, incident)
@@ -2913,8 +2858,8 @@ def read_incident(client: Client, settings: Settings, incident_id: str, record: 
 
 def read_war_room(
     client: Client, settings: Settings, pool: ReadPool, investigation_id: str, record: Record
-) -> tuple[list[Entry], "dict[str, Future[Any]]", RemoteError | None]:
-    """Read the tagged entries of a War Room and begin to download the files that are to come in, page by page."""
+) -> tuple[list[Entry], dict[str, "Future[Any]"], RemoteError | None]:
+    """Read the tagged entries of a War Room, and start to download the files that are to come in, page by page."""
     entries: list[Entry] = []
     downloads: dict[str, Future[Any]] = {}
     if not takes_entries(settings) or not investigation_id:
@@ -2926,7 +2871,7 @@ def read_war_room(
                 if entry.has_file:
                     downloads[entry.key] = start_download(client, pool, entry, str(entry.raw.get("file")))
     except RemoteError as error:
-        # What only the War Room is refused keeps back no fields, nor does a limit of calls.
+        # Neither an unreadable War Room nor a limit of calls holds back the fields.
         if error.kind == BUSY:
             client.about()
         elif error.kind not in (*UNREADABLE, RATE_LIMIT):
@@ -2936,9 +2881,9 @@ def read_war_room(
 
 
 def with_history_known(record: Record, entries: Iterable[Entry], settings: Settings) -> Record:
-    """Return the record of an incident whose War Room was read whole: its history is known by itself now, whatever clocks say."""
+    """Return the record after its War Room was read whole: entries are history by their keys now, no longer by a time."""
     since_ms, ledger = record.since_ms or 0, record.ledger
-    # One that is not tagged yet is none: it comes when it is.
+    # An entry that is tagged only later is no history.
     old = [entry for entry in entries if is_meant(entry, settings) and entry.touched_ms < since_ms]
     past = {entry.key: entry.mark for entry in old if not ledger.has_seen(entry)}
     return replace(record, since_ms=0, ledger=replace(ledger, history={**ledger.history, **past}))
@@ -2946,11 +2891,10 @@ def with_history_known(record: Record, entries: Iterable[Entry], settings: Setti
 
 @dataclass(frozen=True)
 class PullPlan:
-    """What one pull gives to the server, and what is remembered of it.
+    """What one pull gives to the server, and the record to keep of it.
 
     fields: the object for the incoming mapper.
-    entries: what goes into the local War Room, in this order; closing and reopening are among it.
-    record: the record afterwards.
+    entries: for the local War Room, in order, with those that close or reopen the incident.
     crossed: how many entries come in.
     log: lines for the log.
     """
@@ -2965,124 +2909,103 @@ class PullPlan:
 def plan_pull(
     before: Record, look: Look, settings: Settings, now_ms: int, schema: Schema, is_for_person: bool = False
 ) -> PullPlan:
-    """Decide what a pull delivers. State is compared: what was delivered is in the record, what is there is in the look.
+    """Decide what a pull delivers, by comparing what was read with what the record says was delivered.
 
     Args:
         schema: names the remote's custom fields, where one was emptied.
-        is_for_person: a person looks at it, by hand: all of it is given.
+        is_for_person: a person runs the command, and gets all fields.
     """
-    incident = look.incident
+    incident, problem = look.incident, look.problem
     # An incident that does not say when it changed may have changed.
     is_changed = not incident.modified or incident.modified != before.modified
     is_closed_there = is_closed(incident.status)
-    turn = None
-    if settings.close_in and is_closed_there and not is_closed(before.given) and not before.is_closed_here:
-        turn = closing_with(incident.raw)
-    elif settings.close_in and is_open(incident.status) and is_closed(before.given):
-        turn = reopening()
+    closes = settings.close_in and is_closed_there and not is_closed(before.given) and not before.is_closed_here
+    reopens = settings.close_in and is_open(incident.status) and is_closed(before.given)
     # The server takes entries only into an open incident.
-    is_shut_here = before.is_closed_here and not (turn and not is_closed_there)
+    is_shut_here = before.is_closed_here and not reopens
     waits = is_shut_here and not (settings.close_in and is_closed_there)
-    delivery = Delivery() if waits else plan_entries(before, look, settings)
-    entries = [*delivery.entries, *(() if waits else map(notice_entry, before.notices.values()))]
-    if turn:
-        # It is reopened before entries come, and closed behind them.
-        given_entries = [*entries, turn] if is_closed_there else [turn, *entries]
-    elif is_shut_here and entries:
-        # It was reopened there, written into and closed again since the last look, or an entry was tagged in a closed one.
-        given_entries = [reopening(), *entries, closing_with(incident.raw)]
-    else:
-        given_entries = entries
-    # While the switch is off, closing and reopening are not delivered. They wait until it is on.
+    delivery, notices = (Delivery(), {}) if waits else (plan_entries(before, look, settings), before.notices)
+    note = {"Type": EntryType.NOTE, "ContentsFormat": EntryFormat.TEXT, "Tags": [], "Note": True}
+    entries = [*delivery.entries, *({**note, "Contents": text} for text in notices.values())]
+    # It was reopened there, written into and closed again since the last pull, or an entry of a closed incident was tagged.
+    opens_briefly = is_shut_here and bool(entries)
+    closing = {
+        "dbotIncidentClose": True,
+        "closeReason": str(incident.raw.get("closeReason") or "Other"),
+        "closeNotes": str(incident.raw.get("closeNotes") or "Closed in the remote tenant."),
+    }
+    steering = {"Type": EntryType.NOTE, "ContentsFormat": EntryFormat.JSON}
+    if reopens or opens_briefly:
+        entries.insert(0, {**steering, "Contents": {"dbotIncidentReopen": True}})
+    if closes or opens_briefly:
+        entries.append({**steering, "Contents": closing})
+
+    # While the switch is off, closing and reopening are not delivered but wait until it is on.
     is_first_open = before.given is None and is_open(incident.status)
     is_delivered = incident.status is not None and (settings.close_in or is_first_open)
-    asked = before.asked
-    if turn or (is_shut_here and entries):
-        asked = IncidentStatus.DONE if is_closed_there else IncidentStatus.ACTIVE
-    ledger = delivery.ledger(before.ledger)
-    told_notices = {} if waits else {f"notice {key}": UNMARKED + copy_digest(text) for key, text in before.notices.items()}
-    ledger = replace(ledger, seen={**ledger.seen, **told_notices})
-    is_read_whole = not look.problem and takes_entries(settings) and not waits
-    base = (
-        with_history_known(replace(before, ledger=ledger), look.entries, settings)
-        if is_read_whole
-        else replace(before, ledger=ledger)
-    )
+    is_whole = delivery.tried.keys() <= delivery.seen.keys()
+    told = {f"notice {key}": UNMARKED + copy_digest(text) for key, text in notices.items()}
+    missing = {key: tries for key, tries in before.ledger.missing.items() if key not in delivery.seen} | delivery.tried
     after = replace(
-        base,
+        before,
         created_ms=incident.created_ms or before.created_ms,
         met=True,
         modified=incident.modified,
-        fields=pack_digests(field_digests(incident.raw)) if is_changed else before.fields,
-        news=changed_names(before, incident) if is_changed else before.news,
         status=incident.status if incident.status is not None else before.status,
         given=incident.status if is_delivered else before.given,
-        asked=asked,
-        owes_files=before.owes_files and (waits or not delivery.is_whole or look.problem is not None),
+        asked=IncidentStatus.DONE if closes or opens_briefly else IncidentStatus.ACTIVE if reopens else before.asked,
+        owes_files=before.owes_files and (waits or not is_whole or problem is not None),
+        ledger=replace(before.ledger, seen={**before.ledger.seen, **delivery.seen, **told}, missing=missing),
         notices=before.notices if waits else {},
-        in_ms=now_ms if given_entries or (is_changed and incident.modified) else before.in_ms,
-        in_error=war_room_error(look.problem),
+        in_ms=now_ms if entries or (is_changed and incident.modified) else before.in_ms,
+        in_error="",
     )
-    if look.problem:
-        delivery.log.append(f"get-remote-data: the War Room of incident {incident.id} cannot be read: {look.problem}")
-    after = settled_pull(after, before, look, delivery, now_ms)
+    if takes_entries(settings) and not problem and not waits:
+        after = with_history_known(after, look.entries, settings)
+    if problem:
+        delivery.log.append(f"get-remote-data: the War Room of incident {incident.id} cannot be read: {problem}")
+        if problem.kind not in (RATE_LIMIT, LATE):
+            sentence = f"The War Room of the remote incident cannot be read: {problem}"
+            after = replace(after, in_error=short(sentence, 500))
+    kinds = {failure.kind for failure in (problem, *look.files.values()) if isinstance(failure, RemoteError)}
+    if kinds & {RATE_LIMIT, LATE}:
+        after = replace(after, wanted=max(before.wanted, before.done + 1), not_before_ms=0)
+    elif problem or not is_whole:
+        after = tried_in_vain(after, now_ms, at_once=BUSY_TRIES if problem and problem.kind == BUSY else 1)
+    else:
+        after = replace(after, done=before.wanted, tries=0, not_before_ms=0)
     after = replace(after, shown=report_digest(settings, incident.id, after))
+
+    fields: dict[str, Any] = {"id": incident.id}
     if is_changed:
-        news = incident.raw if is_for_person else news_of(incident.raw, before, schema)
+        was, now = unpack_digests(before.fields), field_digests(incident.raw)
+        changed = {key for key in {*was, *now} if was.get(key) != now.get(key)} if was else set()
+        after = replace(after, fields=pack_digests(now), news="".join(sorted(changed)))
+        news = incident.raw if is_for_person or not was else news_of(incident.raw, changed, schema)
         fields = mirrored_fields(news, settings, after)
     elif after.shown != before.shown:
-        fields = {"id": incident.id, **mirror_report(settings, incident.id, after)}
-    else:
-        fields = {"id": incident.id}
-    return PullPlan(fields, given_entries, after, len(delivery.seen), delivery.log)
-
-
-def war_room_error(problem: RemoteError | None) -> str:
-    """Return what an incident shows of a War Room that cannot be read; nothing where the next round goes on with it."""
-    is_told = problem and problem.kind not in (RATE_LIMIT, LATE)
-    return short(f"The War Room of the remote incident cannot be read: {problem}", 500) if is_told else ""
-
-
-def settled_pull(after: Record, before: Record, look: Look, delivery: "Delivery", now_ms: int) -> Record:
-    """Return the record with what is left to do: nothing after a whole pull, else the next try; soon, where calls ran out."""
-    problems = [look.problem, *(problem for problem in look.files.values() if isinstance(problem, RemoteError))]
-    if any(problem and problem.kind in (RATE_LIMIT, LATE) for problem in problems):
-        return replace(after, wanted=max(before.wanted, before.done + 1), not_before_ms=0)
-    if look.problem or not delivery.is_whole:
-        return tried_in_vain(after, now_ms, at_once=BUSY_TRIES if look.problem and look.problem.kind == BUSY else 1)
-    return replace(after, done=before.wanted, tries=0, not_before_ms=0)
+        fields |= mirror_report(settings, incident.id, after)
+    return PullPlan(fields, entries, after, len(delivery.seen), delivery.log)
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """The entries of one pull that can be delivered now.
-
-    entries: as the server takes them, the oldest first.
-    seen: what the ledger keeps of them, by their keys.
-    tried: the files that could not be had, with the number of tries so far. Where a note stands for one, it is seen as well.
-    log: lines for the log.
-    """
+    """The entries that a pull delivers, oldest first, and what the ledger keeps of them and of missing files."""
 
     entries: list[dict[str, Any]] = field(default_factory=list)
     seen: dict[str, str] = field(default_factory=dict)
-    tried: dict[str, str] = field(default_factory=dict)
+    tried: dict[str, str] = field(default_factory=dict)  # Also in `seen` when a note takes the place of the file.
     log: list[str] = field(default_factory=list)
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether nothing is left to be tried again."""
-        return self.tried.keys() <= self.seen.keys()
-
-    def ledger(self, before: Ledger) -> Ledger:
-        """Return the ledger after the delivery."""
-        missing = {key: tries for key, tries in before.missing.items() if key not in self.seen} | self.tried
-        return replace(before, seen={**before.seen, **self.seen}, missing=missing)
 
 
 def plan_entries(before: Record, look: Look, settings: Settings) -> Delivery:
-    """Decide which entries of a look are delivered, and how. A note stands for a file that cannot be had for good."""
-    plan = Delivery()
-    attached = [(entry or no_entry(name, look.incident), name) for name, entry in look.attachments]
+    """Decide which entries are delivered, and how. In the end a note stands for a file that cannot be had."""
+    plan, incident = Delivery(), look.incident
+    attached = [
+        # Of an attachment that no entry holds, its name alone is known.
+        (entry or Entry.of({"id": f"attachment {name}", "file": name, "created": incident.raw.get("created")}), name)
+        for name, entry in look.attachments
+    ]
     keys = {entry.key for entry, _ in attached}
     tagged = [(entry, str(entry.raw.get("file"))) for entry in arriving(look.entries, settings, before) if entry.key not in keys]
     for entry, name in sorted([*attached, *tagged], key=lambda item: item[0].order):
@@ -3091,14 +3014,17 @@ def plan_entries(before: Record, look: Look, settings: Settings) -> Delivery:
         outcome = look.files.get(entry.key, NO_FILE) if entry.has_file else None
         note = ""
         if isinstance(outcome, RemoteError) and outcome.kind == TOO_LARGE:
-            note = too_large_note(settings, look.incident.id, name)
+            note = too_large_note(settings, incident.id, name)
         elif isinstance(outcome, RemoteError):
             tries = int(before.ledger.missing.get(entry.key, "0")) + (outcome.kind not in (RATE_LIMIT, LATE))
             plan.tried[entry.key] = str(tries)
             if tries < FILE_TRIES:
                 plan.log.append(f"get-remote-data: the file of the entry {entry.id} is left out for now: {outcome}")
                 continue
-            note = lost_file_note(settings, look.incident.id, name, outcome)
+            note = (
+                f"The file {name} could not be read from the remote tenant, and is no longer tried: {outcome} If it is still "
+                f"there, get it from the remote incident: {remote_link(settings, incident.id)}"
+            )
         file = outcome if isinstance(outcome, Download) else None
         given = local_entry(entry, settings, file.result if file else None, note)
         plan.entries.append(given)
@@ -3106,52 +3032,34 @@ def plan_entries(before: Record, look: Look, settings: Settings) -> Delivery:
     return plan
 
 
-def no_entry(name: str, incident: Incident) -> Entry:
-    """Return what stands for an attachment that no entry of the War Room holds."""
-    return Entry.of({"id": f"attachment {name}", "file": name, "created": incident.raw.get("created")})
-
-
-def lost_file_note(settings: Settings, incident_id: str, name: str, problem: RemoteError) -> str:
-    """Return the note that stands for a file which could not be had for good."""
-    return (
-        f"The file {name} could not be read from the remote tenant, and is no longer tried: {problem} If it is still there, get "
-        f"it from the remote incident: {remote_link(settings, incident_id)}"
-    )
-
-
-def notice_entry(text: str) -> dict[str, Any]:
-    """Return the note that tells people here of something that needs them."""
-    return {"Type": EntryType.NOTE, "Contents": text, "ContentsFormat": EntryFormat.TEXT, "Tags": [], "Note": True}
-
-
 def plan_unreadable(before: Record, problem: RemoteError, settings: Settings, incident_id: str, now_ms: int) -> PullPlan:
     """Decide what is given of an incident that cannot be read: why, in the field that a mapper can show. It is tried again."""
     is_last = before.tries + 1 >= MOST_TRIES
     sentence = f"{problem} It is not tried any more: xsoar-mirror-resync does." if is_last else str(problem)
-    # The first success gives all of it.
+    # As if nothing was delivered: the first pull that succeeds gives all fields.
     failed = replace(before, met=True, modified="", fields="", news="", in_error=short(sentence, 500))
     after = tried_in_vain(failed, now_ms)
     after = replace(after, shown=report_digest(settings, incident_id, after))
-    mirror_fields = {"id": incident_id, "dbotMirrorId": incident_id, "dbotMirrorInstance": settings.instance}
-    line = f"get-remote-data: incident {incident_id} cannot be read: {problem.kind}."
-    return PullPlan({**mirror_fields, **mirror_report(settings, incident_id, after)}, [], after, log=[line])
+    fields = {"id": incident_id, "dbotMirrorId": incident_id, "dbotMirrorInstance": settings.instance}
+    fields |= mirror_report(settings, incident_id, after)
+    return PullPlan(fields, [], after, log=[f"get-remote-data: incident {incident_id} cannot be read: {problem.kind}."])
 
 
 def get_remote_data_command(client: Client, settings: Settings, args: dict[str, Any]) -> None:
     """Give the server what is new of one remote incident: its fields if they changed, closing or reopening, new entries.
 
-    What is given is remembered first: an answer that could not be remembered is not given, so that it does not come twice.
+    It is remembered before it is given, so that nothing is given twice because remembering failed.
     """
     incident_id = str(args.get("id") or "").strip()
     if not incident_id:
         raise ValueError("id is missing: give the ID of an incident of the remote tenant, for example id=4.")
-    # The server always gives lastUpdate. Without it a person looks, and what is shown has not arrived.
+    # The server always gives lastUpdate. Without it a person runs the command, and nothing arrives in an incident.
     is_for_person = not args.get("lastUpdate")
-    store, now_ms = read_store(), local_now_ms()
     is_remembered = not is_for_person and is_id(incident_id)
+    store, now_ms = read_store(), local_now_ms()
     before = store.record(incident_id)
     if before.since_ms is None:
-        # Its first pull. It was listed for once, so before it is read a record keeps it due, and where its history ends.
+        # Its first pull. The server was told of it only once: before reading, keep that it is due, and where its history ends.
         read, since_ms = before, parse_last_update(args.get("lastUpdate"), 0)
         before = replace(wanted_again(read), met=True, since_ms=since_ms)
         if is_remembered:
@@ -3161,18 +3069,20 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
         look = read_incident(client, settings, incident_id, before)
         moves = learned_moves(client, look, store.memory.entries_move)
         schema = store.memory.schema
-        if has_lost_fields(before, look.incident):
+        if unpack_digests(before.fields).keys() - field_digests(look.incident.raw).keys():
+            # A field was emptied there. The record tells only the digest of its name.
             schema = schema_if_allowed(client, lambda _: False, "so what was emptied there stays here") or schema
         plan = plan_pull(before, look, settings, now_ms, schema, is_for_person)
     except RemoteError as error:
         if error.kind == BUSY:
-            # It may be this one incident that the remote cannot give.
+            # It may be this incident alone that the remote cannot give. Raises if the remote as a whole is away.
             client.about()
+            if before.tries < BUSY_TRIES:
+                if is_remembered:
+                    again = tried_in_vain(before, now_ms, at_once=BUSY_TRIES)
+                    change_record(incident_id, lambda now: merged(before, again, now))
+                raise
         elif error.kind not in UNREADABLE:
-            raise
-        if error.kind == BUSY and before.tries < BUSY_TRIES:
-            if is_remembered:
-                change_record(incident_id, lambda now: merged(before, tried_in_vain(before, now_ms, at_once=BUSY_TRIES), now))
             raise
         plan = plan_unreadable(before, error, settings, incident_id, now_ms)
     for line in plan.log:
@@ -3180,20 +3090,18 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
     log(settings, f"get-remote-data: incident {incident_id}: {len(plan.fields)} fields, {len(plan.entries)} entries.")
 
     def remember(now: Store) -> Store:
-        current = now.records([incident_id]).get(incident_id, before)
+        current, memory = now.records([incident_id]).get(incident_id, before), now.memory
         record = merged(before, plan.record, current)
         if current.since_ms != before.since_ms:
-            # Another command has settled meanwhile what is history.
+            # Another command has decided meanwhile what is history.
             record = replace(record, ledger=replace(record.ledger, history=current.ledger.history))
-        after = now.with_records({incident_id: record})
-
-        def count(memory: Memory) -> Memory:
-            health = replace(memory.health, entries_in=memory.health.entries_in + plan.crossed)
-            limited_ms = local_now_ms() if client.limit else memory.limited_ms
-            move = memory.entries_move if moves is None else moves
-            return replace(memory, health=health, entries_move=move, limited_ms=limited_ms)
-
-        return after.with_memory(count)
+        learned = replace(
+            memory,
+            health=replace(memory.health, entries_in=memory.health.entries_in + plan.crossed),
+            entries_move=memory.entries_move if moves is None else moves,
+            limited_ms=local_now_ms() if client.limit else memory.limited_ms,
+        )
+        return now.with_records({incident_id: record}).with_memory(lambda _: learned)
 
     if is_remembered:
         change_store(remember)
@@ -3201,58 +3109,37 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
 
 
 def learned_moves(client: Client, look: Look, known: bool | None) -> bool | None:
-    """Return what a look tells of whether entries move their incident's `modified`; None: nothing.
+    """Return whether entries move their incident's `modified`, as far as a look tells; None: it does not.
 
-    An entry that is newer than its incident proves that they do not, once and for all; an incident as new as its newest entry,
-    that they do.
+    An entry newer than its incident proves, for good, that they do not; an incident as new as its newest entry suggests that
+    they do.
     """
     newest_ms = max((entry.touched_ms for entry in look.entries), default=0)
     if known is False or not newest_ms:
         return None
     if newest_ms > look.incident.modified_ms:
-        # An entry may have come between the two calls. Only one that is newer than the incident is now proves it.
+        # The entry may have come between the two calls: the incident as it is now decides.
         again = client.limit or as_result(client.load, look.incident.id)
         return False if isinstance(again, dict) and newest_ms > Incident.of(again).modified_ms else None
     return True if look.incident.modified_ms - newest_ms < MOVED_WITHIN_MS else None
 
 
-def news_of(remote: dict[str, Any], record: Record, schema: Schema) -> dict[str, Any]:
-    """Return a remote incident with only those fields that are not as both sides had them; all where that is not known.
+def news_of(remote: dict[str, Any], changed: set[str], schema: Schema) -> dict[str, Any]:
+    """Return a remote incident with only the fields whose digests changed, and those that the remote's server owns.
 
-    XSOAR REST API: it is not certain that the server spares a local change that it has not sent yet. What did not change there
-    is not given, so that it cannot undo one. What the remote's server owns always comes, and so does the type. A field that
-    was emptied there may be gone altogether: it is given empty.
+    XSOAR REST API: whether the server spares a local change that it has not sent yet is not certain, so what did not change
+    there must not be given: it could undo one. A field that was emptied may be missing there; it is given empty.
     """
-    before, now = unpack_digests(record.fields), field_digests(remote)
-    if not before:
-        return remote
 
     def is_new(name: str) -> bool:
-        key = name_digest(name)
-        return before.get(key) != now.get(key)
+        return name_digest(name) in changed
 
     news = {key: value for key, value in remote.items() if key in ("id", "type") or is_server_owned(key) or is_new(key)}
-    theirs = custom_fields(remote)
-    emptied = {name: empty_value(kind) for name, kind in schema.custom_fields.items() if name not in theirs}
     news |= {name: "" for name in INCIDENT_FIELDS if name not in remote and is_new(name)}
-    news["CustomFields"] = {key: value for key, value in (emptied | theirs).items() if is_new(f"{CUSTOM}{key}")}
+    custom = {name: [] if kind.lower() in LIST_TYPES else "" for name, kind in schema.custom_fields.items()}
+    custom |= custom_fields(remote)
+    news["CustomFields"] = {key: value for key, value in custom.items() if is_new(f"{CUSTOM}{key}")}
     return news
-
-
-def has_lost_fields(record: Record, incident: Incident) -> bool:
-    """Return whether a field that held something is empty now, so that it must be known what it is called."""
-    return bool(unpack_digests(record.fields).keys() - field_digests(incident.raw).keys())
-
-
-def empty_value(kind: str) -> Any:
-    """Return what a custom field of a type holds when it is empty."""
-    return [] if kind.lower() in LIST_TYPES else ""
-
-
-def changed_names(record: Record, incident: Incident) -> str:
-    """Return which fields of an incident are not as both sides had them, packed; none when that is not known."""
-    before, now = unpack_digests(record.fields), field_digests(incident.raw)
-    return "".join(sorted(key for key in {*before, *now} if before.get(key) != now.get(key))) if before else ""
 
 
 """ PUSH """
