@@ -4071,43 +4071,14 @@ def after_failure(record: Record, update: Update, settings: Settings, error: str
 """ SCHEMA """
 
 
-def mapping_scheme(types: list[dict[str, Any]], fields: list[dict[str, Any]]) -> GetMappingFieldsResponse:
-    """Return the fields of the remote that an outgoing mapper may write, for each incident type and for `Default Mapping`.
-
-    Each stands under the name that update-remote-system takes: the incident's own fields as the incident spells them, custom
-    ones flat, under their CLI names.
-    """
-    response = GetMappingFieldsResponse()
-    custom_names = custom_field_names(fields)
-    named = [(writable_name(item, custom_names), item) for item in fields]
-    writable = {field_name: item for field_name, item in named if field_name}
-    for name in ["Default Mapping", *(str(item.get("name") or item.get("id")) for item in types)]:
-        scheme = SchemeTypeMapping(type_name=name)
-        for field_name, item in writable.items():
-            if name == "Default Mapping" or item.get("associatedToAll") or not is_bound(item) or name in associated_types(item):
-                scheme.add_field(field_name, f"{item.get('name') or field_name} - {item.get('type') or 'shortText'}")
-        response.add_scheme_type(scheme)
-    return response
-
-
-def writable_name(incident_field: dict[str, Any], custom_names: frozenset[str]) -> str:
-    """Return the name under which an outgoing mapper writes a field of the remote; an empty text when none can."""
-    cli_name = str(incident_field.get("cliName"))
-    if cli_name in custom_names:
-        return cli_name if is_mappable(incident_field) else ""
-    own_names = {name.lower(): name for name in INCIDENT_FIELDS}
-    return "" if incident_field.get("isReadOnly") else own_names.get(cli_name.lower(), "")
-
-
-# The types of fields that cannot be mirrored: files cross as files, timers run in each tenant by themselves.
-UNMAPPED_TYPES = frozenset({"attachments", "internal", "timer", "sla"})
-
-
 def is_mappable(incident_field: dict[str, Any]) -> bool:
-    """Return whether a custom field can be mirrored: it is no timer, read-only, internal or this pack's own."""
+    """Return whether a custom field can be mirrored: not one that is read-only, internal, or this pack's own.
+
+    Files cross as entries, and timers run in each tenant by themselves.
+    """
     cli_name, kind = str(incident_field.get("cliName")).lower(), str(incident_field.get("type")).lower()
     is_own = cli_name.startswith(OWN_FIELD_PREFIX) or cli_name in MIRROR_KEYS
-    return not is_own and not incident_field.get("isReadOnly") and kind not in UNMAPPED_TYPES
+    return not is_own and not incident_field.get("isReadOnly") and kind not in ("attachments", "internal", "timer", "sla")
 
 
 def associated_types(incident_field: dict[str, Any]) -> list[str]:
@@ -4121,15 +4092,37 @@ def is_bound(incident_field: dict[str, Any]) -> bool:
 
 
 def get_mapping_fields_command(client: Client) -> GetMappingFieldsResponse:
-    """Return the schema of the remote for the mapper editor."""
-    return mapping_scheme(client.incident_types(), client.incident_fields())
+    """Return the remote's fields that an outgoing mapper may write, for each incident type and for `Default Mapping`.
+
+    Their names are those that update-remote-system takes: an incident's own fields as the incident spells them, custom ones by
+    their CLI names.
+    """
+    types, fields = client.incident_types(), client.incident_fields()
+    own_names = {name.lower(): name for name in INCIDENT_FIELDS}
+    custom_names = custom_field_names(fields)
+    writable: dict[str, dict[str, Any]] = {}
+    for item in fields:
+        name = str(item.get("cliName"))
+        if name in custom_names:
+            writable |= {name: item} if is_mappable(item) else {}
+        elif name.lower() in own_names and not item.get("isReadOnly"):
+            writable[own_names[name.lower()]] = item
+    response = GetMappingFieldsResponse()
+    for type_name in ["Default Mapping", *(str(item.get("name") or item.get("id")) for item in types)]:
+        scheme = SchemeTypeMapping(type_name=type_name)
+        for name, item in writable.items():
+            is_general = type_name == "Default Mapping" or item.get("associatedToAll") or not is_bound(item)
+            if is_general or type_name in associated_types(item):
+                scheme.add_field(name, f"{item.get('name') or name} - {item.get('type') or 'shortText'}")
+        response.add_scheme_type(scheme)
+    return response
 
 
 """ WAR ROOM COMMANDS """
 
 
 def search_incidents_command(client: Client, args: dict[str, Any]) -> CommandResults:
-    """Return the remote incidents that match a query, the newest first, as a table and under XSOAR.Incident."""
+    """Return the remote incidents that match a query, newest first, as a table and under XSOAR.Incident."""
     wanted = whole_number(args.get("max_results") or 10, "max_results", 1, MOST_RESULTS)
     since_ms = parse_when(args.get("start_time") or "3 days", "start_time", local_now_ms())
     query = str(args.get("query") or "-status:closed -category:job")
@@ -4142,34 +4135,21 @@ def search_incidents_command(client: Client, args: dict[str, Any]) -> CommandRes
         fresh = [incident for incident in portion if str(incident["id"]) not in incidents]
         recent = [incident for incident in fresh if parse_ms(incident.get("created"), since_ms) >= since_ms]
         incidents.update((str(incident["id"]), incident) for incident in recent)
-        # The last page is short, though the remote does not say that there is more, or holds nothing that is new.
+        # The last page is a short one, unless the remote says that there is more, or one without anything new.
         is_short = len(portion) < min(size, PAGE_SMALLEST) and total <= seen
         if len(incidents) >= wanted or is_short or not recent:
             break
-    found_incidents = list(incidents.values())[:wanted]
-    readable = tableToMarkdown("Search Results:", rows_shown(found_incidents), headers=None if "all" in columns else columns)
-    outputs = found_incidents
-    if len(found_incidents) > MOST_WHOLE_INCIDENTS:
-        outputs = [{key: incident.get(key) for key in BRIEF_FIELDS} for incident in found_incidents]
+    found = outputs = list(incidents.values())[:wanted]
+    readable = tableToMarkdown("Search Results:", rows_shown(found), headers=None if "all" in columns else columns)
+    if len(found) > MOST_WHOLE_INCIDENTS:
+        outputs = [{key: incident.get(key) for key in BRIEF_FIELDS} for incident in found]
         readable += (
             f"\nThese are more than {MOST_WHOLE_INCIDENTS} incidents, so the context has of each: {', '.join(BRIEF_FIELDS)}. "
             "The command xsoar-get-incident gives one whole."
         )
     return CommandResults(
-        outputs_prefix="XSOAR.Incident",
-        outputs_key_field="id",
-        outputs=outputs,
-        raw_response=found_incidents,
-        readable_output=readable,
+        outputs_prefix="XSOAR.Incident", outputs_key_field="id", outputs=outputs, raw_response=found, readable_output=readable
     )
-
-
-def shown_entry(entry: dict[str, Any]) -> dict[str, Any]:
-    """Return what a table of entries shows of one. What is data, not a text, is shown as JSON."""
-    contents = entry.get("contents")
-    text = contents if isinstance(contents, str) or contents is None else json.dumps(contents, ensure_ascii=False)
-    author = author_of(entry)
-    return {**{key: entry.get(key) for key in ENTRY_COLUMNS}, "user": author, "contents": text}
 
 
 def get_incident_command(client: Client, args: dict[str, Any]) -> CommandResults:
@@ -4186,19 +4166,21 @@ def get_incident_command(client: Client, args: dict[str, Any]) -> CommandResults
     if tags := listed(args.get("tags")):
         entry_filter |= {"tags": list(tags), "tagsAndOperator": False}
     incident = client.load(incident_id)
-    found = read_entries(client, str(incident.get("investigationId") or ""), entry_filter)[-wanted:]
-    entries = [entry.raw for entry in found]
+    found = read_entries(client, str(incident.get("investigationId") or ""), entry_filter)
+    entries = [entry.raw for entry in found[-wanted:]]
     custom = {key: value for key, value in custom_fields(incident).items() if not is_timer(value)}
     fields = {**{key: incident.get(key) for key in SHOWN_FIELDS}, **custom}
     rows = [{"field": key, "value": value} for key, value in fields.items() if plain(value) is not None]
     title = short(as_text(str(incident.get("name") or incident_id))).replace("`", "\\`")
     readable = tableToMarkdown(f"Incident {title}", rows_shown(rows), headers=["field", "value"])
-    readable += "\n" + tableToMarkdown(
-        f"Last entries since {iso(since_ms)}",
-        rows_shown([shown_entry(entry) for entry in entries]),
-        headers=ENTRY_COLUMNS,
-        removeNull=True,
-    )
+
+    def shown_entry(entry: dict[str, Any]) -> dict[str, Any]:
+        contents = entry.get("contents")
+        text = contents if isinstance(contents, str | None) else json.dumps(contents, ensure_ascii=False)
+        return {**{key: entry.get(key) for key in ENTRY_COLUMNS}, "user": author_of(entry), "contents": text}
+
+    rows = rows_shown([shown_entry(entry) for entry in entries])
+    readable += "\n" + tableToMarkdown(f"Last entries since {iso(since_ms)}", rows, headers=ENTRY_COLUMNS, removeNull=True)
     return CommandResults(
         outputs_prefix="XSOAR.Incident",
         outputs_key_field="id",
@@ -4210,7 +4192,7 @@ def get_incident_command(client: Client, args: dict[str, Any]) -> CommandResults
 
 """ WAR ROOM COMMANDS: THE MIRROR """
 
-# What the mappers of this pack let cross besides custom fields, and what does not cross although both incidents have it.
+# The fields besides custom ones that the mappers of this pack let cross, and why others do not.
 COMPARED_FIELDS = ("name", "details", "severity", "owner", "phase", "dueDate")
 NOT_COMPARED = {
     "type": "it is set when an incident is fetched, and a mapper would override the type chosen in the instance",
@@ -4224,33 +4206,25 @@ NOT_COMPARED = {
 
 
 def local_incident(args: dict[str, Any]) -> dict[str, Any]:
-    """Return the local incident that a command is about: the one given as `incident`, else the one that it runs in.
+    """Return the local incident that a command is about: the argument `incident`, else the one that it runs in.
 
     Raises:
         ValueError: the argument is no incident.
     """
     given = args.get("incident")
-    if given:
-        try:
-            incident = json.loads(given) if isinstance(given, str) else given
-        except ValueError:
-            incident = None
-        if isinstance(incident, list) and incident:
-            incident = incident[0]
-        if not isinstance(incident, dict):
-            raise ValueError(
-                "incident is not an incident as JSON: give ${incident} in a playbook, or leave it out in a War Room."
-            )
-        return incident
     try:
-        incident = demisto.incident()
-    except Exception:  # Where there is none, as in the playground, versions differ in what they raise.
+        incident = json.loads(given) if given and isinstance(given, str) else given or demisto.incident()
+    except Exception:  # Where there is no incident, as in the playground, versions differ in what they raise.
         incident = None
+    if given and isinstance(incident, list) and incident:
+        incident = incident[0]
+    if given and not isinstance(incident, dict):
+        raise ValueError("incident is not an incident as JSON: give ${incident} in a playbook, or leave it out in a War Room.")
     return incident if isinstance(incident, dict) else {}
 
 
 def wanted_remote_id(args: dict[str, Any], local: dict[str, Any], settings: Settings) -> str:
-    """Return the remote incident that a command is about: the one given as `id`, else the one that the local incident mirrors.
+    """Return the remote incident that a command is about: the argument `id`, else the one that the local incident mirrors.
 
     Raises:
         ValueError: neither is known, or the local incident is mirrored by another instance.
@@ -4269,52 +4243,43 @@ def wanted_remote_id(args: dict[str, Any], local: dict[str, Any], settings: Sett
 def compared(
     local: dict[str, Any], remote: dict[str, Any], ruled: frozenset[str]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return what a local incident and its remote one hold in the fields that cross, and those that differ and never cross.
+    """Return the fields that cross, as both incidents hold them, and those that differ and never cross, with the reason.
 
     Args:
         ruled: the custom fields that have a rule in the mappers, by their CLI names in lower case.
-
-    Returns:
-        The fields that cross: field, here, there, equal, mapped (whether there is a rule for it). Those that do not: field,
-        reason.
     """
+
+    def status_word(incident: dict[str, Any]) -> str:
+        # Whether an open incident is pending or active is each tenant's own affair.
+        return "closed" if is_closed(incident.get("status")) else "open"
+
     theirs = custom_fields(remote)
     # In a playbook ${incident} holds the custom fields at its top.
     mine = {**{name: local[name] for name in theirs if name in local}, **custom_fields(local)}
-    custom = [name for name in sorted({*mine, *theirs}) if not stays(name, mine.get(name) or theirs.get(name))]
-    rows = [
-        *((name, local.get(name), remote.get(name), True) for name in COMPARED_FIELDS),
-        ("status", status_word(local), status_word(remote), True),
-        *((name, mine.get(name), theirs.get(name), name.lower() in ruled) for name in custom),
-    ]
+    names = sorted({*mine, *theirs})
+    custom = [name for name in names if not stays(name, mine.get(name) or theirs.get(name))]
     crossing = [
         {"field": name, "here": here, "there": there, "equal": plain(here) == plain(there), "mapped": mapped}
-        for name, here, there, mapped in rows
+        for name, here, there, mapped in [
+            *((name, local.get(name), remote.get(name), True) for name in COMPARED_FIELDS),
+            ("status", status_word(local), status_word(remote), True),
+            *((name, mine.get(name), theirs.get(name), name.lower() in ruled) for name in custom),
+        ]
     ]
-    timers = [name for name in sorted({*mine, *theirs}) if is_timer(mine.get(name)) or is_timer(theirs.get(name))]
+    timers = [name for name in names if is_timer(mine.get(name)) or is_timer(theirs.get(name))]
     ignored = [
-        *({"field": name, "reason": reason} for name, reason in NOT_COMPARED.items() if differs(name, local, remote)),
-        *(
-            {"field": name, "reason": "SLA timers run in each tenant by themselves"}
-            for name in timers
-            if differs(name, mine, theirs)
-        ),
+        {"field": name, "reason": reason}
+        for name, here, there, reason in [
+            *((name, local.get(name), remote.get(name), reason) for name, reason in NOT_COMPARED.items()),
+            *((name, mine.get(name), theirs.get(name), "SLA timers run in each tenant by themselves") for name in timers),
+        ]
+        if plain(here) != plain(there)
     ]
     return crossing, ignored
 
 
-def status_word(incident: dict[str, Any]) -> str:
-    """Return whether an incident is open: whether it is pending or active is each tenant's own affair."""
-    return "closed" if incident.get("status") in (IncidentStatus.DONE, IncidentStatus.ARCHIVE) else "open"
-
-
-def differs(name: str, local: dict[str, Any], remote: dict[str, Any]) -> bool:
-    """Return whether two incidents differ in a field."""
-    return plain(local.get(name)) != plain(remote.get(name))
-
-
 def mirror_diff_command(client: Client, settings: Settings, args: dict[str, Any]) -> CommandResults:
-    """Return, field by field, what the local and the remote incident hold. It writes nothing."""
+    """Return, field by field, what the local and the remote incident hold. Writes nothing."""
     local = local_incident(args)
     remote_id = wanted_remote_id(args, local, settings)
     if not local:
@@ -4334,24 +4299,18 @@ def mirror_diff_command(client: Client, settings: Settings, args: dict[str, Any]
         readable += "\nA field without a rule crosses once, when its incident is fetched: xsoar-mirror-mappers makes rules."
     if ignored:
         readable += "\n" + tableToMarkdown("Different, and never mirrored", ignored, headers=["field", "reason"])
-    return CommandResults(
-        outputs_prefix="XSOAR.Mirror.Diff",
-        outputs_key_field="id",
-        outputs=outputs,
-        readable_output=readable,
-    )
+    return CommandResults(outputs_prefix="XSOAR.Mirror.Diff", outputs_key_field="id", outputs=outputs, readable_output=readable)
 
 
 def mirror_resync_command(client: Client, settings: Settings, args: dict[str, Any]) -> CommandResults:
-    """Have the next round bring a remote incident anew: its fields, and all earlier entries that match and are not here yet."""
+    """Make the next round bring a remote incident again: its fields, and all earlier entries that match and are not here yet."""
     local = local_incident({})
     remote_id = wanted_remote_id(args, local, settings)
     fields, entries = (flag(args, name, name, True, "give true or false") for name in ("fields", "entries"))
     if not fields and not entries:
         raise ValueError("There is nothing to resync: set fields or entries to true.")
     remote = Incident.of(client.load(remote_id))
-    is_here = local.get("dbotMirrorId") == remote_id
-    store = read_store()
+    store, is_here = read_store(), local.get("dbotMirrorId") == remote_id
     record = store.records([remote_id]).get(remote_id)
     if record is None and not is_here:
         raise ValueError(
@@ -4363,18 +4322,18 @@ def mirror_resync_command(client: Client, settings: Settings, args: dict[str, An
     entries = entries and not is_forgotten
     if record and not is_linked:
         ensure_same(record, remote, settings)
-    # Without its entries a linked incident begins now; the server would give the time at which it was created.
+    # A linked incident without its earlier entries begins now. By default it would begin when it was created here.
     begin_ms = max(remote.modified_ms, store.memory.health.cursor_ms) + 1
-    # It is still open although it was to be closed, so it is closed once more.
-    is_unclosed = is_here and local.get("status") in (IncidentStatus.PENDING, IncidentStatus.ACTIVE)
+    is_open_here = is_here and local.get("status") in (IncidentStatus.PENDING, IncidentStatus.ACTIVE)
 
     def restart(known: Record) -> Record:
-        ledger, owes_files = known.ledger, known.owes_files
+        ledger = known.ledger
         if entries:
-            # What a note stands for is tried again, and what counted as history comes.
-            owes_files = owes_files or bool(ledger.missing)
+            # History comes, and files that a note stands for are tried again.
             seen = {key: mark for key, mark in ledger.seen.items() if key not in ledger.missing}
             ledger = replace(ledger, history={}, missing={}, seen=seen)
+        # Its closing did not succeed, so it is delivered again.
+        is_unclosed = is_open_here and is_closed(known.asked)
         return replace(
             wanted_again(known),
             created_ms=remote.created_ms if is_linked else known.created_ms or remote.created_ms,
@@ -4382,44 +4341,40 @@ def mirror_resync_command(client: Client, settings: Settings, args: dict[str, An
             modified="" if fields else known.modified,
             fields="" if fields else known.fields,
             since_ms=0 if entries else begin_ms if known.since_ms is None else known.since_ms,
-            given=remote.status if is_forgotten else None if is_unclosed and is_closed(known.asked) else known.given,
-            asked=None if is_unclosed and is_closed(known.asked) else known.asked,
-            # Where nothing goes out, nobody else tells that it was opened here again, and entries would wait.
-            here=local["status"] if is_unclosed else known.here,
-            owes_files=owes_files,
+            given=remote.status if is_forgotten else None if is_unclosed else known.given,
+            asked=None if is_unclosed else known.asked,
+            # If nothing goes out, nothing else tells that it was reopened here, and entries would wait.
+            here=local["status"] if is_open_here else known.here,
+            owes_files=known.owes_files or (entries and bool(known.ledger.missing)),
             ledger=ledger,
             tries=0,
         )
 
     change_record(remote_id, restart)
     outputs = {"id": remote_id, "fields": fields, "entries": entries}
-    parts = [*(["all fields"] if fields else []), *(["the earlier entries that were not brought yet"] if entries else [])] or [
-        "what is new"
-    ]
+    parts = ["all fields"] if fields else []
+    parts += ["the earlier entries that were not brought yet"] if entries else []
+    parts = parts or ["what is new"]
     readable = f"The next mirroring round brings, of the remote incident {remote_id}, {' and '.join(parts)}."
     if is_forgotten:
         readable += " Its earlier entries are not remembered: those here stay as they are, and only new ones come."
     if not settings.comes_in:
         readable += " By the instance's direction nothing comes in, so it applies to incidents whose own direction lets it."
-    return CommandResults(
-        outputs_prefix="XSOAR.Mirror.Resync",
-        outputs_key_field="id",
-        outputs=outputs,
-        readable_output=readable,
-    )
+    return CommandResults(outputs_prefix="XSOAR.Mirror.Resync", outputs_key_field="id", outputs=outputs, readable_output=readable)
 
 
 def mirror_status_command(client: Client, settings: Settings, args: dict[str, Any]) -> CommandResults:
-    """Return what the mirror knows, and how the remote tenant looks from here. It writes nothing."""
+    """Return what the mirror knows, and how the remote tenant looks from here. Writes nothing."""
     store, now_ms = read_store(), local_now_ms()
-    memory, records = store.memory, store.all_records()
+    memory, health, records = store.memory, store.memory.health, store.all_records()
     try:
         version, problem = str(client.about().get("demistoVersion") or ""), ""
     except RemoteError as error:
         version, problem = "", str(error)
     skew = round((client.remote_time_ms + 500 - now_ms) / 1000) if client.remote_time_ms else None
     without_rule = None if problem else missing_rules(client, settings, memory.rules)
-    outputs = {
+    error_ms, last_error, command = max((*last_failure(health, name), name) for name in sorted(MIRRORING_COMMANDS))
+    outputs: dict[str, Any] = {
         "Instance": settings.instance,
         "Remote": host_of(settings.api_root),
         "RemoteVersion": version,
@@ -4427,32 +4382,6 @@ def mirror_status_command(client: Client, settings: Settings, args: dict[str, An
         "ClockSkewSeconds": skew,
         "EntriesMoveModified": memory.entries_move,
         "FieldsWithoutRule": None if without_rule is None else len(without_rule),
-        **memory_status(memory, list(records.values()), now_ms),
-    }
-    shown = {key: value for key, value in outputs.items() if value not in (None, "")}
-    readable = tableToMarkdown(f"Mirroring of {settings.instance}", shown, headers=list(shown), headerTransform=pascalToSpace)
-    if without_rule:
-        readable += "\n" + as_text(missing_rules_told(without_rule)) + "\n"
-    remote_id = str(args.get("id") or "").strip()
-    if remote_id:
-        incident = incident_status(remote_id, records.get(remote_id), settings)
-        outputs["Incident"] = incident
-        readable += "\n" + tableToMarkdown(
-            f"Remote incident {remote_id}", incident, headers=list(incident), headerTransform=pascalToSpace, removeNull=True
-        )
-    return CommandResults(
-        outputs_prefix="XSOAR.Mirror.Status",
-        outputs_key_field="Instance",
-        outputs=outputs,
-        readable_output=readable,
-    )
-
-
-def memory_status(memory: Memory, records: list[Record], now_ms: int) -> dict[str, Any]:
-    """Return what xsoar-mirror-status tells of what the mirror remembers."""
-    health = memory.health
-    error_ms, error, error_command = max((*last_failure(health, name), name) for name in sorted(MIRRORING_COMMANDS))
-    return {
         "Cursor": when(health.cursor_ms),
         "CursorAgeSeconds": (now_ms - health.cursor_ms) // 1000 if health.cursor_ms else None,
         "LastRound": when(health.round_ms),
@@ -4460,27 +4389,41 @@ def memory_status(memory: Memory, records: list[Record], now_ms: int) -> dict[st
         "LastFetch": when(health.fetch_ms),
         "LastFetchCalls": health.fetch_calls,
         "IncidentsTracked": len(records),
-        "IncidentsOpen": sum(not is_closed(record.status) for record in records),
-        "IncidentsPending": sum(record.is_due and record.not_before_ms <= now_ms for record in records),
-        "IncidentsBehind": sum(record.tries > 0 for record in records),
-        "IncidentsWithError": sum(bool(record.in_error or record.out_error) for record in records),
+        "IncidentsOpen": sum(not is_closed(record.status) for record in records.values()),
+        "IncidentsPending": sum(record.is_due and record.not_before_ms <= now_ms for record in records.values()),
+        "IncidentsBehind": sum(record.tries > 0 for record in records.values()),
+        "IncidentsWithError": sum(bool(record.in_error or record.out_error) for record in records.values()),
         "CreationsPending": len(memory.creating),
         "EntriesIn": health.entries_in,
         "EntriesOut": health.entries_out,
-        "LastError": error,
-        "LastErrorCommand": error_command if error_ms else "",
+        "LastError": last_error,
+        "LastErrorCommand": command if error_ms else "",
         "LastErrorTime": when(error_ms),
     }
+    shown = {key: value for key, value in outputs.items() if value not in (None, "")}
+    readable = tableToMarkdown(f"Mirroring of {settings.instance}", shown, headers=list(shown), headerTransform=pascalToSpace)
+    if without_rule:
+        readable += "\n" + as_text(missing_rules_told(without_rule)) + "\n"
+    remote_id = str(args.get("id") or "").strip()
+    if remote_id:
+        incident = outputs["Incident"] = incident_status(remote_id, records.get(remote_id), settings)
+        readable += "\n" + tableToMarkdown(
+            f"Remote incident {remote_id}", incident, headers=list(incident), headerTransform=pascalToSpace, removeNull=True
+        )
+    return CommandResults(
+        outputs_prefix="XSOAR.Mirror.Status", outputs_key_field="Instance", outputs=outputs, readable_output=readable
+    )
 
 
 def incident_status(remote_id: str, record: Record | None, settings: Settings) -> dict[str, Any]:
     """Return what xsoar-mirror-status tells of one remote incident."""
+    link = remote_link(settings, remote_id)
     if record is None:
-        return {"Id": remote_id, "State": "Not mirrored by this instance", "Link": remote_link(settings, remote_id)}
+        return {"Id": remote_id, "State": "Not mirrored by this instance", "Link": link}
     return {
         "Id": remote_id,
         "State": mirror_state(record),
-        "Link": remote_link(settings, remote_id),
+        "Link": link,
         "Pending": record.is_due,
         "NextTry": when(record.not_before_ms) if record.is_due else None,
         "LastIn": when(record.in_ms),
