@@ -2588,10 +2588,7 @@ def sweep(
     """Look into the War Rooms of the next few quiet incidents for entries that left `modified` as it was.
 
     XSOAR REST API: whether a new entry moves its incident's `modified` is not documented. The memory holds what was learned.
-
-    Returns:
-        The incidents with new entries, the entries of War Rooms that were read for the first time, and the last incident that was
-        looked into.
+    Returns the incidents with new entries, the entries of War Rooms read for the first time, and the last incident looked into.
     """
     found: list[str] = []
     read: dict[str, list[Entry]] = {}
@@ -2633,10 +2630,8 @@ def quiet_in_turn(store: Store, swept: str, skipped: frozenset[str]) -> Iterator
 def census(client: Client, store: Store, skipped: frozenset[str], last_run: dict[str, Any]) -> tuple[list[str], dict[str, str]]:
     """Check once an hour that the open incidents still exist: no change tells that one was deleted or hidden.
 
-    Each round asks for up to 500 of them in one search. The pull of a missing one tells why.
-
-    Returns:
-        The incidents to pull, and what to keep in the last mirror run: when the census began, and how far it has come.
+    Each round asks for up to 500 of them in one search. Returns those to pull, which tells why they are gone, and what to keep
+    in the last mirror run: when the census began, and how far it has come.
     """
     begun_ms, now_ms, counted = parse_ms(last_run.get("census"), 0), local_now_ms(), str(last_run.get("counted") or "")
     if not begun_ms:
@@ -2739,10 +2734,7 @@ def takes_entries(settings: Settings) -> bool:
 
 
 def tag_filter(settings: Settings) -> dict[str, Any]:
-    """Return the filter for entries with an incoming tag.
-
-    It has no fromTime, which would miss an entry that was tagged long after it was written.
-    """
+    """Return the filter for entries with an incoming tag. No fromTime: an old entry may be tagged late."""
     return {"categories": list(settings.categories), "tags": list(settings.tags), "tagsAndOperator": False}
 
 
@@ -2798,32 +2790,17 @@ def signed_text(entry: Entry) -> tuple[str, str]:
     return "**" + re.sub(r"([\\`*_\[\]<>|])", r"\\\1", line) + f":**\n\n{contents}", EntryFormat.MARKDOWN
 
 
-def local_entry(entry: Entry, settings: Settings, file_result: dict[str, Any] | None = None, note: str = "") -> dict[str, Any]:
-    """Return a remote entry, or a note in place of its file, as the server takes it, without tags that would send it out."""
-    common = {"Tags": [tag for tag in entry.tags if tag not in settings.mirror_tags], "Note": entry.is_note}
-    if file_result:
-        return {**file_result, "Contents": signed_comment(entry), **common}
-    raw = {**entry.raw, "contents": note, "format": EntryFormat.TEXT} if note else entry.raw
-    text, entry_format = signed_text(replace(entry, raw=raw))
-    category = entry.raw["category"] if isinstance(entry.raw.get("category"), str) else ""
-    return {"Type": EntryType.NOTE, "Contents": text, "ContentsFormat": entry_format, "Category": category, **common}
-
-
 @dataclass(frozen=True)
 class Look:
-    """What was read of a remote incident for one pull.
-
-    entries: the tagged entries of its War Room, known ones included.
-    files: by the key of an entry, its Download, or the RemoteError that prevented it.
-    attachments: those that the fetch still owes: name, and the entry that holds the file, if there is one.
-    problem: why its War Room could not be read whole.
-    """
+    """What was read of a remote incident for one pull."""
 
     incident: Incident
-    entries: list[Entry] = field(default_factory=list)
-    files: dict[str, Any] = field(default_factory=dict)
-    attachments: list[tuple[str, Entry | None]] = field(default_factory=list)
-    problem: RemoteError | None = None
+    entries: list[Entry] = field(default_factory=list)  # The tagged ones, known ones included.
+    files: dict[str, Any] = field(default_factory=dict)  # By the key of the entry: its Download, or why there is none.
+    attachments: list[tuple[str, Entry | None]] = field(
+        default_factory=list
+    )  # What the fetch still owes. See `attachment_entries`.
+    problem: RemoteError | None = None  # Why its War Room could not be read whole.
 
 
 def read_incident(client: Client, settings: Settings, incident_id: str, record: Record) -> Look:
@@ -2860,12 +2837,10 @@ def read_war_room(
     client: Client, settings: Settings, pool: ReadPool, investigation_id: str, record: Record
 ) -> tuple[list[Entry], dict[str, "Future[Any]"], RemoteError | None]:
     """Read the tagged entries of a War Room, and start to download the files that are to come in, page by page."""
-    entries: list[Entry] = []
-    downloads: dict[str, Future[Any]] = {}
-    if not takes_entries(settings) or not investigation_id:
-        return entries, downloads, None
+    entries, downloads, problem = list[Entry](), dict[str, "Future[Any]"](), None
+    is_read = takes_entries(settings) and investigation_id
     try:
-        for page in war_room_pages(client, pool, investigation_id, tag_filter(settings)):
+        for page in war_room_pages(client, pool, investigation_id, tag_filter(settings)) if is_read else ():
             entries += page
             for entry in arriving(page, settings, record):
                 if entry.has_file:
@@ -2876,8 +2851,8 @@ def read_war_room(
             client.about()
         elif error.kind not in (*UNREADABLE, RATE_LIMIT):
             raise
-        return entries, downloads, error
-    return entries, downloads, None
+        problem = error
+    return entries, downloads, problem
 
 
 def with_history_known(record: Record, entries: Iterable[Entry], settings: Settings) -> Record:
@@ -2891,18 +2866,12 @@ def with_history_known(record: Record, entries: Iterable[Entry], settings: Setti
 
 @dataclass(frozen=True)
 class PullPlan:
-    """What one pull gives to the server, and the record to keep of it.
+    """What one pull gives to the server, and the record to keep of it."""
 
-    fields: the object for the incoming mapper.
-    entries: for the local War Room, in order, with those that close or reopen the incident.
-    crossed: how many entries come in.
-    log: lines for the log.
-    """
-
-    fields: dict[str, Any]
-    entries: list[dict[str, Any]]
+    fields: dict[str, Any]  # For the incoming mapper.
+    entries: list[dict[str, Any]]  # For the local War Room, in order; closing and reopening are among them.
     record: Record
-    crossed: int = 0
+    crossed: int = 0  # How many entries come in.
     log: list[str] = field(default_factory=list)
 
 
@@ -3025,10 +2994,18 @@ def plan_entries(before: Record, look: Look, settings: Settings) -> Delivery:
                 f"The file {name} could not be read from the remote tenant, and is no longer tried: {outcome} If it is still "
                 f"there, get it from the remote incident: {remote_link(settings, incident.id)}"
             )
-        file = outcome if isinstance(outcome, Download) else None
-        given = local_entry(entry, settings, file.result if file else None, note)
-        plan.entries.append(given)
-        plan.seen[entry.key] = entry.mark + (file.digest if file else copy_digest(given["Contents"]))
+        if isinstance(outcome, Download):
+            given, digest = {**outcome.result, "Contents": signed_comment(entry)}, outcome.digest
+        else:
+            raw = {**entry.raw, "contents": note, "format": EntryFormat.TEXT} if note else entry.raw
+            text, entry_format = signed_text(replace(entry, raw=raw))
+            category = entry.raw["category"] if isinstance(entry.raw.get("category"), str) else ""
+            given = {"Type": EntryType.NOTE, "Contents": text, "ContentsFormat": entry_format, "Category": category}
+            digest = copy_digest(text)
+        # The copy keeps no tag that would send it out again.
+        tags = [tag for tag in entry.tags if tag not in settings.mirror_tags]
+        plan.entries.append({**given, "Tags": tags, "Note": entry.is_note})
+        plan.seen[entry.key] = entry.mark + digest
     return plan
 
 
@@ -4072,10 +4049,7 @@ def after_failure(record: Record, update: Update, settings: Settings, error: str
 
 
 def is_mappable(incident_field: dict[str, Any]) -> bool:
-    """Return whether a custom field can be mirrored: not one that is read-only, internal, or this pack's own.
-
-    Files cross as entries, and timers run in each tenant by themselves.
-    """
+    """Return whether a custom field can be mirrored. Files cross as entries, and timers run in each tenant by themselves."""
     cli_name, kind = str(incident_field.get("cliName")).lower(), str(incident_field.get("type")).lower()
     is_own = cli_name.startswith(OWN_FIELD_PREFIX) or cli_name in MIRROR_KEYS
     return not is_own and not incident_field.get("isReadOnly") and kind not in ("attachments", "internal", "timer", "sla")
@@ -4206,11 +4180,7 @@ NOT_COMPARED = {
 
 
 def local_incident(args: dict[str, Any]) -> dict[str, Any]:
-    """Return the local incident that a command is about: the argument `incident`, else the one that it runs in.
-
-    Raises:
-        ValueError: the argument is no incident.
-    """
+    """Return the local incident that a command is about: the argument `incident`, else the one that it runs in, if any."""
     given = args.get("incident")
     try:
         incident = json.loads(given) if given and isinstance(given, str) else given or demisto.incident()
@@ -4224,11 +4194,7 @@ def local_incident(args: dict[str, Any]) -> dict[str, Any]:
 
 
 def wanted_remote_id(args: dict[str, Any], local: dict[str, Any], settings: Settings) -> str:
-    """Return the remote incident that a command is about: the argument `id`, else the one that the local incident mirrors.
-
-    Raises:
-        ValueError: neither is known, or the local incident is mirrored by another instance.
-    """
+    """Return the remote incident that a command is about: the argument `id`, else the one that the local incident mirrors."""
     mirrored_id, instance = str(local.get("dbotMirrorId") or ""), str(local.get("dbotMirrorInstance") or "")
     remote_id = str(args.get("id") or "").strip() or mirrored_id
     if not remote_id:
@@ -4240,29 +4206,25 @@ def wanted_remote_id(args: dict[str, Any], local: dict[str, Any], settings: Sett
     return remote_id
 
 
-def compared(
-    local: dict[str, Any], remote: dict[str, Any], ruled: frozenset[str]
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return the fields that cross, as both incidents hold them, and those that differ and never cross, with the reason.
-
-    Args:
-        ruled: the custom fields that have a rule in the mappers, by their CLI names in lower case.
-    """
-
-    def status_word(incident: dict[str, Any]) -> str:
-        # Whether an open incident is pending or active is each tenant's own affair.
-        return "closed" if is_closed(incident.get("status")) else "open"
-
+def mirror_diff_command(client: Client, settings: Settings, args: dict[str, Any]) -> CommandResults:
+    """Return, field by field, what the local and the remote incident hold. Writes nothing."""
+    local = local_incident(args)
+    remote_id = wanted_remote_id(args, local, settings)
+    if not local:
+        raise ValueError("There is no local incident: run the command in its War Room, or give it as the argument incident.")
+    remote, ruled = client.load(remote_id), ruled_names(read_store().memory.rules)
     theirs = custom_fields(remote)
     # In a playbook ${incident} holds the custom fields at its top.
     mine = {**{name: local[name] for name in theirs if name in local}, **custom_fields(local)}
     names = sorted({*mine, *theirs})
     custom = [name for name in names if not stays(name, mine.get(name) or theirs.get(name))]
+    # Whether an open incident is pending or active is each tenant's own affair.
+    states = ["closed" if is_closed(incident.get("status")) else "open" for incident in (local, remote)]
     crossing = [
         {"field": name, "here": here, "there": there, "equal": plain(here) == plain(there), "mapped": mapped}
         for name, here, there, mapped in [
             *((name, local.get(name), remote.get(name), True) for name in COMPARED_FIELDS),
-            ("status", status_word(local), status_word(remote), True),
+            ("status", *states, True),
             *((name, mine.get(name), theirs.get(name), name.lower() in ruled) for name in custom),
         ]
     ]
@@ -4275,16 +4237,6 @@ def compared(
         ]
         if plain(here) != plain(there)
     ]
-    return crossing, ignored
-
-
-def mirror_diff_command(client: Client, settings: Settings, args: dict[str, Any]) -> CommandResults:
-    """Return, field by field, what the local and the remote incident hold. Writes nothing."""
-    local = local_incident(args)
-    remote_id = wanted_remote_id(args, local, settings)
-    if not local:
-        raise ValueError("There is no local incident: run the command in its War Room, or give it as the argument incident.")
-    crossing, ignored = compared(local, client.load(remote_id), ruled_names(read_store().memory.rules))
     different = [row["field"] for row in crossing if not row["equal"]]
     is_unmapped = any(not row["mapped"] for row in crossing)
     outputs = {"id": remote_id, "equal": not different, "different": different, "fields": crossing, "ignored": ignored}
@@ -4365,6 +4317,10 @@ def mirror_resync_command(client: Client, settings: Settings, args: dict[str, An
 
 def mirror_status_command(client: Client, settings: Settings, args: dict[str, Any]) -> CommandResults:
     """Return what the mirror knows, and how the remote tenant looks from here. Writes nothing."""
+
+    def when(time_ms: int) -> str | None:
+        return iso(time_ms) if time_ms else None
+
     store, now_ms = read_store(), local_now_ms()
     memory, health, records = store.memory, store.memory.health, store.all_records()
     try:
@@ -4406,39 +4362,30 @@ def mirror_status_command(client: Client, settings: Settings, args: dict[str, An
         readable += "\n" + as_text(missing_rules_told(without_rule)) + "\n"
     remote_id = str(args.get("id") or "").strip()
     if remote_id:
-        incident = outputs["Incident"] = incident_status(remote_id, records.get(remote_id), settings)
+        record = records.get(remote_id)
+        incident = outputs["Incident"] = {
+            "Id": remote_id,
+            "State": mirror_state(record) if record else "Not mirrored by this instance",
+            "Link": remote_link(settings, remote_id),
+        }
+        if record:
+            incident |= {
+                "Pending": record.is_due,
+                "NextTry": when(record.not_before_ms) if record.is_due else None,
+                "LastIn": when(record.in_ms),
+                "LastOut": when(record.out_ms),
+                "EntriesKnown": len(record.ledger.seen),
+                "EntriesSent": len(record.ledger.sent),
+                "EntriesUncertain": len(record.ledger.trying.keys() - {CLOSING}),
+                "ErrorIn": record.in_error or None,
+                "ErrorOut": record.out_error or None,
+            }
         readable += "\n" + tableToMarkdown(
             f"Remote incident {remote_id}", incident, headers=list(incident), headerTransform=pascalToSpace, removeNull=True
         )
     return CommandResults(
         outputs_prefix="XSOAR.Mirror.Status", outputs_key_field="Instance", outputs=outputs, readable_output=readable
     )
-
-
-def incident_status(remote_id: str, record: Record | None, settings: Settings) -> dict[str, Any]:
-    """Return what xsoar-mirror-status tells of one remote incident."""
-    link = remote_link(settings, remote_id)
-    if record is None:
-        return {"Id": remote_id, "State": "Not mirrored by this instance", "Link": link}
-    return {
-        "Id": remote_id,
-        "State": mirror_state(record),
-        "Link": link,
-        "Pending": record.is_due,
-        "NextTry": when(record.not_before_ms) if record.is_due else None,
-        "LastIn": when(record.in_ms),
-        "LastOut": when(record.out_ms),
-        "EntriesKnown": len(record.ledger.seen),
-        "EntriesSent": len(record.ledger.sent),
-        "EntriesUncertain": len(record.ledger.trying.keys() - {CLOSING}),
-        "ErrorIn": record.in_error or None,
-        "ErrorOut": record.out_error or None,
-    }
-
-
-def when(time_ms: int) -> str | None:
-    """Return a time as it is shown; None for 0."""
-    return iso(time_ms) if time_ms else None
 
 
 """ WAR ROOM COMMANDS: MAPPERS """
