@@ -2797,9 +2797,7 @@ class Look:
     incident: Incident
     entries: list[Entry] = field(default_factory=list)  # The tagged ones, known ones included.
     files: dict[str, Any] = field(default_factory=dict)  # By the key of the entry: its Download, or why there is none.
-    attachments: list[tuple[str, Entry | None]] = field(
-        default_factory=list
-    )  # What the fetch still owes. See `attachment_entries`.
+    attachments: list[tuple[str, Entry | None]] = field(default_factory=list)  # Those that the fetch still owes.
     problem: RemoteError | None = None  # Why its War Room could not be read whole.
 
 
@@ -3010,7 +3008,7 @@ def plan_entries(before: Record, look: Look, settings: Settings) -> Delivery:
 
 
 def plan_unreadable(before: Record, problem: RemoteError, settings: Settings, incident_id: str, now_ms: int) -> PullPlan:
-    """Decide what is given of an incident that cannot be read: why, in the field that a mapper can show. It is tried again."""
+    """Decide what to give of an incident that cannot be read: the reason, in a field that a mapper can show. It is tried again."""
     is_last = before.tries + 1 >= MOST_TRIES
     sentence = f"{problem} It is not tried any more: xsoar-mirror-resync does." if is_last else str(problem)
     # As if nothing was delivered: the first pull that succeeds gives all fields.
@@ -3030,13 +3028,13 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
     incident_id = str(args.get("id") or "").strip()
     if not incident_id:
         raise ValueError("id is missing: give the ID of an incident of the remote tenant, for example id=4.")
-    # The server always gives lastUpdate. Without it a person runs the command, and nothing arrives in an incident.
+    # The server always gives lastUpdate. Without it a person runs the command, and nothing reaches an incident.
     is_for_person = not args.get("lastUpdate")
     is_remembered = not is_for_person and is_id(incident_id)
     store, now_ms = read_store(), local_now_ms()
     before = store.record(incident_id)
     if before.since_ms is None:
-        # Its first pull. The server was told of it only once: before reading, keep that it is due, and where its history ends.
+        # Its first pull. It was listed only once, so keep that it is due, and where its history ends, before reading it.
         read, since_ms = before, parse_last_update(args.get("lastUpdate"), 0)
         before = replace(wanted_again(read), met=True, since_ms=since_ms)
         if is_remembered:
