@@ -3008,7 +3008,7 @@ def plan_entries(before: Record, look: Look, settings: Settings) -> Delivery:
 
 
 def plan_unreadable(before: Record, problem: RemoteError, settings: Settings, incident_id: str, now_ms: int) -> PullPlan:
-    """Decide what to give of an incident that cannot be read: the reason, in a field that a mapper can show. It is tried again."""
+    """Decide what to give of an unreadable incident: the reason, in a field that a mapper can show. It is tried again."""
     is_last = before.tries + 1 >= MOST_TRIES
     sentence = f"{problem} It is not tried any more: xsoar-mirror-resync does." if is_last else str(problem)
     # As if nothing was delivered: the first pull that succeeds gives all fields.
