@@ -2754,8 +2754,8 @@ def arriving(entries: Iterable[Entry], settings: Settings, record: Record) -> li
 
 def author_of(entry: dict[str, Any]) -> str:
     """Return who wrote an entry, on one line, without the signs that begin a command."""
-    names = [name for name in (entry.get("user"), entry.get("dbotCreatedBy")) if name and isinstance(name, str)]
-    return (short(names[0], LONGEST_ID).lstrip("!/@{ ") if names else "") or "DBot"
+    name = next((name for name in (entry.get("user"), entry.get("dbotCreatedBy")) if name and isinstance(name, str)), "")
+    return short(name, LONGEST_ID).lstrip("!/@{ ") or "DBot"
 
 
 def signature(entry: Entry) -> str:
@@ -2802,11 +2802,7 @@ class Look:
 
 
 def read_incident(client: Client, settings: Settings, incident_id: str, record: Record) -> Look:
-    """Read a remote incident, and of its War Room what is to come in. Decides and changes nothing.
-
-    Raises:
-        RemoteError: the incident itself cannot be read, or is another one than the record is about.
-    """
+    """Read a remote incident, and of its War Room what is to come in. Raises RemoteError if the incident itself is unreadable."""
     with ReadPool(AT_ONCE) as pool:
         loading = pool.start(as_result, client.load, incident_id)
         # XSOAR REST API: an investigation has the ID of its incident. A pending incident has none yet.
@@ -2878,9 +2874,7 @@ def plan_pull(
 ) -> PullPlan:
     """Decide what a pull delivers, by comparing what was read with what the record says was delivered.
 
-    Args:
-        schema: names the remote's custom fields, where one was emptied.
-        is_for_person: a person runs the command, and gets all fields.
+    `schema` names the remote's custom fields, should one have been emptied. A person who runs the command gets all fields.
     """
     incident, problem = look.incident, look.problem
     # An incident that does not say when it changed may have changed.
@@ -2966,10 +2960,10 @@ class Delivery:
 
 
 def plan_entries(before: Record, look: Look, settings: Settings) -> Delivery:
-    """Decide which entries are delivered, and how. In the end a note stands for a file that cannot be had."""
+    """Decide which entries are delivered, and how. After a few tries a note stands for a file that cannot be had."""
     plan, incident = Delivery(), look.incident
     attached = [
-        # Of an attachment that no entry holds, its name alone is known.
+        # An attachment that no entry holds is known by its name alone.
         (entry or Entry.of({"id": f"attachment {name}", "file": name, "created": incident.raw.get("created")}), name)
         for name, entry in look.attachments
     ]
@@ -3084,10 +3078,9 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
 
 
 def learned_moves(client: Client, look: Look, known: bool | None) -> bool | None:
-    """Return whether entries move their incident's `modified`, as far as a look tells; None: it does not.
+    """Return whether new entries move their incident's `modified`, as far as a look tells; None: it does not tell.
 
-    An entry newer than its incident proves, for good, that they do not; an incident as new as its newest entry suggests that
-    they do.
+    An entry newer than its incident proves for good that they do not. An incident as new as its newest entry suggests they do.
     """
     newest_ms = max((entry.touched_ms for entry in look.entries), default=0)
     if known is False or not newest_ms:
