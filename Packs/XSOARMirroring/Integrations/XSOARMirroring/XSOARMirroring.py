@@ -3263,8 +3263,8 @@ class Update:
     """What the server sends with update-remote-system.
 
     data: the local incident, in remote names. delta: its changes.
-    entries: the local entries that are offered.
-    status: the local status; None: it is not told.
+    entries: the local entries that the server offers, the oldest first.
+    status: the local status; None: the server does not say.
     is_changed: whether fields changed.
     """
 
@@ -3277,7 +3277,7 @@ class Update:
 
     @staticmethod
     def of(args: dict[str, Any]) -> "Update":
-        """Return the update of a command's arguments. Half a surrogate in a text, which no encoding takes, is repaired."""
+        """Return the update of a command's arguments. Lone surrogates, which no encoding takes, are replaced."""
         given = UpdateRemoteSystemArgs(decoded(json.dumps(args).encode()))
         return Update(
             remote_id=str(given.remote_incident_id or ""),
@@ -3291,16 +3291,10 @@ class Update:
 
 @dataclass(frozen=True)
 class Step:
-    """One thing to do in the remote, in its turn.
-
-    kind: REOPEN, SAVE, SEND or CLOSE.
-    fields: what is saved.
-    entries: what is sent.
-    """
+    """One thing to do in the remote: REOPEN, SAVE its fields, SEND the entries or CLOSE."""
 
     kind: str
     fields: dict[str, Any] = field(default_factory=dict)
-    entries: list[Entry] = field(default_factory=list)
 
 
 REOPEN, SAVE, SEND, CLOSE = "reopen", "save", "send", "close"
@@ -3309,35 +3303,33 @@ REOPEN, SAVE, SEND, CLOSE = "reopen", "save", "send", "close"
 def plan_status(
     told: int | None, asked: int | None, now: int | None, follows: bool, says: str = "", brings_into_closed: bool = False
 ) -> tuple[str, ...]:
-    """Decide what becomes of the remote's status: nothing, CLOSE, REOPEN, or both.
+    """Decide what happens to the remote's status: nothing, CLOSE, REOPEN, or both.
 
     Args:
         told: the local status that the remote was told last.
-        asked: the local status that the server here was asked for and has not confirmed; None: nothing is awaited.
-        now: the local status.
+        asked: the local status that the server here was asked for and has not confirmed; None: there is none.
+        now: the local status; None: unknown.
         follows: whether the remote follows at all (*Close Remote Incident*).
-        says: REOPEN or CLOSE where the delta tells of a person's doing. Without it an incident that was to be closed and is open
-            is not closed yet: its closing may need more than we can give.
-        brings_into_closed: entries come with the closing of an incident that is closed there.
+        says: REOPEN or CLOSE if the delta shows that a person did it. Without it, an incident that the server was asked to close
+            and that is open is still to be closed: its closing form may need more than we can give.
+        brings_into_closed: new entries come with the closing, and the remote incident is closed.
     """
-    known = told if asked is None else asked
     if not follows or now is None:
         return ()
-    if is_closed(now):
-        if is_closed(known):
-            # It was reopened here, written into and closed again since the last update.
-            return (REOPEN, CLOSE) if says == CLOSE and brings_into_closed else ()
+    was_closed = is_closed(told if asked is None else asked)
+    if not is_closed(now):
+        return (REOPEN,) if was_closed and (asked is None or says == REOPEN) else ()
+    if not was_closed:
         return (CLOSE,)
-    if not is_closed(known) or (asked is not None and says != REOPEN):
-        return ()
-    return (REOPEN,)
+    # Since the last update it was reopened here, written into and closed again.
+    return (REOPEN, CLOSE) if says == CLOSE and brings_into_closed else ()
 
 
 def plan_push(record: Record, update: Update, settings: Settings, wanted: list[Entry]) -> list[Step]:
-    """Decide what is done in the remote, in this order: it is reopened before anything is written, and closed behind all of it.
+    """Decide what to do in the remote, in this order: reopen before anything is written, close last.
 
     Args:
-        wanted: the entries that are to go. See `leaving`.
+        wanted: the entries to send. See `leaving`.
     """
     turns = plan_status(
         record.told,
@@ -3345,45 +3337,46 @@ def plan_push(record: Record, update: Update, settings: Settings, wanted: list[E
         update.status,
         settings.close_out,
         person_says(update.delta),
-        # What was tried before would have it reopened and closed at each try.
+        # Entries that failed before must not reopen and close the remote on every retry.
         brings_into_closed=is_closed(record.status) and any(entry.key not in record.ledger.trying for entry in wanted),
     )
-    # What belongs to a closing goes with it, or not at all.
-    fields = may_go(
-        {key: value for key, value in update.delta.items() if not (is_closed(update.status) and key.lower() in CLOSING_KEYS)}
-    )
+    # The close reason and notes go with the closing or not at all.
+    left_out = SERVER_OWNED_FIELDS | MIRROR_KEYS | (CLOSING_KEYS if is_closed(update.status) else frozenset())
+    fields = {
+        f"{CUSTOM}{key}" if is_custom else key: value
+        for key, value, is_custom in flat_delta(update.delta)
+        if not stays(key, value) and (is_custom or key.lower() not in left_out)
+    }
     return [
         *([Step(REOPEN)] if REOPEN in turns else []),
-        *([Step(SAVE, fields=fields)] if update.is_changed and fields else []),
-        *([Step(SEND, entries=wanted)] if wanted else []),
-        *([Step(CLOSE, entries=wanted)] if CLOSE in turns else []),
+        *([Step(SAVE, fields)] if update.is_changed and fields else []),
+        *([Step(SEND)] if wanted else []),
+        *([Step(CLOSE)] if CLOSE in turns else []),
     ]
 
 
-def may_follow(step: Step, failures: list[RemoteError], record: Record) -> bool:
-    """Return whether a step is taken after failures. A closed War Room takes nothing, so a closing waits for what may go later;
-    what is refused again keeps nothing open.
-    """
-    is_last_try = all(entry.key in record.ledger.trying for entry in step.entries)
-    return step.kind != CLOSE or not failures or (is_last_try and all(error.kind in UNREADABLE for error in failures))
-
-
 def leaving(entries: list[Entry], record: Record, settings: Settings, digest: Callable[[Entry], str]) -> list[Entry]:
-    """Return the local entries that are to go: what the server offers, unless it went already, or came in.
+    """Return the offered entries to send: those that have not been sent and did not come from the remote.
 
-    The server chooses them by the tags that the incident was fetched with, which may not be those of today. Some servers may
-    offer entries without any.
+    The server picks them by the tags of when the incident was fetched, which may have changed since. Some servers also offer
+    untagged entries.
 
     Args:
-        digest: gives the `copy_digest` of an entry; asked only where copies came in.
+        digest: gives an entry's `copy_digest`; called only if entries came in.
     """
-    own = [entry for entry in entries if settings.mirror_tags and set(entry.tags) - set(settings.tags)]
-    offered = [entry for entry in own if not record.ledger.has_sent(entry)]
-    return [entry for entry in offered if not (record.ledger.seen and record.ledger.has_copy(digest(entry)))]
+    ledger = record.ledger
+    return [
+        entry
+        for entry in entries
+        if settings.mirror_tags
+        and set(entry.tags) - set(settings.tags)
+        and not ledger.has_sent(entry)
+        and not (ledger.seen and ledger.has_copy(digest(entry)))
+    ]
 
 
 def local_digest(entry: Entry) -> str:
-    """Return the `copy_digest` of a local entry; an empty text where its file is no longer here."""
+    """Return the `copy_digest` of a local entry; an empty text if its file is gone."""
     if not entry.has_file:
         return copy_digest(entry.raw.get("contents"))
     file = local_file(entry)
@@ -3391,7 +3384,7 @@ def local_digest(entry: Entry) -> str:
 
 
 def local_file(entry: Entry) -> tuple[str, Path] | None:
-    """Return the name and the place of a local entry's file; None when it is no longer on this server."""
+    """Return the name and path of a local entry's file; None if it is no longer on this server."""
     try:
         local = demisto.getFilePath(entry.id)
         path = Path(local["path"])
@@ -3401,45 +3394,26 @@ def local_file(entry: Entry) -> tuple[str, Path] | None:
         return None
 
 
-def says_reopened(delta: dict[str, Any]) -> bool:
-    """Return whether a delta holds a person's reopening.
+def person_says(delta: dict[str, Any]) -> str:
+    """Return REOPEN or CLOSE if the delta shows that a person did it, else an empty text.
 
-    XSOAR REST API: on reopening `closingUserId` and `runStatus` are emptied, and a status may be among the changes or not. A
-    running playbook changes `runStatus` too, so that alone tells nothing.
+    XSOAR REST API: closing sets `closingUserId`; reopening empties it and `runStatus`. Either may change `status` as well. A
+    running playbook changes `runStatus` too, so `runStatus` alone proves nothing.
     """
     changed = in_lower_case(delta)
-    return changed.get("closinguserid") == "" or changed.get("status") in (IncidentStatus.PENDING, IncidentStatus.ACTIVE)
-
-
-def says_closed(delta: dict[str, Any]) -> bool:
-    """Return whether a delta holds a person's closing. XSOAR REST API: it names who closed the incident, or the status."""
-    changed = in_lower_case(delta)
-    return bool(changed.get("closinguserid")) or changed.get("status") == IncidentStatus.DONE
-
-
-def person_says(delta: dict[str, Any]) -> str:
-    """Return REOPEN or CLOSE where a delta tells that a person did it; else an empty text."""
-    return REOPEN if says_reopened(delta) else CLOSE if says_closed(delta) else ""
+    user, status = changed.get("closinguserid"), changed.get("status")
+    if user == "" or status in (IncidentStatus.PENDING, IncidentStatus.ACTIVE):
+        return REOPEN
+    return CLOSE if user or status == IncidentStatus.DONE else ""
 
 
 def in_lower_case(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return fields under their names in lower case: mappers spell them both ways."""
+    """Return fields with their names in lower case, since mappers vary."""
     return {str(key).lower(): value for key, value in fields.items()}
 
 
-def may_go(delta: dict[str, Any]) -> dict[str, Any]:
-    """Return local changes without this pack's own incident fields, and what the remote server owns in any case."""
-    flat = {
-        key: value
-        for key, value in delta.items()
-        if key != "CustomFields" and not stays(key, value) and not steers(key) and key.lower() not in SERVER_OWNED_FIELDS
-    }
-    nested = {key: value for key, value in custom_fields(delta).items() if not stays(key, value)}
-    return {**flat, "CustomFields": nested} if nested else flat
-
-
 def flat_delta(delta: dict[str, Any]) -> Iterator[tuple[str, Any, bool]]:
-    """Yield the fields of a delta: name, value, and whether it names a custom field, in or by `CustomFields`."""
+    """Yield the fields of a delta: name, value, and whether it is plainly a custom field (under or with `CustomFields`)."""
     for key, value in delta.items():
         if key.lower().startswith(CUSTOM.lower()):
             yield key[len(CUSTOM) :], value, True
@@ -3448,55 +3422,45 @@ def flat_delta(delta: dict[str, Any]) -> Iterator[tuple[str, Any, bool]]:
     yield from ((key, value, True) for key, value in custom_fields(delta).items())
 
 
-def split_delta(
-    delta: dict[str, Any], remote: dict[str, Any], custom_name: Callable[[str], str], known: dict[str, str] | None = None
-) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
-    """Return the changes that go to the top of an incident, those to its custom fields, and the keys that do not go.
+def placed(
+    delta: dict[str, Any], at_top: Iterable[str], in_custom: Iterable[str], custom_name: Callable[[str], str] = lambda _: ""
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Split fields into those at the top of a remote incident, its custom fields, and the rest, which it owns or lacks.
 
-    A key is understood whatever the mapper calls the field: in upper or lower case, and `CustomFields.<CLI name>`.
+    A mapper may spell a name in any case, and put `CustomFields.` before a CLI name.
 
     Args:
-        delta: the local changes, in remote names; it may hold `CustomFields` itself.
-        remote: the remote incident: a key that it has at the top, or among its custom fields, goes there.
-        custom_name: gives the CLI name of the remote's custom field of that name in lower case, an empty text when it has
-            none; asked only for a key that the incident lacks.
-        known: the digests of the fields that both sides were last known to hold. A server may give all custom fields when one
-            changed: what is as it was then did not change here, and must not undo what changed there since.
+        at_top: the fields that the incident has at its top.
+        in_custom: the CLI names of the custom fields that it has.
+        custom_name: gives the CLI name of the remote's custom field with a lower-case name, or an empty text; called only for
+            fields that the incident lacks.
     """
-    at_top = {key.lower(): key for key in remote if key != "CustomFields"}
-    in_custom = {key.lower(): key for key in custom_fields(remote)}
+    top_names = {name.lower(): name for name in at_top if name != "CustomFields"}
+    custom_names = {name.lower(): name for name in in_custom}
     top: dict[str, Any] = {}
     custom: dict[str, Any] = {}
-    dropped: list[str] = []
-    for key, value, nested in flat_delta(delta):
+    rest: dict[str, Any] = {}
+    for key, value, is_custom in flat_delta(delta):
         name = key.lower()
         if stays(key, value) or steers(key):
-            dropped.append(key)
-        elif name in in_custom or nested:
-            custom[in_custom.get(name) or custom_name(name) or key] = value
+            rest[key] = value
+        elif is_custom or name in custom_names:
+            custom[custom_names.get(name) or custom_name(name) or key] = value
         elif name in FIELD_ALIASES:
             top[FIELD_ALIASES[name]] = value
-        elif name in SERVER_OWNED_FIELDS or (name in at_top and is_server_owned(name)):
-            dropped.append(key)
-        elif name in at_top:
-            top[at_top[name]] = value
+        elif name in SERVER_OWNED_FIELDS or (name in top_names and is_server_owned(name)):
+            rest[key] = value
+        elif name in top_names:
+            top[top_names[name]] = value
         elif own_name := custom_name(name):
             custom[own_name] = value
         else:
-            dropped.append(key)
-    if known:
-        custom = {key: value for key, value in custom.items() if not is_as_known(key, value, known)}
-    return top, custom, dropped
-
-
-def is_as_known(name: str, value: Any, known: dict[str, str]) -> bool:
-    """Return whether a custom field holds what both sides were last known to hold."""
-    shown = plain(value)
-    return known.get(name_digest(f"{CUSTOM}{name}")) == (None if shown is None else short_digest(shown))
+            rest[key] = value
+    return top, custom, rest
 
 
 def apply_delta(remote: dict[str, Any], top: dict[str, Any], custom: dict[str, Any]) -> dict[str, Any]:
-    """Return a remote incident with changes applied and all else as it was."""
+    """Return a remote incident with fields changed and everything else kept."""
     changed = {**remote, **top}
     if custom:
         changed["CustomFields"] = {**custom_fields(remote), **custom}
@@ -3508,13 +3472,19 @@ def custom_field_names(fields: Iterable[dict[str, Any]]) -> frozenset[str]:
     return frozenset(str(item.get("cliName")) for item in fields if item.get("content") or not item.get("system"))
 
 
-def remote_schema(client: Client, holds: Callable[[Schema], bool]) -> Schema:
-    """Return the remote's incident fields as they are kept; where those do not hold what is looked for, read anew once a run."""
+def schema_if_allowed(client: Client, holds: Callable[[Schema], bool], purpose: str) -> Schema | None:
+    """Return the remote's incident fields as kept, or read once per run if they fail `holds`; None if the key may not."""
     if client.schema is None:
         client.schema = read_store().memory.schema
     if client.has_read_schema or holds(client.schema):
         return client.schema
-    fields = client.incident_fields()
+    try:
+        fields = client.incident_fields()
+    except RemoteError as error:
+        if error.kind not in (FORBIDDEN, NOT_FOUND, REJECTED):
+            raise
+        demisto.info(f"{BRAND}: the remote's fields cannot be read, {purpose}: {error}")
+        return None
     client.has_read_schema = True
     types = {str(item.get("cliName")): str(item.get("type") or "") for item in fields}
     custom = {name: types[name] for name in sorted(custom_field_names(fields))}
@@ -3524,88 +3494,34 @@ def remote_schema(client: Client, holds: Callable[[Schema], bool]) -> Schema:
         is_known = replace(memory.schema, read_ms=schema.read_ms) == schema
         return memory if is_known and is_recent(memory.schema) else replace(memory, schema=schema)
 
-    # What it is needed for matters more than the note of it.
+    # Failing to keep it must not stop what needs it.
     with contextlib.suppress(DemistoException):
         change_memory(remember)
     return schema
 
 
 def is_recent(schema: Schema) -> bool:
-    """Return whether what the remote offers was read within the last minutes."""
+    """Return whether the remote's fields were read within SCHEMA_MS."""
     return 0 <= local_now_ms() - schema.read_ms < SCHEMA_MS
 
 
-def schema_if_allowed(client: Client, holds: Callable[[Schema], bool], purpose: str) -> Schema | None:
-    """Return the remote's incident fields, see `remote_schema`; None where the key may not read them."""
-    try:
-        return remote_schema(client, holds)
-    except RemoteError as error:
-        if error.kind not in (FORBIDDEN, NOT_FOUND, REJECTED):
-            raise
-        demisto.info(f"{BRAND}: the remote's fields cannot be read, {purpose}: {error}")
-        return None
-
-
-def custom_field_name(client: Client, name: str) -> str:
-    """Return the CLI name of the remote's custom field of a name in lower case; an empty text when it has none."""
-
-    def found(schema: Schema) -> str:
-        return next((cli_name for cli_name in schema.custom_fields if cli_name.lower() == name), "")
-
-    schema = schema_if_allowed(
-        client, lambda kept: bool(found(kept)), f"so whether there is a field {short(name, 80)} is not known"
-    )
-    return found(schema) if schema else ""
-
-
 def load_same(client: Client, settings: Settings, incident_id: str) -> Incident:
-    """Return a remote incident that is the one of its record. Raises RemoteError, for a stranger that has its ID as well."""
+    """Return a remote incident. Raises RemoteError if it is not the one of its record, but another with its ID."""
     return ensure_same(read_store().record(incident_id), Incident.of(client.load(incident_id)), settings)
 
 
-@dataclass(frozen=True)
-class Saved:
-    """What came of writing fields.
-
-    before, after: the remote incident as it was loaded, and as it is now.
-    written: the fields that went, by their names there.
-    dropped: the names of those that the remote owns or lacks.
-    refused: why it refused single ones, by name.
-    """
-
-    before: Incident
-    after: Incident
-    written: dict[str, Any]
-    dropped: list[str]
-    refused: dict[str, RemoteError]
-
-
-def save_delta(client: Client, settings: Settings, incident_id: str, delta: dict[str, Any], record: Record) -> Saved:
-    """Write local changes into the remote incident and keep everything else of it. One that it refuses keeps back no others."""
-    custom_name = functools.cache(functools.partial(custom_field_name, client))
-    known = unpack_digests(record.fields)
-    loaded = load_same(client, settings, incident_id)
-    top, custom, dropped = split_delta(delta, loaded.raw, custom_name, known)
-    changes = [(name, value, False) for name, value in top.items()] + [(name, value, True) for name, value in custom.items()]
-    before, saved, refused = write_fields(client, settings, loaded, changes)
-    written = {(f"{CUSTOM}{name}" if nested else name): value for name, value, nested in changes if name not in refused}
-    return Saved(before, saved, written, dropped, refused)
-
-
 def write_fields(
-    client: Client, settings: Settings, loaded: Incident, changes: list[tuple[str, Any, bool]]
+    client: Client, settings: Settings, loaded: Incident, changes: dict[str, Any]
 ) -> tuple[Incident, Incident, dict[str, RemoteError]]:
-    """Write fields, given as name, value, and whether it is a custom one; halves of them alone where the remote refuses them.
+    """Write fields, custom ones with `CustomFields.` before their names. If the remote rejects them, find out which by halving.
 
     Returns:
-        The incident as it was when somebody else had changed it last, as it is now, and why single fields were refused.
+        The incident as it was before our changes, as it is now, and why single fields were refused.
     """
+    top = {name: value for name, value in changes.items() if not name.startswith(CUSTOM)}
+    custom = {name.removeprefix(CUSTOM): value for name, value in changes.items() if name.startswith(CUSTOM)}
     for seconds in (*SAVE_PAUSES, None):
-        changed = apply_delta(
-            loaded.raw,
-            {name: value for name, value, nested in changes if not nested},
-            {name: value for name, value, nested in changes if nested},
-        )
+        changed = apply_delta(loaded.raw, top, custom)
         if changed == loaded.raw:
             return loaded, loaded, {}
         try:
@@ -3618,181 +3534,170 @@ def write_fields(
             if error.kind != REJECTED or len(changes) > MOST_TRIED_ALONE:
                 raise
             if len(changes) == 1:
-                return loaded, loaded, {changes[0][0]: error}
-            half = len(changes) // 2
-            before, saved, refused = write_fields(client, settings, loaded, changes[:half])
-            again, latest, more_refused = write_fields(client, settings, saved, changes[half:])
+                return loaded, loaded, dict.fromkeys(changes, error)
+            items, half = list(changes.items()), len(changes) // 2
+            before, saved, refused = write_fields(client, settings, loaded, dict(items[:half]))
+            again, latest, more_refused = write_fields(client, settings, saved, dict(items[half:]))
             return before if again is saved else again, latest, refused | more_refused
     raise AssertionError("the last try either returns or raises")
 
 
-def send_fields(client: Client, settings: Settings, incident_id: str, delta: dict[str, Any]) -> Saved:
-    """Write local changes into the remote incident and remember what it looks like now.
+def value_digest(value: Any) -> str | None:
+    """Return the digest of a field's value as in `field_digests`; None if it is empty."""
+    value = plain(value)
+    return None if value is None else short_digest(value)
+
+
+def send_fields(client: Client, settings: Settings, incident_id: str, delta: dict[str, Any]) -> tuple[Incident, bool]:
+    """Write local changes into the remote incident, remember what it holds now, and return it and whether it changed.
 
     Raises:
-        RemoteError: the remote refused some of them, when the others have gone.
+        RemoteError: the remote refused some fields; the others have gone.
     """
-    record = read_store().record(incident_id)
-    saved = save_delta(client, settings, incident_id, delta, record)
-    log(settings, f"update-remote-system: incident {incident_id}: {len(saved.written)} fields.")
-    if saved.dropped:
-        keys = ", ".join(saved.dropped)
-        log(settings, f"update-remote-system: incident {incident_id}: not sent, as the remote owns or lacks them: {keys}.")
-    # They are told by a pull.
-    notices = conflicts(saved, record, local_now_ms()) if settings.comes_in else {}
 
-    def remember(now: Record) -> Record:
-        return after_save(now if not notices else asked_for(now, settings), saved, notices)
+    @functools.cache
+    def custom_name(name: str) -> str:
+        purpose = f"so whether there is a field {short(name, 80)} is not known"
+        schema = schema_if_allowed(client, lambda kept: name in map(str.lower, kept.custom_fields), purpose)
+        return next((cli_name for cli_name in schema.custom_fields if cli_name.lower() == name), "") if schema else ""
+
+    record = read_store().record(incident_id)
+    known = unpack_digests(record.fields)
+    loaded = load_same(client, settings, incident_id)
+    top, custom, dropped = placed(delta, loaded.raw, custom_fields(loaded.raw), custom_name)
+    nested = {f"{CUSTOM}{name}": value for name, value in custom.items()}
+    if known:
+        # A server may send all custom fields when one changed. The unchanged ones must not undo newer changes there.
+        nested = {name: value for name, value in nested.items() if known.get(name_digest(name)) != value_digest(value)}
+    before, after, refused = write_fields(client, settings, loaded, top | nested)
+    written = {name: value for name, value in (top | nested).items() if name not in refused}
+    log(settings, f"update-remote-system: incident {incident_id}: {len(written)} fields.")
+    if dropped:
+        keys = ", ".join(dropped)
+        log(settings, f"update-remote-system: incident {incident_id}: not sent, as the remote owns or lacks them: {keys}.")
+    # Only a pull can show them.
+    notices = conflicts(before, written, record, local_now_ms()) if settings.comes_in else {}
+
+    def remember(record: Record) -> Record:
+        # If something else changed there too, a pull has yet to deliver that.
+        modified = after.modified if record.modified == before.modified else record.modified
+        record = replace(record, modified=modified, notices={**record.notices, **notices}, news="")
+        if record.fields:  # Without them, nothing is known of what else the remote holds.
+            was, now = field_digests(before.raw), field_digests(after.raw)
+            both = {**unpack_digests(record.fields), **dict(now.items() - was.items())}
+            emptied = was.keys() - now.keys()
+            record = replace(record, fields=pack_digests({key: value for key, value in both.items() if key not in emptied}))
+        return asked_for(record, settings) if notices else record
 
     change_record(incident_id, remember)
-    if saved.refused:
-        names = ", ".join(saved.refused)
-        reason = next(iter(saved.refused.values()))
+    if refused:
+        names = ", ".join(name.removeprefix(CUSTOM) for name in refused)
+        reason = next(iter(refused.values()))
         raise RemoteError(REJECTED, f"The remote tenant does not take the field {names}, so only the others went: {reason}")
-    return saved
+    return after, after is not before
 
 
-def after_save(record: Record, saved: Saved, notices: dict[str, str]) -> Record:
-    """Return the record of an incident whose fields were written."""
-    # Only if nothing else changed there since the last round; otherwise that change has yet to come in.
-    modified = saved.after.modified if record.modified == saved.before.modified else record.modified
-    record = replace(record, modified=modified, notices={**record.notices, **notices}, news="")
-    if not record.fields:
-        # What the remote holds besides was never given.
-        return record
-    before, now = field_digests(saved.before.raw), field_digests(saved.after.raw)
-    written = {key: now.get(key) for key in {*before, *now} if before.get(key) != now.get(key)}
-    known = {**unpack_digests(record.fields), **written}
-    return replace(record, fields=pack_digests({key: value for key, value in known.items() if value is not None}))
+def conflicts(before: Incident, written: dict[str, Any], record: Record, now_ms: int) -> dict[str, str]:
+    """Return the notices about fields that were changed on both sides, by digest; the local change wins.
 
-
-def conflicts(saved: Saved, record: Record, now_ms: int) -> dict[str, str]:
-    """Return what to tell people here of fields that were changed on both sides: the change made here stands.
-
-    A field changed there as well when it is not what both sides held last, or came in so short a time ago that the change here
-    may be older.
+    A field was changed in the remote too if it differs from what both sides held last, or came in so recently that the local
+    change may be older.
     """
+
+    def shown(value: Any) -> str:
+        return short(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)) or "(empty)"
+
     known = unpack_digests(record.fields)
-    recent = set(keys_of(record.news)) if now_ms - record.in_ms < BOTH_SIDES_MS else set()
-    told: dict[str, str] = {}
-    for name, here in saved.written.items() if known else ():
-        there = (
-            custom_fields(saved.before.raw).get(name.removeprefix(CUSTOM))
-            if name.startswith(CUSTOM)
-            else saved.before.raw.get(name)
-        )
-        key, value = name_digest(name), plain(there)
-        is_changed_there = key in recent or known.get(key) != (None if value is None else short_digest(value))
-        if is_changed_there and value != plain(here):
+    recent = keys_of(record.news) if now_ms - record.in_ms < BOTH_SIDES_MS else []
+    notices: dict[str, str] = {}
+    for name, here in written.items() if known else ():
+        key, bare_name = name_digest(name), name.removeprefix(CUSTOM)
+        there = (before.raw if bare_name == name else custom_fields(before.raw)).get(bare_name)
+        if (key in recent or known.get(key) != value_digest(there)) and plain(there) != plain(here):
             text = (
-                f"{name.removeprefix(CUSTOM)} was changed in both tenants. There: {shown_value(there)}. Here: "
-                f"{shown_value(here)}. The change made here stands in both; set the other value here if that is the right one."
+                f"{bare_name} was changed in both tenants. There: {shown(there)}. Here: {shown(here)}. The change made here "
+                "stands in both; set the other value here if that is the right one."
             )
-            told[short_digest([text, now_ms])] = text
-    return told
+            notices[short_digest([text, now_ms])] = text
+    return notices
 
 
-def shown_value(value: Any) -> str:
-    """Return a field's value as a notice shows it."""
-    return short(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)) or "(empty)"
-
-
-@dataclass(frozen=True)
-class Outgoing:
-    """A local entry as it is to stand in the remote War Room: a text in a format, or the file at `path` under `name`."""
-
-    entry_id: str
-    note: bool
-    text: str = ""
-    format: str = ""
-    name: str = ""
-    path: Path | None = None
-
-
-def outgoing(entry: Entry) -> Outgoing:
-    """Return how a local entry is to stand in the remote War Room. Raises RemoteError when its file is no longer here."""
-    if not entry.has_file:
-        text, entry_format = signed_text(entry)
-        return Outgoing(entry.id, entry.is_note, text, entry_format)
-    file = local_file(entry)
-    if not file:
-        raise RemoteError(
-            REJECTED, f"The file of the local entry {entry.id} is no longer on this server: remove the entry's tag."
-        )
-    name, path = file
-    return Outgoing(entry.id, entry.is_note, text=signed_comment(entry), name=name, path=path)
-
-
-def stands_there(item: Outgoing, remote_entry: Entry) -> bool:
-    """Return whether a remote entry is what sending a local one leaves behind."""
+def stands_there(remote_entry: Entry, text: str, file: tuple[str, Path] | None) -> bool:
+    """Return whether a remote entry is what sending a text, or a file with that comment, leaves behind."""
     raw = remote_entry.raw
-    if item.path is None:
-        return not remote_entry.has_file and raw.get("contents") == item.text
+    if file is None:
+        return not remote_entry.has_file and raw.get("contents") == text
+    name, path = file
     metadata = raw.get("fileMetadata")
     metadata = metadata if isinstance(metadata, dict) else {}
-    is_named = bare_name(raw.get("file")) == bare_name(item.name)
-    if not is_named or metadata.get("size") not in (None, item.path.stat().st_size):
+    # Servers store quotes, and backslashes before them, in different ways.
+    there, here = (re.sub(r'%22|["\\]', "", str(file_name)) for file_name in (raw.get("file"), name))
+    if there != here or metadata.get("size") not in (None, path.stat().st_size):
         return False
     if not metadata.get("sha256"):
-        return metadata.get("size") is not None or raw.get("contents") == item.text
-    with item.path.open("rb") as content:
+        return metadata.get("size") is not None or raw.get("contents") == text
+    with path.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest() == metadata["sha256"]
 
 
-def bare_name(name: Any) -> str:
-    """Return a file name without what servers make different things of on its way: quotes, and backslashes before them."""
-    return re.sub(r'%22|["\\]', "", str(name))
-
-
-def write_entry(client: Client, investigation_id: str, item: Outgoing) -> list[dict[str, Any]]:
-    """Write an entry into the remote War Room and return the remote entries that came of it."""
-    if item.path:
-        return client.upload(investigation_id, item.path, item.name, item.text, item.note)
-    if item.note and item.format in (EntryFormat.TEXT, EntryFormat.MARKDOWN):
-        return [client.add_note(investigation_id, item.text, markdown=item.format == EntryFormat.MARKDOWN)]
-    try:
-        return [client.add_formatted(investigation_id, item.text, item.format)]
-    except RemoteError as error:
-        # XSOAR REST API: a route that is not open to keys answers so.
-        if error.status not in (303, 404, 405):
-            raise
-        demisto.info(f"{BRAND}: update-remote-system: the remote has /entry/formatted closed ({error.status}): /entry is used.")
-    # A text of ours begins with its author, never with the sign of a command.
-    return [client.add_chat(investigation_id, item.text, markdown=item.format == EntryFormat.MARKDOWN)]
-
-
-def send_entry(client: Client, investigation_id: str, item: Outgoing, there: list[Entry]) -> list[Entry]:
-    """Bring an entry into the remote War Room; return the remote entries that it is there.
+def send_entry(client: Client, investigation_id: str, entry: Entry, there: list[Entry]) -> list[Entry]:
+    """Bring a local entry into the remote War Room; return the remote entries that it became.
 
     Args:
-        there: remote entries that an earlier try may have left; the first that fits is taken out of it instead of writing anew.
+        there: remote entries that an earlier try may have left. The first that matches is used, and taken out of the list.
     """
-    found = next((remote_entry for remote_entry in there if stands_there(item, remote_entry)), None)
+    file = local_file(entry) if entry.has_file else None
+    if entry.has_file and not file:
+        raise RemoteError(
+            REJECTED, f"The file of the local entry {entry.id} is no longer on this server: remove the entry's tag."
+        )
+    text, entry_format = (signed_comment(entry), "") if file else signed_text(entry)
+    is_markdown = entry_format == EntryFormat.MARKDOWN
+
+    def write() -> list[dict[str, Any]]:
+        if file:
+            name, path = file
+            return client.upload(investigation_id, path, name, text, entry.is_note)
+        if entry.is_note and entry_format in (EntryFormat.TEXT, EntryFormat.MARKDOWN):
+            return [client.add_note(investigation_id, text, is_markdown)]
+        try:
+            return [client.add_formatted(investigation_id, text, entry_format)]
+        except RemoteError as error:
+            # XSOAR REST API: a route that is closed to API keys answers with one of these.
+            if error.status not in (303, 404, 405):
+                raise
+            demisto.info(
+                f"{BRAND}: update-remote-system: /entry/formatted is closed in the remote ({error.status}): using /entry."
+            )
+        # /entry runs commands, but a signed text begins with its author, never with ! or /.
+        return [client.add_chat(investigation_id, text, is_markdown)]
+
+    found = next((remote_entry for remote_entry in there if stands_there(remote_entry, text, file)), None)
     if found:
         there.remove(found)
         written = [found]
     else:
-        answer = write_entry(client, investigation_id, item)
+        answer = write()
         written = [Entry.of(raw) for raw in with_ids(answer)]
         if not written or len(written) < len(answer):
             raise RemoteError(
                 BUSY, "The remote tenant did not say which entry it has written; it is looked for in the next round."
             )
-    if item.note and not written[0].is_note:
+    if entry.is_note and not written[0].is_note:
         client.mark_as_note(written[0].raw, investigation_id)
     return written
 
 
 def send_entries(
     client: Client, settings: Settings, incident_id: str, entries: list[Entry], remote: Incident | None = None
-) -> bool:
-    """Send local entries, the oldest first; return True. One that the remote refuses does not hold up the others.
+) -> None:
+    """Send local entries, the oldest first. One that the remote refuses does not hold up the others.
 
     Args:
-        remote: the remote incident, where it was read in this run.
+        remote: the remote incident, if this run has read it.
 
     Raises:
-        RemoteError: the first failure, when all that can go has gone.
+        RemoteError: the first failure, once everything that can go has gone.
     """
     record = read_store().record(incident_id)
     investigation_id = (remote or load_same(client, settings, incident_id)).investigation_id
@@ -3800,12 +3705,12 @@ def send_entries(
         raise RemoteError(
             REJECTED, "The remote incident is pending and has no War Room yet: open it there, and the entries follow."
         )
-    # What an earlier try may have left there is looked for by what it is, before it is written a second time.
+    # An earlier try may have written an entry without our learning of it.
     is_uncertain = any(entry.key in record.ledger.trying for entry in entries)
     there = read_entries(client, investigation_id, {}) if is_uncertain else []
     there = [remote_entry for remote_entry in there if not record.ledger.has_seen(remote_entry)]
     failures: list[RemoteError] = []
-    sent: list[tuple[Entry, list[Entry]]] = []  # What the record does not say yet.
+    sent: list[tuple[Entry, list[Entry]]] = []  # Not recorded yet.
     for entry in entries:
         if client.is_late():
             failures.append(RemoteError(LATE, "Sending the entries takes long; the next round goes on with them."))
@@ -3813,23 +3718,22 @@ def send_entries(
         note_entries(incident_id, sent, about_to_go=entry)
         sent = []
         try:
-            sent = [(entry, send_entry(client, investigation_id, outgoing(entry), there))]
+            sent = [(entry, send_entry(client, investigation_id, entry, there))]
         except RemoteError as error:
             failures.append(error)
             is_first_try = entry.key not in record.ledger.trying
             if error.kind == CLOSED and is_first_try:
                 note_entries(incident_id, [], not_written=entry)
             if error.kind in (CLOSED, RATE_LIMIT) or (error.kind in (BUSY, UNREACHABLE) and is_first_try):
-                # It may pass, and then the entries arrive in their order. One that fails again is passed over.
+                # It may pass, so stop to keep the order. An entry that fails again is passed over.
                 break
             if error.kind in (BUSY, UNREACHABLE, REFUSED_KEY, NOT_API):
-                client.about()
+                client.about()  # Raises if the remote is down altogether.
     if sent:
         note_entries(incident_id, sent)
     log(settings, f"update-remote-system: incident {incident_id}: {len(entries) - len(failures)} entries.")
     if failures:
         raise failures[0]
-    return True
 
 
 def note_entries(
@@ -3838,54 +3742,76 @@ def note_entries(
     about_to_go: Entry | None = None,
     not_written: Entry | None = None,
 ) -> None:
-    """Remember which local entries went out, that what came of them there is not to come in, and which is about to go.
-
-    A try whose end is not known is not simply repeated.
+    """Remember which local entries went, so that what they became does not come in, and which is about to go.
 
     Args:
-        sent: local entries, each with the remote ones that came of it.
-        not_written: one that was about to go and that the remote certainly did not take.
+        sent: local entries, each with the remote entries that it became.
+        about_to_go: if this run is killed, the next looks for it in the remote before it sends it again.
+        not_written: one that was about to go, and that the remote has certainly not written.
     """
 
     def note(record: Record) -> Record:
         ledger = record.ledger
         done = {entry.key: entry.mark for entry, _ in sent}
-        ended = {*done, *([not_written.key] if not_written else [])}
-        trying = {key: mark for key, mark in ledger.trying.items() if key not in ended}
-        going = {about_to_go.key: about_to_go.mark} if about_to_go else {}
         written = {remote_entry.key: remote_entry.mark for _, remote_entries in sent for remote_entry in remote_entries}
-        ledger = replace(ledger, sent={**ledger.sent, **done}, trying={**trying, **going}, seen={**ledger.seen, **written})
-        return replace(record, ledger=ledger)
+        trying = {key: mark for key, mark in ledger.trying.items() if key not in done}
+        if not_written:
+            trying.pop(not_written.key, None)
+        if about_to_go:
+            trying[about_to_go.key] = about_to_go.mark
+        return replace(record, ledger=replace(ledger, sent=ledger.sent | done, trying=trying, seen=ledger.seen | written))
 
     change_record(incident_id, note, entries_out=len(sent))
 
 
 def close_remote(client: Client, settings: Settings, incident_id: str, local: dict[str, Any]) -> bool:
-    """Close the remote incident, unless it is closed already, and remember that it is; return whether it had to be closed."""
+    """Close the remote incident if it is open, and remember that it is closed; return whether we closed it.
+
+    Args:
+        local: the local incident, with its keys in lower case.
+    """
+
+    def after_pauses(pauses: Iterable[float]) -> Incident:
+        """Return the remote incident, read again after each pause until it is closed."""
+        remote = load_same(client, settings, incident_id)
+        for seconds in pauses:
+            if is_closed(remote.status):
+                break
+            client.pause(seconds)
+            remote = load_same(client, settings, incident_id)
+        return remote
+
+    def words(anew: bool = False) -> tuple[str, str]:
+        """Return the close reason and notes, with one of the reasons that the remote is known to offer."""
+        reason, _ = closing_words(local, ())
+        schema = schema_if_allowed(
+            client,
+            lambda kept: not anew and is_recent(kept) and reason in kept.close_reasons,
+            "so the close reason goes as it is",
+        )
+        return closing_words(local, schema.close_reasons if schema else ())
+
     is_uncertain = CLOSING in read_store().record(incident_id).ledger.trying
-    # XSOAR REST API: an answer may come before the incident is closed. A try whose end is not known may show yet.
-    remote = closed_soon(client, settings, incident_id, SAVE_PAUSES if is_uncertain else ())
-    is_open_there = not is_closed(remote.status)
-    if is_open_there:
+    # XSOAR REST API: the answer may come before the incident is closed, so an earlier try may still take effect.
+    remote = after_pauses(SAVE_PAUSES if is_uncertain else ())
+    was_open = not is_closed(remote.status)
+    if was_open:
 
         def note(record: Record) -> Record:
             return replace(record, ledger=replace(record.ledger, trying={**record.ledger.trying, CLOSING: ""}))
 
-        # The closing matters more than the note of it.
+        # Failing to note it must not stop the closing.
         with contextlib.suppress(DemistoException):
             change_record(incident_id, note)
-        version, words = whole(remote.raw.get("version"), 0), closing_words(local, reasons_for(client, local))
+        version, first_words = whole(remote.raw.get("version"), 0), words()
         try:
-            client.close(incident_id, version, *words)
+            client.close(incident_id, version, *first_words)
         except RemoteError as error:
-            if error.kind != REJECTED:
-                raise
-            # It may no longer offer the reason that it is known to offer.
-            other_words = closing_words(local, reasons_for(client, local, anew=True))
-            if other_words == words:
+            # The remote may no longer offer that reason.
+            if error.kind != REJECTED or (other_words := words(anew=True)) == first_words:
                 raise
             client.close(incident_id, version, *other_words)
-        if not is_closed(closed_soon(client, settings, incident_id, SAVE_PAUSES).status):
+        if not is_closed(after_pauses(SAVE_PAUSES).status):
             raise RemoteError(
                 BUSY,
                 "The remote tenant has not closed the incident yet; it is tried again. If it stays open, close it there: its "
@@ -3893,40 +3819,18 @@ def close_remote(client: Client, settings: Settings, incident_id: str, local: di
             )
     log(settings, f"update-remote-system: incident {incident_id}: closed.")
     change_record(incident_id, lambda record: as_told(record, IncidentStatus.DONE))
-    return is_open_there or is_uncertain
+    return was_open or is_uncertain
 
 
 def as_told(record: Record, status: int) -> Record:
-    """Return the record of an incident that has a status on both sides now."""
+    """Return the record of an incident that has the same status on both sides now."""
     trying = {key: mark for key, mark in record.ledger.trying.items() if key != CLOSING}
     ledger = replace(record.ledger, trying=trying)
     return replace(record, status=status, given=status, told=status, asked=None, ledger=ledger)
 
 
-def closed_soon(client: Client, settings: Settings, incident_id: str, pauses: tuple[float, ...]) -> Incident:
-    """Return the remote incident once it is closed; after a look behind each of the pauses as it is."""
-    remote = load_same(client, settings, incident_id)
-    for seconds in pauses:
-        if is_closed(remote.status):
-            break
-        client.pause(seconds)
-        remote = load_same(client, settings, incident_id)
-    return remote
-
-
-def reasons_for(client: Client, local: dict[str, Any], anew: bool = False) -> tuple[str, ...]:
-    """Return the close reasons that the remote offers; none when it takes any, or the key may not ask."""
-    reason, _ = closing_words(local, ())
-
-    def holds(schema: Schema) -> bool:
-        return not anew and is_recent(schema) and reason in schema.close_reasons
-
-    schema = schema_if_allowed(client, holds, "so the close reason goes as it is")
-    return schema.close_reasons if schema else ()
-
-
 def offered_reasons(fields: list[dict[str, Any]]) -> tuple[str, ...]:
-    """Return the close reasons among the remote's incident fields; none when it takes any."""
+    """Return the close reasons among the remote's incident fields; none if it accepts any."""
     ids = ("incident_closereason", "closereason")
     values = next(
         (item.get("selectValues") for item in fields if str(item.get("id") or item.get("cliName")).lower() in ids), None
@@ -3935,10 +3839,10 @@ def offered_reasons(fields: list[dict[str, Any]]) -> tuple[str, ...]:
 
 
 def closing_words(local: dict[str, Any], offered: tuple[str, ...]) -> tuple[str, str]:
-    """Return the close reason and notes for the remote. A reason that it does not offer becomes Other and goes with the notes.
+    """Return the close reason and notes for the remote. A reason that it does not offer becomes Other and moves to the notes.
 
     Args:
-        local: the local incident, its keys in lower case.
+        local: the local incident, with its keys in lower case.
     """
     reason = str(local.get("closereason") or "Other")
     notes = str(local.get("closenotes") or "Closed in the mirrored incident.")
@@ -3948,23 +3852,23 @@ def closing_words(local: dict[str, Any], offered: tuple[str, ...]) -> tuple[str,
 
 
 def reopen_remote(client: Client, settings: Settings, incident_id: str) -> bool:
-    """Reopen the remote incident, unless it is open already; return whether it was reopened.
+    """Reopen the remote incident if it is closed; return whether it was reopened.
 
     XSOAR REST API: there is no route for it, only the command reopenInvestigation, which runs in the War Room of another open
-    incident. Where there is none, or the command does not do it, the log says so and the incident stays as it is.
+    incident. If there is none, or the command has no effect, the log says so and the incident stays closed.
     """
     if not is_closed(load_same(client, settings, incident_id).status):
         change_record(incident_id, lambda record: as_told(record, IncidentStatus.ACTIVE))
         return False
-    # Rather in one that is mirrored, where people expect to see us. XSOAR REST API: an investigation has the ID of its incident.
+    # Prefer a mirrored incident, where people expect us. XSOAR REST API: an investigation has the ID of its incident.
     store = read_store()
     newest = [key for key in store.open if key != incident_id][-SWEEP:]
     active = [key for key, record in store.records(newest).items() if record.status == IncidentStatus.ACTIVE]
     investigation_id = max(active, key=entry_number, default="")
     if not investigation_id:
-        open_incidents, _ = client.search("status:active", size=1, ascending=False)
-        investigation_id = str((open_incidents or [{}])[0].get("investigationId") or "")
-    # The ID becomes a part of a command.
+        found, _ = client.search("status:active", size=1, ascending=False)
+        investigation_id = str(found[0].get("investigationId") or "") if found else ""
+    # The ID becomes part of a command.
     if investigation_id and re.fullmatch(r"[\w-]+", incident_id):
         try:
             client.run(investigation_id, f"!reopenInvestigation id={incident_id}")
@@ -3976,17 +3880,17 @@ def reopen_remote(client: Client, settings: Settings, incident_id: str) -> bool:
         demisto.info(f"{BRAND}: incident {incident_id} was reopened here and stays closed in the remote tenant: reopen it there.")
         return False
     log(settings, f"update-remote-system: incident {incident_id}: reopened.")
-    # Also that it was told: a closing here that comes with it may fail, and is then still to be told.
+    # Recorded as told now: if a closing follows and fails, it must still count as untold.
     change_record(incident_id, lambda record: as_told(record, IncidentStatus.ACTIVE))
     return True
 
 
 def create_remote(client: Client, settings: Settings, data: dict[str, Any], origin: str) -> tuple[str, bool]:
-    """Create the remote incident for a local one, unless an earlier try has; return its ID, and whether it was created now.
+    """Create the remote incident for a local one, unless an earlier try did; return its ID, and whether it is new.
 
-    The answer of that try may have been lost, so a created incident says where it came from. It is looked for by the local ID;
-    without one, which a mapper may leave out, by its data, and only after a try whose end is not known: two local incidents
-    may look alike.
+    The answer of that try may have been lost, so a created incident carries its origin, by which it is searched for. An origin
+    without a local ID, which a mapper may leave out, is not unique: two local incidents may look alike. It is searched for only
+    after a try whose outcome is unknown.
     """
     local_id = str(data.get("id") or "")
     store = read_store()
@@ -4002,10 +3906,9 @@ def create_remote(client: Client, settings: Settings, data: dict[str, Any], orig
     if created is None:
         change_memory(lambda memory: replace(memory, creating={**memory.creating, origin: ""}))
         schema = schema_if_allowed(client, lambda _: False, "so the incident is created without knowing its custom fields")
+        names = frozenset(schema.custom_fields) if schema else None
         try:
-            names = frozenset(schema.custom_fields) if schema else None
-            created = client.create(new_remote_incident(data, names, origin, settings.instance))
-            is_new = True
+            created, is_new = client.create(new_remote_incident(data, names, origin, settings.instance)), True
         except RemoteError as error:
             if error.kind == REJECTED:
                 forget_creation(origin)
@@ -4031,46 +3934,34 @@ def create_remote(client: Client, settings: Settings, data: dict[str, Any], orig
 
 
 def origin_of(data: dict[str, Any], settings: Settings) -> str:
-    """Return what a remote incident that we create carries as its dbotMirrorId: the local incident and this tenant."""
+    """Return the dbotMirrorId of a remote incident that we create: the local incident and this tenant."""
     return f"{data.get('id') or digest_of(data)}@{tenant_name(settings)}"
 
 
 def forget_creation(origin: str) -> None:
-    """Forget a creation that came to its end."""
+    """Forget a creation that has ended."""
     change_memory(
         lambda memory: replace(memory, creating={key: value for key, value in memory.creating.items() if key != origin})
     )
 
 
 def new_remote_incident(data: dict[str, Any], custom_names: frozenset[str] | None, origin: str, instance: str) -> dict[str, Any]:
-    """Return the incident to create in the remote tenant from a local one in remote names; it says where it came from.
+    """Return the incident to create in the remote for a local one in remote names.
 
-    XSOAR REST API: a server keeps `sourceBrand` and `sourceInstance` of an incident only beside a label `Instance`.
+    XSOAR REST API: a server keeps `sourceBrand` and `sourceInstance` of an incident only if it has a label `Instance`.
 
     Args:
-        custom_names: the CLI names of the remote's custom fields; None where the key may not read them: then all that is no
-            field of every incident is taken for one.
+        custom_names: the CLI names of the remote's custom fields; None if the key may not read them: then every field that is
+            not in INCIDENT_FIELDS is taken for a custom one.
         origin: see `origin_of`.
         instance: the name of this instance.
     """
-    own_names = {name.lower(): name for name in INCIDENT_FIELDS}
-    custom_by_name = {name.lower(): name for name in custom_names or ()}
-    top: dict[str, Any] = {}
-    custom: dict[str, Any] = {}
-    for key, value, nested in flat_delta(data):
-        name = key.lower()
-        if stays(key, value) or steers(key):
-            continue
-        if nested or name in custom_by_name:
-            custom[custom_by_name.get(name, key)] = value
-        elif name in own_names or name in FIELD_ALIASES:
-            top[own_names.get(name) or FIELD_ALIASES[name]] = value
-        elif is_server_owned(name):
-            continue
-        elif custom_names is None:
-            custom[key] = value
-        else:
-            top[key] = value
+    top, custom, rest = placed(data, INCIDENT_FIELDS, custom_names or ())
+    unknown = {key: value for key, value in rest.items() if not (stays(key, value) or steers(key) or is_server_owned(key))}
+    if custom_names is None:
+        custom = unknown | custom
+    else:
+        top = unknown | top
     return {
         **top,
         "name": top.get("name") or "Incident of another tenant",
@@ -4085,13 +3976,13 @@ def new_remote_incident(data: dict[str, Any], custom_names: frozenset[str] | Non
 def update_remote_system_command(client: Client, settings: Settings, args: dict[str, Any]) -> str:
     """Bring local changes to the remote incident: fields, tagged entries, closing, reopening; return the remote ID.
 
-    Each step that succeeds is remembered at once, and the rest still tried when one fails.
+    Each step is recorded as soon as it succeeds. If one fails, the others are still tried.
 
     Raises:
-        RemoteError: a step failed. The server sends everything again, and what is remembered does not go twice.
+        RemoteError: a step failed. The server sends everything again; recorded steps are not repeated.
     """
     if "data" not in args and not args.get("remoteId"):
-        # By hand it would create an empty incident there.
+        # Run by hand, it would create an empty incident there.
         raise ValueError(
             "There is nothing to send: the server calls update-remote-system by itself when a mirrored incident changes."
         )
@@ -4099,10 +3990,11 @@ def update_remote_system_command(client: Client, settings: Settings, args: dict[
     origin = "" if update.remote_id else origin_of(update.data, settings)
     if origin:
         incident_id, is_new = create_remote(client, settings, update.data, origin)
-        # When an earlier try has created it, what was changed here since then has yet to go.
+        # If an earlier try created it, local changes since then have yet to go.
         update = replace(update, remote_id=incident_id, delta={} if is_new else update.delta or update.data)
     record = read_store().record(update.remote_id)
     wanted = leaving(update.entries, record, settings, local_digest)
+    were_tried = all(entry.key in record.ledger.trying for entry in wanted)
     log(
         settings,
         f"update-remote-system: incident {update.remote_id}: status {update.status}, changed {update.is_changed}, "
@@ -4111,72 +4003,63 @@ def update_remote_system_command(client: Client, settings: Settings, args: dict[
     failures: list[RemoteError] = []
     went, remote = bool(origin), None
     for step in plan_push(record, update, settings, wanted):
-        if not may_follow(step, failures, record):
+        if step.kind == CLOSE and failures and not (were_tried and all(error.kind in UNREADABLE for error in failures)):
+            # A closed War Room takes no entries, so the closing waits for what may still go; not for what is refused again.
             continue
         try:
-            if step.kind == SAVE:
-                saved = send_fields(client, settings, update.remote_id, step.fields)
-                went, remote = went or saved.after is not saved.before, saved.after
+            if step.kind == REOPEN:
+                is_done = reopen_remote(client, settings, update.remote_id)
+            elif step.kind == SAVE:
+                remote, is_done = send_fields(client, settings, update.remote_id, step.fields)
+            elif step.kind == SEND:
+                send_entries(client, settings, update.remote_id, wanted, remote)
+                is_done = True
             else:
-                went = take(step, client, settings, update, remote) or went
+                changes = {key: value for key, value in in_lower_case(update.delta).items() if value}
+                is_done = close_remote(client, settings, update.remote_id, in_lower_case(update.data) | changes)
+            went = went or is_done
         except RemoteError as error:
             failures.append(error)
     if failures:
         sentences = " ".join(dict.fromkeys(map(str, failures)))
-        is_told = any(error.kind not in (RATE_LIMIT, LATE) for error in failures)
-        # The failure itself matters more than the note of it. What the next round goes on with is none to show.
-        with contextlib.suppress(DemistoException):
-            change_record(
-                update.remote_id, lambda now: now if not is_told else after_failure(now, update, settings, short(sentences, 500))
-            )
+        # Show nothing that the next round simply goes on with.
+        if any(error.kind not in (RATE_LIMIT, LATE) for error in failures):
+            with contextlib.suppress(DemistoException):  # The failure itself matters more.
+                change_record(update.remote_id, lambda now: after_failure(now, update, settings, short(sentences, 500)))
         raise RemoteError(failures[0].kind, f"Incident {update.remote_id}: {sentences}")
-    is_shown = went and not read_store().memory.is_limited
-    change_record(update.remote_id, lambda now: after_push(now, update, settings, went, is_shown or bool(origin), local_now_ms()))
+    is_shown = bool(origin) or (went and not read_store().memory.is_limited)
+    change_record(update.remote_id, lambda now: after_push(now, update, settings, went, is_shown))
     if origin:
         forget_creation(origin)
     return update.remote_id
 
 
-def take(step: Step, client: Client, settings: Settings, update: Update, remote: Incident | None) -> bool:
-    """Take a step in the remote other than SAVE, and remember it; return whether anything changed there."""
-    if step.kind == REOPEN:
-        return reopen_remote(client, settings, update.remote_id)
-    if step.kind == SEND:
-        return send_entries(client, settings, update.remote_id, step.entries, remote)
-    words = in_lower_case(update.data) | {key: value for key, value in in_lower_case(update.delta).items() if value}
-    return close_remote(client, settings, update.remote_id, words)
-
-
-def after_push(record: Record, update: Update, settings: Settings, went: bool, is_listed: bool, now_ms: int) -> Record:
-    """Return the record after all that was to go has gone.
+def after_push(record: Record, update: Update, settings: Settings, went: bool, is_shown: bool) -> Record:
+    """Return the record after everything has gone.
 
     Args:
         went: whether anything changed in the remote.
-        is_listed: whether the next round is to bring the incident, so that it shows this.
+        is_shown: whether to pull the incident, so that it shows this. Nothing else may list it.
     """
-    after = replace(record, met=True)
+    after = replace(record, met=True, out_ms=local_now_ms() if went else record.out_ms, out_error="")
+    is_reopened = False
     if update.status is not None:
         is_as_asked = record.asked is None or is_closed(record.asked) == is_closed(update.status)
         is_settled = is_as_asked or is_closed(update.status) or person_says(update.delta) == REOPEN
-        was_closed = record.is_closed_here
-        is_told = settings.close_out or (record.asked is not None and is_as_asked)
+        is_told = is_settled and (settings.close_out or (record.asked is not None and is_as_asked))
+        is_reopened = record.is_closed_here and is_settled and is_open(update.status)
         after = replace(
             after,
             here=update.status,
             asked=None if is_settled else record.asked,
-            told=update.status if is_settled and is_told else record.told,
+            told=update.status if is_told else record.told,
         )
-        if was_closed and is_settled and is_open(update.status):
-            # Entries may have waited for it.
-            after = asked_for(after, settings)
-    if is_listed or record.out_error:
-        # Nothing else may list it: our own change is known, and an entry does not show everywhere.
-        after = asked_for(after, settings)
-    return replace(after, out_ms=now_ms if went else record.out_ms, out_error="")
+    # Entries may have waited for the reopening.
+    return asked_for(after, settings) if is_reopened or is_shown or record.out_error else after
 
 
 def after_failure(record: Record, update: Update, settings: Settings, error: str) -> Record:
-    """Return the record of an incident whose changes did not go out: the local one shows why with the next pull."""
+    """Return the record of an incident whose changes did not all go. The next pull shows why."""
     after = replace(record, met=True, here=record.here if update.status is None else update.status)
     return after if record.out_error == error else asked_for(replace(after, out_error=error), settings)
 
