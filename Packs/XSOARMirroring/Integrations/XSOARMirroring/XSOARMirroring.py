@@ -3260,20 +3260,14 @@ def changed_names(record: Record, incident: Incident) -> str:
 
 @dataclass(frozen=True)
 class Update:
-    """What the server sends with update-remote-system.
-
-    data: the local incident, in remote names. delta: its changes.
-    entries: the local entries that the server offers, the oldest first.
-    status: the local status; None: the server does not say.
-    is_changed: whether fields changed.
-    """
+    """What the server sends with update-remote-system."""
 
     remote_id: str
-    data: dict[str, Any]
-    delta: dict[str, Any]
-    entries: list[Entry]
-    status: int | None
-    is_changed: bool
+    data: dict[str, Any]  # The local incident, in remote names.
+    delta: dict[str, Any]  # Its changes, in remote names.
+    entries: list[Entry]  # The local entries that the server offers, the oldest first.
+    status: int | None  # The local status; None: the server does not say.
+    is_changed: bool  # Whether fields changed.
 
     @staticmethod
     def of(args: dict[str, Any]) -> "Update":
@@ -3347,12 +3341,8 @@ def plan_push(record: Record, update: Update, settings: Settings, wanted: list[E
         for key, value, is_custom in flat_delta(update.delta)
         if not stays(key, value) and (is_custom or key.lower() not in left_out)
     }
-    return [
-        *([Step(REOPEN)] if REOPEN in turns else []),
-        *([Step(SAVE, fields)] if update.is_changed and fields else []),
-        *([Step(SEND)] if wanted else []),
-        *([Step(CLOSE)] if CLOSE in turns else []),
-    ]
+    needed = {REOPEN: REOPEN in turns, SAVE: update.is_changed and fields, SEND: wanted, CLOSE: CLOSE in turns}
+    return [Step(kind, fields if kind == SAVE else {}) for kind, is_needed in needed.items() if is_needed]
 
 
 def leaving(entries: list[Entry], record: Record, settings: Settings, digest: Callable[[Entry], str]) -> list[Entry]:
@@ -3430,12 +3420,11 @@ def placed(
     A mapper may spell a name in any case, and put `CustomFields.` before a CLI name.
 
     Args:
-        at_top: the fields that the incident has at its top.
-        in_custom: the CLI names of the custom fields that it has.
-        custom_name: gives the CLI name of the remote's custom field with a lower-case name, or an empty text; called only for
-            fields that the incident lacks.
+        at_top, in_custom: the fields that the incident has at its top, and the CLI names of its custom fields.
+        custom_name: finds the CLI name of a custom field that the incident lacks by its name in lower case; empty: none.
     """
-    top_names = {name.lower(): name for name in at_top if name != "CustomFields"}
+    owned = SERVER_OWNED_FIELDS | {name.lower() for name in at_top if is_server_owned(name)}
+    top_names = {name.lower(): name for name in at_top if name != "CustomFields" and name.lower() not in owned} | FIELD_ALIASES
     custom_names = {name.lower(): name for name in in_custom}
     top: dict[str, Any] = {}
     custom: dict[str, Any] = {}
@@ -3446,13 +3435,9 @@ def placed(
             rest[key] = value
         elif is_custom or name in custom_names:
             custom[custom_names.get(name) or custom_name(name) or key] = value
-        elif name in FIELD_ALIASES:
-            top[FIELD_ALIASES[name]] = value
-        elif name in SERVER_OWNED_FIELDS or (name in top_names and is_server_owned(name)):
-            rest[key] = value
         elif name in top_names:
             top[top_names[name]] = value
-        elif own_name := custom_name(name):
+        elif name not in owned and (own_name := custom_name(name)):
             custom[own_name] = value
         else:
             rest[key] = value
@@ -3578,16 +3563,16 @@ def send_fields(client: Client, settings: Settings, incident_id: str, delta: dic
     # Only a pull can show them.
     notices = conflicts(before, written, record, local_now_ms()) if settings.comes_in else {}
 
-    def remember(record: Record) -> Record:
+    def remember(current: Record) -> Record:
         # If something else changed there too, a pull has yet to deliver that.
-        modified = after.modified if record.modified == before.modified else record.modified
-        record = replace(record, modified=modified, notices={**record.notices, **notices}, news="")
-        if record.fields:  # Without them, nothing is known of what else the remote holds.
+        modified = after.modified if current.modified == before.modified else current.modified
+        current = replace(current, modified=modified, notices={**current.notices, **notices}, news="")
+        if current.fields:  # Without them, it is not known what else both sides hold.
             was, now = field_digests(before.raw), field_digests(after.raw)
-            both = {**unpack_digests(record.fields), **dict(now.items() - was.items())}
+            both = unpack_digests(current.fields) | dict(now.items() - was.items())
             emptied = was.keys() - now.keys()
-            record = replace(record, fields=pack_digests({key: value for key, value in both.items() if key not in emptied}))
-        return asked_for(record, settings) if notices else record
+            current = replace(current, fields=pack_digests({key: value for key, value in both.items() if key not in emptied}))
+        return asked_for(current, settings) if notices else current
 
     change_record(incident_id, remember)
     if refused:
@@ -3688,9 +3673,7 @@ def send_entry(client: Client, investigation_id: str, entry: Entry, there: list[
     return written
 
 
-def send_entries(
-    client: Client, settings: Settings, incident_id: str, entries: list[Entry], remote: Incident | None = None
-) -> None:
+def send_entries(client: Client, settings: Settings, incident_id: str, entries: list[Entry], remote: Incident | None) -> None:
     """Send local entries, the oldest first. One that the remote refuses does not hold up the others.
 
     Args:
@@ -3710,56 +3693,47 @@ def send_entries(
     there = read_entries(client, investigation_id, {}) if is_uncertain else []
     there = [remote_entry for remote_entry in there if not record.ledger.has_seen(remote_entry)]
     failures: list[RemoteError] = []
-    sent: list[tuple[Entry, list[Entry]]] = []  # Not recorded yet.
+    ended: list[tuple[Entry, list[Entry]]] = []  # Not recorded yet.
     for entry in entries:
         if client.is_late():
             failures.append(RemoteError(LATE, "Sending the entries takes long; the next round goes on with them."))
             break
-        note_entries(incident_id, sent, about_to_go=entry)
-        sent = []
+        note_entries(incident_id, ended, about_to_go=entry)
+        ended = []
         try:
-            sent = [(entry, send_entry(client, investigation_id, entry, there))]
+            ended = [(entry, send_entry(client, investigation_id, entry, there))]
         except RemoteError as error:
             failures.append(error)
             is_first_try = entry.key not in record.ledger.trying
             if error.kind == CLOSED and is_first_try:
-                note_entries(incident_id, [], not_written=entry)
+                ended = [(entry, [])]
             if error.kind in (CLOSED, RATE_LIMIT) or (error.kind in (BUSY, UNREACHABLE) and is_first_try):
                 # It may pass, so stop to keep the order. An entry that fails again is passed over.
                 break
             if error.kind in (BUSY, UNREACHABLE, REFUSED_KEY, NOT_API):
-                client.about()  # Raises if the remote is down altogether.
-    if sent:
-        note_entries(incident_id, sent)
+                client.about()  # Raises if the remote as a whole is down.
+    if ended:
+        note_entries(incident_id, ended)
     log(settings, f"update-remote-system: incident {incident_id}: {len(entries) - len(failures)} entries.")
     if failures:
         raise failures[0]
 
 
-def note_entries(
-    incident_id: str,
-    sent: list[tuple[Entry, list[Entry]]],
-    about_to_go: Entry | None = None,
-    not_written: Entry | None = None,
-) -> None:
-    """Remember which local entries went, so that what they became does not come in, and which is about to go.
+def note_entries(incident_id: str, ended: list[tuple[Entry, list[Entry]]], about_to_go: Entry | None = None) -> None:
+    """Remember which entries went, so that what they became does not come in; and which is about to go.
 
     Args:
-        sent: local entries, each with the remote entries that it became.
-        about_to_go: if this run is killed, the next looks for it in the remote before it sends it again.
-        not_written: one that was about to go, and that the remote has certainly not written.
+        ended: local entries, each with the remote entries that it became; none if the remote has certainly not written it.
+        about_to_go: if this run is killed, the next one looks for it in the remote before it sends it again.
     """
+    sent = {entry.key: entry.mark for entry, written in ended if written}
+    arrived = {remote_entry.key: remote_entry.mark for _, written in ended for remote_entry in written}
+    going = {about_to_go.key: about_to_go.mark} if about_to_go else {}
 
     def note(record: Record) -> Record:
-        ledger = record.ledger
-        done = {entry.key: entry.mark for entry, _ in sent}
-        written = {remote_entry.key: remote_entry.mark for _, remote_entries in sent for remote_entry in remote_entries}
-        trying = {key: mark for key, mark in ledger.trying.items() if key not in done}
-        if not_written:
-            trying.pop(not_written.key, None)
-        if about_to_go:
-            trying[about_to_go.key] = about_to_go.mark
-        return replace(record, ledger=replace(ledger, sent=ledger.sent | done, trying=trying, seen=ledger.seen | written))
+        ledger, ended_keys = record.ledger, {entry.key for entry, _ in ended}
+        trying = {key: mark for key, mark in ledger.trying.items() if key not in ended_keys} | going
+        return replace(record, ledger=replace(ledger, sent=ledger.sent | sent, trying=trying, seen=ledger.seen | arrived))
 
     change_record(incident_id, note, entries_out=len(sent))
 
@@ -3857,32 +3831,32 @@ def reopen_remote(client: Client, settings: Settings, incident_id: str) -> bool:
     XSOAR REST API: there is no route for it, only the command reopenInvestigation, which runs in the War Room of another open
     incident. If there is none, or the command has no effect, the log says so and the incident stays closed.
     """
-    if not is_closed(load_same(client, settings, incident_id).status):
-        change_record(incident_id, lambda record: as_told(record, IncidentStatus.ACTIVE))
-        return False
-    # Prefer a mirrored incident, where people expect us. XSOAR REST API: an investigation has the ID of its incident.
-    store = read_store()
-    newest = [key for key in store.open if key != incident_id][-SWEEP:]
-    active = [key for key, record in store.records(newest).items() if record.status == IncidentStatus.ACTIVE]
-    investigation_id = max(active, key=entry_number, default="")
-    if not investigation_id:
-        found, _ = client.search("status:active", size=1, ascending=False)
-        investigation_id = str(found[0].get("investigationId") or "") if found else ""
-    # The ID becomes part of a command.
-    if investigation_id and re.fullmatch(r"[\w-]+", incident_id):
-        try:
-            client.run(investigation_id, f"!reopenInvestigation id={incident_id}")
-        except RemoteError as error:
-            if error.kind not in (CLOSED, NOT_FOUND, REJECTED, FORBIDDEN):
-                raise
-            demisto.info(f"{BRAND}: update-remote-system: incident {incident_id}: not reopened: {error.kind}.")
-    if is_closed(load_same(client, settings, incident_id).status):
-        demisto.info(f"{BRAND}: incident {incident_id} was reopened here and stays closed in the remote tenant: reopen it there.")
-        return False
-    log(settings, f"update-remote-system: incident {incident_id}: reopened.")
+    was_closed = is_closed(load_same(client, settings, incident_id).status)
+    if was_closed:
+        # Prefer a mirrored incident, where people expect us. XSOAR REST API: an investigation has the ID of its incident.
+        store = read_store()
+        newest = [key for key in store.open if key != incident_id][-SWEEP:]
+        active = [key for key, record in store.records(newest).items() if record.status == IncidentStatus.ACTIVE]
+        investigation_id = max(active, key=entry_number, default="")
+        if not investigation_id:
+            found, _ = client.search("status:active", size=1, ascending=False)
+            investigation_id = str(found[0].get("investigationId") or "") if found else ""
+        # The ID becomes part of a command.
+        if investigation_id and re.fullmatch(r"[\w-]+", incident_id):
+            try:
+                client.run(investigation_id, f"!reopenInvestigation id={incident_id}")
+            except RemoteError as error:
+                if error.kind not in (CLOSED, NOT_FOUND, REJECTED, FORBIDDEN):
+                    raise
+                demisto.info(f"{BRAND}: update-remote-system: incident {incident_id}: not reopened: {error.kind}.")
+        if is_closed(load_same(client, settings, incident_id).status):
+            where = "was reopened here and stays closed in the remote tenant"
+            demisto.info(f"{BRAND}: incident {incident_id} {where}: reopen it there.")
+            return False
+        log(settings, f"update-remote-system: incident {incident_id}: reopened.")
     # Recorded as told now: if a closing follows and fails, it must still count as untold.
     change_record(incident_id, lambda record: as_told(record, IncidentStatus.ACTIVE))
-    return True
+    return was_closed
 
 
 def create_remote(client: Client, settings: Settings, data: dict[str, Any], origin: str) -> tuple[str, bool]:
