@@ -3346,13 +3346,10 @@ def plan_push(record: Record, update: Update, settings: Settings, wanted: list[E
 
 
 def leaving(entries: list[Entry], record: Record, settings: Settings, digest: Callable[[Entry], str]) -> list[Entry]:
-    """Return the offered entries to send: those that have not been sent and did not come from the remote.
+    """Return which of the offered entries to send: those with a tag of this side that were not sent and did not come in.
 
-    The server picks them by the tags of when the incident was fetched, which may have changed since. Some servers also offer
-    untagged entries.
-
-    Args:
-        digest: gives an entry's `copy_digest`; called only if entries came in.
+    The server picks entries by the tags that the incident was fetched with, which may have changed since; some servers offer
+    untagged ones too. `digest` gives an entry's `copy_digest`; it is called only if entries came in.
     """
     ledger = record.ledger
     return [
@@ -3534,10 +3531,9 @@ def value_digest(value: Any) -> str | None:
 
 
 def send_fields(client: Client, settings: Settings, incident_id: str, delta: dict[str, Any]) -> tuple[Incident, bool]:
-    """Write local changes into the remote incident, remember what it holds now, and return it and whether it changed.
+    """Write local changes into the remote incident, remember what it holds now; return it, and whether it changed.
 
-    Raises:
-        RemoteError: the remote refused some fields; the others have gone.
+    Raises RemoteError if the remote refused some fields; the others have gone.
     """
 
     @functools.cache
@@ -3628,14 +3624,11 @@ def stands_there(remote_entry: Entry, text: str, file: tuple[str, Path] | None) 
 def send_entry(client: Client, investigation_id: str, entry: Entry, there: list[Entry]) -> list[Entry]:
     """Bring a local entry into the remote War Room; return the remote entries that it became.
 
-    Args:
-        there: remote entries that an earlier try may have left. The first that matches is used, and taken out of the list.
+    `there` are remote entries that an earlier try may have left: the first that matches is taken out of it instead.
     """
     file = local_file(entry) if entry.has_file else None
     if entry.has_file and not file:
-        raise RemoteError(
-            REJECTED, f"The file of the local entry {entry.id} is no longer on this server: remove the entry's tag."
-        )
+        raise RemoteError(REJECTED, f"The file of local entry {entry.id} is no longer on this server: remove the entry's tag.")
     text, entry_format = (signed_comment(entry), "") if file else signed_text(entry)
     is_markdown = entry_format == EntryFormat.MARKDOWN
 
@@ -3665,9 +3658,7 @@ def send_entry(client: Client, investigation_id: str, entry: Entry, there: list[
         answer = write()
         written = [Entry.of(raw) for raw in with_ids(answer)]
         if not written or len(written) < len(answer):
-            raise RemoteError(
-                BUSY, "The remote tenant did not say which entry it has written; it is looked for in the next round."
-            )
+            raise RemoteError(BUSY, "The remote tenant did not say which entry it wrote; the next round looks for it.")
     if entry.is_note and not written[0].is_note:
         client.mark_as_note(written[0].raw, investigation_id)
     return written
@@ -3676,18 +3667,13 @@ def send_entry(client: Client, investigation_id: str, entry: Entry, there: list[
 def send_entries(client: Client, settings: Settings, incident_id: str, entries: list[Entry], remote: Incident | None) -> None:
     """Send local entries, the oldest first. One that the remote refuses does not hold up the others.
 
-    Args:
-        remote: the remote incident, if this run has read it.
-
     Raises:
         RemoteError: the first failure, once everything that can go has gone.
     """
     record = read_store().record(incident_id)
     investigation_id = (remote or load_same(client, settings, incident_id)).investigation_id
     if not investigation_id:
-        raise RemoteError(
-            REJECTED, "The remote incident is pending and has no War Room yet: open it there, and the entries follow."
-        )
+        raise RemoteError(REJECTED, "The remote incident is pending and has no War Room yet: open it there, then the entries go.")
     # An earlier try may have written an entry without our learning of it.
     is_uncertain = any(entry.key in record.ledger.trying for entry in entries)
     there = read_entries(client, investigation_id, {}) if is_uncertain else []
@@ -3741,8 +3727,7 @@ def note_entries(incident_id: str, ended: list[tuple[Entry, list[Entry]]], about
 def close_remote(client: Client, settings: Settings, incident_id: str, local: dict[str, Any]) -> bool:
     """Close the remote incident if it is open, and remember that it is closed; return whether we closed it.
 
-    Args:
-        local: the local incident, with its keys in lower case.
+    `local` is the local incident, with its keys in lower case.
     """
 
     def after_pauses(pauses: Iterable[float]) -> Incident:
@@ -3757,12 +3742,8 @@ def close_remote(client: Client, settings: Settings, incident_id: str, local: di
 
     def words(anew: bool = False) -> tuple[str, str]:
         """Return the close reason and notes, with one of the reasons that the remote is known to offer."""
-        reason, _ = closing_words(local, ())
-        schema = schema_if_allowed(
-            client,
-            lambda kept: not anew and is_recent(kept) and reason in kept.close_reasons,
-            "so the close reason goes as it is",
-        )
+        reason, purpose = closing_words(local, ())[0], "so the close reason goes as it is"
+        schema = schema_if_allowed(client, lambda kept: not anew and is_recent(kept) and reason in kept.close_reasons, purpose)
         return closing_words(local, schema.close_reasons if schema else ())
 
     is_uncertain = CLOSING in read_store().record(incident_id).ledger.trying
@@ -3770,13 +3751,11 @@ def close_remote(client: Client, settings: Settings, incident_id: str, local: di
     remote = after_pauses(SAVE_PAUSES if is_uncertain else ())
     was_open = not is_closed(remote.status)
     if was_open:
-
-        def note(record: Record) -> Record:
-            return replace(record, ledger=replace(record.ledger, trying={**record.ledger.trying, CLOSING: ""}))
-
         # Failing to note it must not stop the closing.
         with contextlib.suppress(DemistoException):
-            change_record(incident_id, note)
+            change_record(
+                incident_id, lambda now: replace(now, ledger=replace(now.ledger, trying=now.ledger.trying | {CLOSING: ""}))
+            )
         version, first_words = whole(remote.raw.get("version"), 0), words()
         try:
             client.close(incident_id, version, *first_words)
@@ -3786,11 +3765,8 @@ def close_remote(client: Client, settings: Settings, incident_id: str, local: di
                 raise
             client.close(incident_id, version, *other_words)
         if not is_closed(after_pauses(SAVE_PAUSES).status):
-            raise RemoteError(
-                BUSY,
-                "The remote tenant has not closed the incident yet; it is tried again. If it stays open, close it there: its "
-                "closing form may ask for more.",
-            )
+            remedy = "If it stays open, close it there: its closing form may ask for more."
+            raise RemoteError(BUSY, f"The remote tenant has not closed the incident yet; the next round tries again. {remedy}")
     log(settings, f"update-remote-system: incident {incident_id}: closed.")
     change_record(incident_id, lambda record: as_told(record, IncidentStatus.DONE))
     return was_open or is_uncertain
@@ -3813,11 +3789,7 @@ def offered_reasons(fields: list[dict[str, Any]]) -> tuple[str, ...]:
 
 
 def closing_words(local: dict[str, Any], offered: tuple[str, ...]) -> tuple[str, str]:
-    """Return the close reason and notes for the remote. A reason that it does not offer becomes Other and moves to the notes.
-
-    Args:
-        local: the local incident, with its keys in lower case.
-    """
+    """Return the close reason and notes for a local incident, its keys in lower case. A reason not offered goes to the notes."""
     reason = str(local.get("closereason") or "Other")
     notes = str(local.get("closenotes") or "Closed in the mirrored incident.")
     if not offered or reason in offered:
@@ -3920,15 +3892,13 @@ def forget_creation(origin: str) -> None:
 
 
 def new_remote_incident(data: dict[str, Any], custom_names: frozenset[str] | None, origin: str, instance: str) -> dict[str, Any]:
-    """Return the incident to create in the remote for a local one in remote names.
+    """Return the incident to create in the remote for a local one in remote names. See `origin_of`.
 
     XSOAR REST API: a server keeps `sourceBrand` and `sourceInstance` of an incident only if it has a label `Instance`.
 
     Args:
-        custom_names: the CLI names of the remote's custom fields; None if the key may not read them: then every field that is
-            not in INCIDENT_FIELDS is taken for a custom one.
-        origin: see `origin_of`.
-        instance: the name of this instance.
+        custom_names: the CLI names of the remote's custom fields. None: the key may not read them, so every field that is not in
+            INCIDENT_FIELDS is taken for a custom one.
     """
     top, custom, rest = placed(data, INCIDENT_FIELDS, custom_names or ())
     unknown = {key: value for key, value in rest.items() if not (stays(key, value) or steers(key) or is_server_owned(key))}
@@ -3957,9 +3927,7 @@ def update_remote_system_command(client: Client, settings: Settings, args: dict[
     """
     if "data" not in args and not args.get("remoteId"):
         # Run by hand, it would create an empty incident there.
-        raise ValueError(
-            "There is nothing to send: the server calls update-remote-system by itself when a mirrored incident changes."
-        )
+        raise ValueError("There is nothing to send: the server runs update-remote-system when a mirrored incident changes.")
     update = Update.of(args)
     origin = "" if update.remote_id else origin_of(update.data, settings)
     if origin:
