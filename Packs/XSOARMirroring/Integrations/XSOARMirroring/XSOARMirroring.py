@@ -3300,12 +3300,10 @@ def plan_status(
     """Decide what happens to the remote's status: nothing, CLOSE, REOPEN, or both.
 
     Args:
-        told: the local status that the remote was told last.
-        asked: the local status that the server here was asked for and has not confirmed; None: there is none.
-        now: the local status; None: unknown.
+        told, asked: see `Record`. now: the local status; None: unknown.
         follows: whether the remote follows at all (*Close Remote Incident*).
-        says: REOPEN or CLOSE if the delta shows that a person did it. Without it, an incident that the server was asked to close
-            and that is open is still to be closed: its closing form may need more than we can give.
+        says: REOPEN or CLOSE if the delta shows that a person did it. Without it, an open incident that the server was asked to
+            close counts as not closed yet: its closing form may need more than we can give.
         brings_into_closed: new entries come with the closing, and the remote incident is closed.
     """
     if not follows or now is None:
@@ -3320,20 +3318,11 @@ def plan_status(
 
 
 def plan_push(record: Record, update: Update, settings: Settings, wanted: list[Entry]) -> list[Step]:
-    """Decide what to do in the remote, in this order: reopen before anything is written, close last.
-
-    Args:
-        wanted: the entries to send. See `leaving`.
-    """
-    turns = plan_status(
-        record.told,
-        record.asked,
-        update.status,
-        settings.close_out,
-        person_says(update.delta),
-        # Entries that failed before must not reopen and close the remote on every retry.
-        brings_into_closed=is_closed(record.status) and any(entry.key not in record.ledger.trying for entry in wanted),
-    )
+    """Decide what to do in the remote, in order: reopen before writing, close last. See `leaving` for the `wanted` entries."""
+    # Entries that failed before must not reopen and close the remote on every retry.
+    brings_into_closed = is_closed(record.status) and any(entry.key not in record.ledger.trying for entry in wanted)
+    says = person_says(update.delta)
+    turns = plan_status(record.told, record.asked, update.status, settings.close_out, says, brings_into_closed)
     # The close reason and notes go with the closing or not at all.
     left_out = SERVER_OWNED_FIELDS | MIRROR_KEYS | (CLOSING_KEYS if is_closed(update.status) else frozenset())
     fields = {
@@ -3443,10 +3432,8 @@ def placed(
 
 def apply_delta(remote: dict[str, Any], top: dict[str, Any], custom: dict[str, Any]) -> dict[str, Any]:
     """Return a remote incident with fields changed and everything else kept."""
-    changed = {**remote, **top}
-    if custom:
-        changed["CustomFields"] = {**custom_fields(remote), **custom}
-    return changed
+    nested = {"CustomFields": {**custom_fields(remote), **custom}} if custom else {}
+    return {**remote, **top, **nested}
 
 
 def custom_field_names(fields: Iterable[dict[str, Any]]) -> frozenset[str]:
@@ -3495,10 +3482,9 @@ def load_same(client: Client, settings: Settings, incident_id: str) -> Incident:
 def write_fields(
     client: Client, settings: Settings, loaded: Incident, changes: dict[str, Any]
 ) -> tuple[Incident, Incident, dict[str, RemoteError]]:
-    """Write fields, custom ones with `CustomFields.` before their names. If the remote rejects them, find out which by halving.
+    """Write fields, custom ones named `CustomFields.<CLI name>`. If the remote rejects them, find out which by halving.
 
-    Returns:
-        The incident as it was before our changes, as it is now, and why single fields were refused.
+    Returns the incident as it was before our changes, as it is now, and why single fields were refused.
     """
     top = {name: value for name, value in changes.items() if not name.startswith(CUSTOM)}
     custom = {name.removeprefix(CUSTOM): value for name, value in changes.items() if name.startswith(CUSTOM)}
@@ -3574,15 +3560,15 @@ def send_fields(client: Client, settings: Settings, incident_id: str, delta: dic
     if refused:
         names = ", ".join(name.removeprefix(CUSTOM) for name in refused)
         reason = next(iter(refused.values()))
-        raise RemoteError(REJECTED, f"The remote tenant does not take the field {names}, so only the others went: {reason}")
+        raise RemoteError(REJECTED, f"The remote tenant rejects the field {names}; only the others were written: {reason}")
     return after, after is not before
 
 
 def conflicts(before: Incident, written: dict[str, Any], record: Record, now_ms: int) -> dict[str, str]:
     """Return the notices about fields that were changed on both sides, by digest; the local change wins.
 
-    A field was changed in the remote too if it differs from what both sides held last, or came in so recently that the local
-    change may be older.
+    A field was changed there too if it differs from what both sides held last, or if it came in so recently that the local change
+    may be older.
     """
 
     def shown(value: Any) -> str:
@@ -3596,8 +3582,8 @@ def conflicts(before: Incident, written: dict[str, Any], record: Record, now_ms:
         there = (before.raw if bare_name == name else custom_fields(before.raw)).get(bare_name)
         if (key in recent or known.get(key) != value_digest(there)) and plain(there) != plain(here):
             text = (
-                f"{bare_name} was changed in both tenants. There: {shown(there)}. Here: {shown(here)}. The change made here "
-                "stands in both; set the other value here if that is the right one."
+                f"{bare_name} was changed in both tenants. There: {shown(there)}. Here: {shown(here)}. Both now hold the local "
+                "value; if the other one is right, set it here."
             )
             notices[short_digest([text, now_ms])] = text
     return notices
@@ -3609,8 +3595,7 @@ def stands_there(remote_entry: Entry, text: str, file: tuple[str, Path] | None) 
     if file is None:
         return not remote_entry.has_file and raw.get("contents") == text
     name, path = file
-    metadata = raw.get("fileMetadata")
-    metadata = metadata if isinstance(metadata, dict) else {}
+    metadata = raw["fileMetadata"] if isinstance(raw.get("fileMetadata"), dict) else {}
     # Servers store quotes, and backslashes before them, in different ways.
     there, here = (re.sub(r'%22|["\\]', "", str(file_name)) for file_name in (raw.get("file"), name))
     if there != here or metadata.get("size") not in (None, path.stat().st_size):
@@ -3631,49 +3616,39 @@ def send_entry(client: Client, investigation_id: str, entry: Entry, there: list[
         raise RemoteError(REJECTED, f"The file of local entry {entry.id} is no longer on this server: remove the entry's tag.")
     text, entry_format = (signed_comment(entry), "") if file else signed_text(entry)
     is_markdown = entry_format == EntryFormat.MARKDOWN
-
-    def write() -> list[dict[str, Any]]:
-        if file:
-            name, path = file
-            return client.upload(investigation_id, path, name, text, entry.is_note)
-        if entry.is_note and entry_format in (EntryFormat.TEXT, EntryFormat.MARKDOWN):
-            return [client.add_note(investigation_id, text, is_markdown)]
+    found = next((remote_entry for remote_entry in there if stands_there(remote_entry, text, file)), None)
+    if found:
+        there.remove(found)
+        answer = [found.raw]
+    elif file:
+        name, path = file
+        answer = client.upload(investigation_id, path, name, text, entry.is_note)
+    elif entry.is_note and entry_format in (EntryFormat.TEXT, EntryFormat.MARKDOWN):
+        answer = [client.add_note(investigation_id, text, is_markdown)]
+    else:
         try:
-            return [client.add_formatted(investigation_id, text, entry_format)]
+            answer = [client.add_formatted(investigation_id, text, entry_format)]
         except RemoteError as error:
             # XSOAR REST API: a route that is closed to API keys answers with one of these.
             if error.status not in (303, 404, 405):
                 raise
-            demisto.info(
-                f"{BRAND}: update-remote-system: /entry/formatted is closed in the remote ({error.status}): using /entry."
-            )
-        # /entry runs commands, but a signed text begins with its author, never with ! or /.
-        return [client.add_chat(investigation_id, text, is_markdown)]
-
-    found = next((remote_entry for remote_entry in there if stands_there(remote_entry, text, file)), None)
-    if found:
-        there.remove(found)
-        written = [found]
-    else:
-        answer = write()
-        written = [Entry.of(raw) for raw in with_ids(answer)]
-        if not written or len(written) < len(answer):
-            raise RemoteError(BUSY, "The remote tenant did not say which entry it wrote; the next round looks for it.")
+            demisto.info(f"{BRAND}: update-remote-system: the remote has closed /entry/formatted ({error.status}): using /entry.")
+            # /entry runs commands, but a signed text begins with its author, never with ! or /.
+            answer = [client.add_chat(investigation_id, text, is_markdown)]
+    written = [Entry.of(raw) for raw in with_ids(answer)]
+    if not written or len(written) < len(answer):
+        raise RemoteError(BUSY, "The remote tenant did not say which entry it wrote; the next round looks for it.")
     if entry.is_note and not written[0].is_note:
         client.mark_as_note(written[0].raw, investigation_id)
     return written
 
 
 def send_entries(client: Client, settings: Settings, incident_id: str, entries: list[Entry], remote: Incident | None) -> None:
-    """Send local entries, the oldest first. One that the remote refuses does not hold up the others.
-
-    Raises:
-        RemoteError: the first failure, once everything that can go has gone.
-    """
+    """Send local entries, the oldest first, past those that the remote refuses. Raises the first RemoteError at the end."""
     record = read_store().record(incident_id)
     investigation_id = (remote or load_same(client, settings, incident_id)).investigation_id
     if not investigation_id:
-        raise RemoteError(REJECTED, "The remote incident is pending and has no War Room yet: open it there, then the entries go.")
+        raise RemoteError(REJECTED, "The remote incident is pending and has no War Room yet: open it there to send the entries.")
     # An earlier try may have written an entry without our learning of it.
     is_uncertain = any(entry.key in record.ledger.trying for entry in entries)
     there = read_entries(client, investigation_id, {}) if is_uncertain else []
@@ -3782,10 +3757,8 @@ def as_told(record: Record, status: int) -> Record:
 def offered_reasons(fields: list[dict[str, Any]]) -> tuple[str, ...]:
     """Return the close reasons among the remote's incident fields; none if it accepts any."""
     ids = ("incident_closereason", "closereason")
-    values = next(
-        (item.get("selectValues") for item in fields if str(item.get("id") or item.get("cliName")).lower() in ids), None
-    )
-    return tuple(value for value in texts(values) if value.strip())
+    found: dict[str, Any] = next((item for item in fields if str(item.get("id") or item.get("cliName")).lower() in ids), {})
+    return tuple(value for value in texts(found.get("selectValues")) if value.strip())
 
 
 def closing_words(local: dict[str, Any], offered: tuple[str, ...]) -> tuple[str, str]:
@@ -3822,8 +3795,7 @@ def reopen_remote(client: Client, settings: Settings, incident_id: str) -> bool:
                     raise
                 demisto.info(f"{BRAND}: update-remote-system: incident {incident_id}: not reopened: {error.kind}.")
         if is_closed(load_same(client, settings, incident_id).status):
-            where = "was reopened here and stays closed in the remote tenant"
-            demisto.info(f"{BRAND}: incident {incident_id} {where}: reopen it there.")
+            demisto.info(f"{BRAND}: incident {incident_id} is open here and stays closed in the remote tenant: reopen it there.")
             return False
         log(settings, f"update-remote-system: incident {incident_id}: reopened.")
     # Recorded as told now: if a closing follows and fails, it must still count as untold.
@@ -3834,9 +3806,8 @@ def reopen_remote(client: Client, settings: Settings, incident_id: str) -> bool:
 def create_remote(client: Client, settings: Settings, data: dict[str, Any], origin: str) -> tuple[str, bool]:
     """Create the remote incident for a local one, unless an earlier try did; return its ID, and whether it is new.
 
-    The answer of that try may have been lost, so a created incident carries its origin, by which it is searched for. An origin
-    without a local ID, which a mapper may leave out, is not unique: two local incidents may look alike. It is searched for only
-    after a try whose outcome is unknown.
+    The answer of that try may have been lost, so the remote incident carries its origin, for which we search. A mapper may leave
+    out the local ID; the origin is then not unique, and we search for it only after a try whose outcome is unknown.
     """
     local_id = str(data.get("id") or "")
     store = read_store()
@@ -3861,15 +3832,8 @@ def create_remote(client: Client, settings: Settings, data: dict[str, Any], orig
             raise
     incident = Incident.of(created)
     log(settings, f"update-remote-system: incident {incident.id}: created.")
-    record = Record(
-        created_ms=incident.created_ms,
-        origin=CREATED,
-        met=True,
-        modified=incident.modified,
-        status=incident.status,
-        given=incident.status,
-        since_ms=0,
-    )
+    record = Record(created_ms=incident.created_ms, origin=CREATED, met=True, modified=incident.modified, since_ms=0)
+    record = replace(record, status=incident.status, given=incident.status)
 
     def remember(now: Store) -> Store:
         known = now.with_records({incident.id: record, **now.records([incident.id])})
@@ -3920,10 +3884,8 @@ def new_remote_incident(data: dict[str, Any], custom_names: frozenset[str] | Non
 def update_remote_system_command(client: Client, settings: Settings, args: dict[str, Any]) -> str:
     """Bring local changes to the remote incident: fields, tagged entries, closing, reopening; return the remote ID.
 
-    Each step is recorded as soon as it succeeds. If one fails, the others are still tried.
-
-    Raises:
-        RemoteError: a step failed. The server sends everything again; recorded steps are not repeated.
+    Each step is recorded as soon as it succeeds; if one fails, the others are still tried. Raises RemoteError if one failed: the
+    server then sends everything again, and recorded steps are not repeated.
     """
     if "data" not in args and not args.get("remoteId"):
         # Run by hand, it would create an empty incident there.
@@ -3932,7 +3894,7 @@ def update_remote_system_command(client: Client, settings: Settings, args: dict[
     origin = "" if update.remote_id else origin_of(update.data, settings)
     if origin:
         incident_id, is_new = create_remote(client, settings, update.data, origin)
-        # If an earlier try created it, local changes since then have yet to go.
+        # Created by an earlier try, it lacks the local changes since then.
         update = replace(update, remote_id=incident_id, delta={} if is_new else update.delta or update.data)
     record = read_store().record(update.remote_id)
     wanted = leaving(update.entries, record, settings, local_digest)
@@ -3946,20 +3908,20 @@ def update_remote_system_command(client: Client, settings: Settings, args: dict[
     went, remote = bool(origin), None
     for step in plan_push(record, update, settings, wanted):
         if step.kind == CLOSE and failures and not (were_tried and all(error.kind in UNREADABLE for error in failures)):
-            # A closed War Room takes no entries, so the closing waits for what may still go; not for what is refused again.
+            # A closed War Room takes nothing, so the closing waits for whatever may still go, but not for what is refused again.
             continue
         try:
             if step.kind == REOPEN:
-                is_done = reopen_remote(client, settings, update.remote_id)
+                went |= reopen_remote(client, settings, update.remote_id)
             elif step.kind == SAVE:
-                remote, is_done = send_fields(client, settings, update.remote_id, step.fields)
+                remote, is_changed = send_fields(client, settings, update.remote_id, step.fields)
+                went |= is_changed
             elif step.kind == SEND:
                 send_entries(client, settings, update.remote_id, wanted, remote)
-                is_done = True
+                went = True
             else:
                 changes = {key: value for key, value in in_lower_case(update.delta).items() if value}
-                is_done = close_remote(client, settings, update.remote_id, in_lower_case(update.data) | changes)
-            went = went or is_done
+                went |= close_remote(client, settings, update.remote_id, in_lower_case(update.data) | changes)
         except RemoteError as error:
             failures.append(error)
     if failures:
@@ -3977,11 +3939,9 @@ def update_remote_system_command(client: Client, settings: Settings, args: dict[
 
 
 def after_push(record: Record, update: Update, settings: Settings, went: bool, is_shown: bool) -> Record:
-    """Return the record after everything has gone.
+    """Return the record after a push without failures.
 
-    Args:
-        went: whether anything changed in the remote.
-        is_shown: whether to pull the incident, so that it shows this. Nothing else may list it.
+    `went`: whether the remote changed. `is_shown`: whether a pull is to show that, as nothing else may list the incident.
     """
     after = replace(record, met=True, out_ms=local_now_ms() if went else record.out_ms, out_error="")
     is_reopened = False
@@ -3990,12 +3950,8 @@ def after_push(record: Record, update: Update, settings: Settings, went: bool, i
         is_settled = is_as_asked or is_closed(update.status) or person_says(update.delta) == REOPEN
         is_told = is_settled and (settings.close_out or (record.asked is not None and is_as_asked))
         is_reopened = record.is_closed_here and is_settled and is_open(update.status)
-        after = replace(
-            after,
-            here=update.status,
-            asked=None if is_settled else record.asked,
-            told=update.status if is_told else record.told,
-        )
+        asked = None if is_settled else record.asked
+        after = replace(after, here=update.status, asked=asked, told=update.status if is_told else record.told)
     # Entries may have waited for the reopening.
     return asked_for(after, settings) if is_reopened or is_shown or record.out_error else after
 
