@@ -3400,7 +3400,7 @@ def flat_delta(delta: dict[str, Any]) -> Iterator[tuple[str, Any, bool]]:
 
 def placed(
     delta: dict[str, Any], at_top: Iterable[str], in_custom: Iterable[str], custom_name: Callable[[str], str] = lambda _: ""
-) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+) -> tuple[dict[str, Any], dict[str, Any], list[tuple[str, Any]]]:
     """Split fields into those at the top of a remote incident, its custom fields, and the rest, which it owns or lacks.
 
     A mapper may spell a name in any case, and put `CustomFields.` before a CLI name.
@@ -3414,11 +3414,11 @@ def placed(
     custom_names = {name.lower(): name for name in in_custom}
     top: dict[str, Any] = {}
     custom: dict[str, Any] = {}
-    rest: dict[str, Any] = {}
+    rest: list[tuple[str, Any]] = []
     for key, value, is_custom in flat_delta(delta):
         name = key.lower()
         if stays(key, value) or steers(key):
-            rest[key] = value
+            rest.append((key, value))
         elif is_custom or name in custom_names:
             custom[custom_names.get(name) or custom_name(name) or key] = value
         elif name in top_names:
@@ -3426,7 +3426,7 @@ def placed(
         elif name not in owned and (own_name := custom_name(name)):
             custom[own_name] = value
         else:
-            rest[key] = value
+            rest.append((key, value))
     return top, custom, rest
 
 
@@ -3540,7 +3540,7 @@ def send_fields(client: Client, settings: Settings, incident_id: str, delta: dic
     written = {name: value for name, value in (top | nested).items() if name not in refused}
     log(settings, f"update-remote-system: incident {incident_id}: {len(written)} fields.")
     if dropped:
-        keys = ", ".join(dropped)
+        keys = ", ".join(name for name, _ in dropped)
         log(settings, f"update-remote-system: incident {incident_id}: not sent, as the remote owns or lacks them: {keys}.")
     # Only a pull can show them.
     notices = conflicts(before, written, record, local_now_ms()) if settings.comes_in else {}
@@ -3865,7 +3865,7 @@ def new_remote_incident(data: dict[str, Any], custom_names: frozenset[str] | Non
             INCIDENT_FIELDS is taken for a custom one.
     """
     top, custom, rest = placed(data, INCIDENT_FIELDS, custom_names or ())
-    unknown = {key: value for key, value in rest.items() if not (stays(key, value) or steers(key) or is_server_owned(key))}
+    unknown = {key: value for key, value in rest if not (stays(key, value) or steers(key) or is_server_owned(key))}
     if custom_names is None:
         custom = unknown | custom
     else:
