@@ -4613,9 +4613,9 @@ def when(time_ms: int) -> str | None:
 
 """ WAR ROOM COMMANDS: MAPPERS """
 
-ALL_TYPES = "dbot_classification_incident_type_all"  # The section of a mapper whose rules hold for every incident type.
-# The rules that the mappers of this pack have for what every tenant has. Incoming: the name of a local field, and what it takes
-# of the remote incident; outgoing: the key of a change, and the local field that it takes.
+ALL_TYPES = "dbot_classification_incident_type_all"  # The section of a mapper whose rules apply to every incident type.
+# The rules that this pack's mappers have on every tenant. Incoming: local field -> key of the remote incident; outgoing: key of
+# a change -> local field.
 INCOMING_RULES = {
     **{name: name for name in ("name", "details", "severity", "owner", "phase", "occurred")},
     **{name: name for name in ("dbotMirrorId", "dbotMirrorInstance", "dbotMirrorDirection", "dbotMirrorTags")},
@@ -4633,7 +4633,7 @@ INCOMING_RULES = {
 OUTGOING_RULES = {
     name: name for name in ("id", "name", "details", "severity", "owner", "phase", "dueDate", "closeReason", "closeNotes")
 }
-# The custom fields that the mappers of this pack have rules for, by their CLI names.
+# The custom fields that the mappers of this pack have rules for, by CLI name.
 COMMON_FIELDS = frozenset(
     {
         *("accountname", "agentid", "agentversion", "alertid", "alertname", "assetname"),
@@ -4645,12 +4645,11 @@ COMMON_FIELDS = frozenset(
         *("sourcehostname", "sourceip", "sourcemacaddress", "sourceport", "sourceusername", "username"),
     }
 )
-# A custom field that is called like one of these belongs to one tenant, or to the incident itself.
+# A custom field with one of these names would overwrite what belongs to one tenant, or to the incident itself.
 TAKEN_NAMES = frozenset(re.sub("[^a-z0-9]", "", name.lower()) for name in (*INCOMING_RULES, *OUTGOING_RULES))
-# Fields of different types whose values are alike, so that they cross all the same: texts, and lists of texts. HTML is not among
-# the texts: it would show another's text as a page.
+# Types whose values are compatible: texts, and lists of texts. HTML is not a text here: it would render another's text as a page.
 ALIKE_TYPES = (frozenset({"shorttext", "longtext", "markdown", "url"}), frozenset({"multiselect", "tagsselect"}))
-# What becomes of a custom field, as the table of xsoar-mirror-mappers says it, by the word in the context.
+# What becomes of a custom field: as the context of xsoar-mirror-mappers has it, and as its table does.
 MAPPED, EXPORTED, ONLY_HERE, ONLY_THERE = "Mapped", "Exported", "OnlyHere", "OnlyThere"
 TYPE_DIFFERS, EXCLUDED, NEVER_MIRRORED = "TypeDiffers", "Excluded", "NeverMirrored"
 FATES = {
@@ -4669,11 +4668,11 @@ MOST_SHOWN = 30  # The same in a table.
 
 @dataclass(frozen=True)
 class Choice:
-    """The custom fields that are to be mapped, as the arguments of xsoar-mirror-mappers say it. Empty: all.
+    """The custom fields to map, as the arguments of xsoar-mirror-mappers choose them. Empty: all.
 
-    types: of these incident types, and those of all types.
+    types: fields of these incident types, besides those of all types.
     include, exclude: CLI names in lower case.
-    missing: what becomes of the fields that only the remote has: report, export or ignore.
+    missing: what to do with fields that only the remote has: report, export or ignore.
     """
 
     types: frozenset[str] = frozenset()
@@ -4681,17 +4680,10 @@ class Choice:
     exclude: frozenset[str] = frozenset()
     missing: str = REPORT
 
-    def holds(self, incident_field: dict[str, Any]) -> bool:
-        """Return whether a field is among them."""
-        name = str(incident_field.get("cliName")).lower()
-        if name in self.exclude or (self.include and name not in self.include):
-            return False
-        return not self.types or is_of_all_types(incident_field) or bool(self.types & {*associated_types(incident_field)})
-
 
 @dataclass(frozen=True)
 class Pair:
-    """A custom field of either tenant or both: its CLI name in lower case, what each has of it, and what becomes of it."""
+    """A custom field by its CLI name in lower case: as each tenant has it (empty: it does not), and what becomes of it."""
 
     cli_name: str
     here: dict[str, Any]
@@ -4700,13 +4692,13 @@ class Pair:
 
 
 def incident_fields_among(fields: Any) -> list[dict[str, Any]]:
-    """Return the incident fields of a list that a tenant gave."""
-    # XSOAR REST API: the route gives evidence and indicator fields too; group 0 is the incident's.
+    """Return the incident fields in a list from a tenant."""
+    # XSOAR REST API: the route lists evidence and indicator fields too; group 0 is the incident's.
     return [item for item in objects(fields) if not item.get("group") and is_id(item.get("cliName"))]
 
 
 def custom_by_name(fields: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return the custom fields by their CLI names in lower case."""
+    """Return the custom fields by CLI name in lower case."""
     names = custom_field_names(fields)
     return {str(item["cliName"]).lower(): item for item in fields if str(item["cliName"]) in names}
 
@@ -4717,120 +4709,98 @@ def is_of_all_types(incident_field: dict[str, Any]) -> bool:
 
 
 def name_of(incident_field: dict[str, Any]) -> str:
-    """Return the name of a field, by which an incoming mapper knows it."""
+    """Return the name of a field, by which an incoming mapper refers to it."""
     return str(incident_field.get("name") or incident_field.get("cliName"))
 
 
 def type_of(incident_field: dict[str, Any]) -> str:
-    """Return the type of a field."""
+    """Return the type of a field, or of a grid's column."""
     return str(incident_field.get("type") or "shortText")
 
 
 def may_have_rule(incident_field: dict[str, Any]) -> bool:
-    """Return whether a custom field can be mirrored, and is no one's own. See `is_mappable`."""
+    """Return whether a custom field can be mirrored and its name is free. See `is_mappable`."""
     names = {str(incident_field.get("cliName")).lower(), re.sub("[^a-z0-9]", "", name_of(incident_field).lower())}
     return is_mappable(incident_field) and not names & TAKEN_NAMES
 
 
-def are_alike(here: dict[str, Any], there: dict[str, Any]) -> bool:
-    """Return whether the values of one field fit into the other."""
-    types = {type_of(here).lower(), type_of(there).lower()}
-    return len(types) == 1 or any(types <= alike for alike in ALIKE_TYPES)
-
-
 def paired_fields(here: list[dict[str, Any]], there: list[dict[str, Any]], choice: Choice) -> list[Pair]:
-    """Return the custom fields of both tenants, by CLI name, and what becomes of each. The order of the lists plays no part."""
+    """Return the custom fields of both tenants and what becomes of each, sorted by CLI name."""
     mine, theirs = custom_by_name(here), custom_by_name(there)
     names_here = {name_of(item).lower() for item in here}
-
-    def fate(local: dict[str, Any], remote: dict[str, Any]) -> str:
+    pairs: list[Pair] = []
+    for cli_name in sorted({*mine, *theirs}):
+        local, remote = mine.get(cli_name, {}), theirs.get(cli_name, {})
+        given = [item for item in (local, remote) if item]
+        is_named = cli_name not in choice.exclude and (not choice.include or cli_name in choice.include)
+        is_of_type = not choice.types or is_of_all_types(given[0]) or choice.types & {*associated_types(given[0])}
+        types = {type_of(item).lower() for item in given}
         # XSOAR REST API: no mapper sets a local field that is `unmapped`.
-        if not all(may_have_rule(item) for item in (local, remote) if item) or local.get("unmapped"):
-            return NEVER_MIRRORED
-        if not choice.holds(local or remote):
-            return EXCLUDED
-        if local and remote:
-            return MAPPED if are_alike(local, remote) else TYPE_DIFFERS
-        if local:
-            return ONLY_HERE
-        # A tenant has each name once.
-        return EXPORTED if choice.missing == EXPORT and name_of(remote).lower() not in names_here else ONLY_THERE
-
-    names = sorted({*mine, *theirs})
-    fields = [(name, mine.get(name, {}), theirs.get(name, {})) for name in names]
-    return [Pair(name, local, remote, fate(local, remote)) for name, local, remote in fields]
-
-
-def mapper(direction: str, instance: str, base: dict[str, str], rules: dict[str, dict[str, str]]) -> dict[str, Any]:
-    """Return a mapper as the server imports it.
-
-    Args:
-        direction: Incoming or Outgoing.
-        base: the rules that come first in the section of all types, target -> source.
-        rules: the others, by section; they are put in order.
-    """
-    sections = {ALL_TYPES: base, **{name: {} for name in sorted(rules) if name != ALL_TYPES}}
-    name = mapper_name(direction, instance)
-    return {
-        "id": name,
-        "name": name,
-        "type": f"mapping-{direction.lower()}",
-        "description": f"Made by xsoar-mirror-mappers for the custom fields of this tenant and of the remote one of {instance}.",
-        "version": -1,
-        "fromVersion": "6.10.0",
-        "feed": False,
-        "defaultIncidentType": "",
-        "marketplaces": ["xsoar"],
-        "mapping": {
-            section: {
-                "dontMapEventToLabels": True,
-                "internalMapping": {
-                    target: {"simple": source} for target, source in [*first.items(), *sorted(rules.get(section, {}).items())]
-                },
-            }
-            for section, first in sections.items()
-        },
-    }
+        if not all(may_have_rule(item) for item in given) or local.get("unmapped"):
+            fate = NEVER_MIRRORED
+        elif not (is_named and is_of_type):
+            fate = EXCLUDED
+        elif local and remote:
+            fate = MAPPED if len(types) == 1 or any(types <= alike for alike in ALIKE_TYPES) else TYPE_DIFFERS
+        elif local:
+            fate = ONLY_HERE
+        else:
+            # Field names are unique in a tenant.
+            fate = EXPORTED if choice.missing == EXPORT and name_of(remote).lower() not in names_here else ONLY_THERE
+        pairs.append(Pair(cli_name, local, remote, fate))
+    return pairs
 
 
 def mapper_name(direction: str, instance: str) -> str:
-    """Return the name of a mapper of an instance, which is its id too."""
+    """Return the name of an instance's mapper, which is its ID too."""
     return f"{BRAND} - {instance} - {direction}"
 
 
 def both_mappers(instance: str, pairs: list[Pair], types_here: frozenset[str], choice: Choice) -> list[dict[str, Any]]:
-    """Return the incoming and the outgoing mapper with the rules of this pack, and one for each field that is to cross."""
-    incoming: dict[str, dict[str, str]] = {}
-    outgoing: dict[str, dict[str, str]] = {}
+    """Return the incoming and the outgoing mapper as the server imports them: this pack's rules, and those of `pairs`."""
+    incoming: dict[str, dict[str, str]] = {ALL_TYPES: {}}  # By section: target -> source.
+    outgoing: dict[str, dict[str, str]] = {ALL_TYPES: {}}
     for pair in pairs:
-        if pair.fate not in (MAPPED, EXPORTED):
-            continue
-        # A field that is exported has the names here that it has there.
-        local = pair.here or pair.there
-        for section in sections_of(local, types_here, choice):
-            incoming.setdefault(section, {})[name_of(local)] = f"{CUSTOM}{pair.there['cliName']}"
-            outgoing.setdefault(section, {})[str(pair.there["cliName"])] = str(local["cliName"])
-    return [mapper("Incoming", instance, INCOMING_RULES, incoming), mapper("Outgoing", instance, OUTGOING_RULES, outgoing)]
+        if pair.fate in (MAPPED, EXPORTED):
+            # An exported field gets its remote names here.
+            local, name_there = pair.here or pair.there, str(pair.there["cliName"])
+            types = types_here & {*associated_types(local)}
+            for section in [ALL_TYPES] if is_of_all_types(local) or not types else types & choice.types or types:
+                incoming.setdefault(section, {})[name_of(local)] = f"{CUSTOM}{name_there}"
+                outgoing.setdefault(section, {})[name_there] = str(local["cliName"])
 
+    def mapper(direction: str, base: dict[str, str], rules: dict[str, dict[str, str]]) -> dict[str, Any]:
+        sections = {
+            section: sorted(rules[section].items()) for section in sorted(rules, key=lambda name: (name != ALL_TYPES, name))
+        }
+        sections[ALL_TYPES] = [*base.items(), *sections[ALL_TYPES]]
+        return {
+            "id": mapper_name(direction, instance),
+            "name": mapper_name(direction, instance),
+            "type": f"mapping-{direction.lower()}",
+            "description": "Made by xsoar-mirror-mappers for the custom fields of this tenant and of the remote one of "
+            f"{instance}.",
+            "version": -1,
+            "fromVersion": "6.10.0",
+            "feed": False,
+            "defaultIncidentType": "",
+            "marketplaces": ["xsoar"],
+            "mapping": {
+                section: {
+                    "dontMapEventToLabels": True,
+                    "internalMapping": {target: {"simple": source} for target, source in its_rules},
+                }
+                for section, its_rules in sections.items()
+            },
+        }
 
-def sections_of(incident_field: dict[str, Any], types_here: frozenset[str], choice: Choice) -> list[str]:
-    """Return the sections of a mapper that a field belongs in: the incident types of it that this tenant has, or that of all."""
-    types = types_here & {*associated_types(incident_field)}
-    if is_of_all_types(incident_field) or not types:
-        return [ALL_TYPES]
-    return sorted(types & choice.types or types)
-
-
-def types_among(fields: list[dict[str, Any]]) -> frozenset[str]:
-    """Return the incident types that fields belong to."""
-    return frozenset(name for item in fields for name in associated_types(item))
+    return [mapper("Incoming", INCOMING_RULES, incoming), mapper("Outgoing", OUTGOING_RULES, outgoing)]
 
 
 def exported_field(remote: dict[str, Any], types_here: frozenset[str]) -> dict[str, Any]:
-    """Return a field of the remote as the server imports it.
+    """Return a field of the remote as the server imports it, bound to those of its incident types that this tenant has.
 
-    It belongs to the incident types that this tenant has. It is neither required nor in the form of a closing, and brings no
-    script along: what a person must fill in, and which scripts there are, is each tenant's own affair.
+    It is neither required nor part of the closing form, and comes without scripts: those are each tenant's own affair.
     """
     cli_name, kind = str(remote["cliName"]), type_of(remote)
     is_for_all = bool(remote.get("associatedToAll"))
@@ -4841,9 +4811,7 @@ def exported_field(remote: dict[str, Any], types_here: frozenset[str]) -> dict[s
         "name": name_of(remote),
         "cliName": cli_name,
         "type": kind,
-        "description": str(remote.get("description") or ""),
-        "placeholder": str(remote.get("placeholder") or ""),
-        "validationRegex": str(remote.get("validationRegex") or ""),
+        **{key: str(remote.get(key) or "") for key in ("description", "placeholder", "validationRegex")},
         "group": 0,
         "associatedToAll": is_for_all,
         **({"associatedTypes": types} if types and not is_for_all else {}),
@@ -4859,90 +4827,83 @@ def exported_field(remote: dict[str, Any], types_here: frozenset[str]) -> dict[s
         "marketplaces": ["xsoar"],
         "fromVersion": "6.10.0",
     }
-    choices = [value for value in texts(remote.get("selectValues")) if value]
-    if choices:
-        may_be_empty = kind.lower() == "singleselect" and "" in texts(remote.get("selectValues"))
-        described["selectValues"] = [*([""] if may_be_empty else []), *choices]
+    values = texts(remote.get("selectValues"))
+    if choices := [value for value in values if value]:
+        described["selectValues"] = [*([""] if kind.lower() == "singleselect" and "" in values else []), *choices]
     if columns := columns_of(remote):
-        described["columns"] = [exported_column(column) for column in columns.values()]
+        described["columns"] = [
+            {
+                "key": key,
+                "displayName": str(column.get("displayName") or key),
+                "type": type_of(column),
+                "selectValues": texts(column.get("selectValues")) or None,
+                "isDefault": True,
+                "isReadOnly": bool(column.get("isReadOnly")),
+                "required": False,
+                "script": "",
+                "fieldCalcScript": "",
+                "width": whole(column.get("width"), 150),
+            }
+            for key, column in columns.items()
+        ]
     return described
 
 
-def exported_column(column: dict[str, Any]) -> dict[str, Any]:
-    """Return a column of a grid as the server imports it."""
-    return {
-        "key": str(column["key"]),
-        "displayName": str(column.get("displayName") or column["key"]),
-        "type": type_of(column),
-        "selectValues": texts(column.get("selectValues")) or None,
-        "isDefault": True,
-        "isReadOnly": bool(column.get("isReadOnly")),
-        "required": False,
-        "script": "",
-        "fieldCalcScript": "",
-        "width": whole(column.get("width"), 150),
-    }
-
-
 def columns_of(incident_field: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the columns of a grid by their keys; none for other fields."""
+    """Return the columns of a grid by key; none for other fields."""
     return {str(column["key"]): column for column in objects(incident_field.get("columns")) if is_id(column.get("key"))}
 
 
 def difference(here: dict[str, Any], there: dict[str, Any]) -> str:
-    """Return in words how the choices or columns of a field differ between the tenants; an empty text when they do not."""
-    parts: list[str] = []
-    for word, mine, theirs in (
-        ("choices", choices_of(here), choices_of(there)),
-        ("columns", columns_shown(here), columns_shown(there)),
-    ):
-        for place, names in (("here", mine - theirs), ("there", theirs - mine)):
-            if names:
-                parts.append(f"{word} only {place}: {some(sorted(names))}")
-    return "; ".join(parts)
+    """Return how the choices or columns of a field differ between the tenants, in words; an empty text when they do not."""
 
+    def offered(incident_field: dict[str, Any]) -> dict[str, set[str]]:
+        columns = {f"{key} ({type_of(column)})" for key, column in columns_of(incident_field).items()}
+        return {"choices": {value for value in texts(incident_field.get("selectValues")) if value}, "columns": columns}
 
-def choices_of(incident_field: dict[str, Any]) -> set[str]:
-    """Return what can be chosen in a field."""
-    return {value for value in texts(incident_field.get("selectValues")) if value}
-
-
-def columns_shown(incident_field: dict[str, Any]) -> set[str]:
-    """Return the columns of a grid, each with its type."""
-    return {f"{key} ({type_of(column)})" for key, column in columns_of(incident_field).items()}
+    mine, theirs = offered(here), offered(there)
+    return "; ".join(
+        f"{word} only {place}: {some(sorted(names))}"
+        for word in mine
+        for place, names in (("here", mine[word] - theirs[word]), ("there", theirs[word] - mine[word]))
+        if names
+    )
 
 
 def some(names: list[str]) -> str:
-    """Return names as a text, at most thirty of them."""
+    """Return names as a text, at most MOST_SHOWN of them."""
     rest = f" and {len(names) - MOST_SHOWN} more" if len(names) > MOST_SHOWN else ""
     return ", ".join(short(name, 80) for name in names[:MOST_SHOWN]) + rest
 
 
-def parse_choice(args: dict[str, Any], here: list[dict[str, Any]], there: list[dict[str, Any]]) -> Choice:
-    """Return what the arguments of xsoar-mirror-mappers choose. Raises ValueError for what neither tenant has."""
+def parse_choice(args: dict[str, Any], names: set[str], types_here: frozenset[str]) -> Choice:
+    """Return what the arguments of xsoar-mirror-mappers choose. Raises ValueError for what there is not.
+
+    Args:
+        names: the custom fields of both tenants, by CLI name in lower case.
+    """
     missing = str(args.get("missing") or REPORT).strip().lower()
     if missing not in (REPORT, EXPORT, IGNORE):
         raise ValueError(f"missing is {short(missing, 80)!r}: choose one of {REPORT}, {EXPORT}, {IGNORE}.")
-    known = {*custom_by_name(here), *custom_by_name(there)}
     named: dict[str, frozenset[str]] = {}
     for argument in ("include", "exclude"):
         named[argument] = frozenset(name.lower() for name in listed(args.get(argument)))
-        if unknown := sorted(named[argument] - known):
+        if unknown := sorted(named[argument] - names):
             raise ValueError(
                 f"{argument} names {short(unknown[0], 80)!r}, which is the CLI name of no custom field in either tenant: give "
                 "CLI names as the page of the incident fields shows them, such as sourceip."
             )
-    types, types_here = frozenset(listed(args.get("types"))), types_among(here)
-    if strange := sorted(types - types_here):
+    types = frozenset(listed(args.get("types")))
+    if unknown := sorted(types - types_here):
         raise ValueError(
-            f"types names {short(strange[0], 80)!r}, an incident type that no field of this tenant belongs to: choose from "
+            f"types names {short(unknown[0], 80)!r}, an incident type that no field of this tenant belongs to: choose from "
             f"{some(sorted(types_here)) or 'none'}; the fields of all types are mapped in any case."
         )
     return Choice(types, named["include"], named["exclude"], missing)
 
 
 def export_advice() -> str:
-    """Return what a person does to give this command the incident fields of this tenant."""
+    """Return how a person gives this command the incident fields of this tenant."""
     address = str(demisto.demistoUrls().get("server") or "").rstrip("/")
     route = "/xsoar/incidentfields" if is_demisto_version_ge("8.0.0") else "/incidentfields"
     return (
@@ -4956,82 +4917,59 @@ def local_incident_fields(given: Any) -> list[dict[str, Any]]:
     """Return the incident fields of this tenant: those that are given, else what its own server answers.
 
     Args:
-        given: the ID of an entry with a file that holds them as JSON, or the JSON itself; empty for none. It is what
-            /incidentfields answers, an export of the page of the fields, or what Core REST API makes of either.
+        given: JSON, or the ID of an entry with a JSON file; empty for none. It is what /incidentfields answers, an export of
+            the incident fields page, one field alone, or what Core REST API makes of them.
 
     Raises:
-        ValueError: they cannot be had; the message says what to do.
+        ValueError: there are none to be had; the message says what to do.
     """
     if given in (None, ""):
-        fields = fields_of_own_server()
-        if not fields:
-            raise ValueError(f"This server does not tell its incident fields to an integration: {export_advice()}.")
-        return fields
+        if fields := fields_of_own_server():
+            return fields
+        raise ValueError(f"This server does not tell its incident fields to an integration: {export_advice()}.")
     value = given
     if isinstance(given, str):
-        text = given.strip()
+        content = given.strip().encode()
         try:
-            value = decoded(text.encode() if text[:1] in ("[", "{") else content_of_entry(text))
-        except ValueError:
+            if content[:1] not in (b"[", b"{"):
+                path = Path(demisto.getFilePath(given.strip())["path"])
+                content = path.read_bytes() if path.stat().st_size <= LARGEST_ANSWER else b""
+            value = decoded(content)
+        except Exception:  # Versions differ in what they raise for an entry without a file.
             value = None
-    if not (fields := fields_within(value)):
-        raise ValueError(f"local_fields holds no incident fields as JSON: {export_advice()}.")
-    return fields
+    for key in ("response", "incidentFields"):
+        if isinstance(value, dict) and key in value:
+            value = value[key]
+    if fields := incident_fields_among([value] if isinstance(value, dict) else value):
+        return fields
+    raise ValueError(f"local_fields holds no incident fields as JSON: {export_advice()}.")
 
 
 def fields_of_own_server() -> list[dict[str, Any]]:
     """Return the incident fields of this tenant as its own server answers; none where the platform does not let us ask."""
     try:
         answer = demisto.internalHttpRequest("GET", "/incidentfields")
-        if answer.get("statusCode") != 200:
-            return []
-        return incident_fields_among(decoded(str(answer.get("body")).encode()))
-    except Exception as error:  # Where it is missing or not allowed, versions differ in what they raise.
+        return incident_fields_among(decoded(str(answer.get("body")).encode())) if answer.get("statusCode") == 200 else []
+    except Exception as error:  # Versions differ in what they raise where it is missing or not allowed.
         demisto.debug(f"{BRAND}: xsoar-mirror-mappers: the own server does not answer: {type(error).__name__}.")
         return []
 
 
-def content_of_entry(entry_id: str) -> bytes:
-    """Return the file of a local entry. Raises ValueError when there is none, or it is too large to be a list of fields."""
-    try:
-        path = Path(demisto.getFilePath(entry_id)["path"])
-        is_small = path.stat().st_size <= LARGEST_ANSWER
-        content = path.read_bytes() if is_small else b""
-    except Exception:  # Versions differ in what they raise.
-        raise ValueError(
-            f"local_fields is {short(entry_id, 80)!r}, the ID of no entry with a file in this War Room: give one such as 12@34."
-        )
-    return content
-
-
-def fields_within(value: Any) -> list[dict[str, Any]]:
-    """Return the incident fields in a list, in an export, or in an answer of Core REST API; one field may stand alone."""
-    for key in ("response", "incidentFields"):
-        if isinstance(value, dict) and key in value:
-            value = value[key]
-    return incident_fields_among([value] if isinstance(value, dict) else value)
-
-
-def fields_without_rule(remote_fields: list[dict[str, Any]], rules: Rules) -> list[str]:
-    """Return the CLI names of the remote's custom fields that could be mirrored and that have no rule, as far as is known."""
-    names = {name for name, item in custom_by_name(remote_fields).items() if may_have_rule(item)}
-    return sorted(names - ruled_names(rules) - rules.left_out)
-
-
 def ruled_names(rules: Rules) -> frozenset[str]:
-    """Return the custom fields that have a rule: by the mappers exported last; by those of this pack, where none was."""
+    """Return the custom fields that have a rule: in the mappers exported last, or in those of this pack before any export."""
     return rules.mapped if rules.exported_ms else COMMON_FIELDS
 
 
 def missing_rules(client: Client, settings: Settings, rules: Rules) -> list[str] | None:
-    """Return the remote's custom fields without a rule; None where nothing is mirrored, or the key may not read the fields."""
+    """Return the remote's custom fields that lack a rule, by CLI name; None where nothing is mirrored, or they cannot be read."""
     if not settings.direction:
         return None
     try:
-        return fields_without_rule(client.incident_fields(), rules)
+        fields = custom_by_name(client.incident_fields())
     except RemoteError as error:
         demisto.info(f"{BRAND}: whether custom fields have no rule cannot be told: {error}")
         return None
+    return sorted({name for name, item in fields.items() if may_have_rule(item)} - ruled_names(rules) - rules.left_out)
 
 
 def missing_rules_told(names: list[str]) -> str:
@@ -5046,18 +4984,18 @@ def missing_rules_told(names: list[str]) -> str:
 def mirror_mappers_command(client: Client, settings: Settings, args: dict[str, Any]) -> list[dict[str, Any]]:
     """Return mappers for the custom fields of both tenants, ready to be imported, and what became of each field."""
     here, there = local_incident_fields(args.get("local_fields")), client.incident_fields()
-    choice = parse_choice(args, here, there)
-    pairs, types_here = paired_fields(here, there, choice), types_among(here)
+    types_here = frozenset(name for item in here for name in associated_types(item))
+    choice = parse_choice(args, {*custom_by_name(here), *custom_by_name(there)}, types_here)
+    pairs = paired_fields(here, there, choice)
     names = {fate: [pair.cli_name for pair in pairs if pair.fate == fate] for fate in FATES}
     uneven = {pair.cli_name: told for pair in pairs if pair.fate == MAPPED and (told := difference(pair.here, pair.there))}
-    # As file names of a pack are: what is no letter or number is an underscore.
+    # The file names of a pack have underscores for what is no letter or number.
     word = re.sub(r"\W+", "_", f"{BRAND} {settings.instance}").strip("_")[:100]
     files = {
         f"classifier-{described['type'].replace('mapping', 'mapper')}-{word}.json": described
         for described in both_mappers(settings.instance, pairs, types_here, choice)
     }
-    exported = [exported_field(pair.there, types_here) for pair in pairs if pair.fate == EXPORTED]
-    if exported:
+    if exported := [exported_field(pair.there, types_here) for pair in pairs if pair.fate == EXPORTED]:
         files[f"incidentfields-{word}.json"] = {"incidentFields": exported}
     settled = [EXCLUDED, NEVER_MIRRORED, *([ONLY_THERE] if choice.missing == IGNORE else [])]
     rules = Rules(
@@ -5080,34 +5018,36 @@ def mirror_mappers_command(client: Client, settings: Settings, args: dict[str, A
         outputs_prefix="XSOAR.Mirror.Mappers",
         outputs_key_field="Instance",
         outputs=outputs,
-        readable_output=mappers_shown(settings.instance, pairs, uneven, bool(exported)),
+        readable_output=mappers_shown(settings.instance, pairs, names, uneven),
     )
     contents = {name: json.dumps(content, indent=4) + "\n" for name, content in files.items()}
     return [result.to_context(), *(fileResult(name, text, EntryType.ENTRY_INFO_FILE) for name, text in contents.items())]
 
 
-def mappers_shown(instance: str, pairs: list[Pair], uneven: dict[str, str], has_fields: bool) -> str:
+def mappers_shown(instance: str, pairs: list[Pair], names: dict[str, list[str]], uneven: dict[str, str]) -> str:
     """Return what xsoar-mirror-mappers shows: what became of each field, what differs, and what to do next."""
-    found = {fate: [pair for pair in pairs if pair.fate == fate] for fate in FATES}
-    rows = [
-        {"custom fields": FATES[fate], "count": len(fields), "CLI names": some([pair.cli_name for pair in fields])}
-        for fate, fields in found.items()
-        if fields or fate == MAPPED
+    tables: dict[str, list[dict[str, Any]]] = {
+        f"Mappers of {instance}": [
+            {"custom fields": FATES[fate], "count": len(found), "CLI names": some(found)}
+            for fate, found in names.items()
+            if found or fate == MAPPED
+        ],
+        "The types differ": [
+            {"field": pair.cli_name, "here": type_of(pair.here), "there": type_of(pair.there)}
+            for pair in pairs
+            if pair.fate == TYPE_DIFFERS
+        ],
+        "Mapped, although choices or columns differ": [{"field": name, "difference": told} for name, told in uneven.items()],
+    }
+    shown = [
+        tableToMarkdown(title, rows_shown(rows[:MOST_SHOWN]), headers=list(rows[0])) for title, rows in tables.items() if rows
     ]
-    shown = tableToMarkdown(f"Mappers of {instance}", rows_shown(rows), headers=["custom fields", "count", "CLI names"])
-    types = [{"field": pair.cli_name, "here": type_of(pair.here), "there": type_of(pair.there)} for pair in found[TYPE_DIFFERS]]
-    if types:
-        shown += "\n" + tableToMarkdown("The types differ", rows_shown(types[:MOST_SHOWN]), headers=["field", "here", "there"])
-    if uneven:
-        differing = [{"field": name, "difference": told} for name, told in list(uneven.items())[:MOST_SHOWN]]
-        title = "Mapped, although choices or columns differ"
-        shown += "\n" + tableToMarkdown(title, rows_shown(differing), headers=["field", "difference"])
     steps = [
-        *(["Import incidentfields-….json on the page of the incident fields."] if has_fields else []),
+        *(["Import incidentfields-….json on the page of the incident fields."] if names[EXPORTED] else []),
         "Import both classifier-mapper-….json on the page Classification & Mapping.",
         f"Choose them in the instance {instance} as Mapper (incoming) and Mapper (outgoing).",
     ]
-    return shown + "\n" + "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
+    return "\n".join([*shown, *(f"{number}. {step}" for number, step in enumerate(steps, 1))])
 
 
 """ WAR ROOM COMMANDS: CHECK """
