@@ -5052,28 +5052,27 @@ def mappers_shown(instance: str, pairs: list[Pair], names: dict[str, list[str]],
 
 """ WAR ROOM COMMANDS: CHECK """
 
-# What an answer of xsoar-mirror-check means: all is well; something does not cross, or is not known; mirroring cannot work so.
-OK, WARN, STOP = "ok", "warn", "stop"
+OK, WARN, STOP = "ok", "warn", "stop"  # All is well; something does not cross, or is not known; mirroring cannot work.
 SCRATCH_NAME = "Scratch incident of xsoar-mirror-check: it may be closed and deleted"
-SCRATCH_TAG = "xsoar-mirror-check"
-CHECK_SAMPLE = 20  # Incidents that changed last, among which an incident, a War Room, a file are looked for.
-CHECK_ROOMS = 5  # War Rooms that are looked into for one with enough entries.
-CHECK_ENTRIES = 10  # Entries of a War Room that are looked at.
-CHECK_FILE = 1 << 20  # Bytes: no larger file is downloaded for a check.
-CHECK_PAGES = 20  # Pages of the first fetch that are counted.
-MANY_AT_FIRST = 1000  # Incidents of a first fetch, above which it is worth a thought.
-CHECK_SKEW_MS = MINUTE_MS  # So far clocks may be apart.
-INDEX_PAUSES = (1, 2, 3, 4, 5)  # Seconds before each look for a new incident: a search index takes some ten.
-QUOTA_SECONDS = 60  # How long a limit of calls is taken to hold.
-POSITIONS = {"lastId": "back from an entry", "firstID": "on from an entry"}
+CHECK_SAMPLE = 20  # Incidents, the last to change, in which an incident, a War Room and a file are looked for.
+CHECK_ROOMS = 5  # War Rooms to try until one has enough entries.
+CHECK_ENTRIES = 10  # Entries to read of a War Room.
+CHECK_FILE = 1 << 20  # Bytes of the largest file to download.
+CHECK_PAGES = 20  # Pages of the first fetch to count.
+MANY_AT_FIRST = 1000  # Incidents that a first fetch may bring without a warning.
+CHECK_SKEW_MS = MINUTE_MS  # How far clocks may be apart.
+INDEX_PAUSES = (1, 2, 3, 4, 5)  # Seconds before each search for a new incident, which is indexed within some ten.
+QUOTA_SECONDS = 60  # How long a call limit is taken to hold.
+NOTHING_CREATED = (FORBIDDEN, REFUSED_KEY, REJECTED, NOT_FOUND, RATE_LIMIT)  # The errors of a creation that was not carried out.
+IGNORED, REFUSED, LOST, UNSEEN = "is ignored", "is refused", "finds nothing", "is not known"  # What becomes of a time bound.
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What came of one question of xsoar-mirror-check.
+    """The answer to one question of xsoar-mirror-check.
 
-    found, remedy: without names, IDs or contents of either tenant, so that a report may hold them.
-    names: what only the operator sees: names of types, fields and reasons, and what the remote said.
+    found, remedy: hold no names, IDs or contents of either tenant, so that they may go into the report.
+    names: for the operator alone: names of types, fields and reasons, and what the remote said.
     """
 
     verdict: str
@@ -5084,42 +5083,32 @@ class Finding:
 
 
 @dataclass
-class Inspection:
-    """What one run of xsoar-mirror-check has learned so far.
+class Check:
+    """What a run of xsoar-mirror-check knows so far.
 
-    changed: remote incidents that changed last, the newest first.
-    rooms: War Rooms by the ID of the investigation: what a page of CHECK_ENTRIES entries of it keeps, the oldest first.
-    fields: the remote's incident fields; None: they could not be read.
-    origin: what the scratch incident carries as its dbotMirrorId; empty: none was asked for.
-    scratch_id: the scratch incident; empty: there is none, or it is not known.
-    moves: by what was written into the scratch incident, whether it moved `modified`.
-    has_ended: nothing more is to be asked.
+    fields_here: this tenant's incident fields; empty: its server does not tell them.
+    fields: the remote's; None: they could not be read.
+    changed: the remote incidents that changed last, newest first.
+    rooms: by investigation ID, one page of the War Room's entries, oldest first.
+    origin: the dbotMirrorId of the scratch incident; empty: none was created.
+    scratch_id: the scratch incident; empty: there is none, or its ID is not known.
+    moves: whether `modified` moved, by what was written into the scratch incident.
+    has_ended: ask nothing more.
     """
 
     client: Client
     settings: Settings
-    pause: Callable[[float], None]
+    fields_here: list[dict[str, Any]] = field(default_factory=list)
+    fields: list[dict[str, Any]] | None = None
     changed: list[dict[str, Any]] = field(default_factory=list)
     rooms: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    fields: list[dict[str, Any]] | None = None
     origin: str = ""
     scratch_id: str = ""
     moves: dict[str, bool] = field(default_factory=dict)
     has_ended: bool = False
 
 
-@dataclass(frozen=True)
-class Question:
-    """A question of xsoar-mirror-check.
-
-    if_refused: the verdict where the remote refuses to answer it.
-    is_basic: where this stops, nothing else is asked.
-    """
-
-    name: str
-    ask: Callable[[Inspection], Finding]
-    if_refused: str = WARN
-    is_basic: bool = False
+Ask = Callable[[Check], Any]  # Returns a Finding; a text stands for one that is ok, all else for "yes".
 
 
 def not_known(why: str, remedy: str = "") -> Finding:
@@ -5127,387 +5116,29 @@ def not_known(why: str, remedy: str = "") -> Finding:
     return Finding(WARN, f"not known: {why}", remedy)
 
 
-def unanswered(question: Question, error: RemoteError) -> Finding:
-    """Return the finding for a question whose call failed."""
-    status = f" ({error.status})" if error.status else ""
-    remedy = "give the role of the API key that permission" if error.kind == FORBIDDEN else "see what the remote said"
-    verdict = WARN if error.kind == BUSY and not question.is_basic else question.if_refused
-    return Finding(verdict, f"not answered: {error.kind}{status}", remedy, str(error))
+NO_FIELDS = not_known("the remote's incident fields could not be read", "let the key's role read the incident fields")
+NO_ROOM = not_known("no War Room with enough entries was seen", "write=true asks in a War Room of its own")
+TOO_LATE = Finding(WARN, "this run has lasted long enough: this and what follows is not asked", "run the command again")
 
 
-def judge_version(about: dict[str, Any]) -> Finding:
-    """Judge what the remote says that it is."""
-    version = word_of(about.get("demistoVersion"), r"[0-9.]{0,20}")
-    mode = word_of(about.get("productMode"), r"[A-Za-z0-9_]{0,20}")
-    if mode.lower() not in ("", "xsoar"):
-        return Finding(
-            STOP, f"the product is {mode}, not Cortex XSOAR", "enter the address of an XSOAR tenant as XSOAR Server URL"
-        )
-    told = f"product mode {mode}" if mode else "no product mode is told, as on 6.x"
-    if not re.match(r"[68]\.", version):
-        return Finding(WARN, f"version {version or 'not told'}; {told}", "this pack knows the versions 6 and 8: test with care")
-    return Finding(OK, f"version {version}; {told}")
+def search_page(client: Client, query: str, order: str, size: int = CHECK_SAMPLE, page: int = 0, **more: Any) -> dict[str, Any]:
+    """Return what a search answers. `order`: the sort keys, one with a minus descends."""
+    sort = [{"field": key.lstrip("-"), "asc": key[0] != "-"} for key in order.split()]
+    return client.answer_of_search({"query": query, "size": size, "page": page, "sort": sort, **more})
 
 
-def word_of(value: Any, form: str) -> str:
-    """Return a version or a mode that the remote tells, as a report may hold it: what has not its form is not shown."""
-    text = str(value or "")
-    return text if re.fullmatch(form, text) else "of an unknown form"
+def found_incidents(client: Client, query: str, order: str, **more: Any) -> list[dict[str, Any]]:
+    """Return the incidents on a page of a search. See `search_page`."""
+    return with_ids(search_page(client, query, order, **more).get("data"))
 
 
-def judge_first_fetch(types: list[str], is_whole: bool, max_fetch: int) -> Finding:
-    """Judge how many incidents a first fetch would bring, given the type of each."""
-    by_type = {name: types.count(name) for name in dict.fromkeys(types)}
-    names = ", ".join(f"{name or 'no type'}: {number}" for name, number in sorted(by_type.items(), key=lambda item: -item[1]))
-    if not types:
-        return Finding(WARN, "a first fetch would bring no incidents", "check First fetch time and the query, if you expect some")
-    count = f"{'' if is_whole else 'more than '}{len(types)}"
-    found = f"a first fetch would bring incidents: {count}; their types: {len(by_type)}; fetches: {-(-len(types) // max_fetch)}"
-    if is_whole and len(types) <= MANY_AT_FIRST:
-        return Finding(OK, found, names=names)
-    return Finding(WARN, found, "narrow First fetch time or the query, unless you want them all", names)
-
-
-def judge_custom_fields(local: list[dict[str, Any]] | None, remote: list[dict[str, Any]] | None) -> Finding:
-    """Judge which custom fields of the remote this tenant has, and of which type; None: they could not be read."""
-    if remote is None:
-        return not_known("the remote's incident fields could not be read", "let the key's role read the incident fields")
-    # As xsoar-mirror-mappers tells them apart.
-    pairs = paired_fields(local or [], remote, Choice())
-    fates = {fate: [pair.cli_name for pair in pairs if pair.fate == fate] for fate in (MAPPED, ONLY_THERE, TYPE_DIFFERS)}
-    wanted, missing, other = sum(map(len, fates.values())), fates[ONLY_THERE], fates[TYPE_DIFFERS]
-    if local is None:
-        return Finding(WARN, f"remote custom fields: {wanted}; which are here is not known", "run xsoar-mirror-mappers")
-    found = f"remote custom fields: {wanted}; missing here: {len(missing)}; of another type here: {len(other)}"
-    if not missing and not other:
-        return Finding(OK, found)
-    parts = (("missing", missing), ("other type", other))
-    names = "; ".join(f"{title}: {', '.join(group)}" for title, group in parts if group)
-    return Finding(WARN, found, "run xsoar-mirror-mappers, and add the fields that you need", names)
-
-
-def judge_close_reasons(local: list[dict[str, Any]] | None, remote: list[dict[str, Any]] | None) -> Finding:
-    """Judge whether the remote offers the close reasons that this tenant has; None: the fields could not be read."""
-    if remote is None:
-        return not_known("the remote's incident fields could not be read", "let the key's role read the incident fields")
-    offered = offered_reasons(remote)
-    if not offered:
-        return Finding(OK, "the remote lists none (null): a close reason crosses as it is")
-    unknown = [reason for reason in offered_reasons(local or []) if reason not in offered]
-    found = f"reasons that the remote lists: {len(offered)}"
-    if unknown:
-        return Finding(
-            WARN,
-            f"{found}; of those here it lacks: {len(unknown)}",
-            "add them there; until then they cross as Other, with the reason in the close notes",
-            ", ".join(unknown),
-        )
-    return Finding(
-        OK, f"{found}; {'it has all of those here' if local else 'those here are not known'}", names=", ".join(offered)
-    )
-
-
-def judge_tags(settings: Settings, rooms: int, tagged: int) -> Finding:
-    """Judge whether the instance has the tags that its direction needs, and whether entries there carry them.
-
-    Args:
-        rooms: how many War Rooms were looked into.
-        tagged: how many of them have an entry that would come in.
-    """
-    comes_in, goes_out = settings.comes_in, settings.direction in ("Out", "Both")
-    incoming = f"incoming entry tags: {len(settings.tags) or 'none'}"
-    outgoing = f"outgoing entry tags: {len(settings.mirror_tags) or 'none'}"
-    lacking = [
-        *(["set Incoming Entry tags, or no entry comes in"] if comes_in and not settings.tags else []),
-        *(["set Entry Categories, or no entry comes in"] if comes_in and not settings.categories else []),
-        *(["set Outgoing Entry Tags, or no entry goes out"] if goes_out and not settings.mirror_tags else []),
-    ]
-    found = f"{incoming}; {outgoing}"
-    if comes_in and takes_entries(settings):
-        found += f"; War Rooms with an entry that would come in: {tagged} of {rooms}"
-        if not tagged:
-            lacking.append("unless nothing there is tagged yet, compare the incoming tags letter by letter with those there")
-    return Finding(WARN if lacking else OK, found, "; ".join(lacking))
-
-
-def judge_untested(direction: str) -> Finding:
-    """Judge that the rights to write were not tested."""
-    needed = direction in ("Out", "Both")
-    found = "not tested" if needed else "not tested; by its direction the instance sends nothing"
-    return Finding(WARN if needed else OK, found, "write=true tests them in an incident of its own")
-
-
-def judge_clocks(here_ms: int, date_ms: int, newest_ms: int) -> Finding:
-    """Judge the clocks: ours, the header Date (0: there is none), and the newest `modified` (0: there is none)."""
-    if not date_ms:
-        return Finding(WARN, "the remote does not tell its clock: no usable header Date", "keep both clocks right by NTP")
-    skew_ms = date_ms - here_ms
-    found = f"the remote's header Date is {apart(skew_ms)} the clock here"
-    if newest_ms - date_ms > CHECK_SKEW_MS:
-        return Finding(
-            WARN,
-            f"{found}, and {apart(date_ms - newest_ms)} the newest change there: it is not the clock of the server",
-            "have the gateway's or the server's clock corrected",
-        )
-    if abs(skew_ms) > CHECK_SKEW_MS:
-        return Finding(WARN, found, "correct the clock that is wrong; an advanced key needs both right")
-    return Finding(OK, found)
-
-
-def apart(skew_ms: int) -> str:
-    """Return how far a clock is from another, in words."""
-    # The header Date tells whole seconds, some time before they are read.
-    if abs(skew_ms) <= 2000:
-        return "within two seconds of"
-    size = f"{round(abs(skew_ms) / MINUTE_MS)} min" if abs(skew_ms) >= MINUTE_MS else f"{round(abs(skew_ms) / 1000)} s"
-    return f"about {size} {'ahead of' if skew_ms > 0 else 'behind'}"
-
-
-def judge_sort_keys(ascending: list[dict[str, Any]] | None, descending: list[dict[str, Any]]) -> Finding:
-    """Judge two searches by severity and then created, up and down; None: the remote refuses two keys."""
-    if ascending is None:
-        return Finding(OK, "two sort keys are refused, so one is used")
-    orders = [[str(incident["id"]) for incident in found] for found in (ascending, descending)]
-    firsts = [{(item.get("severity"), item.get("created")) for item in found} for found in (ascending, descending)]
-    if orders[0] != orders[1]:
-        return Finding(OK, "all sort keys count")
-    if max(len(pairs) - len({severity for severity, _ in pairs}) for pairs in firsts) < 1:
-        return not_known("no two incidents have the same severity")
-    return Finding(OK, "only the first sort key counts")
-
-
-def judge_empty(answer: dict[str, Any]) -> Finding:
-    """Judge how a search answers that finds nothing."""
-    if answer.get("data"):
-        return Finding(WARN, "a search that must find nothing finds something", "tell the maintainers")
-    return Finding(OK, "an empty answer is " + ("a list" if isinstance(answer.get("data"), list) else "null"))
-
-
-def judge_total(total: Any, page: int, counted: int, is_whole: bool) -> Finding:
-    """Judge the `total` of a search's first page of `page` incidents, against the incidents counted page by page."""
-    if total == counted and is_whole and counted > page:
-        return Finding(OK, "total is right")
-    if is_whole and counted <= page:
-        return not_known("all incidents fit on one page")
-    if isinstance(total, int) and total >= counted and not is_whole:
-        return Finding(OK, f"total is at least the {counted} that were counted")
-    kind = "zero" if total == 0 else "the size of the page" if total == page else "wrong"
-    return Finding(OK, f"total is {kind}; it is used for nothing")
-
-
-def judge_bounds(words: dict[str, str]) -> Finding:
-    """Judge what becomes of bounds on a time, by name. See `bound_word`."""
-    found = "; ".join(f"{name} {word}" for name, word in words.items())
-    if {REFUSED, LOST} & {*words.values()}:
-        return Finding(STOP, found, "tell the maintainers: incidents or changes would be missed")
-    if all(word in (IGNORED, UNSEEN) for word in words.values()) and IGNORED in words.values():
-        return Finding(WARN, f"{found}; times are checked here again, at the price of calls", "tell the maintainers")
-    if all(word == UNSEEN for word in words.values()):
-        return not_known("no two incidents have times that differ")
-    return Finding(OK, found)
-
-
-# What becomes of a bound on a time.
-HOLDS, TO_NEXT, TO_SECOND = "holds", "holds, but not for that very millisecond", "holds to the second"
-IGNORED, REFUSED, LOST, UNSEEN = "is ignored", "is refused", "finds nothing", "is not known"
-
-
-def judge_modified_route(answers_by_method: dict[str, Any]) -> Finding:
-    """Judge what the route incidents/modified answers, by method: its JSON, or the error that it gives."""
-
-    def kind(answer: Any) -> str:
-        if isinstance(answer, RemoteError):
-            return f"is not there ({answer.status})"
-        shape = {list: f"a list of {len(answer or ())}", dict: "an object", type(None): "nothing"}.get(
-            type(answer), "something else"
-        )
-        return f"answers with {shape}"
-
-    found = "; ".join(f"{method} {kind(answer)}" for method, answer in answers_by_method.items())
-    return Finding(OK, f"incidents/modified: {found}; it is not used")
-
-
-def judge_page_end(entries: list[dict[str, Any]], page: list[dict[str, Any]]) -> Finding:
-    """Judge which entries a page of two keeps, out of a War Room's entries (the oldest first)."""
-    kept = {str(entry["id"]) for entry in page}
-    ids = [str(entry["id"]) for entry in entries]
-    if len(kept) != 2:
-        return Finding(OK, f"pageSize 2 gives {len(kept)} entries")
-    if kept == set(ids[-2:]):
-        return Finding(OK, "a page keeps the newest entries")
-    return Finding(OK, "a page keeps the oldest entries" if kept == set(ids[:2]) else "a page keeps neither end of the entries")
-
-
-def judge_position(name: str, edge: dict[str, Any], page: list[dict[str, Any]] | None) -> Finding:
-    """Judge a page of two from an entry on: back from the oldest (`lastId`), on from the newest (`firstID`); None: refused."""
-    if page is None:
-        return Finding(OK, f"{name} is refused; War Rooms are read whole where they need it")
-    at = created_order(edge, 0)
-    beyond = [entry for entry in page if (created_order(entry, 0) > at) == (name == "lastId") and entry["id"] != edge["id"]]
-    if beyond:
-        return Finding(OK, f"{name} is ignored; War Rooms of more than {ENTRY_PAGE} tagged entries may not come whole")
-    inclusive = any(entry["id"] == edge["id"] for entry in page)
-    return Finding(OK, f"{name} works, and {'includes' if inclusive else 'leaves out'} the entry that it names")
-
-
-def judge_tag_filter(
-    tag: str, both: list[dict[str, Any]], by_category: list[dict[str, Any]], as_category: list[dict[str, Any]]
-) -> Finding:
-    """Judge the entries that come by a tag and all categories, by these alone, and by a tag and the category `tags`."""
-
-    def carries(entry: dict[str, Any]) -> bool:
-        return tag in texts(entry.get("tags"))
-
-    if all(carries(entry) for entry in by_category):
-        return not_known("no War Room was seen with a tagged and an untagged entry")
-    if all(carries(entry) for entry in both):
-        return Finding(OK, "tags and categories combine")
-    if as_category and all(carries(entry) for entry in as_category):
-        return Finding(OK, "tags count only as a category; entries are checked here again")
-    return Finding(OK, "tags are ignored beside categories; entries are checked here again")
-
-
-def judge_from_time(entry_id: str, found: list[str]) -> Finding:
-    """Judge which entries come from a time on that lies between an entry's `created` and its `modified`."""
-    return Finding(OK, f"fromTime compares {'modified' if entry_id in found else 'created'}; mirroring does not use it")
-
-
-def judge_created(status: int, body: Any) -> Finding:
-    """Judge the answer to the creation of an incident."""
-    if status == 200 and body is None:
-        return Finding(
-            STOP, "the new incident was dropped (200, empty)", "exempt this integration from the remote's pre-processing rules"
-        )
-    told = "empty" if body is None else "the incident" if isinstance(body, dict) and is_id(body.get("id")) else "no id"
-    return Finding(
-        OK, f"created ({status}); the answer holds {told}" if body is not None else f"created ({status}); empty answer"
-    )
-
-
-def judge_brand_without_label(incident: dict[str, Any]) -> Finding:
-    """Judge what became of the brand of an incident that was created without a label. Mirroring sends the label."""
-    is_kept = incident.get("sourceBrand") == BRAND
-    return Finding(OK, "a brand is kept without a label" if is_kept else "a brand is kept only beside a label Instance")
-
-
-def judge_page_size(first: int, second: int) -> Finding:
-    """Judge how many incidents two pages hold that were asked for one more than 1,000."""
-    if first > SEARCH_PAGE_LIMIT:
-        return Finding(OK, "a page of more than 1,000 incidents is heard")
-    if second:
-        return Finding(OK, f"a page is cut to {first}")
-    return not_known("there are no more than 1,000 incidents")
-
-
-def judge_brand(incident: dict[str, Any], instance: str, origin: str) -> Finding:
-    """Judge what the remote kept of where a new incident comes from."""
-    labels = [(item.get("type"), item.get("value")) for item in objects(incident.get("labels"))]
-    kept = {
-        "sourceBrand": incident.get("sourceBrand") == BRAND,
-        "sourceInstance": incident.get("sourceInstance") == instance,
-        "label Instance": ("Instance", instance) in labels,
-        "label Brand": ("Brand", BRAND) in labels,
-        "dbotMirrorId": incident.get("dbotMirrorId") == origin,
-    }
-    lost = [name for name, is_kept in kept.items() if not is_kept]
-    found = (
-        f"kept: {', '.join(name for name, is_kept in kept.items() if is_kept) or 'nothing'}; lost: {', '.join(lost) or 'nothing'}"
-    )
-    if "dbotMirrorId" in lost:
-        return Finding(STOP, found, "tell the maintainers: incidents created from here would be fetched back")
-    if "sourceBrand" in lost:
-        return Finding(WARN, found, "other tenants that fetch from the remote fetch these incidents too: exclude them by query")
-    return Finding(OK, found)
-
-
-def after(waited: float) -> str:
-    """Return in words how long something took."""
-    return f"after {waited:g} s" if waited else "at once"
-
-
-def judge_search_by_origin(waited: float | None) -> Finding:
-    """Judge after how many seconds a search by dbotMirrorId found the new incident; None: it did not."""
-    if waited is not None:
-        return Finding(OK, f"a search by dbotMirrorId finds the new incident {after(waited)}")
-    return Finding(
-        WARN, "a search by dbotMirrorId does not find the new incident", "tell the maintainers: a lost answer doubles it"
-    )
-
-
-def judge_move(what: str, is_moved: bool) -> Finding:
-    """Judge whether something that was written into a War Room moved its incident's `modified`."""
-    if is_moved:
-        return Finding(OK, f"{what} moves modified")
-    return Finding(OK, f"{what} does not move modified; more War Rooms are looked into each round")
-
-
-def all_move(moves: dict[str, bool]) -> bool | None:
-    """Return whether entries move `modified`, by what was tried; None: not all of it could be. One that does not is enough."""
-    if not all(moves.values()):
-        return False
-    return True if {"note", "file"} <= moves.keys() else None
-
-
-def judge_formatted(status: int) -> Finding:
-    """Judge the route /entry/formatted by the status that it answers with; 0: it wrote the entry."""
-    if status:
-        return Finding(OK, f"/entry/formatted is closed to keys ({status}); chats go by /entry, as text or Markdown")
-    return Finding(OK, "/entry/formatted is open")
-
-
-def judge_server_clock(created_ms: int, date_ms: int) -> Finding:
-    """Judge the header Date by when an incident was created that was created just now."""
-    if not date_ms or not created_ms:
-        return not_known("the remote does not tell its clock")
-    if abs(date_ms - created_ms) > CHECK_SKEW_MS:
-        return Finding(
-            WARN,
-            f"the header Date is {apart(date_ms - created_ms)} the server's clock",
-            "have the clock of the gateway corrected, or First fetch time is off by as much",
-        )
-    return Finding(OK, f"the header Date is {apart(date_ms - created_ms)} the server's clock")
-
-
-def judge_closing(waited: float | None) -> Finding:
-    """Judge after how many seconds a closing showed; None: it did not."""
-    if waited is not None:
-        return Finding(OK, f"a closing shows {after(waited)}")
-    return Finding(WARN, "a closing does not show", "see whether the closing form there asks for more fields")
-
-
-def judge_status_write(error: str, is_open: bool) -> Finding:
-    """Judge what writing status 1 does to a closed incident; `error`: how it was refused, empty when it was not."""
-    told = f"is refused ({error})" if error else "reopens it" if is_open else "changes nothing"
-    return Finding(OK, f"writing status 1 into a closed incident {told}; it is not used")
-
-
-def judge_reopening(waited: float | None) -> Finding:
-    """Judge after how many seconds a reopening by reopenInvestigation showed; None: it did not."""
-    if waited is not None:
-        return Finding(OK, f"reopenInvestigation reopens {after(waited)}")
-    return Finding(
-        WARN, "reopenInvestigation does not reopen", "let the key's role run it; until then reopen incidents there by hand"
-    )
-
-
-def judge_cleanup(is_closed: bool | None, is_known: bool) -> Finding:
-    """Judge whether the scratch incident is closed; None: that could not be seen."""
-    if is_closed:
-        return Finding(OK, "the scratch incident is closed")
-    found = "the scratch incident is still open" if is_known else "whether a scratch incident was created is not known"
-    return Finding(WARN, found, f'search the remote for "{SCRATCH_NAME}" and close it by hand')
-
-
-def found_incidents(
-    client: Client, query: str, sort: str, ascending: bool, size: int = CHECK_SAMPLE, **more: Any
-) -> list[dict[str, Any]]:
-    """Return one page of incidents, ordered by one key."""
-    order = [{"field": sort, "asc": ascending}]
-    return with_ids(client.answer_of_search({"query": query, "size": size, "page": 0, "sort": order, **more}).get("data"))
+def some_entries(client: Client, room: str) -> list[dict[str, Any]]:
+    """Return a page of a War Room's entries, oldest first."""
+    return sorted(client.entries(room, {"pageSize": CHECK_ENTRIES}), key=created_order)
 
 
 def refused_as_none(work: Callable[..., Any], *args: Any, **named: Any) -> Any:
-    """Return what a call returns; None where the remote refuses the request as such."""
+    """Return what a call returns; None where the remote rejects the request as such."""
     try:
         return work(*args, **named)
     except RemoteError as error:
@@ -5516,75 +5147,80 @@ def refused_as_none(work: Callable[..., Any], *args: Any, **named: Any) -> Any:
         return None
 
 
-def waited_until(
-    pause: Callable[[float], None], is_so: Callable[[], bool], pauses: Iterable[float] = SAVE_PAUSES
-) -> float | None:
-    """Return after how many seconds of pauses something was so; None: it was not."""
+def waited_until(is_so: Callable[[], bool], pauses: Iterable[float] = SAVE_PAUSES) -> str:
+    """Return how long it took until something was so, in words; an empty text when it never was."""
     waited = 0.0
     for seconds in (0.0, *pauses):
         if seconds:
-            pause(seconds)
+            time.sleep(seconds)
         waited += seconds
         if is_so():
-            return round(waited, 1)
+            return f"after {round(waited, 1):g} s" if waited else "at once"
+    return ""
+
+
+def ask_version(check: Check) -> Finding | str:
+    """Read what the remote is, which also shows that the key is good."""
+    about = check.client.about()
+
+    def told(key: str, form: str) -> str:
+        text = str(about.get(key) or "")
+        return text if re.fullmatch(form, text) else "of an unknown form"  # It goes into the report.
+
+    version, mode = told("demistoVersion", r"[0-9.]{0,20}"), told("productMode", r"[A-Za-z0-9_]{0,20}")
+    if mode.lower() not in ("", "xsoar"):
+        remedy = "enter the address of an XSOAR tenant as XSOAR Server URL"
+        return Finding(STOP, f"the product is {mode}, not Cortex XSOAR", remedy)
+    product = f"product mode {mode}" if mode else "no product mode is told, as on 6.x"
+    if not re.match(r"[68]\.", version):
+        return Finding(
+            WARN, f"version {version or 'not told'}; {product}", "this pack knows the versions 6 and 8: test with care"
+        )
+    return f"version {version}; {product}"
+
+
+def ask_search(check: Check) -> None:
+    """Search the incidents that changed last."""
+    check.changed = found_incidents(check.client, "", "-modified")
+
+
+def ask_load(check: Check) -> Finding | None:
+    """Load an incident."""
+    if not check.changed:
+        return not_known("no incident was seen")
+    check.client.load(str(check.changed[0]["id"]))
     return None
 
 
-def ask_version(inspection: Inspection) -> Finding:
-    """Ask what the remote is; it shows that the key is good."""
-    return judge_version(inspection.client.about())
-
-
-def ask_search(inspection: Inspection) -> Finding:
-    """Search the incidents that changed last."""
-    inspection.changed = found_incidents(inspection.client, "", "modified", ascending=False)
-    return Finding(OK, "yes")
-
-
-def ask_load(inspection: Inspection) -> Finding:
-    """Load an incident."""
-    if not inspection.changed:
-        return not_known("no incident was seen")
-    inspection.client.load(str(inspection.changed[0]["id"]))
-    return Finding(OK, "yes")
-
-
-def ask_war_room(inspection: Inspection) -> Finding:
-    """Look into War Rooms, until one has enough entries."""
-    rooms = [str(item["investigationId"]) for item in inspection.changed if is_id(item.get("investigationId"))]
+def ask_war_room(check: Check) -> Finding | None:
+    """Read War Rooms until one has enough entries."""
+    rooms = [str(item["investigationId"]) for item in check.changed if is_id(item.get("investigationId"))]
     for room in rooms[:CHECK_ROOMS]:
-        inspection.rooms[room] = sorted(inspection.client.entries(room, {"pageSize": CHECK_ENTRIES}), key=created_order)
-        if len(inspection.rooms[room]) == CHECK_ENTRIES:
+        check.rooms[room] = some_entries(check.client, room)
+        if len(check.rooms[room]) == CHECK_ENTRIES:
             break
-    return Finding(OK, "yes") if rooms else not_known("no incident with a War Room was seen")
+    return None if rooms else not_known("no incident with a War Room was seen")
 
 
-def ask_download(inspection: Inspection) -> Finding:
+def ask_download(check: Check) -> Finding | None:
     """Download a small file, if there is one."""
-    entries = [entry for room in inspection.rooms.values() for entry in map(Entry.of, room) if entry.has_file]
+    entries = [entry for room in check.rooms.values() for entry in map(Entry.of, room) if entry.has_file]
     small = next((entry for entry in entries if (file_size(entry) or CHECK_FILE + 1) <= CHECK_FILE), None)
     if small is None:
         return not_known("no small file was seen in the War Rooms that changed last")
     with TemporaryDirectory() as folder:
-        inspection.client.download(small.id, Path(folder) / "file", file_size(small))
-    return Finding(OK, "yes")
+        check.client.download(small.id, Path(folder) / "file", file_size(small))
+    return None
 
 
-def ask_fields(inspection: Inspection) -> Finding:
+def ask_fields(check: Check) -> None:
     """Read the remote's incident fields."""
-    inspection.fields = inspection.client.incident_fields()
-    return Finding(OK, "yes")
+    check.fields = check.client.incident_fields()
 
 
-def ask_types(inspection: Inspection) -> Finding:
-    """Read the remote's incident types."""
-    inspection.client.incident_types()
-    return Finding(OK, "yes")
-
-
-def ask_first_fetch(inspection: Inspection) -> Finding:
+def ask_first_fetch(check: Check) -> Finding:
     """Count what a first fetch with the settings of this instance would bring."""
-    client, settings = inspection.client, inspection.settings
+    client, settings = check.client, check.settings
     try:
         start_ms = first_fetch_ms(settings, remote_now_ms(client))
     except ValueError as error:
@@ -5598,499 +5234,601 @@ def ask_first_fetch(inspection: Inspection) -> Finding:
     for portion in islice(search_everything(client, read_page, SEARCH_PAGE, "created", start_ms), CHECK_PAGES):
         portions += 1
         types += [str(incident.get("type") or "") for incident in portion if not is_from_here(incident, here)]
-    return judge_first_fetch(types, portions < CHECK_PAGES and not client.is_late(), settings.max_fetch)
+    if not types:
+        return Finding(WARN, "a first fetch would bring no incidents", "check First fetch time and the query, if you expect some")
+    is_whole = portions < CHECK_PAGES and not client.is_late()
+    by_type = sorted({name: types.count(name) for name in dict.fromkeys(types)}.items(), key=lambda item: -item[1])
+    fetches = -(-len(types) // settings.max_fetch)
+    count = f"{'' if is_whole else 'more than '}{len(types)}"
+    found = f"a first fetch would bring incidents: {count}; their types: {len(by_type)}; fetches: {fetches}"
+    names = ", ".join(f"{name or 'no type'}: {number}" for name, number in by_type)
+    if is_whole and len(types) <= MANY_AT_FIRST:
+        return Finding(OK, found, names=names)
+    return Finding(WARN, found, "narrow First fetch time or the query, unless you want them all", names)
 
 
-def ask_tags(inspection: Inspection) -> Finding:
-    """Look for entries that would come in."""
-    settings = inspection.settings
-    rooms = inspection.rooms if takes_entries(settings) and settings.comes_in else {}
-    pages = [inspection.client.entries(room, {**tag_filter(settings), "pageSize": CHECK_ENTRIES}) for room in rooms]
-    return judge_tags(settings, len(rooms), sum(bool(arriving(map(Entry.of, page), settings, EMPTY_RECORD)) for page in pages))
+def ask_custom_fields(check: Check) -> Finding | str:
+    """Compare the custom fields of both tenants, as xsoar-mirror-mappers does."""
+    if check.fields is None:
+        return NO_FIELDS
+    pairs = paired_fields(check.fields_here, check.fields, Choice())
+    both, missing, other = ([pair.cli_name for pair in pairs if pair.fate == fate] for fate in (MAPPED, ONLY_THERE, TYPE_DIFFERS))
+    found = f"remote custom fields: {len(both + missing + other)}"
+    if not check.fields_here:
+        return Finding(WARN, f"{found}; which are here is not known", "run xsoar-mirror-mappers")
+    found += f"; missing here: {len(missing)}; of another type here: {len(other)}"
+    if not missing and not other:
+        return found
+    names = "; ".join(f"{title}: {', '.join(group)}" for title, group in (("missing", missing), ("other type", other)) if group)
+    return Finding(WARN, found, "run xsoar-mirror-mappers, and add the fields that you need", names)
 
 
-def ask_moves_seen(inspection: Inspection) -> Finding:
-    """Look for an entry that is newer than its incident."""
-    for incident in inspection.changed:
-        entries = inspection.rooms.get(str(incident.get("investigationId")), [])
-        newest_ms = max((Entry.of(entry).touched_ms for entry in entries), default=0)
-        if newest_ms - parse_ms(incident.get("modified"), 0) <= MOVED_WITHIN_MS:
-            continue
-        # The entry may have come after the search.
-        now = inspection.client.load(str(incident["id"]))
-        if newest_ms - parse_ms(now.get("modified"), 0) > MOVED_WITHIN_MS:
-            inspection.moves["seen"] = False
-            return judge_move("an entry", False)
-    return Finding(OK, "whether an entry moves modified is not known", "write=true tells")
+def ask_close_reasons(check: Check) -> Finding | str:
+    """Tell whether the remote offers the close reasons that this tenant has."""
+    if check.fields is None:
+        return NO_FIELDS
+    offered = offered_reasons(check.fields)
+    if not offered:
+        return "the remote lists none (null): a close reason crosses as it is"
+    found = f"reasons that the remote lists: {len(offered)}"
+    if unknown := [reason for reason in offered_reasons(check.fields_here) if reason not in offered]:
+        remedy = "add them there; until then they cross as Other, with the reason in the close notes"
+        return Finding(WARN, f"{found}; of those here it lacks: {len(unknown)}", remedy, ", ".join(unknown))
+    rest = "it has all of those here" if check.fields_here else "those here are not known"
+    return Finding(OK, f"{found}; {rest}", names=", ".join(offered))
 
 
-def ask_clocks(inspection: Inspection) -> Finding:
-    """Compare the clocks."""
-    newest_ms = max((parse_ms(incident.get("modified"), 0) for incident in inspection.changed), default=0)
-    return judge_clocks(local_now_ms(), inspection.client.remote_time_ms, newest_ms)
+def ask_tags(check: Check) -> Finding:
+    """Tell whether the instance has the tags that its direction needs, and whether entries there carry them."""
+    settings = check.settings
+    found = f"incoming entry tags: {len(settings.tags) or 'none'}; outgoing entry tags: {len(settings.mirror_tags) or 'none'}"
+    needed = [
+        (settings.comes_in, settings.tags, "set Incoming Entry tags, or no entry comes in"),
+        (settings.comes_in, settings.categories, "set Entry Categories, or no entry comes in"),
+        (settings.direction in ("Out", "Both"), settings.mirror_tags, "set Outgoing Entry Tags, or no entry goes out"),
+    ]
+    lacking = [remedy for is_needed, value, remedy in needed if is_needed and not value]
+    if settings.comes_in and takes_entries(settings):
+        entry_filter = {**tag_filter(settings), "pageSize": CHECK_ENTRIES}
+        pages = [map(Entry.of, check.client.entries(room, entry_filter)) for room in check.rooms]
+        tagged = sum(bool(arriving(page, settings, EMPTY_RECORD)) for page in pages)
+        found += f"; War Rooms with an entry that would come in: {tagged} of {len(pages)}"
+        if not tagged:
+            lacking.append("unless nothing there is tagged yet, compare the incoming tags letter by letter with those there")
+    return Finding(WARN if lacking else OK, found, "; ".join(lacking))
 
 
-def ask_sort_keys(inspection: Inspection) -> Finding:
-    """Search by two keys, the second one up and down."""
-
-    def by(ascending: bool) -> list[dict[str, Any]] | None:
-        order = [{"field": "severity", "asc": True}, {"field": "created", "asc": ascending}]
-        asked = {"query": "", "size": CHECK_SAMPLE, "page": 0, "sort": order}
-        answer = refused_as_none(inspection.client.answer_of_search, asked)
-        return answer if answer is None else with_ids(answer.get("data"))
-
-    ascending = by(True)
-    return judge_sort_keys(ascending, [] if ascending is None else by(False) or [])
+def apart(skew_ms: int) -> str:
+    """Return how far a clock is from another, in words."""
+    # The header Date has whole seconds, and is read some time after it was written.
+    if abs(skew_ms) <= 2000:
+        return "within two seconds of"
+    size = f"{round(abs(skew_ms) / MINUTE_MS)} min" if abs(skew_ms) >= MINUTE_MS else f"{round(abs(skew_ms) / 1000)} s"
+    return f"about {size} {'ahead of' if skew_ms > 0 else 'behind'}"
 
 
-def ask_empty(inspection: Inspection) -> Finding:
-    """Search what nobody has."""
+def ask_clocks(check: Check) -> Finding | str:
+    """Compare the remote's header Date with the clock here, and with the newest change there."""
+    date_ms = check.client.remote_time_ms
+    if not date_ms:
+        return Finding(WARN, "the remote does not tell its clock: no usable header Date", "keep both clocks right by NTP")
+    newest_ms = max((parse_ms(incident.get("modified"), 0) for incident in check.changed), default=0)
+    skew_ms = date_ms - local_now_ms()
+    found = f"the remote's header Date is {apart(skew_ms)} the clock here"
+    if newest_ms - date_ms > CHECK_SKEW_MS:
+        found += f", and {apart(date_ms - newest_ms)} the newest change there: it is not the clock of the server"
+        return Finding(WARN, found, "have the gateway's or the server's clock corrected")
+    if abs(skew_ms) > CHECK_SKEW_MS:
+        return Finding(WARN, found, "correct the clock that is wrong; an advanced key needs both right")
+    return found
+
+
+def ask_sort_keys(check: Check) -> Finding | str:
+    """Search by severity and then created, the second key up and down."""
+    ascending = refused_as_none(found_incidents, check.client, "", "severity created")
+    if ascending is None:
+        return "two sort keys are refused, so one is used"
+    descending = refused_as_none(found_incidents, check.client, "", "severity -created") or []
+    if [incident["id"] for incident in ascending] != [incident["id"] for incident in descending]:
+        return "all sort keys count"
+    keys = {(incident.get("severity"), incident.get("created")) for incident in ascending}
+    if len(keys) == len({severity for severity, _ in keys}):
+        return not_known("no two incidents have the same severity")
+    return "only the first sort key counts"
+
+
+def ask_empty(check: Check) -> Finding | str:
+    """Search for what nobody has."""
     query = f'dbotMirrorId:"{secrets.token_hex(16)}@xsoar-mirror-check"'
-    order = [{"field": "created", "asc": True}]
-    return judge_empty(inspection.client.answer_of_search({"query": query, "size": 1, "page": 0, "sort": order}))
+    data = search_page(check.client, query, "created", size=1).get("data")
+    if data:
+        return Finding(WARN, "a search that must find nothing finds something", "tell the maintainers")
+    return f"an empty answer is {'a list' if isinstance(data, list) else 'null'}"
 
 
-def ask_page_size(inspection: Inspection) -> Finding:
-    """Ask for a page of more than 1,000 incidents, and for the next one where it is shorter."""
-
-    def found(page: int) -> int:
-        order = [{"field": "id", "asc": True}]
-        asked = {"query": "", "size": SEARCH_PAGE_LIMIT + 1, "page": page, "sort": order}
-        return len(with_ids(inspection.client.answer_of_search(asked).get("data")))
-
-    first = found(0)
-    return judge_page_size(first, found(1) if first <= SEARCH_PAGE_LIMIT else 0)
-
-
-def ask_total(inspection: Inspection) -> Finding:
-    """Count some pages of two incidents, and hear what the first says there are in all."""
-    size, pages, total = 2, 4, None
+def ask_total(check: Check) -> Finding | str:
+    """Count incidents on some pages of two, and compare with the `total` of the first page."""
+    size, total, is_whole = 2, None, False
     seen: set[str] = set()
-    order = [{"field": "id", "asc": True}]
-    for page in range(pages):
-        answer = inspection.client.answer_of_search({"query": "", "size": size, "page": page, "sort": order})
+    for page in range(4):
+        answer = search_page(check.client, "", "id", size, page)
         total = answer.get("total") if page == 0 else total
         found = with_ids(answer.get("data"))
         seen.update(str(incident["id"]) for incident in found)
         if len(found) < size:
-            return judge_total(total, size, len(seen), is_whole=True)
-    return judge_total(total, size, len(seen), is_whole=False)
+            is_whole = True
+            break
+    if is_whole and len(seen) <= size:
+        return not_known("all incidents fit on one page")
+    if is_whole and total == len(seen):
+        return "total is right"
+    if not is_whole and isinstance(total, int) and total >= len(seen):
+        return f"total is at least the {len(seen)} that were counted"
+    kind = "zero" if total == 0 else "the size of the page" if total == size else "wrong"
+    return f"total is {kind}; it is used for nothing"
 
 
-def bound_word(inspection: Inspection, time_field: str, bound: Callable[[str], tuple[str, dict[str, Any]]]) -> str:
-    """Return what becomes of a bound on a time beside a query that names two incidents which changed last.
+def ask_page_size(check: Check) -> Finding | str:
+    """Ask for a page of more than 1,000 incidents, and for the next one where it is shorter."""
+
+    def count(page: int) -> int:
+        return len(found_incidents(check.client, "", "id", size=SEARCH_PAGE_LIMIT + 1, page=page))
+
+    first = count(0)
+    if first > SEARCH_PAGE_LIMIT:
+        return "a page of more than 1,000 incidents is heard"
+    return f"a page is cut to {first}" if count(1) else not_known("there are no more than 1,000 incidents")
+
+
+def bound_word(check: Check, time_field: str, filter_key: str) -> str:
+    """Return what becomes of a time bound in a search for the oldest and the newest of the incidents that changed last.
 
     Args:
-        bound: gives for a time the clause of the query, and what else the filter has.
+        filter_key: where the bound stands beside the query; empty: in the query.
     """
-    dated = sorted((parse_ms(incident.get(time_field), 0), str(incident["id"])) for incident in inspection.changed)
+    dated = sorted((parse_ms(incident.get(time_field), 0), str(incident["id"])) for incident in check.changed)
     dated = [item for item in dated if item[0]]
     if len(dated) < 2 or dated[-1][0] <= dated[0][0] + 1000:
         return UNSEEN
     (_, older), (newer_ms, newer) = dated[0], dated[-1]
-    for earlier_ms, word in ((0, HOLDS), (1, TO_NEXT), (1000, TO_SECOND)):
-        clause, more = bound(iso(newer_ms - earlier_ms))
-        query = f"(id:{quoted(older)} or id:{quoted(newer)}){clause}"
-        found = refused_as_none(found_incidents, inspection.client, query, "created", True, **more)
-        ids = [str(incident["id"]) for incident in found or ()]
-        if found is None or older in ids:
-            return REFUSED if found is None else IGNORED
+    for earlier_ms, word in ((0, "holds"), (1, "holds, but not for that very millisecond"), (1000, "holds to the second")):
+        moment = iso(newer_ms - earlier_ms)
+        query = f"(id:{quoted(older)} or id:{quoted(newer)})" + ("" if filter_key else f' and {time_field}:>="{moment}"')
+        more = {filter_key: moment} if filter_key else {}
+        found = refused_as_none(found_incidents, check.client, query, "created", **more)
+        if found is None:
+            return REFUSED
+        ids = [str(incident["id"]) for incident in found]
+        if older in ids:
+            return IGNORED
         if newer in ids:
             return word
     return LOST
 
 
-def ask_bounds(inspection: Inspection) -> Finding:
-    """Search from a creation time on, by `fromDate` beside a query and by the query itself."""
-    return judge_bounds(
-        {
-            "fromDate beside a query": bound_word(inspection, "created", lambda moment: ("", {"fromDate": moment})),
-            "created:>= in it": bound_word(inspection, "created", lambda moment: (f' and created:>="{moment}"', {})),
-        }
-    )
+def ask_bounds(bounds: dict[str, tuple[str, str]], check: Check) -> Finding | str:
+    """Search from a time on. `bounds`: the arguments of `bound_word`, by what the bound is called."""
+    words = {name: bound_word(check, *bound) for name, bound in bounds.items()}
+    found, kinds = "; ".join(f"{name} {word}" for name, word in words.items()), {*words.values()}
+    if kinds & {REFUSED, LOST}:
+        return Finding(STOP, found, "tell the maintainers: incidents or changes would be missed")
+    if kinds == {UNSEEN}:
+        return not_known("no two incidents have times that differ")
+    if kinds <= {IGNORED, UNSEEN}:
+        return Finding(WARN, f"{found}; times are checked here again, at the price of calls", "tell the maintainers")
+    return found
 
 
-def ask_modified(inspection: Inspection) -> Finding:
-    """Search from a change on."""
-    word = bound_word(inspection, "modified", lambda moment: (f' and modified:>="{moment}"', {}))
-    return judge_bounds({"modified:>=": word})
-
-
-def ask_modified_route(inspection: Inspection) -> Finding:
-    """Ask the route that some servers have for incidents that changed."""
-
-    def asked_by(method: str) -> Any:
+def ask_modified_route(check: Check) -> str:
+    """Ask the route for changed incidents that some servers have."""
+    told = []
+    for method in ("GET", "POST"):
         try:
-            return inspection.client.modified_ids(method, local_now_ms() // 1000 - 3600)
+            answer = check.client.modified_ids(method, local_now_ms() // 1000 - 3600)
         except RemoteError as error:
             if error.kind not in (NOT_API, NOT_FOUND, REJECTED):
                 raise
-            return error
-
-    return judge_modified_route({method: asked_by(method) for method in ("GET", "POST")})
-
-
-def fullest_room(inspection: Inspection, least: int) -> tuple[str, list[dict[str, Any]]]:
-    """Return the War Room with the most entries seen, and those; an empty one when none has `least`."""
-    room, entries = max(inspection.rooms.items(), key=lambda item: len(item[1]), default=("", []))
-    return (room, entries) if len(entries) >= least else ("", [])
+            told.append(f"{method} is not there ({error.status})")
+            continue
+        shapes = {list: f"a list of {len(answer or ())}", dict: "an object", type(None): "nothing"}
+        told.append(f"{method} answers with {shapes.get(type(answer), 'something else')}")
+    return f"incidents/modified: {'; '.join(told)}; it is not used"
 
 
-NO_ROOM = "no War Room with enough entries was seen"
-WRITE_ROOM = "write=true asks in a War Room of its own"
+def ask_page(position: str, check: Check) -> Finding | str:
+    """Ask for a page of two entries: back from the oldest (`lastId`), on from the newest (`firstID`), or without a position."""
+    room, entries = max(check.rooms.items(), key=lambda item: len(item[1]), default=("", []))
+    if len(entries) < 3:
+        return NO_ROOM
+    edge, ids = entries[0 if position == "lastId" else -1], [str(entry["id"]) for entry in entries]
+    if not position:
+        kept = {str(entry["id"]) for entry in check.client.entries(room, {"pageSize": 2})}
+        if len(kept) != 2:
+            return f"pageSize 2 gives {len(kept)} entries"
+        end = "the newest" if kept == {*ids[-2:]} else "the oldest" if kept == {*ids[:2]} else "neither end of the"
+        return f"a page keeps {end} entries"
+    page = refused_as_none(check.client.entries, room, {"pageSize": 2, position: edge["id"]})
+    if page is None:
+        return f"{position} is refused; War Rooms are read whole where they need it"
+    others = [entry for entry in page if entry["id"] != edge["id"]]
+    if any((created_order(entry) > created_order(edge)) == (position == "lastId") for entry in others):
+        return f"{position} is ignored; War Rooms of more than {ENTRY_PAGE} tagged entries may not come whole"
+    return f"{position} works, and {'leaves out' if len(others) == len(page) else 'includes'} the entry that it names"
 
 
-def ask_page_end(inspection: Inspection) -> Finding:
-    """Ask for a page of two entries."""
-    room, entries = fullest_room(inspection, 3)
-    if not room:
-        return not_known(NO_ROOM, WRITE_ROOM)
-    return judge_page_end(entries, inspection.client.entries(room, {"pageSize": 2}))
-
-
-def ask_position(name: str, inspection: Inspection) -> Finding:
-    """Ask for a page of two entries from one on."""
-    room, entries = fullest_room(inspection, 3)
-    if not room:
-        return not_known(NO_ROOM, WRITE_ROOM)
-    edge = entries[0] if name == "lastId" else entries[-1]
-    page = refused_as_none(inspection.client.entries, room, {"pageSize": 2, name: edge["id"]})
-    return judge_position(name, edge, page)
-
-
-def ask_tag_filter(inspection: Inspection) -> Finding:
-    """Ask for entries by a tag and by categories, where there is a tagged entry."""
-    tagged = [(room, tag) for room, entries in inspection.rooms.items() for entry in entries for tag in texts(entry.get("tags"))]
+def ask_tag_filter(check: Check) -> Finding | str:
+    """Ask a War Room with a tagged entry for entries by a tag and all categories, by these alone, and by the category `tags`."""
+    tagged = [(room, tag) for room, entries in check.rooms.items() for entry in entries for tag in texts(entry.get("tags"))]
     if not tagged:
-        return not_known("no tagged entry was seen", WRITE_ROOM)
+        return not_known("no tagged entry was seen", NO_ROOM.remedy)
     room, tag = tagged[-1]
 
-    def found(**asked: Any) -> list[dict[str, Any]]:
-        return inspection.client.entries(room, {"pageSize": ENTRY_PAGE, **asked})
+    def carry(**asked: Any) -> list[bool]:
+        entries = check.client.entries(room, {"pageSize": ENTRY_PAGE, **asked})
+        return [tag in texts(entry.get("tags")) for entry in entries]
 
     categories = list(CATEGORIES)
-    return judge_tag_filter(
-        tag,
-        found(categories=categories, tags=[tag]),
-        found(categories=categories),
-        found(categories=["tags"], tags=[tag]),
-    )
+    both = carry(categories=categories, tags=[tag])
+    by_category = carry(categories=categories)
+    as_category = carry(categories=["tags"], tags=[tag])
+    if all(by_category):
+        return not_known("no War Room was seen with a tagged and an untagged entry")
+    if all(both):
+        return "tags and categories combine"
+    if as_category and all(as_category):
+        return "tags count only as a category; entries are checked here again"
+    return "tags are ignored beside categories; entries are checked here again"
 
 
-def ask_from_time(inspection: Inspection) -> Finding:
-    """Ask for entries from a time on that lies between the creation and the change of one."""
-    for room, entries in inspection.rooms.items():
+def ask_from_time(check: Check) -> Finding | str:
+    """Ask for the entries since a time between the creation and the change of one."""
+    for room, entries in check.rooms.items():
         for entry in entries:
             created_ms, modified_ms = parse_ms(entry.get("created"), 0), parse_ms(entry.get("modified"), 0)
             if created_ms and modified_ms > created_ms + 1:
                 since = iso((created_ms + modified_ms + 1) // 2)
-                found = inspection.client.entries(room, {"pageSize": ENTRY_PAGE, "fromTime": since})
-                return judge_from_time(str(entry["id"]), [str(item["id"]) for item in found])
-    return not_known("no entry was seen that was changed after it was written", WRITE_ROOM)
+                found = check.client.entries(room, {"pageSize": ENTRY_PAGE, "fromTime": since})
+                is_in = any(str(item["id"]) == str(entry["id"]) for item in found)
+                return f"fromTime compares {'modified' if is_in else 'created'}; mirroring does not use it"
+    return not_known("no entry was seen that was changed after it was written", NO_ROOM.remedy)
 
 
-NOTHING_CREATED = (FORBIDDEN, REFUSED_KEY, REJECTED, NOT_FOUND, RATE_LIMIT)  # How a creation fails that was not carried out.
+def move_told(what: str, is_moved: bool) -> str:
+    """Return whether something written into a War Room moved its incident's `modified`, in words."""
+    return f"{what} moves modified" if is_moved else f"{what} does not move modified; more War Rooms are looked into each round"
 
 
-def find_scratch(inspection: Inspection) -> bool:
-    """Look for the scratch incident by where it comes from; return whether it was found, and remember it."""
-    found = found_incidents(inspection.client, f"dbotMirrorId:{quoted(inspection.origin)}", "created", ascending=False)
-    ours = [str(incident["id"]) for incident in found if incident.get("dbotMirrorId") == inspection.origin]
-    inspection.scratch_id = inspection.scratch_id or (ours[0] if ours else "")
+def ask_moves_seen(check: Check) -> Finding | str:
+    """Look for an entry that is newer than its incident."""
+    for incident in check.changed:
+        entries = check.rooms.get(str(incident.get("investigationId")), [])
+        newest_ms = max((Entry.of(entry).touched_ms for entry in entries), default=0)
+        if newest_ms - parse_ms(incident.get("modified"), 0) <= MOVED_WITHIN_MS:
+            continue
+        # The entry may be newer than the search.
+        now = check.client.load(str(incident["id"]))
+        if newest_ms - parse_ms(now.get("modified"), 0) > MOVED_WITHIN_MS:
+            check.moves["seen"] = False
+            return move_told("an entry", False)
+    return Finding(OK, "whether an entry moves modified is not known", "write=true tells")
+
+
+def create_scratch(check: Check, **changes: Any) -> tuple[int, Any]:
+    """Create an incident as mirroring does, and note its ID if the remote tells it; return HTTP status and JSON of the answer."""
+    data = {"name": SCRATCH_NAME, "details": "It was made to see how this tenant answers. Nobody has to look at it."}
+    incident = new_remote_incident(data, frozenset(), check.origin, check.settings.instance)
+    status, body = check.client.create_as_answered({**incident, **changes})
+    if isinstance(body, dict) and is_id(body.get("id")):
+        check.scratch_id = str(body["id"])
+    return status, body
+
+
+def find_scratch(check: Check) -> bool:
+    """Search for the scratch incident by its origin, and note its ID; return whether it was found."""
+    found = found_incidents(check.client, f"dbotMirrorId:{quoted(check.origin)}", "-created")
+    ours = [str(incident["id"]) for incident in found if incident.get("dbotMirrorId") == check.origin]
+    check.scratch_id = check.scratch_id or (ours[0] if ours else "")
     return bool(ours)
 
 
-def scratch_incident(inspection: Inspection) -> dict[str, Any]:
-    """Return the scratch incident as an incident of this tenant would be created."""
-    data = {"name": SCRATCH_NAME, "details": "It was made to see how this tenant answers. Nobody has to look at it."}
-    return new_remote_incident(data, frozenset(), inspection.origin, inspection.settings.instance)
+def scratch_is_closed(check: Check) -> bool:
+    """Return whether the scratch incident is closed."""
+    return check.client.load(check.scratch_id).get("status") == IncidentStatus.DONE
 
 
-def ask_to_create(inspection: Inspection) -> Finding:
-    """Create the scratch incident."""
-    inspection.origin = f"check-{secrets.token_hex(8)}@{tenant_name(inspection.settings)}"
-    incident = scratch_incident(inspection)
+def close_scratch(check: Check) -> str:
+    """Close the scratch incident; return how long it took to show, in words; an empty text when it did not."""
+    remote = check.client.load(check.scratch_id)
+    if remote.get("status") != IncidentStatus.DONE:
+        reason, _ = closing_words({}, offered_reasons(check.fields or []))
+        check.client.close(check.scratch_id, whole(remote.get("version"), 0), reason, "The check is over.")
+    return waited_until(lambda: scratch_is_closed(check))
+
+
+def cleaned_up(check: Check) -> Finding:
+    """Close what was created, whatever happened before."""
+
+    def close() -> bool:
+        if not check.scratch_id:
+            waited_until(lambda: find_scratch(check), INDEX_PAUSES)
+        return bool(check.scratch_id and close_scratch(check))
+
+    is_closed, names = False, []
     try:
-        status, body = inspection.client.create_as_answered(incident)
+        try:
+            is_closed = close()
+        except RemoteError as error:
+            if error.kind != RATE_LIMIT or check.client.is_late():
+                raise
+            time.sleep(QUOTA_SECONDS)
+            is_closed = close()
+    except Exception as error:  # Whatever it is, the operator must hear that something is left there.
+        names.append(short(error))
+    names += [f"its ID is {check.scratch_id}"] if check.scratch_id else []
+    finding = Finding(OK, "the scratch incident is closed", "", "; ".join(names), "Scratch incident")
+    if is_closed:
+        return finding
+    found = "the scratch incident is still open" if check.scratch_id else "whether a scratch incident was created is not known"
+    return replace(finding, verdict=WARN, found=found, remedy=f'search the remote for "{SCRATCH_NAME}" and close it by hand')
+
+
+def ask_to_create(check: Check) -> Finding | str:
+    """Create the scratch incident."""
+    check.origin = f"check-{secrets.token_hex(8)}@{tenant_name(check.settings)}"
+    try:
+        status, body = create_scratch(check)
     except RemoteError as error:
         if error.kind in NOTHING_CREATED:
-            inspection.origin = ""
+            check.origin = ""
         raise
-    if isinstance(body, dict) and is_id(body.get("id")):
-        inspection.scratch_id = str(body["id"])
-    finding = judge_created(status, body)
-    inspection.origin = "" if finding.verdict == STOP else inspection.origin
-    return finding
+    if status == 200 and body is None:
+        check.origin = ""
+        remedy = "exempt this integration from the remote's pre-processing rules"
+        return Finding(STOP, "the new incident was dropped (200, empty)", remedy)
+    holds = "the answer holds the incident" if check.scratch_id else "the answer holds no id"
+    return f"created ({status}); {'empty answer' if body is None else holds}"
 
 
-def ask_search_by_origin(inspection: Inspection) -> Finding:
-    """Look for the scratch incident by its dbotMirrorId."""
-    return judge_search_by_origin(waited_until(inspection.pause, lambda: find_scratch(inspection), INDEX_PAUSES))
+def ask_search_by_origin(check: Check) -> Finding | str:
+    """Search for the scratch incident by its dbotMirrorId."""
+    if after := waited_until(lambda: find_scratch(check), INDEX_PAUSES):
+        return f"a search by dbotMirrorId finds the new incident {after}"
+    remedy = "tell the maintainers: a lost answer doubles it"
+    return Finding(WARN, "a search by dbotMirrorId does not find the new incident", remedy)
 
 
-def ask_brand(inspection: Inspection) -> Finding:
-    """See what the remote kept of where the scratch incident comes from."""
-    return judge_brand(inspection.client.load(inspection.scratch_id), inspection.settings.instance, inspection.origin)
+def ask_brand(check: Check) -> Finding | str:
+    """Tell what the remote kept of where the scratch incident comes from."""
+    incident, instance = check.client.load(check.scratch_id), check.settings.instance
+    labels = [(item.get("type"), item.get("value")) for item in objects(incident.get("labels"))]
+    is_kept = {
+        "sourceBrand": incident.get("sourceBrand") == BRAND,
+        "sourceInstance": incident.get("sourceInstance") == instance,
+        "label Instance": ("Instance", instance) in labels,
+        "label Brand": ("Brand", BRAND) in labels,
+        "dbotMirrorId": incident.get("dbotMirrorId") == check.origin,
+    }
+    kept, lost = ([name for name in is_kept if is_kept[name] is wanted] for wanted in (True, False))
+    found = f"kept: {', '.join(kept) or 'nothing'}; lost: {', '.join(lost) or 'nothing'}"
+    if "dbotMirrorId" in lost:
+        return Finding(STOP, found, "tell the maintainers: incidents created from here would be fetched back")
+    if "sourceBrand" in lost:
+        return Finding(WARN, found, "other tenants that fetch from the remote fetch these incidents too: exclude them by query")
+    return found
 
 
-def ask_brand_without_label(inspection: Inspection) -> Finding:
-    """Create another scratch incident without labels, see what becomes of its brand, and close it."""
-    bare = replace(inspection, origin=f"bare-{inspection.origin}", scratch_id="")
-    _, body = bare.client.create_as_answered({**scratch_incident(bare), "labels": []})
+def ask_brand_without_label(check: Check) -> Finding | str:
+    """Create another scratch incident without labels, see what becomes of its brand, and close it. Mirroring sends the labels."""
+    bare = replace(check, origin=f"bare-{check.origin}", scratch_id="")
+    create_scratch(bare, labels=[])
     try:
-        if isinstance(body, dict) and is_id(body.get("id")):
-            bare.scratch_id = str(body["id"])
-        else:
-            waited_until(bare.pause, lambda: find_scratch(bare), INDEX_PAUSES)
-        finding = judge_brand_without_label(bare.client.load(bare.scratch_id))
+        if not bare.scratch_id:
+            waited_until(lambda: find_scratch(bare), INDEX_PAUSES)
+        is_kept = bare.client.load(bare.scratch_id).get("sourceBrand") == BRAND
     finally:
         cleanup = cleaned_up(bare)
-    return finding if cleanup.verdict == OK else cleanup
+    if cleanup.verdict != OK:
+        return cleanup
+    return "a brand is kept without a label" if is_kept else "a brand is kept only beside a label Instance"
 
 
-def ask_server_clock(inspection: Inspection) -> Finding:
+def ask_server_clock(check: Check) -> Finding | str:
     """Compare when the scratch incident was created with the header Date."""
-    created_ms = parse_ms(inspection.client.load(inspection.scratch_id).get("created"), 0)
-    return judge_server_clock(created_ms, inspection.client.remote_time_ms)
+    created_ms = parse_ms(check.client.load(check.scratch_id).get("created"), 0)
+    date_ms = check.client.remote_time_ms
+    if not date_ms or not created_ms:
+        return not_known("the remote does not tell its clock")
+    found = f"the header Date is {apart(date_ms - created_ms)} the server's clock"
+    if abs(date_ms - created_ms) > CHECK_SKEW_MS:
+        return Finding(WARN, found, "have the clock of the gateway corrected, or First fetch time is off by as much")
+    return found
 
 
-def ask_edit(inspection: Inspection) -> Finding:
-    """Change a field of the scratch incident, as mirroring does: the whole incident is written."""
-    remote = inspection.client.load(inspection.scratch_id)
-    inspection.client.save(apply_delta(remote, {"details": "xsoar-mirror-check may edit this incident."}, {}))
-    return Finding(OK, "yes")
+def ask_edit(check: Check) -> None:
+    """Change a field of the scratch incident as mirroring does, by writing the whole incident."""
+    remote = check.client.load(check.scratch_id)
+    check.client.save(apply_delta(remote, {"details": "xsoar-mirror-check may edit this incident."}, {}))
 
 
-def scratch_modified_ms(inspection: Inspection) -> int:
-    """Return when the scratch incident changed last."""
-    return parse_ms(inspection.client.load(inspection.scratch_id).get("modified"), 0)
+def write_into_scratch(check: Check, what: str) -> None:
+    """Write a note or a file into the scratch incident, or tag its newest entry."""
+    client, room = check.client, check.scratch_id
+    if what == "note":
+        client.add_note(room, "A note of xsoar-mirror-check.", markdown=False)
+    elif what == "tag":
+        client.tag_entry(some_entries(client, room)[-1], room, ["xsoar-mirror-check"])
+    else:
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "file"
+            path.write_text("A file of xsoar-mirror-check.\n")
+            client.upload(room, path, "xsoar-mirror-check.txt", "", note=False)
 
 
-def ask_move(what: str, write: Callable[[Inspection], Any], inspection: Inspection) -> Finding:
-    """Write something into the scratch incident's War Room and see whether `modified` moves, at once or a little later."""
-    seen_ms = [scratch_modified_ms(inspection)]
+def ask_move(what: str, check: Check) -> Finding | str:
+    """Write something into the scratch incident and see whether its `modified` moves, at once or a little later."""
+
+    def modified_ms() -> int:
+        return parse_ms(check.client.load(check.scratch_id).get("modified"), 0)
+
+    seen_ms = [modified_ms()]
 
     def is_still() -> bool:
-        seen_ms.append(scratch_modified_ms(inspection))
+        seen_ms.append(modified_ms())
         return seen_ms[-1] == seen_ms[-2]
 
-    # What the remote itself still does with a new incident, as its playbook, is not to be taken for a move.
-    if waited_until(inspection.pause, is_still) is None:
+    # The playbook of a new incident changes it too.
+    if not waited_until(is_still):
         return not_known("the scratch incident is being changed all the time")
-    write(inspection)
-    inspection.moves[what] = waited_until(inspection.pause, lambda: scratch_modified_ms(inspection) > seen_ms[-1]) is not None
-    return judge_move(f"a {what}", inspection.moves[what])
+    write_into_scratch(check, what)
+    check.moves[what] = bool(waited_until(lambda: modified_ms() > seen_ms[-1]))
+    return move_told(f"a {what}", check.moves[what])
 
 
-def write_note(inspection: Inspection) -> None:
-    """Write a note into the scratch incident."""
-    inspection.client.add_note(inspection.scratch_id, "A note of xsoar-mirror-check.", markdown=False)
-
-
-def write_tag(inspection: Inspection) -> None:
-    """Tag an entry of the scratch incident, which is written before it."""
-    entries = sorted(inspection.client.entries(inspection.scratch_id, {"pageSize": CHECK_ENTRIES}), key=created_order)
-    inspection.client.tag_entry(entries[-1], inspection.scratch_id, [SCRATCH_TAG])
-
-
-def write_file(inspection: Inspection) -> None:
-    """Add a file to the scratch incident."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "file"
-        path.write_text("A file of xsoar-mirror-check.\n")
-        inspection.client.upload(inspection.scratch_id, path, "xsoar-mirror-check.txt", "", note=False)
-
-
-def ask_formatted(inspection: Inspection) -> Finding:
-    """Write a formatted entry, and read what is in the War Room by now."""
-    client, room = inspection.client, inspection.scratch_id
-    status = 0
+def ask_formatted(check: Check) -> str:
+    """Write a formatted entry, and read what is in the War Room by now for the questions that follow."""
+    client, room, text = check.client, check.scratch_id, "An entry of xsoar-mirror-check."
+    found = "/entry/formatted is open"
     try:
-        client.add_formatted(room, "An entry of xsoar-mirror-check.", EntryFormat.TEXT)
+        client.add_formatted(room, text, EntryFormat.TEXT)
     except RemoteError as error:
         if error.status not in (303, 404, 405):
             raise
-        status = error.status
-        client.add_chat(room, "An entry of xsoar-mirror-check.", markdown=False)
-    inspection.rooms = {room: sorted(client.entries(room, {"pageSize": CHECK_ENTRIES}), key=created_order)}
-    return judge_formatted(status)
+        found = f"/entry/formatted is closed to keys ({error.status}); chats go by /entry, as text or Markdown"
+        client.add_chat(room, text, markdown=False)
+    check.rooms = {room: some_entries(client, room)}
+    return found
 
 
-def scratch_status_is(inspection: Inspection, status: int) -> bool:
-    """Return whether the scratch incident has a status."""
-    return inspection.client.load(inspection.scratch_id).get("status") == status
-
-
-def close_scratch(inspection: Inspection) -> float | None:
-    """Close the scratch incident; return after how many seconds that showed; None: it did not."""
-    remote = inspection.client.load(inspection.scratch_id)
-    if remote.get("status") != IncidentStatus.DONE:
-        reason, _ = closing_words({}, offered_reasons(inspection.fields or []))
-        version = whole(remote.get("version"), 0)
-        inspection.client.close(inspection.scratch_id, version, reason, "The check is over.")
-    return waited_until(inspection.pause, lambda: scratch_status_is(inspection, IncidentStatus.DONE))
-
-
-def ask_closing(inspection: Inspection) -> Finding:
+def ask_closing(check: Check) -> Finding | str:
     """Close the scratch incident."""
-    return judge_closing(close_scratch(inspection))
+    if after := close_scratch(check):
+        return f"a closing shows {after}"
+    return Finding(WARN, "a closing does not show", "see whether the closing form there asks for more fields")
 
 
-def ask_status_write(inspection: Inspection) -> Finding:
+def ask_status_write(check: Check) -> Finding | str:
     """Write status 1 into the closed scratch incident."""
-    remote = inspection.client.load(inspection.scratch_id)
+    remote = check.client.load(check.scratch_id)
     if remote.get("status") != IncidentStatus.DONE:
         return not_known("the scratch incident is not closed")
     try:
-        inspection.client.save({**remote, "status": IncidentStatus.ACTIVE})
+        check.client.save({**remote, "status": IncidentStatus.ACTIVE})
     except RemoteError as error:
         if error.kind not in (CLOSED, REJECTED, CONFLICT):
             raise
-        return judge_status_write(error.kind, False)
-    return judge_status_write("", not scratch_status_is(inspection, IncidentStatus.DONE))
+        told = f"is refused ({error.kind})"
+    else:
+        told = "changes nothing" if scratch_is_closed(check) else "reopens it"
+    return f"writing status 1 into a closed incident {told}; it is not used"
 
 
-def ask_reopening(inspection: Inspection) -> Finding:
+def ask_reopening(check: Check) -> Finding | str:
     """Reopen the scratch incident by a command in the War Room of another open incident."""
-    client = inspection.client
-    if close_scratch(inspection) is None:
+    client = check.client
+    if not close_scratch(check):
         return not_known("the scratch incident is not closed")
-    others = found_incidents(client, "status:active", "created", ascending=False)
-    rooms = [str(item.get("investigationId") or "") for item in others if str(item["id"]) != inspection.scratch_id]
+    others = found_incidents(client, "status:active", "-created")
+    rooms = [str(item.get("investigationId") or "") for item in others if str(item["id"]) != check.scratch_id]
     room = next(filter(None, rooms), "")
-    if not room or not re.fullmatch(r"[\w-]+", inspection.scratch_id):
+    if not room or not re.fullmatch(r"[\w-]+", check.scratch_id):
         return not_known("there is no other open incident in whose War Room the command could run", "try again when there is one")
-    refused_as_none(client.run, room, f"!reopenInvestigation id={inspection.scratch_id}")
-    return judge_reopening(waited_until(inspection.pause, lambda: not scratch_status_is(inspection, IncidentStatus.DONE)))
+    refused_as_none(client.run, room, f"!reopenInvestigation id={check.scratch_id}")
+    if after := waited_until(lambda: not scratch_is_closed(check)):
+        return f"reopenInvestigation reopens {after}"
+    remedy = "let the key's role run it; until then reopen incidents there by hand"
+    return Finding(WARN, "reopenInvestigation does not reopen", remedy)
 
 
-def cleaned_up(inspection: Inspection) -> Finding:
-    """Close what was created, whatever happened before."""
-
-    def clean_up() -> Finding:
-        if not inspection.scratch_id:
-            waited_until(inspection.pause, lambda: find_scratch(inspection), INDEX_PAUSES)
-        is_closed = close_scratch(inspection) is not None if inspection.scratch_id else None
-        return judge_cleanup(is_closed, bool(inspection.scratch_id))
-
-    try:
-        try:
-            finding = clean_up()
-        except RemoteError as error:
-            if error.kind != RATE_LIMIT or inspection.client.is_late():
-                raise
-            inspection.pause(QUOTA_SECONDS)
-            finding = clean_up()
-    except Exception as error:  # Whatever it is, the operator must hear that something is left there.
-        finding = replace(judge_cleanup(None, bool(inspection.scratch_id)), names=short(error))
-    names = [finding.names, f"its ID is {inspection.scratch_id}" if inspection.scratch_id else ""]
-    return replace(finding, names="; ".join(filter(None, names)), question="Scratch incident")
-
-
-READING = (
-    Question("Version", ask_version, STOP, is_basic=True),
-    Question("Right to search incidents", ask_search, STOP),
-    Question("Right to view incidents", ask_load, STOP),
-    Question("Right to view War Rooms", ask_war_room, STOP),
-    Question("Right to download files", ask_download),
-    Question("Right to read incident fields", ask_fields),
-    Question("Right to read incident types", ask_types),
-    Question("First fetch", ask_first_fetch, STOP),
-    Question("Custom fields", lambda inspection: judge_custom_fields(fields_of_own_server() or None, inspection.fields)),
-    Question("Close reasons", lambda inspection: judge_close_reasons(fields_of_own_server() or None, inspection.fields)),
-    Question("Entry tags", ask_tags),
-    Question("Clocks", ask_clocks),
-    Question("Sort keys", ask_sort_keys),
-    Question("Empty answers", ask_empty),
-    Question("Total", ask_total),
-    Question("Page of a search", ask_page_size),
-    Question("Time bound beside a query", ask_bounds),
-    Question("Search by modified", ask_modified),
-    Question("Route incidents/modified", ask_modified_route),
-)
-IN_WAR_ROOMS = (
-    Question("Page of a War Room", ask_page_end),
-    *(Question(f"War Room, {words}", functools.partial(ask_position, name)) for name, words in POSITIONS.items()),
-    Question("Tags beside categories", ask_tag_filter),
-    Question("fromTime of a War Room", ask_from_time),
-)
-NOT_TESTED = (
-    Question("Entries and modified", ask_moves_seen),
-    Question("Rights to write", lambda _: Finding(OK, "not tested", "write=true tests them in an incident of its own")),
-)
-CREATING = (
-    Question("Creating", ask_to_create, STOP),
-    Question("Search by dbotMirrorId", ask_search_by_origin),
-)
-WRITING = (
-    Question("Brand and labels", ask_brand),
-    Question("Brand without a label", ask_brand_without_label),
-    Question("Clock of the server", ask_server_clock),
-    Question("Right to edit incidents", ask_edit),
-    Question("A note", functools.partial(ask_move, "note", write_note)),
-    Question("A tag", functools.partial(ask_move, "tag", write_tag)),
-    Question("A file", functools.partial(ask_move, "file", write_file)),
-    Question("Formatted entries", ask_formatted),
-)
-ENDING = (
-    Question("Closing", ask_closing),
-    Question("Status of a closed incident", ask_status_write),
-    Question("Reopening", ask_reopening),
+READING: dict[str, Ask] = {
+    "Version": ask_version,
+    "Right to search incidents": ask_search,
+    "Right to view incidents": ask_load,
+    "Right to view War Rooms": ask_war_room,
+    "Right to download files": ask_download,
+    "Right to read incident fields": ask_fields,
+    "Right to read incident types": lambda check: check.client.incident_types(),
+    "First fetch": ask_first_fetch,
+    "Custom fields": ask_custom_fields,
+    "Close reasons": ask_close_reasons,
+    "Entry tags": ask_tags,
+    "Clocks": ask_clocks,
+    "Sort keys": ask_sort_keys,
+    "Empty answers": ask_empty,
+    "Total": ask_total,
+    "Page of a search": ask_page_size,
+    "Time bound beside a query": functools.partial(
+        ask_bounds, {"fromDate beside a query": ("created", "fromDate"), "created:>= in it": ("created", "")}
+    ),
+    "Search by modified": functools.partial(ask_bounds, {"modified:>=": ("modified", "")}),
+    "Route incidents/modified": ask_modified_route,
+}
+IN_WAR_ROOMS: dict[str, Ask] = {
+    "Page of a War Room": functools.partial(ask_page, ""),
+    "War Room, back from an entry": functools.partial(ask_page, "lastId"),
+    "War Room, on from an entry": functools.partial(ask_page, "firstID"),
+    "Tags beside categories": ask_tag_filter,
+    "fromTime of a War Room": ask_from_time,
+}
+NOT_TESTED: dict[str, Ask] = {
+    "Entries and modified": ask_moves_seen,
+    "Rights to write": lambda _: Finding(OK, "not tested", "write=true tests them in an incident of its own"),
+}
+CREATING: dict[str, Ask] = {"Creating": ask_to_create, "Search by dbotMirrorId": ask_search_by_origin}
+WRITING: dict[str, Ask] = {
+    "Brand and labels": ask_brand,
+    "Brand without a label": ask_brand_without_label,
+    "Clock of the server": ask_server_clock,
+    "Right to edit incidents": ask_edit,
+    "A note": functools.partial(ask_move, "note"),
+    "A tag": functools.partial(ask_move, "tag"),
+    "A file": functools.partial(ask_move, "file"),
+    "Formatted entries": ask_formatted,
+}
+ENDING: dict[str, Ask] = {
+    "Closing": ask_closing,
+    "Status of a closed incident": ask_status_write,
+    "Reopening": ask_reopening,
+}
+# Mirroring cannot work where one of these is refused.
+ESSENTIAL = frozenset(
+    {
+        *("Version", "Right to search incidents", "Right to view incidents", "Right to view War Rooms", "First fetch"),
+        "Creating",
+    }
 )
 
 
-def answers(inspection: Inspection, questions: Iterable[Question]) -> Iterator[Finding]:
-    """Yield what came of each question. One that fails does not end the others; a limit of calls, or of time, does."""
-    for question in questions:
-        if inspection.has_ended:
+def answers(check: Check, questions: dict[str, Ask]) -> Iterator[Finding]:
+    """Yield what came of each question. One that fails does not end the others; a call limit, the time or a wrong remote does."""
+    for name, ask in questions.items():
+        if check.has_ended:
             return
-        if inspection.client.is_late():
-            inspection.has_ended = True
-            finding = Finding(
-                WARN, "this run has lasted long enough: this and what follows is not asked", "run the command again"
-            )
-        else:
-            finding = answer(inspection, question)
-        yield replace(finding, question=question.name)
+        check.has_ended = check.client.is_late()
+        try:
+            finding = TOO_LATE if check.has_ended else ask(check)
+        except RemoteError as error:
+            stops = name in ESSENTIAL and (error.kind != BUSY or name == "Version")
+            status = f" ({error.status})" if error.status else ""
+            remedy = "give the role of the API key that permission" if error.kind == FORBIDDEN else "see what the remote said"
+            finding = Finding(STOP if stops else WARN, f"not answered: {error.kind}{status}", remedy, str(error))
+            if error.kind == RATE_LIMIT:
+                check.has_ended = True
+                found = "the remote accepts no more calls for now (429): this and what follows is not asked"
+                finding = Finding(WARN, found, "run it again later")
+        except Exception as error:  # No XSOAR answers like this; the other questions can still be asked.
+            finding = not_known(f"the answer is none that is understood ({type(error).__name__})", "tell the maintainers")
+        if not isinstance(finding, Finding):
+            finding = Finding(OK, finding if isinstance(finding, str) else "yes")
+        check.has_ended = check.has_ended or (name == "Version" and finding.verdict == STOP)
+        yield replace(finding, question=name)
 
 
-def answer(inspection: Inspection, question: Question) -> Finding:
-    """Return what came of a question."""
-    try:
-        finding = question.ask(inspection)
-    except RemoteError as error:
-        finding = unanswered(question, error)
-        if error.kind == RATE_LIMIT:
-            inspection.has_ended = True
-            finding = Finding(
-                WARN, "the remote accepts no more calls for now (429): this and what follows is not asked", "run it again later"
-            )
-    except Exception as error:  # What no XSOAR answers must not end the other questions.
-        finding = not_known(f"the answer is none that is understood ({type(error).__name__})", "tell the maintainers")
-    inspection.has_ended = inspection.has_ended or (question.is_basic and finding.verdict == STOP)
-    return finding
-
-
-def written_answers(inspection: Inspection) -> Iterator[Finding]:
-    """Yield what comes of the questions that need a scratch incident, which is closed at the end whatever happens."""
-    yield from answers(inspection, CREATING)
-    if inspection.scratch_id:
-        yield from answers(inspection, (*WRITING, *IN_WAR_ROOMS, *ENDING))
-    if inspection.origin:
-        yield cleaned_up(inspection)
-
-
-def report_of(findings: list[Finding]) -> str:
-    """Return the findings as a text that an operator may give away: without names, IDs or contents of either tenant."""
-    lines = [f"{item.verdict}\t{item.question}: {item.found}{f' -> {item.remedy}' if item.remedy else ''}" for item in findings]
-    return "\n".join(["xsoar-mirror-check", *lines, ""])
-
-
-def remember_moves(moves: bool | None) -> None:
-    """Remember whether entries move their incident, if it was seen. That they do not stays, once an incident has shown it."""
+def remember_moves(moves: dict[str, bool]) -> None:
+    """Remember whether entries move `modified`: one that did not settles it for good, a yes takes a note and a file."""
+    found = None if all(moves.values()) and not {"note", "file"} <= moves.keys() else all(moves.values())
 
     def remember(memory: Memory) -> Memory:
-        return memory if moves is None or memory.entries_move is False else replace(memory, entries_move=moves)
+        return memory if found is None or memory.entries_move is False else replace(memory, entries_move=found)
 
     # What was found matters more than the note of it.
     with contextlib.suppress(DemistoException):
@@ -6100,36 +5838,42 @@ def remember_moves(moves: bool | None) -> None:
 def mirror_check_command(client: Client, settings: Settings, args: dict[str, Any]) -> list[Any]:
     """Return how the remote and this instance fit together, a line for each question, and with `report` a file of it.
 
-    It reads only, unless `write` is true: then it creates two scratch incidents in the remote and closes them.
+    It only reads, unless `write` is true: then it creates two scratch incidents in the remote and closes them.
     """
     writes, wants_report = (flag(args, name, name, False, "give true or false") for name in ("write", "report"))
-    inspection = Inspection(client, settings, time.sleep)
-    findings = list(answers(inspection, READING if writes else (*READING, *IN_WAR_ROOMS, *NOT_TESTED)))
+    check = Check(client, settings, fields_of_own_server())
+    findings = list(answers(check, READING if writes else {**READING, **IN_WAR_ROOMS, **NOT_TESTED}))
     if writes and any(item.verdict == STOP for item in findings):
-        findings.append(Finding(WARN, "not tried, since something stops", "solve that first", question=CREATING[0].name))
-    elif writes and not inspection.has_ended:
-        findings += written_answers(inspection)
-    remember_moves(all_move(inspection.moves) if inspection.moves else None)
+        findings.append(Finding(WARN, "not tried, since something stops", "solve that first", question="Creating"))
+    elif writes:
+        findings += answers(check, CREATING)
+        if check.scratch_id:
+            findings += answers(check, {**WRITING, **IN_WAR_ROOMS, **ENDING})
+        if check.origin:
+            findings.append(cleaned_up(check))
+    remember_moves(check.moves)
     worst = next((verdict for verdict in (STOP, WARN) if any(item.verdict == verdict for item in findings)), OK)
     columns = ["question", "verdict", "found", "remedy", "names"]
     rows = [{column: getattr(item, column) for column in columns} for item in findings]
-    outputs = {
-        "Instance": settings.instance,
-        "Verdict": worst,
-        "Wrote": bool(inspection.origin),
-        "Findings": [{column.capitalize(): value for column, value in row.items()} for row in rows],
-    }
     title = f"Check of {settings.instance}: {worst}"
     shown = CommandResults(
         outputs_prefix="XSOAR.Mirror.Check",
         outputs_key_field="Instance",
-        outputs=outputs,
+        outputs={
+            "Instance": settings.instance,
+            "Verdict": worst,
+            "Wrote": bool(check.origin),
+            "Findings": [{column.capitalize(): value for column, value in row.items()} for row in rows],
+        },
         readable_output=tableToMarkdown(
             title, rows_shown(rows), headers=columns, headerTransform=string_to_table_header, removeNull=True
         ),
     )
-    report = [fileResult("xsoar-mirror-check.txt", report_of(findings))] if wants_report else []
-    return [shown.to_context(), *report]
+    if not wants_report:
+        return [shown.to_context()]
+    # An operator may pass it on: it has no names, IDs or contents of either tenant.
+    lines = [f"{item.verdict}\t{item.question}: {item.found}{f' -> {item.remedy}' if item.remedy else ''}" for item in findings]
+    return [shown.to_context(), fileResult("xsoar-mirror-check.txt", "\n".join(["xsoar-mirror-check", *lines, ""]))]
 
 
 """ TEST """
