@@ -4902,17 +4902,6 @@ def parse_choice(args: dict[str, Any], names: set[str], types_here: frozenset[st
     return Choice(types, named["include"], named["exclude"], missing)
 
 
-def export_advice() -> str:
-    """Return how a person gives this command the incident fields of this tenant."""
-    address = str(demisto.demistoUrls().get("server") or "").rstrip("/")
-    route = "/xsoar/incidentfields" if is_demisto_version_ge("8.0.0") else "/incidentfields"
-    return (
-        "run the script XSOARMirroringMappers, which asks through the Core REST API integration, or open "
-        f"{address}{route} in a browser that is logged in, save it as a file, add that to this War Room and give its entry ID as "
-        "local_fields"
-    )
-
-
 def local_incident_fields(given: Any) -> list[dict[str, Any]]:
     """Return the incident fields of this tenant: those that are given, else what its own server answers.
 
@@ -4923,10 +4912,17 @@ def local_incident_fields(given: Any) -> list[dict[str, Any]]:
     Raises:
         ValueError: there are none to be had; the message says what to do.
     """
+    address = str(demisto.demistoUrls().get("server") or "").rstrip("/")
+    route = "/xsoar/incidentfields" if is_demisto_version_ge("8.0.0") else "/incidentfields"
+    advice = (
+        "run the script XSOARMirroringMappers, which asks through the Core REST API integration, or open "
+        f"{address}{route} in a browser that is logged in, save it as a file, add that to this War Room and give its entry ID as "
+        "local_fields"
+    )
     if given in (None, ""):
         if fields := fields_of_own_server():
             return fields
-        raise ValueError(f"This server does not tell its incident fields to an integration: {export_advice()}.")
+        raise ValueError(f"This server does not tell its incident fields to an integration: {advice}.")
     value = given
     if isinstance(given, str):
         content = given.strip().encode()
@@ -4942,7 +4938,7 @@ def local_incident_fields(given: Any) -> list[dict[str, Any]]:
             value = value[key]
     if fields := incident_fields_among([value] if isinstance(value, dict) else value):
         return fields
-    raise ValueError(f"local_fields holds no incident fields as JSON: {export_advice()}.")
+    raise ValueError(f"local_fields holds no incident fields as JSON: {advice}.")
 
 
 def fields_of_own_server() -> list[dict[str, Any]]:
@@ -5064,6 +5060,7 @@ CHECK_SKEW_MS = MINUTE_MS  # How far clocks may be apart.
 INDEX_PAUSES = (1, 2, 3, 4, 5)  # Seconds before each search for a new incident, which is indexed within some ten.
 QUOTA_SECONDS = 60  # How long a call limit is taken to hold.
 NOTHING_CREATED = (FORBIDDEN, REFUSED_KEY, REJECTED, NOT_FOUND, RATE_LIMIT)  # The errors of a creation that was not carried out.
+STILL = "does not move modified; more War Rooms are looked into each round"
 IGNORED, REFUSED, LOST, UNSEEN = "is ignored", "is refused", "finds nothing", "is not known"  # What becomes of a time bound.
 
 
@@ -5171,12 +5168,8 @@ def ask_version(check: Check) -> Finding | str:
     if mode.lower() not in ("", "xsoar"):
         remedy = "enter the address of an XSOAR tenant as XSOAR Server URL"
         return Finding(STOP, f"the product is {mode}, not Cortex XSOAR", remedy)
-    product = f"product mode {mode}" if mode else "no product mode is told, as on 6.x"
-    if not re.match(r"[68]\.", version):
-        return Finding(
-            WARN, f"version {version or 'not told'}; {product}", "this pack knows the versions 6 and 8: test with care"
-        )
-    return f"version {version}; {product}"
+    found = f"version {version or 'not told'}; " + (f"product mode {mode}" if mode else "no product mode is told, as on 6.x")
+    return found if re.match(r"[68]\.", version) else Finding(WARN, found, "this pack knows the versions 6 and 8: test with care")
 
 
 def ask_search(check: Check) -> None:
@@ -5493,11 +5486,6 @@ def ask_from_time(check: Check) -> Finding | str:
     return not_known("no entry was seen that was changed after it was written", NO_ROOM.remedy)
 
 
-def move_told(what: str, is_moved: bool) -> str:
-    """Return whether something written into a War Room moved its incident's `modified`, in words."""
-    return f"{what} moves modified" if is_moved else f"{what} does not move modified; more War Rooms are looked into each round"
-
-
 def ask_moves_seen(check: Check) -> Finding | str:
     """Look for an entry that is newer than its incident."""
     for incident in check.changed:
@@ -5509,7 +5497,7 @@ def ask_moves_seen(check: Check) -> Finding | str:
         now = check.client.load(str(incident["id"]))
         if newest_ms - parse_ms(now.get("modified"), 0) > MOVED_WITHIN_MS:
             check.moves["seen"] = False
-            return move_told("an entry", False)
+            return f"an entry {STILL}"
     return Finding(OK, "whether an entry moves modified is not known", "write=true tells")
 
 
@@ -5650,25 +5638,12 @@ def ask_edit(check: Check) -> None:
     check.client.save(apply_delta(remote, {"details": "xsoar-mirror-check may edit this incident."}, {}))
 
 
-def write_into_scratch(check: Check, what: str) -> None:
-    """Write a note or a file into the scratch incident, or tag its newest entry."""
-    client, room = check.client, check.scratch_id
-    if what == "note":
-        client.add_note(room, "A note of xsoar-mirror-check.", markdown=False)
-    elif what == "tag":
-        client.tag_entry(some_entries(client, room)[-1], room, ["xsoar-mirror-check"])
-    else:
-        with TemporaryDirectory() as folder:
-            path = Path(folder) / "file"
-            path.write_text("A file of xsoar-mirror-check.\n")
-            client.upload(room, path, "xsoar-mirror-check.txt", "", note=False)
-
-
 def ask_move(what: str, check: Check) -> Finding | str:
-    """Write something into the scratch incident and see whether its `modified` moves, at once or a little later."""
+    """Write a note or a file into the scratch incident, or tag its newest entry, and see whether its `modified` moves soon."""
+    client, room = check.client, check.scratch_id
 
     def modified_ms() -> int:
-        return parse_ms(check.client.load(check.scratch_id).get("modified"), 0)
+        return parse_ms(client.load(room).get("modified"), 0)
 
     seen_ms = [modified_ms()]
 
@@ -5679,9 +5654,17 @@ def ask_move(what: str, check: Check) -> Finding | str:
     # The playbook of a new incident changes it too.
     if not waited_until(is_still):
         return not_known("the scratch incident is being changed all the time")
-    write_into_scratch(check, what)
+    if what == "note":
+        client.add_note(room, "A note of xsoar-mirror-check.", markdown=False)
+    elif what == "tag":
+        client.tag_entry(some_entries(client, room)[-1], room, ["xsoar-mirror-check"])
+    else:
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "file"
+            path.write_text("A file of xsoar-mirror-check.\n")
+            client.upload(room, path, "xsoar-mirror-check.txt", "", note=False)
     check.moves[what] = bool(waited_until(lambda: modified_ms() > seen_ms[-1]))
-    return move_told(f"a {what}", check.moves[what])
+    return f"a {what} moves modified" if check.moves[what] else f"a {what} {STILL}"
 
 
 def ask_formatted(check: Check) -> str:
@@ -5784,17 +5767,15 @@ WRITING: dict[str, Ask] = {
     "A file": functools.partial(ask_move, "file"),
     "Formatted entries": ask_formatted,
 }
-ENDING: dict[str, Ask] = {
-    "Closing": ask_closing,
-    "Status of a closed incident": ask_status_write,
-    "Reopening": ask_reopening,
-}
+ENDING: dict[str, Ask] = {"Closing": ask_closing, "Status of a closed incident": ask_status_write, "Reopening": ask_reopening}
 # Mirroring cannot work where one of these is refused.
-ESSENTIAL = frozenset(
-    {
-        *("Version", "Right to search incidents", "Right to view incidents", "Right to view War Rooms", "First fetch"),
-        "Creating",
-    }
+ESSENTIAL = (
+    "Version",
+    "Right to search incidents",
+    "Right to view incidents",
+    "Right to view War Rooms",
+    "First fetch",
+    "Creating",
 )
 
 
@@ -5886,8 +5867,14 @@ def run_test(client: Client, settings: Settings) -> str:
         RemoteError: it would not; the message says why and what to do.
     """
     try:
-        about = client.about()
-        ensure_is_xsoar(about, settings)
+        mode = str(client.about().get("productMode") or "xsoar")
+        if mode.lower() != "xsoar":
+            # Other products on the same platform have incidents of another kind.
+            raise RemoteError(
+                NOT_API,
+                f"{host_of(settings.api_root)} is {short(mode, 40)}, not Cortex XSOAR: enter the address of an XSOAR tenant as "
+                "XSOAR Server URL.",
+            )
         start_ms = first_fetch_ms(settings, remote_now_ms(client))
         client.search(combined_query(settings.query, settings.skip_own), size=1, from_ms=start_ms)
         if without_rule := missing_rules(client, settings, read_store().memory.rules):
@@ -5906,17 +5893,6 @@ def run_test(client: Client, settings: Settings) -> str:
             raise RemoteError(REJECTED, f"{error} It is the parameter Fetch only incidents that match the query.")
         raise
     return "ok"
-
-
-def ensure_is_xsoar(about: dict[str, Any], settings: Settings) -> None:
-    """Raise RemoteError when the remote is another product on the same platform: its incidents are not those of XSOAR."""
-    mode = str(about.get("productMode") or "xsoar")
-    if mode.lower() != "xsoar":
-        raise RemoteError(
-            NOT_API,
-            f"{host_of(settings.api_root)} is {short(mode, 40)}, not Cortex XSOAR: enter the address of an XSOAR tenant as XSOAR "
-            "Server URL.",
-        )
 
 
 def other_kind_works(settings: Settings) -> bool:
