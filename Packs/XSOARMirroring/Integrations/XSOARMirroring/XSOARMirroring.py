@@ -5116,6 +5116,9 @@ def not_known(why: str, remedy: str = "") -> Finding:
 NO_FIELDS = not_known("the remote's incident fields could not be read", "let the key's role read the incident fields")
 NO_ROOM = not_known("no War Room with enough entries was seen", "write=true asks in a War Room of its own")
 TOO_LATE = Finding(WARN, "this run has lasted long enough: this and what follows is not asked", "run the command again")
+NO_MORE_CALLS = Finding(
+    WARN, "the remote accepts no more calls for now (429): this and what follows is not asked", "run it again later"
+)
 
 
 def search_page(client: Client, query: str, order: str, size: int = CHECK_SAMPLE, page: int = 0, **more: Any) -> dict[str, Any]:
@@ -5177,12 +5180,9 @@ def ask_search(check: Check) -> None:
     check.changed = found_incidents(check.client, "", "-modified")
 
 
-def ask_load(check: Check) -> Finding | None:
+def ask_load(check: Check) -> Any:
     """Load an incident."""
-    if not check.changed:
-        return not_known("no incident was seen")
-    check.client.load(str(check.changed[0]["id"]))
-    return None
+    return check.client.load(str(check.changed[0]["id"])) if check.changed else not_known("no incident was seen")
 
 
 def ask_war_room(check: Check) -> Finding | None:
@@ -5348,8 +5348,7 @@ def ask_total(check: Check) -> Finding | str:
         total = answer.get("total") if page == 0 else total
         found = with_ids(answer.get("data"))
         seen.update(str(incident["id"]) for incident in found)
-        if len(found) < size:
-            is_whole = True
+        if is_whole := len(found) < size:
             break
     if is_whole and len(seen) <= size:
         return not_known("all incidents fit on one page")
@@ -5503,7 +5502,7 @@ def ask_moves_seen(check: Check) -> Finding | str:
 
 def create_scratch(check: Check, **changes: Any) -> tuple[int, Any]:
     """Create an incident as mirroring does, and note its ID if the remote tells it; return HTTP status and JSON of the answer."""
-    data = {"name": SCRATCH_NAME, "details": "It was made to see how this tenant answers. Nobody has to look at it."}
+    data = {"name": SCRATCH_NAME, "details": "Created to see how this tenant answers. Nobody needs to look at it."}
     incident = new_remote_incident(data, frozenset(), check.origin, check.settings.instance)
     status, body = check.client.create_as_answered({**incident, **changes})
     if isinstance(body, dict) and is_id(body.get("id")):
@@ -5514,9 +5513,9 @@ def create_scratch(check: Check, **changes: Any) -> tuple[int, Any]:
 def find_scratch(check: Check) -> bool:
     """Search for the scratch incident by its origin, and note its ID; return whether it was found."""
     found = found_incidents(check.client, f"dbotMirrorId:{quoted(check.origin)}", "-created")
-    ours = [str(incident["id"]) for incident in found if incident.get("dbotMirrorId") == check.origin]
-    check.scratch_id = check.scratch_id or (ours[0] if ours else "")
-    return bool(ours)
+    found_id = next((str(incident["id"]) for incident in found if incident.get("dbotMirrorId") == check.origin), "")
+    check.scratch_id = check.scratch_id or found_id
+    return bool(found_id)
 
 
 def scratch_is_closed(check: Check) -> bool:
@@ -5553,11 +5552,13 @@ def cleaned_up(check: Check) -> Finding:
     except Exception as error:  # Whatever it is, the operator must hear that something is left there.
         names.append(short(error))
     names += [f"its ID is {check.scratch_id}"] if check.scratch_id else []
-    finding = Finding(OK, "the scratch incident is closed", "", "; ".join(names), "Scratch incident")
-    if is_closed:
-        return finding
-    found = "the scratch incident is still open" if check.scratch_id else "whether a scratch incident was created is not known"
-    return replace(finding, verdict=WARN, found=found, remedy=f'search the remote for "{SCRATCH_NAME}" and close it by hand')
+    verdict, found, remedy = OK, "the scratch incident is closed", ""
+    if not is_closed:
+        verdict, remedy = WARN, f'search the remote for "{SCRATCH_NAME}" and close it by hand'
+        found = (
+            "the scratch incident is still open" if check.scratch_id else "whether a scratch incident was created is not known"
+        )
+    return Finding(verdict, found, remedy, "; ".join(names), "Scratch incident")
 
 
 def ask_to_create(check: Check) -> Finding | str:
@@ -5573,8 +5574,8 @@ def ask_to_create(check: Check) -> Finding | str:
         check.origin = ""
         remedy = "exempt this integration from the remote's pre-processing rules"
         return Finding(STOP, "the new incident was dropped (200, empty)", remedy)
-    holds = "the answer holds the incident" if check.scratch_id else "the answer holds no id"
-    return f"created ({status}); {'empty answer' if body is None else holds}"
+    told = "empty answer" if body is None else f"the answer holds {'the incident' if check.scratch_id else 'no id'}"
+    return f"created ({status}); {told}"
 
 
 def ask_search_by_origin(check: Check) -> Finding | str:
@@ -5615,9 +5616,8 @@ def ask_brand_without_label(check: Check) -> Finding | str:
         is_kept = bare.client.load(bare.scratch_id).get("sourceBrand") == BRAND
     finally:
         cleanup = cleaned_up(bare)
-    if cleanup.verdict != OK:
-        return cleanup
-    return "a brand is kept without a label" if is_kept else "a brand is kept only beside a label Instance"
+    told = "a brand is kept without a label" if is_kept else "a brand is kept only beside a label Instance"
+    return told if cleanup.verdict == OK else cleanup
 
 
 def ask_server_clock(check: Check) -> Finding | str:
@@ -5780,7 +5780,7 @@ ESSENTIAL = (
 
 
 def answers(check: Check, questions: dict[str, Ask]) -> Iterator[Finding]:
-    """Yield what came of each question. One that fails does not end the others; a call limit, the time or a wrong remote does."""
+    """Yield the finding of each question. One that fails does not end the rest; a call limit, the time or a wrong remote does."""
     for name, ask in questions.items():
         if check.has_ended:
             return
@@ -5788,14 +5788,12 @@ def answers(check: Check, questions: dict[str, Ask]) -> Iterator[Finding]:
         try:
             finding = TOO_LATE if check.has_ended else ask(check)
         except RemoteError as error:
+            check.has_ended = error.kind == RATE_LIMIT
             stops = name in ESSENTIAL and (error.kind != BUSY or name == "Version")
             status = f" ({error.status})" if error.status else ""
             remedy = "give the role of the API key that permission" if error.kind == FORBIDDEN else "see what the remote said"
             finding = Finding(STOP if stops else WARN, f"not answered: {error.kind}{status}", remedy, str(error))
-            if error.kind == RATE_LIMIT:
-                check.has_ended = True
-                found = "the remote accepts no more calls for now (429): this and what follows is not asked"
-                finding = Finding(WARN, found, "run it again later")
+            finding = NO_MORE_CALLS if check.has_ended else finding
         except Exception as error:  # No XSOAR answers like this; the other questions can still be asked.
             finding = not_known(f"the answer is none that is understood ({type(error).__name__})", "tell the maintainers")
         if not isinstance(finding, Finding):
@@ -5942,14 +5940,14 @@ def main() -> None:
         settings = parse_settings(demisto.params(), demisto.integrationInstance())
         client = Client(settings)
         result = run_command(command, demisto.args(), client, settings)
-        # What get-remote-data has answered must not be lost by anything behind it: it notes the limit before.
+        # get-remote-data notes the limit before it answers, since a failure after that would lose the answer.
         if client.limit and command in MIRRORING_COMMANDS - {"get-remote-data"}:
             with contextlib.suppress(DemistoException):
                 note_limit()
         if result is not None:
             return_results(result)
     except NotImplementedError:
-        # The platform takes it as: ask for every incident instead.
+        # The platform then asks for every incident instead.
         raise
     except Exception as error:
         if command in MIRRORING_COMMANDS:
