@@ -5580,6 +5580,8 @@ def ask_to_create(check: Check) -> Finding | str:
 
 def ask_search_by_origin(check: Check) -> Finding | str:
     """Search for the scratch incident by its dbotMirrorId."""
+    if not check.origin:
+        return not_known("no incident was created")  # Without an origin, others match: those that were not created from here.
     if after := waited_until(lambda: find_scratch(check), INDEX_PAUSES):
         return f"a search by dbotMirrorId finds the new incident {after}"
     remedy = "tell the maintainers: a lost answer doubles it"

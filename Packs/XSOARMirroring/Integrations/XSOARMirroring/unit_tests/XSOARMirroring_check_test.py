@@ -675,6 +675,20 @@ def test_a_dropped_creation_leaves_nothing_to_close(server: Server, checked: Rem
     assert "Scratch incident" not in found
 
 
+@pytest.mark.parametrize(
+    "answer", [{"status_code": 200, "text": ""}, {"status_code": 403, "json": {}}], ids=["dropped", "refused"]
+)
+def test_a_creation_that_fails_leaves_other_incidents_alone(server: Server, checked: Remote, answer: dict[str, Any]) -> None:
+    """Given incidents that were not created from here; When the check cannot create its own; Then it writes into none of them."""
+    checked.fail("POST /incident$", **answer)
+
+    found = check(server, write="true")
+
+    assert checked.writes() == ["POST /incident"]
+    assert found["Search by dbotMirrorId"]["Found"] == "not known: no incident was created"
+    assert {incident["status"] for incident in checked.incidents.values()} == {1}
+
+
 def test_nothing_is_created_while_something_stops(server: Server, checked: Remote) -> None:
     """Given a key that may not view incidents; When the check runs, writing; Then nothing is created that could not be closed."""
     checked.fail("GET /incident/load", times=9, status_code=403, json={})
