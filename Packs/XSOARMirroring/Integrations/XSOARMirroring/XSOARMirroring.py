@@ -5056,7 +5056,6 @@ CHECK_ENTRIES = 10  # Entries to read of a War Room.
 CHECK_FILE = 1 << 20  # Bytes of the largest file to download.
 CHECK_PAGES = 20  # Pages of the first fetch to count.
 MANY_AT_FIRST = 1000  # Incidents that a first fetch may bring without a warning.
-CHECK_SKEW_MS = MINUTE_MS  # How far clocks may be apart.
 INDEX_PAUSES = (1, 2, 3, 4, 5)  # Seconds before each search for a new incident, which is indexed within some ten.
 QUOTA_SECONDS = 60  # How long a call limit is taken to hold.
 NOTHING_CREATED = (FORBIDDEN, REFUSED_KEY, REJECTED, NOT_FOUND, RATE_LIMIT)  # The errors of a creation that was not carried out.
@@ -5230,11 +5229,10 @@ def ask_first_fetch(check: Check) -> Finding:
     if not types:
         return Finding(WARN, "a first fetch would bring no incidents", "check First fetch time and the query, if you expect some")
     is_whole = portions < CHECK_PAGES and not client.is_late()
-    by_type = sorted({name: types.count(name) for name in dict.fromkeys(types)}.items(), key=lambda item: -item[1])
-    fetches = -(-len(types) // settings.max_fetch)
-    count = f"{'' if is_whole else 'more than '}{len(types)}"
-    found = f"a first fetch would bring incidents: {count}; their types: {len(by_type)}; fetches: {fetches}"
-    names = ", ".join(f"{name or 'no type'}: {number}" for name, number in by_type)
+    by_type = sorted(((types.count(name), name) for name in dict.fromkeys(types)), key=lambda item: -item[0])
+    names = ", ".join(f"{name or 'no type'}: {count}" for count, name in by_type)
+    found = f"a first fetch would bring incidents: {'' if is_whole else 'more than '}{len(types)}; their types: {len(by_type)}; "
+    found += f"fetches: {-(-len(types) // settings.max_fetch)}"
     if is_whole and len(types) <= MANY_AT_FIRST:
         return Finding(OK, found, names=names)
     return Finding(WARN, found, "narrow First fetch time or the query, unless you want them all", names)
@@ -5308,10 +5306,10 @@ def ask_clocks(check: Check) -> Finding | str:
     newest_ms = max((parse_ms(incident.get("modified"), 0) for incident in check.changed), default=0)
     skew_ms = date_ms - local_now_ms()
     found = f"the remote's header Date is {apart(skew_ms)} the clock here"
-    if newest_ms - date_ms > CHECK_SKEW_MS:
+    if newest_ms - date_ms > MINUTE_MS:
         found += f", and {apart(date_ms - newest_ms)} the newest change there: it is not the clock of the server"
         return Finding(WARN, found, "have the gateway's or the server's clock corrected")
-    if abs(skew_ms) > CHECK_SKEW_MS:
+    if abs(skew_ms) > MINUTE_MS:
         return Finding(WARN, found, "correct the clock that is wrong; an advanced key needs both right")
     return found
 
@@ -5629,7 +5627,7 @@ def ask_server_clock(check: Check) -> Finding | str:
     if not date_ms or not created_ms:
         return not_known("the remote does not tell its clock")
     found = f"the header Date is {apart(date_ms - created_ms)} the server's clock"
-    if abs(date_ms - created_ms) > CHECK_SKEW_MS:
+    if abs(date_ms - created_ms) > MINUTE_MS:
         return Finding(WARN, found, "have the clock of the gateway corrected, or First fetch time is off by as much")
     return found
 
@@ -5866,6 +5864,14 @@ def run_test(client: Client, settings: Settings) -> str:
     Raises:
         RemoteError: it would not; the message says why and what to do.
     """
+
+    def other_kind_works() -> bool:
+        try:
+            Client(replace(settings, advanced_key=not settings.advanced_key)).about()
+        except RemoteError:
+            return False
+        return True
+
     try:
         mode = str(client.about().get("productMode") or "xsoar")
         if mode.lower() != "xsoar":
@@ -5884,7 +5890,7 @@ def run_test(client: Client, settings: Settings) -> str:
         if error.status == 500 and not settings.key_id:
             # XSOAR REST API: an XSOAR 8 answers so where the address lacks the /xsoar that a key ID brings.
             raise RemoteError(NOT_API, f"{host_of(settings.api_root)} answers with an error (500): {CHECK_URL}")
-        if error.kind in (REFUSED_KEY, FORBIDDEN) and settings.key_id and other_kind_works(settings):
+        if error.kind in (REFUSED_KEY, FORBIDDEN) and settings.key_id and other_kind_works():
             word = "standard key: clear" if settings.advanced_key else "advanced key: select"
             raise RemoteError(
                 REFUSED_KEY, f"The API key is right, but it is a {word} the parameter The API key is an advanced key."
@@ -5893,15 +5899,6 @@ def run_test(client: Client, settings: Settings) -> str:
             raise RemoteError(REJECTED, f"{error} It is the parameter Fetch only incidents that match the query.")
         raise
     return "ok"
-
-
-def other_kind_works(settings: Settings) -> bool:
-    """Return whether the remote accepts the key as one of the other kind, standard or advanced."""
-    try:
-        Client(replace(settings, advanced_key=not settings.advanced_key)).about()
-    except RemoteError:
-        return False
-    return True
 
 
 """ MAIN """
