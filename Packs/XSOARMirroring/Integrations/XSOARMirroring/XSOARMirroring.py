@@ -4925,8 +4925,8 @@ def local_incident_fields(given: Any) -> list[dict[str, Any]]:
         raise ValueError(f"This server does not tell its incident fields to an integration: {advice}.")
     value = given
     if isinstance(given, str):
-        content = given.strip().encode()
         try:
+            content = given.strip().encode()
             if content[:1] not in (b"[", b"{"):
                 path = Path(demisto.getFilePath(given.strip())["path"])
                 content = path.read_bytes() if path.stat().st_size <= LARGEST_ANSWER else b""
