@@ -18,6 +18,7 @@ import contextlib
 import functools
 import hashlib
 import io
+import ipaddress
 import secrets
 import string
 import threading
@@ -774,6 +775,416 @@ def unpack_digests(packed: str) -> dict[str, str]:
 def quoted(text: str) -> str:
     """Return a text as one value of the search language."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+""" SHARING """
+
+EMAIL, IP, PHONE, CARD = "email", "ip", "phone", "card"
+# What each kind may be called in the parameter Redact.
+KIND_NAMES = {
+    EMAIL: r"e-?mails?(?: address(?:es)?)?",
+    IP: r"ips?(?: address(?:es)?)?",
+    PHONE: r"(?:tele)?phones?(?: numbers?)?",
+    CARD: r"(?:(?:credit|payment) )?cards?(?: numbers?)?",
+}
+SHORTEST_WORD, LONGEST_WORD = 3, 200  # Characters. A shorter one would hit parts of many others.
+MOST_WORDS = 50
+DEEPEST = 60  # Levels of data inside data. What lies deeper is redacted unread.
+REDACTED = "[redacted]"
+# What mirroring itself needs of a remote incident, as it does the keys that begin with dbot. It crosses whatever a list says.
+NEEDED = frozenset("id version created modified closed status investigationid autime sequencenumber primaryterm".split())
+# They repeat what other fields hold. Beside a list they cross only where it names them.
+REPEATING = frozenset("rawjson labels rawname rawtype rawcategory rawphase rawclosereason sortvalues".split())
+OWN_NAMES = SERVER_OWNED_FIELDS | {name.lower() for name in (*INCIDENT_FIELDS, *SHOWN_FIELDS)}
+# What an entry is known by, and how it is shown. It stays, whatever is redacted.
+ENTRY_IDENTITY = frozenset("id created modified tags investigationId parentId type format category note version".split())
+FIXED_KEYS = FILE_KEYS | {"runStatus", "accumulatedPause", "value"}  # By these the mirror knows files, timers and labels.
+
+# Each of these reads a text once: what repeats is bounded, or cannot begin again inside itself.
+PLACEHOLDER = re.compile(r"\[(?:e-mail address|IP address|telephone number|card number|redacted)\]")
+# Times, dates, UUIDs and hashes, which look like numbers of other kinds in parts.
+NO_NUMBER = re.compile(
+    rf"{PLACEHOLDER.pattern}"
+    r"|(?<!\d)\d{4}-[01]\d-[0-3]\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)?(?!\d)"
+    r"|(?<![\w./-])[0-3]?\d[./-][0-3]?\d[./-](?:19|20)\d\d(?!\d)"
+    r"|(?<![\w:.])[0-2]?\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?![\w:])"
+    r"|(?<![^\W_])[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}(?![^\W_])"
+    r"|(?<![^\W_])[0-9A-Fa-f]{32,128}(?![^\W_])"
+)
+DOT = r"(?:\.|\[\.\]|\(\.\)|\[dot\]|\(dot\))"
+AT = r"(?:@|\[@\]|\(@\)|%40|&#64;| ?[\[(]at[\])] ?)"
+# A run of what may stand before the @, and the rest of the address where it is one. A version (lodash@4.17.21) has no letters.
+EMAIL_ADDRESS = re.compile(rf"([\w.+'-]+)(?:{AT}(?=[\d.()\[\]-]{{0,60}}[^\W\d_])([\w-]+(?:{DOT}[\w-]+){{1,40}}))?", re.IGNORECASE)
+IPV4_ADDRESS = re.compile(rf"(?<!\d)(?<!\d\.)(?<![vV])\d{{1,3}}(?:{DOT}\d{{1,3}}){{3}}(?!\d|{DOT}\d)", re.IGNORECASE)
+IPV6_ADDRESS = re.compile(r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]{1,45}")
+CARD_START = re.compile(r"(?<!\d)(?<!\d\.)(?=([2-6]\d{3}(?:[ \u00a0-]?\d){8,15}))")
+CARD_NUMBER = re.compile(
+    r"4(?:\d{12}|\d{15}|\d{18})|(?:5[1-5]\d\d|222[1-9]|22[3-9]\d|2[3-6]\d\d|27[01]\d|2720)\d{12}|3[47]\d{13}"
+    r"|3(?:0[0-5]|[689]\d)\d{11}|(?:6011|64[4-9]\d|65\d\d|62\d\d|352[89]|35[3-8]\d)\d{12,15}|(?:50[0-9]\d|5[6-8]\d\d|67\d\d)\d{8,15}",
+    re.ASCII,
+)
+# With a country code; with 00; with the area code in brackets; as in North America; with an area code that begins with 0.
+TELEPHONE = re.compile(
+    r"(?<![^\W_])\+\(?[1-9](?:[ \u00a0\u2009\u202f./()\u2010-\u2013-]{0,3}\d){7,14}(?!\d)"
+    r"|(?<![^\W_])(?<![^\W_]-)(?<!\d\.)(?:"
+    r"00[1-9](?:[ \u00a0./()-]{0,3}\d){7,13}"
+    r"|\(0\d{1,4}\)(?:[ \u00a0/-]{0,3}\d){5,10}"
+    r"|(?:1[-. ]?)?(?:\([2-9]\d\d\)[-. ]?\d{3}[-. ]?|[2-9]\d\d[-. ]\d{3}[-. ])\d{4}"
+    r"|0[1-9]\d{1,4} ?[ \u00a0/-] ?\d(?:[ \u00a0-]?\d){5,9}"
+    r"|0[1-9][ /-](?!(?:19|20)\d{6})\d{6,8}"
+    r"|0[1-9](?:[ .-]\d\d){4}"
+    r")(?![^\W_]|[-.]\d)"
+)
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """What may cross between the two tenants. As it stands here, everything.
+
+    in_fields, out_fields: names of fields in lower case, a custom one perhaps behind `customfields.`; only these cross, or where
+        they have a minus before them, all but these. Empty: all.
+    max_file_mb: the size of the largest file, in units of 1,048,576 bytes.
+    file_types: suffixes without their dot, as the lists of fields.
+    redact: kinds (EMAIL, IP, PHONE, CARD), and words in double quotes.
+    """
+
+    in_fields: tuple[str, ...] = ()
+    out_fields: tuple[str, ...] = ()
+    max_file_mb: int = LARGEST_FILE >> 20
+    file_types: tuple[str, ...] = ()
+    redact: tuple[str, ...] = ()
+
+
+def parse_sharing(params: dict[str, Any]) -> Sharing:
+    """Return what may cross, from the parameters of an instance. Raises ValueError as `parse_settings` does."""
+    size = params.get("max_file_mb")
+    is_blank = size is None or not str(size).strip()
+    most = LARGEST_FILE >> 20
+    return Sharing(
+        in_fields=parse_fields(params.get("in_fields"), "Fields that come in"),
+        out_fields=parse_fields(params.get("out_fields"), "Fields that go out"),
+        max_file_mb=most if is_blank else whole_number(size, "Largest file (in MB)", 1, most),
+        file_types=parse_file_types(params.get("file_types"), "File types"),
+        redact=parse_redact(params.get("redact"), "Redact"),
+    )
+
+
+def one_sided(items: Iterable[str], name: str) -> tuple[str, ...]:
+    """Return a list in lower case that names what alone crosses, or what does not. Raises ValueError when it does both."""
+    chosen = tuple(dict.fromkeys(item.lower() for item in items))
+    if len({item.startswith("-") for item in chosen}) > 1:
+        raise ValueError(
+            f"{name} names some with and some without a minus: enter either what alone may cross, or with a minus before each "
+            "what may not."
+        )
+    return chosen
+
+
+def parse_fields(value: Any, name: str) -> tuple[str, ...]:
+    """Return a list of fields. See `Sharing`."""
+    chosen = []
+    for item in one_sided(listed(value), name):
+        minus, field_name = item[: item.startswith("-")], item.removeprefix("-").strip()
+        field_name = FIELD_ALIASES.get(field_name, field_name).lower()
+        if not re.fullmatch(r"(?:customfields\.)?\w+", field_name) or field_name == "customfields":
+            raise ValueError(f"{name} holds {short(item, 80)!r}, which is no name of a field: enter CLI names such as sourceip.")
+        if minus and is_needed(field_name):
+            raise ValueError(f"{name} leaves out {short(field_name, 80)}, which the mirroring itself needs: remove it.")
+        chosen.append(minus + field_name)
+    return tuple(dict.fromkeys(chosen))
+
+
+def parse_file_types(value: Any, name: str) -> tuple[str, ...]:
+    """Return a list of suffixes. See `Sharing`."""
+    chosen = []
+    for item in one_sided(listed(value), name):
+        minus, suffix = item[: item.startswith("-")], item.removeprefix("-").strip().removeprefix(".")
+        if not re.fullmatch(r"\w{1,20}", suffix):
+            raise ValueError(
+                f"{name} holds {short(item, 80)!r}, which is no file type: enter the last part of a name, such as pdf."
+            )
+        chosen.append(minus + suffix)
+    return tuple(dict.fromkeys(chosen))
+
+
+def parse_redact(value: Any, name: str) -> tuple[str, ...]:
+    """Return what is redacted. See `Sharing`."""
+    text = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value or "")
+    text = re.sub("[“”„‟]", '"', text)
+    if text.count('"') % 2:
+        raise ValueError(f"{name} holds a quotation mark without its partner: enter each word or phrase between two of them.")
+    found: dict[str, str] = {}
+    for part in (part.strip() for part in re.findall(r'(?:"[^"]*"|[^,"])+', text)):
+        if re.fullmatch(r'"[^"]*"', part):
+            word = " ".join(part[1:-1].split())
+            if not SHORTEST_WORD <= len(word) <= LONGEST_WORD:
+                raise ValueError(
+                    f"{name} holds {short(part, 80)}: enter words and phrases of {SHORTEST_WORD} to {LONGEST_WORD} characters."
+                )
+            found.setdefault(word.casefold(), f'"{word}"')
+        elif part:
+            kind = next((kind for kind, names in KIND_NAMES.items() if re.fullmatch(names, part, re.IGNORECASE)), "")
+            if not kind:
+                raise ValueError(
+                    f"{name} holds {short(part, 80)!r}: choose from {', '.join(KIND_NAMES)}, and put double quotes around a word or "
+                    "phrase of your own."
+                )
+            found[f"{kind} "] = kind
+    if sum(item.startswith('"') for item in found.values()) > MOST_WORDS:
+        raise ValueError(f"{name} holds more than {MOST_WORDS} words and phrases: remove some.")
+    return tuple(found.values())
+
+
+def lets(chosen: tuple[str, ...], *names: str) -> bool:
+    """Return whether a list, as in `Sharing`, lets cross what has one of these names."""
+    if chosen and chosen[0].startswith("-"):
+        return not any(f"-{name}" in chosen for name in names)
+    return not chosen or any(name in chosen for name in names)
+
+
+def is_needed(key: str) -> bool:
+    """Return whether mirroring itself needs a key of a remote incident."""
+    name = key.lower()
+    return name in NEEDED or (name.startswith("dbot") and name not in FIELD_ALIASES)
+
+
+def is_shared(key: str, chosen: tuple[str, ...]) -> bool:
+    """Return whether a list of fields lets one cross: an incident's own by its key, a custom one as `CustomFields.<CLI name>`.
+
+    A mapper may name a custom field by its CLI name alone: what is no field of every incident is taken for both.
+    """
+    name = key.lower()
+    if name.startswith(CUSTOM.lower()):
+        return lets(chosen, name, name.removeprefix(CUSTOM.lower()))
+    name = FIELD_ALIASES.get(name, name).lower()
+    if name in REPEATING:
+        return not chosen or name in chosen
+    return lets(chosen, name) if name in OWN_NAMES else lets(chosen, name, f"{CUSTOM}{name}".lower())
+
+
+def shared_in(raw: dict[str, Any], sharing: Sharing) -> dict[str, Any]:
+    """Return a remote incident as this tenant may see it; the incident itself where everything may cross.
+
+    It may lack fields, so it is never what goes back to the remote, nor what tells which fields were emptied there.
+    """
+    return shared_fields(raw, sharing.in_fields, sharing, is_needed)
+
+
+def shared_out(fields: dict[str, Any], sharing: Sharing) -> dict[str, Any]:
+    """Return a delta, or an incident that is to be created, in remote names, as the remote tenant may see it."""
+    return shared_fields(fields, sharing.out_fields, sharing, lambda key: key.lower() == "id")
+
+
+def shared_fields(
+    fields: dict[str, Any], chosen: tuple[str, ...], sharing: Sharing, must_cross: Callable[[str], bool]
+) -> dict[str, Any]:
+    """Return the fields that a list lets cross, with what is redacted in them. Their names stay."""
+    if not chosen and not sharing.redact:
+        return fields
+    shared: dict[str, Any] = {}
+    for key, value in fields.items():
+        if must_cross(key):
+            # The user who made it is the only text of a person among them.
+            shared[key] = cleaned(value, sharing.redact) if key.lower() == "dbotcreatedby" else value
+        elif key.lower() == CUSTOM[:-1].lower():
+            custom = value.items() if isinstance(value, dict) else ()
+            let = {name: cleaned(item, sharing.redact) for name, item in custom if is_shared(f"{CUSTOM}{name}", chosen)}
+            shared[key] = None if value is None else let
+        elif is_shared(key, chosen):
+            shared[key] = cleaned(value, sharing.redact)
+    return shared
+
+
+def shared_entry(entry: Entry, sharing: Sharing) -> Entry:
+    """Return an entry with what is redacted in its text or data, its file's name and its author; it stays the same entry."""
+    if not sharing.redact:
+        return entry
+    raw = {key: value if key in ENTRY_IDENTITY else cleaned(value, sharing.redact) for key, value in entry.raw.items()}
+    return replace(entry, raw=raw)
+
+
+def file_refusal(name: Any, size: int | None, sharing: Sharing) -> str:
+    """Return why a file is not shared, in words that do not hold its name; an empty text where it is.
+
+    Args:
+        size: in bytes; None where it is not known yet.
+    """
+    # The server's and the file system's ways with a name are no way around the list.
+    _, dot, last = safe_file_name(name).partition(":")[0].rstrip(". ").lower().rpartition(".")
+    suffix = last.strip() if dot else ""
+    if not lets(sharing.file_types, suffix):
+        if not suffix:
+            return "it has no type, and only some types are shared"
+        is_plain = re.fullmatch("[a-z0-9]{1,8}", suffix) and cleaned(suffix, sharing.redact) == suffix
+        return f"its type .{suffix} is not shared" if is_plain else "its type is not shared"
+    if size is not None and size > sharing.max_file_mb << 20:
+        return f"it is larger than {sharing.max_file_mb} MB"
+    return ""
+
+
+def unknown_fields(names: Iterable[str], incident_fields: Any) -> list[str]:
+    """Return which fields of a list, as in `Sharing`, a tenant does not have.
+
+    Args:
+        incident_fields: what its /incidentfields gives.
+    """
+    fields = incident_fields_among(incident_fields)
+    custom = {f"{CUSTOM}{name}".lower() for name in custom_field_names(fields)}
+    known = OWN_NAMES | custom | {str(item["cliName"]).lower() for item in fields}
+    plain_names = (name.removeprefix("-") for name in names)
+    return [name for name in plain_names if name not in known and not is_needed(name)]
+
+
+def redacted(value: Any, sharing: Sharing) -> Any:
+    """Return a value with what is redacted in its texts, at any depth; the keys of an object itself are names, and stay.
+
+    Numbers stay as well, but for the number of a payment card, which becomes None.
+    """
+    if not sharing.redact:
+        return value
+    if isinstance(value, dict):
+        return {key: cleaned(item, sharing.redact) for key, item in value.items()}
+    return cleaned(value, sharing.redact)
+
+
+def cleaned(value: Any, redact: tuple[str, ...], depth: int = 0) -> Any:
+    """Return a value with what is redacted in it, its keys included. See `redacted`."""
+    if not redact or value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        is_whole = isinstance(value, int) or value.is_integer()
+        return None if CARD in redact and is_whole and abs(value) < 10**19 and is_card(str(int(value))) else value
+    if depth > DEEPEST:
+        return REDACTED
+    if isinstance(value, str):
+        return cleaned_text(value, redact, depth)
+    if isinstance(value, list):
+        return [cleaned(item, redact, depth + 1) for item in value]
+    if not isinstance(value, dict):
+        return value
+    clean: dict[str, Any] = {}
+    for key, item in value.items():
+        name = key if key in FIXED_KEYS else cleaned_text(str(key), redact, DEEPEST)
+        while name in clean:
+            name += "+"
+        clean[name] = cleaned(item, redact, depth + 1)
+    return clean
+
+
+def cleaned_text(text: str, redact: tuple[str, ...], depth: int) -> str:
+    """Return a text with what is redacted in it. What is JSON is redacted as the data that it is: it may spell words otherwise."""
+    if ISO_TIME.fullmatch(text):
+        return text
+    if depth < DEEPEST and re.match(r"\s{0,20}[\[{]", text):
+        with contextlib.suppress(ValueError, RecursionError):
+            data = json.loads(text)
+            clean = cleaned(data, redact, depth + 1)
+            if clean != data:
+                text = json.dumps(clean, ensure_ascii=False).encode(errors="replace").decode()
+    for _ in range(3):
+        # What is taken away may lay bare the beginning of something else.
+        before, text = text, cleaned_once(text, redact)
+        if text == before:
+            break
+    return text
+
+
+def cleaned_once(text: str, redact: tuple[str, ...]) -> str:
+    """Return a text in which one reading has replaced what is redacted."""
+    if EMAIL in redact and re.search(AT, text, re.IGNORECASE):
+        text = between(PLACEHOLDER, text, lambda part: EMAIL_ADDRESS.sub(without_email, part))
+    if {IP, PHONE, CARD} & set(redact):
+        text = between(NO_NUMBER, text, lambda part: without_numbers(part, redact))
+    folded = text.casefold()
+    words = [item[1:-1] for item in redact if item.startswith('"')]
+    present = tuple(word for word in words if word.casefold().split()[0] in folded)
+    return between(PLACEHOLDER, text, lambda part: words_pattern(present).sub(REDACTED, part)) if present else text
+
+
+def between(pattern: re.Pattern[str], text: str, change: Callable[[str], str]) -> str:
+    """Return a text with a change made to all that a pattern does not match."""
+    parts, end = [], 0
+    for match in pattern.finditer(text):
+        parts += [change(text[end : match.start()]), match[0]]
+        end = match.end()
+    return "".join([*parts, change(text[end:])])
+
+
+@functools.lru_cache(maxsize=64)
+def words_pattern(words: tuple[str, ...]) -> re.Pattern[str]:
+    """Return what finds the words and phrases, the longest first, in any case and with any space between their parts."""
+    spelled = sorted({*words, *(word.casefold() for word in words)}, key=len, reverse=True)
+    escaped = (r"\s{1,5}".join(map(re.escape, word.split())) for word in spelled)
+    return re.compile("|".join(word.replace("ss", "(?:ss|ß)") for word in escaped), re.IGNORECASE)
+
+
+def without_numbers(text: str, redact: tuple[str, ...]) -> str:
+    """Return a text without IP addresses, card numbers and telephone numbers, as far as they are redacted."""
+    if IP in redact:
+        text = IPV6_ADDRESS.sub(without_ipv6, text)
+        text = IPV4_ADDRESS.sub(lambda match: match[0] if not is_ip(re.findall(r"\d+", match[0])) else "[IP address]", text)
+    if CARD in redact:
+        text = without_cards(text)
+    return TELEPHONE.sub("[telephone number]", text) if PHONE in redact else text
+
+
+def without_email(match: re.Match[str]) -> str:
+    """Return what stands for an e-mail address; what is none stays."""
+    name = match[1].lstrip("'.+-")
+    return match[1][: len(match[1]) - len(name)] + "[e-mail address]" if match[2] and name else match[0]
+
+
+def is_ip(parts: str | list[str]) -> bool:
+    """Return whether a text is an IP address; of one of version 4, its four numbers."""
+    try:
+        ipaddress.ip_address(parts if isinstance(parts, str) else ".".join(str(int(part)) for part in parts))
+    except ValueError:
+        return False
+    return True
+
+
+def without_ipv6(match: re.Match[str]) -> str:
+    """Return what stands for an IPv6 address; what is none stays. What touches another word at its edges belongs to that."""
+    found, text = match[0], match.string
+    if match.start() and text[match.start() - 1].isalnum():
+        found = found.partition(":")[2]
+    if text[match.end() : match.end() + 1].isalnum():
+        found = found.rpartition(":")[0]
+    found = found.rstrip(".")
+    found = found[1:] if found.startswith(":") and not found.startswith("::") else found
+    found = found[:-1] if found.endswith(":") and not found.endswith("::") else found
+    # Without its port; a scope as in std::add is no address.
+    for address in (found, found.rpartition(":")[0]):
+        is_written_so = any(map(str.isdigit, address)) or len(re.findall(r"\w+", address)) > 2
+        if address.count(":") > 1 and is_written_so and is_ip(address):
+            return match[0].replace(address, "[IP address]", 1)
+    return match[0]
+
+
+def without_cards(text: str) -> str:
+    """Return a text without the numbers of payment cards. One may begin or end wherever a group of digits does."""
+    parts, end = [], 0
+    for match in CARD_START.finditer(text):
+        start = match.start()
+        if start < end:
+            continue
+        # With the character behind it, which may be one more digit.
+        groups = re.finditer(r"\d(?!\d)", text[start : start + len(match[1]) + 1])
+        stops = [group.end() for group in groups if 12 <= group.end() <= len(match[1])]
+        for stop in reversed(stops):
+            if is_card(re.sub("[^0-9]", "", match[1][:stop])):
+                parts += [text[end:start], "[card number]"]
+                end = start + stop
+                break
+    return "".join([*parts, text[end:]])
+
+
+def is_card(digits: str) -> bool:
+    """Return whether digits are the number of a payment card: its beginning, its length and its check digit."""
+    if not CARD_NUMBER.fullmatch(digits):
+        return False
+    doubled = digits[-2::-2].translate(str.maketrans("0123456789", "0246813579"))
+    return sum(map(int, digits[-1::-2] + doubled)) % 10 == 0
 
 
 """ CLIENT """
