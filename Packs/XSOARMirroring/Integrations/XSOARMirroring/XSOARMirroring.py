@@ -4457,7 +4457,7 @@ def mirror_diff_command(client: Client, settings: Settings, args: dict[str, Any]
 
 def mirror_resync_command(client: Client, settings: Settings, args: dict[str, Any]) -> CommandResults:
     """Have the next round bring a remote incident anew: its fields, and all earlier entries that match and are not here yet."""
-    local = local_incident({})
+    local = local_incident(args)
     remote_id = wanted_remote_id(args, local, settings)
     fields, entries = (flag(args, name, name, True, "give true or false") for name in ("fields", "entries"))
     if not fields and not entries:
