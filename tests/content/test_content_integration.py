@@ -61,7 +61,7 @@ COMMANDS: dict[str, dict[str, str | None]] = {
     "get-mapping-fields": {},
     "xsoar-mirror-status": {"id": None},
     "xsoar-mirror-diff": {"id": None, "incident": None},
-    "xsoar-mirror-resync": {"id": None, "fields": "true", "entries": "true"},
+    "xsoar-mirror-resync": {"id": None, "incident": None, "fields": "true", "entries": "true"},
     "xsoar-mirror-mappers": {"types": None, "include": None, "exclude": None, "missing": "report", "local_fields": None},
     "xsoar-mirror-check": {"write": "false", "report": "false"},
 }

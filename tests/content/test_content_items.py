@@ -96,7 +96,7 @@ def test_every_kind_of_item_is_there() -> None:
         "Integrations": 1,
         "Layouts": 1,
         "Playbooks": 2,
-        "Scripts": 4,
+        "Scripts": 5,
         "TestPlaybooks": 1,
     }
 
@@ -331,6 +331,19 @@ def test_the_script_for_mappers_takes_what_its_command_takes() -> None:
     known = arguments_of(commands()[script_constant("XSOARMirroringMappers", "COMMAND")])
     assert taken.keys() - {"instance", "core_api"} == known.keys() - {"local_fields"}
     assert taken["missing"]["predefined"] == known["missing"]["predefined"]
+
+
+def test_the_script_that_adopts_takes_what_its_commands_take() -> None:
+    """
+    Given: the automation script that links many incidents.
+    When: the commands that it runs, and its choices, are looked up.
+    Then: the commands are there and take what it gives them; the yml offers the directions that it knows.
+    """
+    name = "XSOARMirroringAdopt"
+    for command in ("DIFF", "RESYNC"):
+        assert {"id", "incident"} <= arguments_of(commands()[script_constant(name, command)]).keys()
+    assert script_constant(name, "BRAND") == the("Integrations")["name"]
+    assert tuple(arguments_of(script(name).data)["direction"]["predefined"]) == script_constant(name, "DIRECTIONS")
 
 
 def rules_of(kind: str) -> dict[str, str]:

@@ -16,7 +16,8 @@ from dataclasses import asdict, dataclass, replace
 
 # The integration's name, as its instances carry it.
 BRAND = "XSOAR Mirroring"
-DIFF, RESYNC = "xsoar-mirror-diff", "xsoar-mirror-resync"
+DIFF = "xsoar-mirror-diff"
+RESYNC = "xsoar-mirror-resync"
 DIRECTIONS = ("In", "Out", "Both")
 TO_LINK, LINKED, SKIPPED, FAILED, NOT_TRIED = OUTCOMES = ("To link", "Linked", "Skipped", "Failed", "Not tried")
 # How the integration's errors begin that are not about a single pair, and that tell of an incident which is not there.
@@ -26,6 +27,7 @@ NO_MORE_CALLS = "The remote tenant accepts no more calls for now: run it again i
 # The server gives 100 incidents at a time unless it is told otherwise.
 PAGE = 100
 MOST_FOUND = 1000
+LONGEST_ID = 100
 IDS_AT_ONCE = 50
 # A server ends a script after five minutes, and a pair whose remote is away may take 90 seconds.
 RUN_SECONDS = 150
@@ -159,7 +161,7 @@ def found(query: str, most: int) -> list[dict[str, Any]]:
         portion = {id_of(incident): incident for incident in contents.get("data") or []}
         if portion.keys() <= incidents.keys():
             break
-        incidents = {**portion, **incidents}
+        incidents |= portion
         if len(incidents) > most:
             raise DemistoException(f"The query finds more than {most} incidents: narrow it, for example by created.")
     return list(incidents.values())
@@ -176,6 +178,8 @@ def named_id(incident: dict[str, Any], field: str) -> str:
     value = custom.get(field, incident.get(field))
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return "" if value in (None, [], {}) else str(value).strip()
 
 
@@ -189,7 +193,7 @@ def reasons_to_skip(incidents: list[dict[str, Any]], wanted: Wanted) -> dict[str
             reasons[id_of(incident)] = reason
         else:
             free[remote_id].append(id_of(incident))
-    for remote_id, ids in free.items():
+    for ids in free.values():
         if len(ids) > 1:
             reason = f"The incidents {', '.join(ids)} name the same remote incident: empty {wanted.field} in all but one."
             reasons |= dict.fromkeys(ids, reason)
@@ -207,6 +211,8 @@ def reason_of_its_own(incident: dict[str, Any], remote_id: str, wanted: Wanted) 
             f"Its field {wanted.field} is empty: enter the ID of the remote incident, or check that id_field is the CLI name of"
             " the field."
         )
+    if len(remote_id) > LONGEST_ID or not remote_id.isprintable():
+        return f"Its field {wanted.field} holds a text, not the ID of an incident: enter the ID there, or give another id_field."
     if mirrored_id not in ("", remote_id):
         return (
             f"Its field dbotMirrorId holds {mirrored_id}, so another mirror has made it or still knows it: empty that field if"
@@ -248,7 +254,7 @@ def reason_taken(row: Row, taken: dict[str, list[str]], wanted: Wanted) -> str:
 def reason_to_stop(tried: int, limit: int, *, is_late: bool) -> str:
     """Return why no further pair is tried, and what to do; "" when one is."""
     if tried >= limit:
-        return f"The limit of {limit} pairs is reached: raise limit, or run it again when these are linked."
+        return f"The limit of {limit} pairs is reached: run it again when these are linked, or raise limit."
     return "The time of one run is used up: run it again." if is_late else ""
 
 
