@@ -251,6 +251,10 @@ class Host:
         """Return the instance's integration context and its version."""
         return self._state.context(self.instance(name).name)
 
+    def reset_integration_context(self, name: str) -> None:
+        """Empty the integration context of the instance, as one does who resets its integration cache."""
+        self._state.set_context(self.instance(name).name, {}, -1)
+
     def log(self, name: str) -> list[str]:
         """Return what the jobs of an instance logged: failures, and what they passed over."""
         return self._state.log(self.instance(name).name)
