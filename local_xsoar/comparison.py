@@ -10,7 +10,7 @@ from typing import Any
 from local_xsoar.tenant import Tenant
 
 # What both sides of a mirrored incident have in common besides their custom fields.
-MIRRORED_FIELDS = ("name", "type", "severity", "owner", "details", "phase", "dueDate", "closeReason", "closeNotes")
+MIRRORED_FIELDS = ("name", "type", "severity", "details", "phase", "dueDate", "closeReason", "closeNotes")
 
 # How the pack's own custom fields begin: each tenant keeps what its own mirror knows of an incident.
 OWN_FIELDS = "xsoarmirroring"

@@ -6,9 +6,11 @@ import threading
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from local_xsoar.host.automation import read_automation
 from local_xsoar.host.content import install_content
 from local_xsoar.host.entries import is_file
 from local_xsoar.host.errors import HostError
@@ -25,6 +27,7 @@ from local_xsoar.host.mapper import (
 )
 from local_xsoar.host.mirror_job import MirrorRound, mirror, write_entry
 from local_xsoar.host.runner import CommandRun, Instance, Runner
+from local_xsoar.host.server_commands import SERVER_COMMANDS, error_entry, run_server_command
 from local_xsoar.host.settings import HostSettings
 from local_xsoar.host.state import HostState, InstanceRow
 from local_xsoar.host.times import iso
@@ -184,20 +187,83 @@ class Host:
         """
         instance = self.instance(name)
         completed = completed_args(command_of(instance.integration, command), args or {})
+        investigation = self._war_room(incident_id)
+        with self._runner.run(instance, "command", command, completed, incident_id) as (run, outcome):
+            self._keep_entries(run, outcome, investigation)
+        return run
+
+    def run_script(self, folder: Path, args: dict[str, Any] | None = None, *, incident_id: str = "") -> CommandRun:
+        """Run an automation script as in a War Room; with `incident_id` its entries are written there.
+
+        Its demisto.executeCommand knows the commands of the instances, of which `using` names one, and some of the server's own
+        (`server_commands`). Other scripts it does not know.
+
+        Args:
+            folder: of the script in its pack.
+            args: its arguments.
+            incident_id: of the incident that it runs in.
+
+        Raises:
+            HostError: there is no such script, argument or incident, or an argument is missing or has a value it may not have.
+        """
+        automation = read_automation(folder)
+        completed = completed_args(automation.command, args or {})
+        investigation = self._war_room(incident_id)
+        with self._runner.run_script(automation, completed, incident_id, partial(self._answer, incident_id)) as (run, outcome):
+            self._keep_entries(run, outcome, investigation)
+        return run
+
+    def _answer(self, incident_id: str, name: str, data: Any) -> Any:
+        """Answer what a script asks. Raises ValueError for a command that no instance has, as a server does."""
+        if name == "getModules":
+            return {
+                instance.name: {"brand": instance.integration.id, "category": "Utilities", "state": "active"}
+                for instance in self._instances.values()
+            }
+        if name != "executeCommand":
+            raise ValueError(f"The host knows no {name}")
+        command, using = data["command"], data["args"].get("using")
+        args = {key: value for key, value in data["args"].items() if key != "using"}
+        if command in SERVER_COMMANDS:
+            return run_server_command(self._tenant, command, incident_id, args)
+        having = [
+            instance
+            for instance in self._instances.values()
+            if command in instance.integration.commands and using in (None, "", instance.name)
+        ]
+        if not having:
+            raise ValueError(f"Unsupported Command : {command}")
+        return [entry for instance in having for entry in self._executed(instance, command, args, incident_id)]
+
+    def _executed(self, instance: Instance, command: str, args: dict[str, Any], incident_id: str) -> list[dict[str, Any]]:
+        """Return the entries of a command that a script runs; what is wrong with its arguments is an error entry."""
         try:
-            investigation = self._tenant.incident(incident_id)["investigationId"] if incident_id else ""
+            completed = completed_args(command_of(instance.integration, command), args)
+        except HostError as error:
+            return [error_entry(str(error))]
+        with self._runner.run(instance, "command", command, completed, incident_id) as (run, _):
+            return run.entries
+
+    def _war_room(self, incident_id: str) -> str:
+        """Return the War Room of an incident; "" for none. Raises HostError when it has none, or there is no such incident."""
+        if not incident_id:
+            return ""
+        try:
+            investigation = str(self._tenant.incident(incident_id)["investigationId"])
         except NotFound as error:
             raise HostError(
                 f"There is no incident {incident_id}: give the id of an incident of {self._tenant.settings.name}."
             ) from error
-        if incident_id and not investigation:
+        if not investigation:
             raise HostError(f"The incident {incident_id} is pending and has no War Room yet: investigate it first.")
-        with self._runner.run(instance, "command", command, completed, incident_id) as (run, outcome):
-            for entry in run.entries:
-                if investigation:
-                    write_entry(self._tenant, investigation, entry, outcome)
-                self._keep_file(entry, outcome)
-        return run
+        return investigation
+
+    def _keep_entries(self, run: CommandRun, outcome: Outcome, investigation: str) -> None:
+        """Write the entries of a run into a War Room, if there is one, and keep their files."""
+        for entry in run.entries:
+            if investigation:
+                write_entry(self._tenant, investigation, entry, outcome)
+            self._keep_file(entry, outcome)
 
     def _keep_file(self, entry: dict[str, Any], outcome: Outcome) -> None:
         """Keep the file of an entry beyond the run, under "FilePath"."""
@@ -250,6 +316,10 @@ class Host:
     def integration_context(self, name: str) -> tuple[dict[str, Any], int]:
         """Return the instance's integration context and its version."""
         return self._state.context(self.instance(name).name)
+
+    def reset_integration_context(self, name: str) -> None:
+        """Empty the integration context of the instance, as one does who resets its integration cache."""
+        self._state.set_context(self.instance(name).name, {}, -1)
 
     def log(self, name: str) -> list[str]:
         """Return what the jobs of an instance logged: failures, and what they passed over."""

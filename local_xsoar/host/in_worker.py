@@ -2,7 +2,7 @@
 
 The worker speaks with the host in lines of JSON over one socket. The host's first line is the job: {"script", "folder",
 "paths", "command", "args", "params", "context", "last_run", "last_mirror_run", "investigation", "incident", "version", "urls",
-"asks_for_pauses", "ahead_seconds", "internal_requests"}.
+"asks_for_pauses", "ahead_seconds", "internal_requests", "is_integration"}.
 The worker's lines are {"call": name, "data": value, "wait": bool}; the host answers a waiting one with {"value": value} or
 {"error": text}. The last line is the call "done" with {"error": text, "error_type": name}; the worker ends once it is answered.
 What the worker said takes effect only then.
@@ -29,6 +29,15 @@ from typing import Any, NoReturn
 
 _ENDED_WELL = (None, 0)
 _SAME_TIME_SECONDS = 1
+# What only automation scripts may do, and what only integrations may.
+_OF_SCRIPTS = frozenset({"executeCommand", "getModules"})
+_OF_INTEGRATIONS = frozenset(
+    {
+        *("getLastRun", "setLastRun", "getLastMirrorRun", "setLastMirrorRun", "integrationInstance"),
+        *("getIntegrationContext", "setIntegrationContext"),
+        *("getIntegrationContextVersioned", "setIntegrationContextVersioned"),
+    }
+)
 
 
 class Channel:
@@ -73,7 +82,7 @@ class Platform:
             "command": job["command"],
             "args": job["args"],
             "params": job["params"],
-            "integration": True,
+            "integration": job["is_integration"],
             "IsDebug": False,
             "context": job["context"],
         }
@@ -149,6 +158,12 @@ class Platform:
             raise ValueError("internalHttpRequest is not supported")
         return self._ask("internalHttpRequest", {"method": method, "uri": uri, "body": body})
 
+    def executeCommand(self, command: str, args: dict[str, Any] | None) -> Any:
+        return self._ask("executeCommand", {"command": command, "args": args or {}})
+
+    def getModules(self) -> Any:
+        return self._ask("getModules")
+
     def integrationInstance(self) -> str:
         return self._job["context"]["IntegrationInstance"]
 
@@ -222,16 +237,18 @@ def install(channel: Channel, job: dict[str, Any]) -> None:
     """Import demistomock and make its functions those of the server.
 
     What the server does not have is taken away (executeCommand, which integrations do not have, and internalHttpRequest where
-    the host is set so), and what the local XSOAR does not have refuses to work: made-up answers of a mock must not pass for a
-    server's.
+    the host is set so), and what the local XSOAR does not have, or an automation script may not do, refuses to work: made-up
+    answers of a mock must not pass for a server's.
     """
     module = importlib.import_module("demistomock")
     platform = Platform(channel, job, module)
-    absent = {"executeCommand"} | ({"internalHttpRequest"} if job["internal_requests"] == "missing" else set())
+    absent = {"internalHttpRequest"} if job["internal_requests"] == "missing" else set()
+    absent |= {"executeCommand"} if job["is_integration"] else set()
+    refused = _OF_SCRIPTS if job["is_integration"] else _OF_INTEGRATIONS
     given = {
         name: getattr(platform, name)
         for name in vars(Platform)
-        if not name.startswith("_") and name != "do" and name not in absent
+        if not name.startswith("_") and name != "do" and name not in absent | refused
     }
     for name, value in list(vars(module).items()):
         if isinstance(value, types.FunctionType) and value.__module__ == module.__name__ and name not in given:

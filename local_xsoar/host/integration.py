@@ -91,17 +91,23 @@ def read_integration(folder: Path) -> Integration:
     Raises:
         HostError: there is no yml, more than one, no script beside it, or it cannot be read.
     """
+    yml, described = described_by_yml(folder)
+    try:
+        return _integration(yml.parent, yml.with_suffix(".py"), described)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise HostError(f"{yml} is not the yml of an integration: {' '.join(str(error).split())}.") from error
+
+
+def described_by_yml(folder: Path) -> tuple[Path, Any]:
+    """Return the one yml of an item's folder, and what it holds. Raises HostError when there is not one, or it is no yml."""
     folder = folder.resolve()
     found = sorted(folder.glob("*.yml"))
     if len(found) != 1:
-        raise HostError(
-            f"An integration's folder holds one yml, and {folder} holds {len(found)}: give the integration's own folder."
-        )
+        raise HostError(f"An item's folder holds one yml, and {folder} holds {len(found)}: give the item's own folder.")
     try:
-        described = yaml.load(found[0].read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506  (a safe loader)
-        return _integration(folder, found[0].with_suffix(".py"), described)
-    except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise HostError(f"{found[0]} is not the yml of an integration: {' '.join(str(error).split())}.") from error
+        return found[0], yaml.load(found[0].read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506  (a safe loader)
+    except (yaml.YAMLError, ValueError) as error:
+        raise HostError(f"{found[0]} is not yml: {' '.join(str(error).split())}.") from error
 
 
 def _integration(folder: Path, script: Path, described: dict[str, Any]) -> Integration:
@@ -118,7 +124,7 @@ def _integration(folder: Path, script: Path, described: dict[str, Any]) -> Integ
         folder=folder,
         script=script,
         parameters=parameters,
-        commands={item["name"]: _command(item) for item in code.get("commands") or []},
+        commands={item["name"]: read_command(item) for item in code.get("commands") or []},
         fetches=bool(code.get("isfetch")),
         mirrors_in=bool(code.get("isremotesyncin")),
         mirrors_out=bool(code.get("isremotesyncout")),
@@ -151,7 +157,8 @@ def _default(kind: int, value: Any) -> Any:
     return None if value is None else str(value)
 
 
-def _command(item: dict[str, Any]) -> Command:
+def read_command(item: Mapping[str, Any]) -> Command:
+    """Return a command as a yml describes it."""
     return Command(
         name=item["name"],
         description=item.get("description") or "",

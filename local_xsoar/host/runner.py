@@ -6,9 +6,11 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from local_xsoar.host.automation import Automation
 from local_xsoar.host.entries import ERROR, normalised
 from local_xsoar.host.integration import Integration
 from local_xsoar.host.internal_request import internal_request
@@ -85,25 +87,57 @@ class Runner:
 
         Nothing that the script said is kept yet, but for its integration context, which is written while it runs.
         """
+        brand = instance.integration.id
+        executed = {"moduleBrand": brand, "moduleName": instance.name, "name": command, "args": args}
+        job = {
+            **self._job(command, args, incident_id),
+            "is_integration": True,
+            "params": dict(instance.params),
+            "context": {
+                "IntegrationInstance": instance.name,
+                "IntegrationBrand": brand,
+                "ExecutedCommands": [executed],
+                "ParentEntry": None,
+                "ScriptName": "",
+            },
+            "last_run": self.state.last_run(instance.name) if purpose == "fetch" else {},
+            "last_mirror_run": self.state.last_mirror_run(instance.name) if purpose == "mirror" else {},
+        }
+        own = partial(self._context, instance.name, purpose)
+        with self._worker(instance.integration.script, job, own) as ran:
+            yield ran
+
+    @contextlib.contextmanager
+    def run_script(
+        self, automation: Automation, args: dict[str, Any], incident_id: str, own: Callable[[str, Any], Any]
+    ) -> Iterator[tuple[CommandRun, Outcome]]:
+        """Run an automation script, and yield as `run` does.
+
+        `own` answers what only a script may ask, given as (name, data): executeCommand and getModules.
+        """
+        name = automation.command.name
+        context = {"IntegrationInstance": "", "IntegrationBrand": "", "ParentEntry": None, "ScriptName": name}
+        job = {**self._job(name, args, incident_id), "is_integration": False, "params": {}, "context": context}
+        with self._worker(automation.script, {**job, "last_run": {}, "last_mirror_run": {}}, own) as ran:
+            yield ran
+
+    @contextlib.contextmanager
+    def _worker(self, script: Path, job: dict[str, Any], own: Callable[[str, Any], Any]) -> Iterator[tuple[CommandRun, Outcome]]:
+        """Run a job; `own` answers what depends on whose it is."""
         started = time.monotonic()
-        incident = self.tenant.incident(incident_id) if incident_id else {}
-        investigation = incident_id or PLAYGROUND
-        job = self._job(instance, purpose, command, args, incident, investigation)
 
         def answer(name: str, data: Any, folder: Path) -> Any:
             if name == "getFilePath":
-                return self._file(str(data), folder, investigation)
+                return self._file(str(data), folder, job["investigation"])
             if name == "internalHttpRequest":
                 return internal_request(self.tenant, **data)
             if name == "pause" and self.pause:
                 self.pause(data)
                 return None
-            return self._context(instance.name, purpose, name, data)
+            return own(name, data)
 
-        with self.workers.run(
-            instance.integration.script, job, answer=answer, timeout=self.timeout, on_call=self.on_call
-        ) as outcome:
-            yield _command_run(command, args, outcome, time.monotonic() - started), outcome
+        with self.workers.run(script, job, answer=answer, timeout=self.timeout, on_call=self.on_call) as outcome:
+            yield _command_run(job["command"], job["args"], outcome, time.monotonic() - started), outcome
 
     def _context(self, instance: str, purpose: Purpose, name: str, data: Any) -> Any:
         """Read or write the integration context; a stale version raises ValueError. Test reads it and keeps nothing."""
@@ -128,33 +162,15 @@ class Runner:
         shutil.copyfile(source, folder / path)
         return {"id": entry_id, "path": path, "name": name}
 
-    def _job(
-        self,
-        instance: Instance,
-        purpose: Purpose,
-        command: str,
-        args: dict[str, Any],
-        incident: dict[str, Any],
-        investigation: str,
-    ) -> dict[str, Any]:
+    def _job(self, command: str, args: dict[str, Any], incident_id: str) -> dict[str, Any]:
+        """Return what a worker is told whatever it runs."""
         version = self.tenant.settings.version
+        investigation = incident_id or PLAYGROUND
         return {
             "command": command,
             "args": args,
-            "params": dict(instance.params),
-            "context": {
-                "IntegrationInstance": instance.name,
-                "IntegrationBrand": instance.integration.id,
-                "ExecutedCommands": [
-                    {"moduleBrand": instance.integration.id, "moduleName": instance.name, "name": command, "args": args}
-                ],
-                "ParentEntry": None,
-                "ScriptName": "",
-            },
-            "last_run": self.state.last_run(instance.name) if purpose == "fetch" else {},
-            "last_mirror_run": self.state.last_mirror_run(instance.name) if purpose == "mirror" else {},
             "investigation": investigation,
-            "incident": incident,
+            "incident": self.tenant.incident(incident_id) if incident_id else {},
             "asks_for_pauses": self.pause is not None,
             "ahead_seconds": (self.tenant.now() - time.time_ns()) / SECOND,
             "internal_requests": self.settings.internal_requests,

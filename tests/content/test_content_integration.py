@@ -33,6 +33,7 @@ PARAMETERS: dict[str, tuple[int, str | None]] = {
     "max_fetch": (TEXT, "100"),
     "query": (TEXT, None),
     "first_fetch": (TEXT, "3 days"),
+    "fetch_by": (ONE_OF, "Creation"),
     "look_back": (TEXT, "5"),
     "categories": (SOME_OF, "notes,chats,attachments"),
     "tags": (TEXT, None),
@@ -40,6 +41,15 @@ PARAMETERS: dict[str, tuple[int, str | None]] = {
     "mirror_direction": (ONE_OF, "Incoming And Outgoing"),
     "close_incident": (CHECKBOX, "true"),
     "close_out": (CHECKBOX, "true"),
+    "reopen": (ONE_OF, "As closing"),
+    "close_reasons": (TEXT_AREA, None),
+    "conflicts": (ONE_OF, "Newest wins"),
+    "came_in_tag": (TEXT, None),
+    "in_fields": (TEXT, None),
+    "out_fields": (TEXT, None),
+    "max_file_mb": (TEXT, None),
+    "file_types": (TEXT, None),
+    "redact": (TEXT, None),
     "disable_from_same_integration": (CHECKBOX, "true"),
     "mirror_playbook_id": (CHECKBOX, "true"),
     "fetch_incident_history": (CHECKBOX, "false"),
@@ -61,12 +71,16 @@ COMMANDS: dict[str, dict[str, str | None]] = {
     "get-mapping-fields": {},
     "xsoar-mirror-status": {"id": None},
     "xsoar-mirror-diff": {"id": None, "incident": None},
-    "xsoar-mirror-resync": {"id": None, "fields": "true", "entries": "true"},
+    "xsoar-mirror-resync": {"id": None, "incident": None, "fields": "true", "entries": "true"},
+    "xsoar-mirror-stop": {"id": None},
+    "xsoar-mirror-start": {"id": None},
+    "xsoar-mirror-pause": {"until": None},
+    "xsoar-mirror-resume": {},
     "xsoar-mirror-mappers": {"types": None, "include": None, "exclude": None, "missing": "report", "local_fields": None},
     "xsoar-mirror-check": {"write": "false", "report": "false"},
 }
-# The commands that cannot tell from the incident they run in which one is meant.
-NEED_AN_ID = {"xsoar-get-incident", "get-remote-data"}
+# The arguments that a command cannot do without.
+NEEDED = {"xsoar-get-incident": {"id"}, "get-remote-data": {"id"}, "xsoar-mirror-pause": {"until"}}
 
 
 def commands() -> dict[str, dict[str, Any]]:
@@ -114,6 +128,9 @@ def test_choices_are_the_promised_ones() -> None:
     options = {item["name"]: item["options"] for item in INTEGRATION["configuration"] if "options" in item}
     assert options == {
         "mirror_direction": ["None", "Incoming", "Outgoing", "Incoming And Outgoing"],
+        "fetch_by": ["Creation", "Also when an incident comes to match"],
+        "reopen": ["As closing", "None", "Incoming", "Outgoing", "Incoming And Outgoing"],
+        "conflicts": ["Newest wins", "Remote wins", "Local wins"],
         "categories": ["notes", "chats", "attachments"],
     }
     for name, choices in options.items():
@@ -159,11 +176,11 @@ def test_commands_have_the_promised_arguments(name: str) -> None:
     """
     Given: a command of the contract.
     When: its arguments are read.
-    Then: their names and defaults are the promised ones, and only the ID of an incident is required, where nothing else tells it.
+    Then: their names and defaults are the promised ones, and required is only what nothing else tells.
     """
     arguments = arguments_of(commands()[name])
     assert {argument["name"]: argument.get("defaultValue") for argument in arguments} == COMMANDS[name]
-    assert {argument["name"] for argument in arguments if argument.get("required")} == ({"id"} if name in NEED_AN_ID else set())
+    assert {argument["name"] for argument in arguments if argument.get("required")} == NEEDED.get(name, set())
 
 
 def test_there_are_no_other_commands() -> None:

@@ -38,13 +38,14 @@ FIELDS = {
     "XSOAR Mirroring Remote ID": ("xsoarmirroringremoteid", "shortText", "mirror_remote_id"),
     "XSOAR Mirroring Remote Link": ("xsoarmirroringremotelink", "url", "mirror_remote_link"),
     "XSOAR Mirroring Remote Tenant": ("xsoarmirroringremotetenant", "shortText", "mirror_remote_tenant"),
+    "XSOAR Mirroring Remote Owner": ("xsoarmirroringremoteowner", "shortText", "mirror_remote_owner"),
     "XSOAR Mirroring State": ("xsoarmirroringstate", "singleSelect", "mirror_state"),
     "XSOAR Mirroring Last In": ("xsoarmirroringlastin", "date", "mirror_last_in"),
     "XSOAR Mirroring Last Out": ("xsoarmirroringlastout", "date", "mirror_last_out"),
     "XSOAR Mirroring Error In": ("xsoarmirroringerrorin", "longText", "in_mirror_error"),
     "XSOAR Mirroring Error Out": ("xsoarmirroringerrorout", "longText", "out_mirror_error"),
 }
-STATES = {"In Step", "Behind", "Error"}
+STATES = {"In Step", "Behind", "Error", "Stopped"}
 # Names that layouts and tables have for system fields besides the CLI ones.
 SHOWN_NAMES = {
     *("dbotcreated", "dbotmodified", "dbotclosed", "dbotduedate", "dbotstatus", "dbotsource"),
@@ -96,7 +97,7 @@ def test_every_kind_of_item_is_there() -> None:
         "Integrations": 1,
         "Layouts": 1,
         "Playbooks": 2,
-        "Scripts": 4,
+        "Scripts": 5,
         "TestPlaybooks": 1,
     }
 
@@ -169,7 +170,7 @@ def test_states_are_the_ones_that_the_integration_gives() -> None:
     """
     Given: the field State.
     When: its values are read.
-    Then: they are the three states, and an empty one for incidents that are not mirrored.
+    Then: they are the four states, and an empty one for incidents that are not mirrored.
     """
     (state,) = [item.data for item in of("IncidentFields") if item.data["name"] == "XSOAR Mirroring State"]
     assert state["selectValues"][0] == ""
@@ -331,6 +332,19 @@ def test_the_script_for_mappers_takes_what_its_command_takes() -> None:
     known = arguments_of(commands()[script_constant("XSOARMirroringMappers", "COMMAND")])
     assert taken.keys() - {"instance", "core_api"} == known.keys() - {"local_fields"}
     assert taken["missing"]["predefined"] == known["missing"]["predefined"]
+
+
+def test_the_script_that_adopts_takes_what_its_commands_take() -> None:
+    """
+    Given: the automation script that links many incidents.
+    When: the commands that it runs, and its choices, are looked up.
+    Then: the commands are there and take what it gives them; the yml offers the directions that it knows.
+    """
+    name = "XSOARMirroringAdopt"
+    for command in ("DIFF", "RESYNC"):
+        assert {"id", "incident"} <= arguments_of(commands()[script_constant(name, command)]).keys()
+    assert script_constant(name, "BRAND") == the("Integrations")["name"]
+    assert tuple(arguments_of(script(name).data)["direction"]["predefined"]) == script_constant(name, "DIRECTIONS")
 
 
 def rules_of(kind: str) -> dict[str, str]:

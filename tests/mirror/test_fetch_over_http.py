@@ -288,9 +288,10 @@ def test_what_a_fetched_incident_holds(mirror: Mirror) -> None:
     local = mirror.here.incident(mirror.fetched_once())
 
     assert {key: local[key] for key in ("name", "type", "severity", "owner", "details")} == {
-        "name": "Phishing mail", "type": "Phishing", "severity": 3, "owner": "carla", "details": "A link",
+        "name": "Phishing mail", "type": "Phishing", "severity": 3, "owner": "", "details": "A link",
     }  # fmt: skip
     assert (local["CustomFields"]["ticket"], local["CustomFields"]["hosts"]) == ("C-1", ["a", "b"])
+    assert mirror.shown(local["id"], "remoteowner") == "carla"
     assert (local["dbotMirrorId"], local["dbotMirrorInstance"], local["dbotMirrorDirection"]) == (remote_id, INSTANCE, "Both")
     assert local["dbotMirrorTags"] == ["ToRemote"]
     assert local["sourceBrand"] == "XSOAR Mirroring"

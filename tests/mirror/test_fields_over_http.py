@@ -44,14 +44,14 @@ REFUSALS = ["Unknown user: zoe", "Bad request"]  # Not all name what they are ab
 
 
 @pytest.mark.parametrize("reason", REFUSALS)
-@pytest.mark.parametrize("refused", ["owner", "ticket"])
+@pytest.mark.parametrize("refused", ["phase", "ticket"])
 def test_one_field_that_the_remote_refuses(remote: Mirror, refused: str, reason: str) -> None:
     """
     Given: three changed fields of which the remote refuses one.
     When: they go out.
     Then: two are there, the third later.
     """
-    remote_id, local_id = in_step(remote, severity=1, owner="carla", CustomFields={"ticket": "C-1"})
+    remote_id, local_id = in_step(remote, severity=1, phase="carla", CustomFields={"ticket": "C-1"})
     remote.there.refuse_change(refused, reason)
     values = {"details": "seen here", "severity": 3, refused: "zoe"}
     for name, value in values.items():
@@ -59,7 +59,7 @@ def test_one_field_that_the_remote_refuses(remote: Mirror, refused: str, reason:
     remote.rounds()
 
     there = {name: value_of(remote.there, remote_id, name) for name in values}
-    assert there == {**values, refused: "carla" if refused == "owner" else "C-1"}
+    assert there == {**values, refused: "carla" if refused == "phase" else "C-1"}
     assert refused in remote.shown(local_id, "errorout").lower()
     assert value_of(remote.here, local_id, refused) == "zoe"
 
@@ -80,30 +80,30 @@ def test_two_fields_that_the_remote_refuses(site: Site) -> None:
     made = site.mirror("8", "8")
     made.configure()
     remote_id, local_id = in_step(made, CustomFields={"ticket": "C-1", "hosts": "a", "depth": "1 m"})
-    for name in ("hosts", "owner"):
+    for name in ("hosts", "phase"):
         made.there.refuse_change(name, "Bad request")
-    for name in ("details", "owner", "ticket", "hosts", "depth"):
+    for name in ("details", "phase", "ticket", "hosts", "depth"):
         write(made.here, local_id, name, "new", "hanna")
     made.rounds()
 
-    there = {name: value_of(made.there, remote_id, name) for name in ("details", "ticket", "depth", "hosts", "owner")}
-    assert there == {"details": "new", "ticket": "new", "depth": "new", "hosts": "a", "owner": None}
+    there = {name: value_of(made.there, remote_id, name) for name in ("details", "ticket", "depth", "hosts", "phase")}
+    assert there == {"details": "new", "ticket": "new", "depth": "new", "hosts": "a", "phase": None}
     told = made.shown(local_id, "errorout").lower()
-    assert "owner" in told
+    assert "phase" in told
     assert "hosts" in told or "affected hosts" in told
 
 
 def test_a_field_that_stays_refused_holds_no_later_change_back(site: Site) -> None:
     """
-    Given: an owner who is unknown there.
+    Given: a phase that is refused there.
     When: another field changes later.
     Then: it goes all the same.
     """
     made = site.mirror("8", "8")
     made.configure()
     remote_id, local_id = in_step(made)
-    made.there.refuse_change("owner", "Unknown user: zoe")
-    write(made.here, local_id, "owner", "zoe", "hanna")
+    made.there.refuse_change("phase", "Unknown user: zoe")
+    write(made.here, local_id, "phase", "zoe", "hanna")
     made.rounds()
     write(made.here, local_id, "severity", 4, "hanna")
     made.rounds()

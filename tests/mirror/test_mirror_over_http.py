@@ -29,12 +29,12 @@ def test_fields_come_in(mirror: Mirror) -> None:
     """
     remote_id = mirror.remote_incident()
     local_id = mirror.fetched_once()
-    mirror.there.change_incident(remote_id, {"severity": 4, "owner": "carl", "CustomFields": {"ticket": "C-7"}}, user="carl")
+    mirror.there.change_incident(remote_id, {"severity": 4, "phase": "Triage", "CustomFields": {"ticket": "C-7"}}, user="carl")
 
     mirror.until_quiet()
 
     local = mirror.here.incident(local_id)
-    assert (local["severity"], local["owner"], local["CustomFields"]["ticket"]) == (4, "carl", "C-7")
+    assert (local["severity"], local["phase"], local["CustomFields"]["ticket"]) == (4, "Triage", "C-7")
     assert local["dbotMirrorId"] == remote_id
 
 
@@ -316,7 +316,7 @@ def test_a_remote_change_in_the_meantime_survives(mirror: Mirror) -> None:
 
     def rival(request: Any, number: int) -> None:
         if request.method == "POST" and request.url.path.endswith("/incident") and not rivals:
-            rivals.append(mirror.there.change_incident(remote_id, {"owner": "carl"}))
+            rivals.append(mirror.there.change_incident(remote_id, {"phase": "Triage"}))
 
     mirror.interference.before = rival
     mirror.round()
@@ -325,7 +325,7 @@ def test_a_remote_change_in_the_meantime_survives(mirror: Mirror) -> None:
 
     assert rivals
     assert differences(mirror, local_id, remote_id) == []
-    assert mirror.here.incident(local_id)["owner"] == "carl"
+    assert mirror.here.incident(local_id)["phase"] == "Triage"
     assert mirror.there.incident(remote_id)["severity"] == 3
 
 

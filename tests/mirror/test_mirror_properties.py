@@ -133,7 +133,7 @@ class MirrorMachine(RuleBasedStateMachine):
     def remote_creates(self, severity: int) -> None:
         self.mirror.remote_incident(name=self.text(), severity=severity)
 
-    @rule(number=st.integers(0, 9), field=st.sampled_from(["severity", "owner", "details", "ticket", "depth"]))
+    @rule(number=st.integers(0, 9), field=st.sampled_from(["severity", "phase", "details", "ticket", "depth"]))
     def remote_edits(self, number: int, field: str) -> None:
         if incident_id := self.pick(self.remote_ids(), number):
             self.mirror.there.change_incident(incident_id, self.change_of(field), user="carla")
@@ -200,7 +200,7 @@ class MirrorMachine(RuleBasedStateMachine):
         mirroring = {"dbotMirrorInstance": INSTANCE, "dbotMirrorDirection": "Both", "dbotMirrorTags": [OUT_TAG]}
         self.mirror.here.create_incident({"name": self.text(), "severity": severity, **mirroring}, user="hanna")
 
-    @rule(number=st.integers(0, 9), field=st.sampled_from(["severity", "owner", "details", "ticket", "depth"]))
+    @rule(number=st.integers(0, 9), field=st.sampled_from(["severity", "phase", "details", "ticket", "depth"]))
     def we_edit(self, number: int, field: str) -> None:
         if incident_id := self.pick(self.local_ids(), number):
             self.mirror.here.change_incident(incident_id, self.change_of(field), user="hanna")

@@ -55,7 +55,7 @@ class Interference:
     """What stands before a tenant: it counts the requests, may answer some of them itself, and may lose the answers of others.
 
     With `calls_a_minute` it lets so many requests pass after each `next_minute` and answers the others with 429. `date` is a
-    header Date that it writes; it stays if the tenant has none of its own.
+    header Date that it writes; it stays if the tenant has none of its own. With `heard` it keeps the bodies of all requests.
     """
 
     paths: list[str] = field(default_factory=list)
@@ -65,10 +65,13 @@ class Interference:
     calls_a_minute: int | None = None
     calls_taken: int = 0
     date: str | None = None
+    heard: list[bytes] | None = None
 
     async def __call__(self, request: Request) -> Response | None:
         number = len(self.paths)
         self.paths.append(f"{request.method} {request.url.path}")
+        if self.heard is not None:
+            self.heard.append(await request.body())
         if self.before:
             self.before(request, number)
         answer = self.answers.get(number)

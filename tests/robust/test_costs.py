@@ -15,7 +15,7 @@ from stand_ins import Remote, Server, change_memory, contents, local_entry, push
 
 CHANGED = 10
 MOST_CALLS = 25 + 2 * CHANGED
-ENTRIES_EACH = 8
+ENTRIES_EACH = 20
 LARGEST_CONTEXT = 2 << 20
 
 Answer = Callable[[Any], dict[str, Any]]
@@ -35,7 +35,10 @@ def mirror(server: Server, remote: Remote, clock: Any, count: int) -> None:
 def in_step(incident_id: str, incident: dict[str, Any]) -> script.Record:
     """Return what is remembered of an incident with entries in both directions."""
     now_ms = script.local_now_ms()
-    came = {f"{number}@{incident_id}": script.short_digest([number, incident_id]) + "AA" for number in range(2, 2 + ENTRIES_EACH)}
+    came = {
+        f"{number}@{incident_id}": script.short_digest([incident_id, number])[:2] + script.short_digest([number, incident_id])
+        for number in range(2, 2 + ENTRIES_EACH)
+    }
     sent = {
         f"{number}@9{incident_id}": script.short_digest([incident_id, number])[:2] for number in range(3, 3 + ENTRIES_EACH // 2)
     }
@@ -86,7 +89,7 @@ def test_a_minute_makes_as_many_calls_however_many_incidents_are_mirrored(
 
 def test_the_context_holds_10000_incidents(server: Server, remote: Remote) -> None:
     """
-    Given: 10,000 mirrored incidents with eight entries that came in and four that went out each.
+    Given: 10,000 mirrored incidents with 20 entries that came in and ten that went out each.
     When: one of them changes and its news was asked for.
     Then: the integration context, as the server keeps it, takes no more than 2 MiB.
     """

@@ -62,6 +62,13 @@ FIELDS = {
     "look_back": "look_back_ms",
     "credentials_api_key": "key_id",
     "advanced_api_key": "advanced_key",
+    "fetch_by": "fetch_late",
+    "reopen": "reopen_out",
+    "in_fields": "sharing",
+    "out_fields": "sharing",
+    "max_file_mb": "sharing",
+    "file_types": "sharing",
+    "redact": "sharing",
 }
 NAMES = {  # How a sentence names a parameter, where it is not by its whole display.
     "credentials_api_key": "API Key",
@@ -76,6 +83,9 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "xsoar-mirror-status": {"id": "1"},
     "xsoar-mirror-diff": {"id": "1", "incident": {"id": "77", "name": "here"}},
     "xsoar-mirror-resync": {"id": "1"},
+    "xsoar-mirror-stop": {"id": "1"},
+    "xsoar-mirror-start": {"id": "1"},
+    "xsoar-mirror-pause": {"until": "2 hours"},
     "xsoar-mirror-mappers": {"local_fields": load("incident_fields")},
     "xsoar-mirror-check": {},
     "get-remote-data": {"id": "1", "lastUpdate": LAST_UPDATE},

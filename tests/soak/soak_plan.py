@@ -23,7 +23,7 @@ CREATE, EDIT, WRITE, NOTE, FILE, ASIDE, TAG, REWRITE, CLOSE, REOPEN = (
 ENTRY_KINDS = (WRITE, NOTE, FILE, ASIDE)
 # How often each happens in an open incident. TAG and REWRITE need an earlier entry, else nothing happens.
 WEIGHTS = {WRITE: 40, NOTE: 15, FILE: 4, ASIDE: 6, EDIT: 20, TAG: 5, REWRITE: 4, CLOSE: 4}
-FIELDS = ("severity", "owner", "details", "ticket")
+FIELDS = ("severity", "phase", "details", "ticket")
 
 # A fault of one request; whether the remote has done its work all the same is part of the name.
 FAULTS = (

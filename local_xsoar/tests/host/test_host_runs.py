@@ -213,6 +213,17 @@ def test_the_context_counts_its_versions(rough: Host) -> None:
     assert said == [["1 in version 1"], ["2 in version 2"], ["3 in version 3"]]
 
 
+def test_a_context_that_is_reset_begins_anew(rough: Host) -> None:
+    """
+    Given: a counter in the context.
+    When: the context is reset.
+    Then: the script counts from one again.
+    """
+    rough.run("rough", "rough-context")
+    rough.reset_integration_context("rough")
+    assert texts(rough.run("rough", "rough-context").entries) == ["1 in version 3"]
+
+
 def test_a_stale_context_is_refused_and_a_forced_one_is_not(rough: Host) -> None:
     """
     Given: a script that writes twice with one version, then with -1.

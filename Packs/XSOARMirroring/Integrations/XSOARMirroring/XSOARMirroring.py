@@ -5,101 +5,103 @@ from CommonServerUserPython import *
 """Mirrors incidents between two Cortex XSOAR tenants.
 
 Read from top to bottom: constants, basics, settings, incidents and entries, client, what the mirror remembers, cursor, fetch,
-pull, push, schema, War Room commands, Test, main. A pull and a push read, plan, execute and record. Functions that plan are pure
+pull, push, schema, War Room commands, Test, main. A pull and a push read, plan, execute and record. Planning functions are pure
 and take plain data; `demisto` is touched only by the functions whose names end in _command, by the few that keep state or
 files, and by main.
 
-Times are integers: nanoseconds since 1970 where they order incidents or entries (`_ns`), milliseconds where they are kept or
-asked for (`_ms`), since an XSOAR 8 tenant knows no finer time than that.
+Times are integers: nanoseconds since 1970 where they order incidents or entries (`_ns`), milliseconds where they are stored or
+sent (`_ms`), since an XSOAR 8 tenant has no finer time than that.
 """
 
 import base64
 import contextlib
 import functools
 import hashlib
+import html
 import io
+import ipaddress
+import math
 import secrets
 import string
 import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import MISSING, dataclass, field, is_dataclass, replace
+from dataclasses import dataclass, field, is_dataclass, replace
 from dataclasses import fields as fields_of
 from email.utils import parsedate_to_datetime
-from itertools import islice, pairwise
+from itertools import accumulate, islice, pairwise, takewhile
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import BinaryIO
 from urllib.parse import quote, urlsplit, urlunsplit
+
+from requests.exceptions import InvalidHeader, InvalidURL, ProxyError, RequestException, SSLError, Timeout
 
 """ CONSTANTS """
 
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+
 BRAND = "XSOAR Mirroring"  # The sourceBrand of the incidents that this integration creates.
 DIRECTIONS = {"None": "", "Incoming": "In", "Outgoing": "Out", "Incoming And Outgoing": "Both"}
+FETCH_BY = ("Creation", "Also when an incident comes to match")
+AS_CLOSING = "As closing"
+NEWEST_WINS, REMOTE_WINS, LOCAL_WINS = CONFLICTS = ("Newest wins", "Remote wins", "Local wins")
 CATEGORIES = ("notes", "chats", "attachments")
 FIRST_PAGE, OLDER, NEWER, ALL_AT_ONCE = "first", "older", "newer", "all"  # How a War Room is read. See `war_room_pages`.
-CUSTOM = "CustomFields."  # What stands before the CLI name of a custom field, where it could be taken for another.
+CUSTOM = "CustomFields."  # Prefix of a custom field's CLI name where top-level fields stand beside it.
 DEFAULT_COLUMNS = ["id", "name", "type", "status", "severity", "owner", "occurred"]
-MOST_WHOLE_INCIDENTS = 50  # Above it the context gets these fields of an incident only, as the platform's design guide asks.
+MOST_WHOLE_INCIDENTS = 50  # For more, the context gets BRIEF_FIELDS only, as the platform's design guide asks.
 BRIEF_FIELDS = (*DEFAULT_COLUMNS, "created", "modified", "closed", "closeReason", "phase", "sourceBrand", "sourceInstance")
 ENTRY_COLUMNS = ["id", "created", "user", "category", "tags", "file", "contents"]
 SHOWN_FIELDS = (*BRIEF_FIELDS, "details", "dueDate", "closeNotes", "playbookId", "investigationId")
-MAX_FETCH_LIMIT = 200
 MOST_RESULTS = 10_000
-LOOK_BACK_LIMIT_MINUTES = 1440
 SEARCH_PAGE = 500
-SEARCH_PAGE_LIMIT = 1000  # XSOAR REST API: a search gives no more than 1,000 incidents a page.
+SEARCH_PAGE_LIMIT = 1000  # XSOAR REST API: a search returns at most 1,000 incidents a page.
 ENTRY_PAGE = 1000
-PAGE_SMALLEST = 50  # No tenant is known to cap a page below this; one that is shorter, and than was asked for, is the last.
-RETRY_PAUSES = (0.5, 1.0)  # Seconds before the second and the third try of a call, and up to half as much again.
-RETRY_BUDGET = 90.0  # Seconds that the failed tries of one run may take in all. After that a failure ends the call at once.
-RETRY_AFTER_LIMIT = 10.0  # Seconds. A remote that asks for a longer pause is left alone until the next round.
-LARGEST_ANSWER = 100 << 20  # Bytes, unpacked. A larger answer is not read to its end.
-LARGEST_ERROR = 1 << 20  # Bytes, of the body of an error.
-LARGEST_FILE = 1 << 30  # Bytes. Of a larger file only a note comes, with its name and where it is.
-SLOWEST_ANSWER_MS = 240_000  # An answer that takes longer is given up: the server ends a run after five minutes.
-PIECE = 1 << 14  # Bytes, packed, that are unpacked at once: 1,000 times as much at most.
-MOST_PAGES = 200  # Pages of one search or War Room in one run. What lies behind them waits for the next.
-LONGEST_ID = 200  # Characters. No tenant is known to give longer IDs or times.
-RUN_SECONDS = 150  # After that a run begins nothing that the next may do as well: the server ends it after five minutes.
-AT_ONCE = 8  # Reading calls that run side by side.
-SAVE_PAUSES = (0.2, 0.4, 0.8, 1.6)  # Seconds before the next try of a save that met another's change.
+PAGE_SMALLEST = 50  # No tenant is known to cap pages below this, so a page that is shorter than this and its limit is the last.
+RETRY_PAUSES = (0.5, 1.0)  # Seconds before the second and third attempt, plus up to 50 % jitter.
+RETRY_BUDGET = 90.0  # Seconds that failed attempts may take in one run. Beyond it a failure is not retried.
+RETRY_AFTER_LIMIT = 10.0  # Seconds. When the remote asks for a longer pause, the next round tries again.
+LARGEST_ANSWER = 100 << 20  # Bytes, uncompressed.
+LARGEST_FILE = 1 << 30  # Bytes. A larger file is replaced by a note with its name and a link.
+SLOWEST_ANSWER_MS = 4 * MINUTE_MS  # The server ends a run after five minutes.
+MOST_PAGES = 200  # Pages of one search per run; the next run reads on. A War Room with more is not read.
+LONGEST_ID = 200  # Characters. No tenant is known to have longer IDs or times.
+RUN_SECONDS = 150  # After this a run starts nothing that can wait for the next one: the server ends it after five minutes.
+AT_ONCE = 8  # Reading calls in parallel.
+SAVE_PAUSES = (0.2, 0.4, 0.8, 1.6)  # Seconds before saving again after a version conflict.
 CONTEXT_TRIES = 5
-SWEEP = 20  # Incidents a round looks into, where a new entry does not show in its incident. It bounds the calls of a round.
-SWEEP_TRUSTED = 3  # The same where it does show, as far as is known.
-MOVED_WITHIN_MS = 100  # An incident that changed so soon after its newest entry is taken to have changed with it.
+SWEEP = 20  # War Rooms a round reads for new entries where these do not change their incident. Bounds the calls of a round.
+SWEEP_TRUSTED = 3  # The same where entries are known to change their incident.
 SWEEP_LIMITED = 4  # The same while the remote limits calls.
-LIMITED_MS = 600_000  # So long a limit that was met is taken to hold.
-MOST_GONE = 50  # Incidents that a census did not find, and that are pulled in one round.
-MOST_TRIED_ALONE = 64  # Fields: of more, single ones are not found out when the remote refuses them.
-BOTH_SIDES_MS = 120_000  # A field that came in within this time and is changed here was perhaps changed here before.
-HOUR_MS = 3_600_000
-BUSY_TRIES = 3  # After so many, an incident that answers with a server error while the remote is well is unreadable.
-MOST_TRIES = 10  # After so many, in six weeks, an incident that cannot be read is given up.
-FILE_TRIES = 3  # After so many, a note stands for a file that cannot be had.
-KEPT_CLOSED_MS = 30 * 24 * HOUR_MS  # A closed incident that has not changed for so long is forgotten.
+MOVED_WITHIN_MS = 100  # An incident modified this soon after its newest entry was modified by it.
+LONGEST_PAUSE_MS = 24 * 3_600_000
+LIMITED_MS = 10 * MINUTE_MS  # How long a rate limit is assumed to hold.
+MOST_GONE = 50  # Incidents missing in a census that one round pulls.
+MOST_TRIED_ALONE = 64  # When the remote refuses more fields than this, they are not tried one by one.
+BOTH_SIDES_MS = 2 * MINUTE_MS  # A field that came in this recently may have been changed here before that.
+BUSY_TRIES = 3  # After so many server errors for one incident, while the remote is well, the incident is unreadable.
+MOST_TRIES = 10  # Give up on an unreadable incident after this many tries (about six weeks).
+FILE_TRIES = 3  # Replace a file that cannot be downloaded by a note after this many tries.
+KEPT_CLOSED_MS = 30 * 24 * HOUR_MS  # Forget a closed incident that has not changed for this long.
 KEPT_RECORDS = 20_000
-MODIFIED_OVERLAP_MS = 120_000  # How late a change may appear in the remote's search index and still be found.
-MINUTE_MS = 60_000
-LARGEST_SKEW_MS = 7 * 24 * HOUR_MS  # A clock that is further from ours tells nothing.
-KEPT_KNOWN_MS = 24 * HOUR_MS  # So far the remote's clock may be put back, and no incident is fetched twice or passed over.
+MODIFIED_OVERLAP_MS = 2 * MINUTE_MS  # How late a change may appear in the remote's search index.
+LARGEST_SKEW_MS = 7 * 24 * HOUR_MS  # A clock further off than this is ignored.
+KEPT_KNOWN_MS = 24 * HOUR_MS  # How far the remote's clock may be set back without incidents being missed or fetched twice.
 KEPT_KNOWN = 2_000
-SCHEMA_MS = 10 * MINUTE_MS  # So old the kept close reasons of the remote may be.
-HEALTH_MS = 5 * MINUTE_MS  # What xsoar-mirror-status tells may be so old, where nothing else has to be written.
-MAX_NAME_BYTES = 200
-# Windows opens a device instead of a file of such a name, whatever its suffix.
-DEVICE_NAMES = frozenset({"CON", "PRN", "AUX", "NUL", *(f"{word}{number}" for word in ("COM", "LPT") for number in range(1, 10))})
-# What a fetched incident takes over from the remote one besides its custom fields. The rest is in rawJSON, for mappers.
-FETCHED_FIELDS = ("name", "type", "severity", "owner", "details", "occurred", "phase", "dueDate", "playbookId")
+SCHEMA_MS = 10 * MINUTE_MS  # How long the remote's schema may be cached.
+HEALTH_MS = 5 * MINUTE_MS  # How stale xsoar-mirror-status may be while there is nothing else to write.
+# What a fetched incident gets from the remote one besides custom fields. Mappers find the rest in rawJSON.
+FETCHED_FIELDS = ("name", "type", "severity", "details", "occurred", "phase", "dueDate", "playbookId")
 FETCHED_TIMES = ("occurred", "dueDate")
 SEVERITIES = (0, 0.5, 1, 2, 3, 4)
-# The fields of the incident itself that an incident which is created in the remote may bring along.
+# Fields of the incident itself that may be set when an incident is created in the remote.
 INCIDENT_FIELDS = (
     *("name", "type", "severity", "owner", "details", "occurred", "phase", "category", "reason", "dueDate", "reminder"),
     *("closeReason", "closeNotes"),
 )
-# Keys that the remote server owns. They are never written, whatever an outgoing mapper sends.
+# Fields that the remote server owns: never written, whatever an outgoing mapper returns.
 SERVER_OWNED_FIELDS = frozenset(
     "id version modified created autime cacheVersn sizeInBytes syncHash indexName numericId shardid sequenceNumber primaryTerm "
     "account activated activatingingUserId attachment canvases changeStatus closed closingUserId droppedCount exported "
@@ -108,28 +110,25 @@ SERVER_OWNED_FIELDS = frozenset(
     "retained roles labels runStatus sla sortValues sourceBrand sourceInstance status allRead allReadWrite todoTaskIds "
     "in_mirror_error out_mirror_error".lower().split()
 )
-CLOSING_KEYS = frozenset({"closereason", "closenotes"})  # In lower case: mappers spell them both ways.
-# Of fields of the incident itself, never of custom ones.
-SERVER_OWNED_PREFIXES = ("dbot", "xsoar", "haintegration", "haoriginal")
-# These tell a tenant how to mirror an incident. Those of one tenant mean nothing in the other.
+SERVER_OWNED_PREFIXES = ("dbot", "xsoar", "haintegration", "haoriginal")  # Of top-level fields, never of custom ones.
+CLOSING_KEYS = frozenset({"closereason", "closenotes"})  # In lower case: mappers use several spellings.
+# They tell a tenant how to mirror an incident, and mean nothing to the other tenant.
 MIRROR_KEYS = frozenset(
     "dbotMirrorId dbotMirrorDirection dbotMirrorInstance dbotMirrorTags dbotMirrorLastSync dbotDirtyFields "
     "dbotCurrentDirtyFields".lower().split()
 )
-# What a mapper may call a field of the incident itself, besides its own name in any case. XSOAR REST API: the field
-# dbotDueDate is `dueDate` in an incident.
-FIELD_ALIASES = {"dbotduedate": "dueDate"}
+FIELD_ALIASES = {"dbotduedate": "dueDate"}  # XSOAR REST API: mappers know the field `dueDate` as dbotDueDate.
 LIST_TYPES = frozenset({"multiselect", "tagsselect", "grid", "role", "attachments"})  # Types of fields that hold lists.
-OWN_FIELD_PREFIX = "xsoarmirroring"  # The CLI names of this pack's incident fields. They tell how one tenant's mirroring stands.
-# The commands that the server runs by itself, whose failure xsoar-mirror-status tells of.
+OWN_FIELD_PREFIX = "xsoarmirroring"  # Of this pack's incident fields, which describe one tenant's mirroring.
+# Commands that the server runs itself. xsoar-mirror-status reports their failures.
 MIRRORING_COMMANDS = frozenset({"fetch-incidents", "get-modified-remote-data", "get-remote-data", "update-remote-system"})
-# What a remote error means, as far as the code must know it. The message tells a person.
+# `RemoteError.kind`, as far as the code must tell errors apart.
 RATE_LIMIT, BUSY, UNREACHABLE, LATE = "rate limit", "busy", "unreachable", "late"
 REFUSED_KEY, FORBIDDEN, NOT_API = "refused key", "forbidden", "not an API"
 NOT_FOUND, CONFLICT, CLOSED, REJECTED = "not found", "conflict", "closed", "rejected"
 UNUSABLE, TOO_LARGE, STRANGER = "unusable", "too large", "stranger"
-# What concerns one incident alone.
-UNREADABLE = (NOT_FOUND, REJECTED, FORBIDDEN, UNUSABLE, TOO_LARGE, STRANGER)
+NOT_SHARED, HELD = "not shared", "held"
+UNREADABLE = (NOT_FOUND, REJECTED, FORBIDDEN, UNUSABLE, TOO_LARGE, STRANGER)  # These concern a single incident.
 
 """ BASICS """
 
@@ -146,7 +145,7 @@ def short(text: Any, length: int = 300) -> str:
 
 
 def host_of(url: str) -> str:
-    """Return the host of an address, with its port if it names one; an empty text when it is no address."""
+    """Return the host and port of a URL; an empty text if it has none."""
     try:
         return short(urlsplit(url).netloc.rpartition("@")[2], LONGEST_ID)
     except ValueError:
@@ -154,201 +153,169 @@ def host_of(url: str) -> str:
 
 
 def keys_of(packed: str) -> list[str]:
-    """Return the four-character keys that stand in a text one behind the other."""
+    """Split a text into its four-character keys."""
     return [packed[position : position + 4] for position in range(0, len(packed), 4)]
 
 
 def digest_of(data: Any) -> str:
-    """Return a short text that is the same for the same data."""
+    """Return a digest of JSON-like data, 16 characters long."""
     return hashlib.sha256(json.dumps(data, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def to_json(value: Any) -> str:
-    """Return a value as JSON without blanks."""
+    """Return a value as compact JSON."""
     return json.dumps(value, separators=(",", ":"))
 
 
 UNITS_MS = {"second": 1000, "minute": MINUTE_MS, "hour": HOUR_MS, "day": 24 * HOUR_MS, "week": 7 * 24 * HOUR_MS}
-PAST_TIME = re.compile(r"([0-9]{1,9}) ?(second|minute|hour|day|week)s?( ago)?", re.IGNORECASE)
+PAST_TIME = re.compile(rf"([0-9]{{1,9}}) ?({'|'.join(UNITS_MS)})s?( ago)?", re.IGNORECASE)
 ISO_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|z|[+-]\d\d:?\d\d)?")
 
 
-def parse_ns(text: Any) -> int:
-    """Return a time of the remote in nanoseconds since 1970, whatever its precision and offset. Without an offset it is UTC.
-
-    XSOAR REST API: 6.x gives up to nine digits of a second, 8.x three with trailing zeros left out; 6.x may give an offset.
-
-    Raises:
-        ValueError: it is not an ISO time.
-    """
-    return parse_text_ns(str(text))
-
-
 @functools.lru_cache(maxsize=8192)
-def parse_text_ns(text: str) -> int:
-    """See `parse_ns`: an incident's and an entry's times are asked for several times each."""
-    match = ISO_TIME.fullmatch(text.strip())
+def parse_ns(text: Any) -> int:
+    """Return a time of the remote in nanoseconds since 1970. Without an offset it is UTC.
+
+    Raises ValueError if it is no ISO time, or TypeError for a list or an object. Cached, as each time is parsed several times.
+    XSOAR REST API: 6.x gives up to nine digits of a second and sometimes an offset, 8.x three without trailing zeros.
+    """
+    match = ISO_TIME.fullmatch(str(text).strip())
     if not match:
         raise ValueError(f"{short(text, 80)!r} is not an ISO time.")
     day, clock, fraction, offset = match.groups()
-    zone = "+00:00" if offset in (None, "Z", "z") else offset
-    moment = datetime.fromisoformat(f"{day}T{clock}{zone}")
-    since_1970 = moment - datetime(1970, 1, 1, tzinfo=timezone.utc)
+    since_1970 = datetime.fromisoformat(f"{day}T{clock}{(offset or 'Z').upper()}") - datetime(1970, 1, 1, tzinfo=timezone.utc)
     return (since_1970.days * 86_400 + since_1970.seconds) * 10**9 + int((fraction or "")[:9].ljust(9, "0"))
 
 
 def parse_ms(text: Any, otherwise: int) -> int:
-    """Return a time of the remote in milliseconds since 1970, rounded down; `otherwise` when it is none."""
+    """Return a time of the remote in milliseconds since 1970, rounded down; `otherwise` if it is none."""
     try:
         return parse_ns(text) // 1_000_000
-    except ValueError:
+    except (TypeError, ValueError):
         return otherwise
 
 
 def iso(time_ms: int) -> str:
     """Return a time as the REST API takes it, in UTC."""
-    moment = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(milliseconds=time_ms)
-    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    return (datetime(1970, 1, 1) + timedelta(milliseconds=time_ms)).isoformat(timespec="milliseconds") + "Z"
 
 
 def parse_last_update(value: Any, otherwise_ms: int) -> int:
-    """Return the server's lastUpdate, an ISO time or an epoch in seconds, milliseconds or nanoseconds, in milliseconds.
+    """Return the server's lastUpdate in milliseconds; `otherwise_ms` if it is missing or malformed.
 
-    Args:
-        otherwise_ms: what is returned when it is missing, or neither.
+    It is an ISO time, or an epoch in seconds, milliseconds, microseconds or nanoseconds.
     """
     text = str(value or "").strip()
-    if re.fullmatch(r"\d{1,30}(\.\d+)?", text):
-        number = float(text)
-        while number > 10**14:
-            number /= 1000
-        return int(number if number > 10**11 else number * 1000)
-    return parse_ms(text, otherwise_ms)
+    if not re.fullmatch(r"\d{1,30}(\.\d+)?", text):
+        return parse_ms(text, otherwise_ms)
+    number = float(text)
+    while number > 10**14:
+        number /= 1000
+    return int(number if number > 10**11 else number * 1000)
 
 
 def entry_number(entry_id: str) -> tuple[int, str]:
-    """Return what entries of one instant are ordered by: the number before the @, then the ID itself."""
+    """Return the sort key for entries of the same instant: the number before the @, then the ID itself."""
     number = str(entry_id).partition("@")[0]
     return (int(number) if number.isdecimal() and len(number) < 20 else 0, str(entry_id))
 
 
 def safe_file_name(name: Any) -> str:
-    """Return a file name that stays a name: no folders, no control characters, not longer than file systems take."""
+    """Return a file name without folders, control characters or a device's name, short enough for any file system."""
     base = re.split(r"[\\/]", name if isinstance(name, str) else "")[-1].encode(errors="replace").decode()
-    clean = "".join(character for character in base if character.isprintable()).strip().rstrip(". ")
-    if not clean:
-        return "file"
-    if clean.partition(".")[0].strip().upper() in DEVICE_NAMES:
+    clean = "".join(filter(str.isprintable, base)).strip().rstrip(". ") or "file"
+    # Windows opens the device, whatever the suffix.
+    if re.match(r"(con|prn|aux|nul|(com|lpt)[1-9])\s*(\.|$)", clean, re.IGNORECASE):
         clean = f"_{clean}"
     stem, dot, suffix = clean.rpartition(".")
     if not stem or len(suffix.encode()) > 20:
         stem, dot, suffix = clean, "", ""
-    room = MAX_NAME_BYTES - len((dot + suffix).encode())
+    room = 200 - len((dot + suffix).encode())
     return stem.encode()[:room].decode(errors="ignore") + dot + suffix
 
 
 def is_id(value: Any) -> bool:
-    """Return whether a value of the remote can be an ID, or a name of a field: what fits into an address and into our memory."""
+    """Return whether a value of the remote can be an ID or a field name: safe in a URL and small enough to store."""
     text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
     return 0 < len(text) <= LONGEST_ID and text.isprintable() and text.strip(" .") != ""
 
 
 def objects(value: Any) -> list[dict[str, Any]]:
-    """Return the objects of a list that the remote gave; none when it is no list."""
+    """Return the objects in a list of the remote; none if it is no list."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def with_ids(value: Any) -> list[dict[str, Any]]:
-    """Return the incidents or entries of a list that the remote gave. What has no ID cannot be mirrored."""
+    """Return the incidents or entries in a list of the remote. Without an ID they cannot be mirrored."""
     return [item for item in objects(value) if is_id(item.get("id"))]
 
 
 def texts(value: Any) -> list[str]:
-    """Return the texts of a list that the remote gave; none when it is no list."""
+    """Return the texts in a list of the remote; none if it is no list."""
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
 def whole(value: Any, otherwise: int) -> int:
-    """Return a whole number that the remote gave; `otherwise` when it is something else."""
+    """Return a value of the remote if it is a whole number, else `otherwise`."""
     return value if isinstance(value, int) and not isinstance(value, bool) else otherwise
 
 
 def decoded(body: bytes) -> Any:
-    """Return the value of a JSON text; numbers that JSON does not know become None. Raises ValueError when it is none."""
-
-    def finite(text: str) -> float | None:
-        number = float(text)
-        return number if abs(number) != float("inf") else None
-
+    """Parse JSON, with numbers that are not finite as None. Raises ValueError if it is none."""
     try:
-        value = json.loads(body, parse_constant=lambda _: None, parse_float=finite)
-        if b"\\ud" in body.lower():
-            # Half a surrogate, which no encoding takes.
-            value = json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
-        return value
+        value = json.loads(
+            body, parse_constant=lambda _: None, parse_float=lambda text: float(text) if math.isfinite(float(text)) else None
+        )
+        # Half a surrogate cannot be encoded.
+        return json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace")) if b"\\ud" in body.lower() else value
     except RecursionError:
         raise ValueError("It is nested too deep.")
 
 
 def as_text(value: Any) -> Any:
-    """Return a value as a cell of a table shows it, with what is Markdown or HTML in it shown as the text that it is."""
+    """Return a value for a cell of a table, with its Markdown and HTML escaped."""
     if isinstance(value, str):
-        safe = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        return re.sub(r"([\\*_\[\]~!])", r"\\\1", safe)
-    if isinstance(value, dict | list):
-        inner = value.values() if isinstance(value, dict) else value
-        if any(isinstance(item, dict | list) for item in inner):
-            return as_text(json.dumps(value, ensure_ascii=False))
-    if isinstance(value, dict):
-        return {as_text(key): as_text(item) for key, item in value.items()}
-    return [as_text(item) for item in value] if isinstance(value, list) else value
+        return re.sub(r"([\\*_\[\]~!])", r"\\\1", html.escape(value, quote=False))
+    if not isinstance(value, dict | list):
+        return value
+    if any(isinstance(item, dict | list) for item in (value.values() if isinstance(value, dict) else value)):
+        return as_text(json.dumps(value, ensure_ascii=False))
+    return {as_text(key): as_text(item) for key, item in value.items()} if isinstance(value, dict) else [*map(as_text, value)]
 
 
 def rows_shown(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows of a table with their values as they are shown."""
+    """Return the rows of a table with their values escaped."""
     return [{key: as_text(value) for key, value in row.items()} for row in rows]
 
 
 def parse_when(text: Any, name: str, now_ms: int) -> int:
-    """Return a time that a person typed, relative ("3 days") or ISO, in milliseconds since 1970. Without a zone it is UTC.
+    """Return a time that a person typed, ISO or relative to `now_ms` ("3 days"), in milliseconds since 1970.
 
-    Args:
-        now_ms: what a relative time is taken back from.
-
-    Raises:
-        ValueError: it is no time. A bare number is refused: dateparser would read it as a month or as an epoch.
+    Without a zone it is UTC. Raises ValueError if it is no time.
     """
     typed = str(text or "").strip()
     if ago := PAST_TIME.fullmatch(typed):
         return max(0, now_ms - int(ago[1]) * UNITS_MS[ago[2].lower()])
-    try:
+    with contextlib.suppress(ValueError):
         return parse_ns(typed if "T" in typed.upper() else f"{typed}T00:00:00") // 1_000_000
-    except ValueError:
-        moment = None
+    # dateparser reads a bare number as a month or an epoch.
     if not re.fullmatch(r"[+-]?[0-9.,]*", typed):
         base = datetime(1970, 1, 1) + timedelta(milliseconds=now_ms)
-        try:
-            # Its way is slow, and slower still when it tries all languages; and some take a letter for a month.
-            moment = dateparser.parse(
-                typed[:LONGEST_ID],
-                languages=["en"],
-                settings={"RELATIVE_BASE": base, "TIMEZONE": "UTC", "RETURN_AS_TIMEZONE_AWARE": True},
-            )
-        except (ValueError, OverflowError):
-            moment = None
-    if moment is None:
-        raise ValueError(
-            f"{name} is {short(typed, 80)!r}: enter a number and a unit such as 3 days, or an ISO time such as "
-            "2026-03-01T00:00:00Z."
-        )
-    return int(moment.timestamp() * 1000)
+        options = {"RELATIVE_BASE": base, "TIMEZONE": "UTC", "RETURN_AS_TIMEZONE_AWARE": True}
+        with contextlib.suppress(ValueError, OverflowError):
+            # It is slow, more so for long texts and all languages; and in some languages a single letter is a month.
+            if moment := dateparser.parse(typed[:LONGEST_ID], languages=["en"], settings=options):
+                return int(moment.timestamp() * 1000)
+    raise ValueError(
+        f"{name} is {short(typed, 80)!r}: enter a number and a unit such as 3 days, or an ISO time such as 2026-03-01T00:00:00Z."
+    )
 
 
 """ SETTINGS """
 
 
 def whole_number(value: Any, name: str, lowest: int, highest: int | None = None) -> int:
-    """Return a whole number between two bounds. Raises ValueError with a sentence that names the parameter or argument."""
+    """Return a whole number within bounds. Raises ValueError with a sentence that names the parameter or argument."""
     allowed = f"enter a whole number from {lowest}" + (f" to {highest}." if highest is not None else " on.")
     text = "" if value is None else str(value).strip()
     if not text:
@@ -362,70 +329,80 @@ def whole_number(value: Any, name: str, lowest: int, highest: int | None = None)
 
 
 def flag(params: dict[str, Any], name: str, display: str, default: bool, remedy: str = "select or clear the checkbox") -> bool:
-    """Return a checkbox parameter, or an argument that is true or false, as a bool; `default` when it was never set."""
+    """Return a checkbox parameter or a true/false argument; `default` if it was never set."""
     value = params.get(name)
-    if value is None or value == "":
-        return default
     try:
-        return argToBoolean(value)
+        return default if value is None or value == "" else argToBoolean(value)
     except ValueError:
         raise ValueError(f"{display} is {short(value, 80)!r}: {remedy}.")
 
 
 def listed(value: Any) -> tuple[str, ...]:
-    """Return a comma-separated or ready list as stripped texts, each once, in order; blank ones are left out."""
+    """Return the distinct items of a list or comma-separated text, stripped and in order, without blank ones."""
     return tuple(dict.fromkeys(text for text in (str(item or "").strip() for item in argToList(value)) if text))
 
 
 def whole_query(value: Any) -> str:
-    """Return the user's query. Raises ValueError when it would change what is asked beside it: a bracket or a quote is open."""
+    """Return the user's query. Raises ValueError if an open bracket or quote in it would change the query that it joins."""
     query = str(value or "").strip()
-    # Without what is quoted or escaped, only brackets can reach beyond the end.
+    # Outside of quotes and escapes, only brackets can reach beyond the end.
     rest = re.sub(r'"(?:[^"\\]|\\.)*"|\\.', "", query, flags=re.DOTALL)
-    depths = [0]
-    for character in rest:
-        depths.append(depths[-1] + {"(": 1, ")": -1}.get(character, 0))
+    depths = list(accumulate(({"(": 1, ")": -1}.get(character, 0) for character in rest), initial=0))
     if min(depths) < 0 or depths[-1] or '"' in rest or "\\" in rest:
-        raise ValueError(
-            f"Fetch only incidents that match the query is {short(query, 80)!r}: a bracket, a quote or a backslash in it stands "
-            "alone; correct the query."
-        )
+        name = "Fetch only incidents that match the query"
+        raise ValueError(f"{name} is {short(query, 80)!r}: a bracket, quote or backslash in it is unmatched; correct the query.")
     return query
 
 
 def parse_categories(value: Any, name: str) -> tuple[str, ...]:
     """Return the entry categories, as the REST API spells them. Raises ValueError for an unknown one."""
     categories = tuple(category.lower() for category in listed(value))
-    unknown = [category for category in categories if category not in CATEGORIES]
-    if unknown:
+    if unknown := [category for category in categories if category not in CATEGORIES]:
         raise ValueError(f"{name} holds {short(unknown[0], 80)!r}: choose from {', '.join(CATEGORIES)}.")
     return categories
 
 
-def api_root(url: Any, key_id: str) -> str:
-    """Return the address before the routes: with `/xsoar` for XSOAR 8 (a key ID is given), without for XSOAR 6.
+def choice(params: dict[str, Any], name: str, display: str, options: Iterable[str]) -> str:
+    """Return a parameter with options; the first of them if it was never set."""
+    chosen, options = str(params.get(name) or "").strip(), tuple(options)
+    if chosen and chosen not in options:
+        raise ValueError(f"{display} is {short(chosen, 80)!r}: choose one of {', '.join(options)}.")
+    return chosen or options[0]
 
-    The address may be given with or without a trailing `/`, `/xsoar`, `/xsoar/public/v1` and `/acc_<tenant>`.
-    `/xsoar` is what the official clients use; the documented `/xsoar/public/v1` lacks some of the routes.
+
+def parse_close_reasons(value: Any) -> tuple[tuple[str, str], ...]:
+    """Return the close reasons of the remote and ours for them, from lines `theirs = ours`."""
+    pairs: dict[str, str] = {}
+    for line in filter(None, map(str.strip, str(value or "").splitlines())):
+        theirs, sign, ours = (part.strip() for part in line.partition("="))
+        if not (theirs and sign and ours):
+            raise ValueError(f"Close reasons holds the line {short(line, 80)!r}: write each line as theirs = ours.")
+        if theirs in pairs:
+            raise ValueError(f"Close reasons names {short(theirs, 80)!r} twice on the left: keep one of the two lines.")
+        pairs[theirs] = ours
+    return tuple(pairs.items())
+
+
+def api_root(url: Any, key_id: str) -> str:
+    """Return the URL that routes are appended to: with `/xsoar` for XSOAR 8 (a key ID is given), without for XSOAR 6.
+
+    The URL may end in `/`, `/xsoar`, `/xsoar/public/v1` and `/acc_<tenant>`. The official clients use `/xsoar`; the documented
+    `/xsoar/public/v1` lacks some routes.
     """
     text = str(url or "").strip()
     if not text:
-        raise ValueError(
-            "XSOAR Server URL is blank: enter the address of the remote tenant, for example https://xsoar.example.com."
-        )
+        raise ValueError("XSOAR Server URL is blank: enter the address of the remote tenant, such as https://xsoar.example.com.")
+    if "@" in text:
+        raise ValueError("XSOAR Server URL holds a user name: enter the address alone, and the key as API Key.")
     try:
         parts = urlsplit(text)
     except ValueError:
         parts = urlsplit("")
-    if "@" in text:
-        raise ValueError("XSOAR Server URL holds a user name: enter the address alone, and the key as API Key.")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"XSOAR Server URL is {short(text, 80)!r}: enter an address that begins with https://.")
     path, account = parts.path.rstrip("/"), ""
-    known_end = re.compile(r"/(acc_[^/]+|xsoar|xsoar/public/v1)$")
-    while match := known_end.search(path):
-        if match.group(1).startswith("acc_"):
-            account = match.group(0)
+    while match := re.search(r"/(acc_[^/]+|xsoar|xsoar/public/v1)$", path):
+        account = match[0] if match[1].startswith("acc_") else account
         path = path[: match.start()].rstrip("/")
     return urlunsplit((parts.scheme, parts.netloc, path + ("/xsoar" if key_id else "") + account, "", ""))
 
@@ -451,6 +428,13 @@ class Settings:
     direction: str
     close_in: bool
     close_out: bool
+    reopen_in: bool
+    reopen_out: bool
+    close_reasons: tuple[tuple[str, str], ...]  # The remote's and ours.
+    conflicts: str
+    came_in_tag: str
+    sharing: "Sharing"
+    fetch_late: bool
     skip_own: bool
     mirror_playbook: bool
     history: bool
@@ -458,116 +442,120 @@ class Settings:
 
     @property
     def comes_in(self) -> bool:
-        """Whether changes of the remote incident arrive here."""
+        """Whether changes of the remote incident are mirrored here."""
         return self.direction in ("In", "Both")
 
 
 def parse_settings(params: dict[str, Any], instance: str) -> Settings:
-    """Return the settings of an instance.
+    """Return the settings of the instance of that name, from `demisto.params()`.
 
-    Args:
-        params: what `demisto.params()` gives.
-        instance: the name of the instance.
-
-    Raises:
-        ValueError: a parameter is missing or wrong; the message is one sentence that names the parameter and the remedy.
+    Raises ValueError if a parameter is missing or wrong: one sentence that names the parameter and the remedy.
     """
     credentials = params.get("credentials_api_key")
     credentials = credentials if isinstance(credentials, dict) else {}
-    api_key = str(credentials.get("password") or "").strip()
-    key_id = str(credentials.get("identifier") or "").strip()
-    advanced_key = flag(params, "advanced_api_key", "The API key is an advanced key", False)
+    api_key, key_id = (str(credentials.get(part) or "").strip() for part in ("password", "identifier"))
+    checkbox = functools.partial(flag, params)
+    advanced_key = checkbox("advanced_api_key", "The API key is an advanced key", False)
     if not api_key:
         raise ValueError(
-            "API Key is missing: generate a key in the remote tenant under Settings > Integrations > API Keys and enter it."
+            "API Key is missing: generate a key in the remote tenant (Settings > Integrations > API Keys) and enter it."
         )
     if not (api_key + key_id).isprintable() or not (api_key + key_id).isascii():
         raise ValueError("API Key or its ID holds a character that no key has: copy both again from the remote tenant.")
     if advanced_key and not key_id:
         raise ValueError("API Key ID is missing: an advanced key belongs to XSOAR 8; enter the ID that its API Keys page shows.")
 
-    direction = str(params.get("mirror_direction") or "None")
-    if direction not in DIRECTIONS:
-        raise ValueError(f"Incident Mirroring Direction is {short(direction, 80)!r}: choose one of {', '.join(DIRECTIONS)}.")
-    tags = listed(params.get("tags"))
-    mirror_tags = listed(params.get("mirror_tag"))
-    shared = sorted(set(tags) & set(mirror_tags))
-    if shared:
+    direction = choice(params, "mirror_direction", "Incident Mirroring Direction", DIRECTIONS)
+    tags, mirror_tags = listed(params.get("tags")), listed(params.get("mirror_tag"))
+    if shared := sorted({*tags} & {*mirror_tags}):
         raise ValueError(
             f"The tag {short(shared[0], 80)!r} stands in Incoming Entry tags and in Outgoing Entry Tags: entries would be sent "
             "back and forth; use different tags for the two directions."
         )
-
+    came_in_tags = listed(params.get("came_in_tag"))
+    if len(came_in_tags) > 1 or {*came_in_tags} & {*mirror_tags}:
+        raise ValueError(
+            f"Tag on what comes in is {short(params.get('came_in_tag'), 80)!r}: enter one tag that does not stand in Outgoing "
+            "Entry Tags, or what came in would be sent back."
+        )
+    close_in = checkbox("close_incident", "Close Mirrored XSOAR Incident", True)
+    close_out = checkbox("close_out", "Close Remote Incident", True)
+    reopen = choice(params, "reopen", "Reopen", (AS_CLOSING, *DIRECTIONS))
+    look_back = 5 if params.get("look_back") in (None, "") else params.get("look_back")
     return Settings(
         instance=instance,
         api_root=api_root(params.get("url"), key_id),
         api_key=api_key,
         key_id=key_id,
         advanced_key=advanced_key,
-        verify=not flag(params, "insecure", "Trust any certificate (not secure)", False),
-        proxy=flag(params, "proxy", "Use system proxy settings", False),
-        max_fetch=whole_number(params.get("max_fetch"), "Maximum number of incidents to pull per fetch", 1, MAX_FETCH_LIMIT),
+        verify=not checkbox("insecure", "Trust any certificate (not secure)", False),
+        proxy=checkbox("proxy", "Use system proxy settings", False),
+        max_fetch=whole_number(params.get("max_fetch"), "Maximum number of incidents to pull per fetch", 1, 200),
         query=whole_query(params.get("query")),
         first_fetch=str(params.get("first_fetch") or "3 days").strip(),
-        look_back_ms=MINUTE_MS
-        * whole_number(
-            5 if params.get("look_back") in (None, "") else params.get("look_back"), "Look-back", 0, LOOK_BACK_LIMIT_MINUTES
-        ),
+        look_back_ms=whole_number(look_back, "Look-back", 0, 1440) * MINUTE_MS,
         categories=parse_categories(params.get("categories"), "Entry Categories"),
         tags=tags,
         mirror_tags=mirror_tags,
         direction=DIRECTIONS[direction],
-        close_in=flag(params, "close_incident", "Close Mirrored XSOAR Incident", True),
-        close_out=flag(params, "close_out", "Close Remote Incident", True),
-        skip_own=flag(
-            params, "disable_from_same_integration", "Disable fetching for incidents that came from this integration", True
+        close_in=close_in,
+        close_out=close_out,
+        reopen_in=close_in if reopen == AS_CLOSING else DIRECTIONS[reopen] in ("In", "Both"),
+        reopen_out=close_out if reopen == AS_CLOSING else DIRECTIONS[reopen] in ("Out", "Both"),
+        close_reasons=parse_close_reasons(params.get("close_reasons")),
+        conflicts=choice(params, "conflicts", "Conflicts", CONFLICTS),
+        came_in_tag=came_in_tags[0] if came_in_tags else "",
+        sharing=parse_sharing(params),
+        fetch_late=choice(params, "fetch_by", "Fetch by", FETCH_BY) != FETCH_BY[0],
+        skip_own=checkbox(
+            "disable_from_same_integration", "Disable fetching for incidents that came from this integration", True
         ),
-        mirror_playbook=flag(params, "mirror_playbook_id", "Mirror Playbook ID", True),
-        history=flag(params, "fetch_incident_history", "Fetch incident history", False),
-        debug=flag(params, "debug_mode", "Debug mode", False),
+        mirror_playbook=checkbox("mirror_playbook_id", "Mirror Playbook ID", True),
+        history=checkbox("fetch_incident_history", "Fetch incident history", False),
+        debug=checkbox("debug_mode", "Debug mode", False),
     )
 
 
 def remote_link(settings: Settings, incident_id: str) -> str:
-    """Return the address of an incident's page in the remote tenant.
+    """Return the URL of an incident's page in the remote tenant.
 
-    An XSOAR 8 answers its API under `api-` and the tenant's own name. Which page shows an incident is not documented: 6.x has
-    it under `#/Details`, and so its own links say; 8.x under `Details`.
+    XSOAR 8 serves its API on the tenant's host name prefixed with `api-`. The path of the page is undocumented: `#/Details` in
+    6.x, as its own links have it, and `Details` in 8.x.
     """
     parts = urlsplit(settings.api_root)
-    page = quote(incident_id, safe="", errors="replace")
+    page = f"/Details/{quote(incident_id, safe='', errors='replace')}"
     if settings.key_id:
-        return urlunsplit((parts.scheme, parts.netloc.removeprefix("api-"), f"/Details/{page}", "", ""))
-    return urlunsplit((parts.scheme, parts.netloc, f"{parts.path}/", "", f"/Details/{page}"))
+        return urlunsplit((parts.scheme, parts.netloc.removeprefix("api-"), page, "", ""))
+    return urlunsplit((parts.scheme, parts.netloc, f"{parts.path}/", "", page))
 
 
 def first_fetch_ms(settings: Settings, now_ms: int) -> int:
-    """Return when the first fetch begins, in milliseconds since 1970. Raises ValueError when it is no time, or not past.
+    """Return where the first fetch starts, in milliseconds since 1970. Raises ValueError if it is no time in the past.
 
-    Args:
-        now_ms: the remote's clock. It may be far from the local one.
+    now_ms: the remote's clock, which may differ from the local one.
     """
     start_ms = parse_when(settings.first_fetch, "First fetch time", now_ms)
     if start_ms > now_ms:
-        raise ValueError(f"First fetch time is {short(settings.first_fetch, 80)!r}, which is not past: enter an earlier time.")
+        raise ValueError(
+            f"First fetch time is {short(settings.first_fetch, 80)!r}, which is in the future: enter an earlier time."
+        )
     return start_ms
 
 
 """ INCIDENTS AND ENTRIES """
 
 SHUT = (IncidentStatus.DONE, IncidentStatus.ARCHIVE)
-FILE_KEYS = frozenset({"name", "path", "type", "description", "showMediaFile", "isTempPath"})
-UNMARKED = "AA"  # The mark of an entry that does not say when it was created.
+UNMARKED = "AA"  # The mark of an entry without a creation time.
 
 
 @dataclass(frozen=True)
 class Incident:
-    """A remote incident, read once.
+    """A remote incident, parsed once.
 
-    created_ms: when it was created there; 0: it does not say. With its ID it is the incident's identity.
-    modified: what tells whether it changed. It is kept, so what is no time stands as a digest.
-    status: 0 to 3; None: it does not say.
-    raw: all of it, as the remote gave it.
+    created_ms: when it was created there, 0 if unknown. With the ID it is the incident's identity.
+    modified: changes whenever the incident does. It is stored, so anything that cannot be a time is replaced by a digest.
+    status: 0 to 3; None if unknown.
+    raw: the incident as the remote returned it.
     """
 
     id: str
@@ -579,7 +567,7 @@ class Incident:
 
     @staticmethod
     def of(raw: dict[str, Any]) -> "Incident":
-        """Return the incident that the remote gave."""
+        """Parse an incident of the remote."""
         modified, status = raw.get("modified") or "", whole(raw.get("status"), -1)
         return Incident(
             id=str(raw.get("id")),
@@ -592,20 +580,20 @@ class Incident:
 
     @property
     def modified_ms(self) -> int:
-        """When it changed last, in the remote's time; 0: it does not say."""
+        """When it last changed, in the remote's time; 0 if unknown."""
         return parse_ms(self.modified, 0)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """An entry of a War Room, of either tenant, read once.
+    """A War Room entry of either tenant, parsed once.
 
-    key: its ID; and once its text was edited, how often, with a digest of the text. XSOAR REST API: `history` holds the earlier
-        texts, in an order and up to a number that are not documented. Marking an entry as a note may add one that is the same;
-        that is no edit.
-    mark: tells it from another entry that gets its ID when a tenant is restored from a backup: when it was created, as a digest.
-    touched_ms: when it was written or last changed.
-    order: what entries are ordered by: when they were created, then their number.
+    key: the ID; for an edited text also the number of edits and a digest of the text. XSOAR REST API: `history` holds the
+        earlier texts; their order and maximum number are undocumented. Marking an entry as a note may add an unchanged text,
+        which is no edit.
+    mark: a digest of the creation time. It tells the entry from one that gets the same ID after a restore from a backup.
+    touched_ms: when it was created or last changed.
+    order: the sort key of entries: creation time, then number.
     """
 
     id: str
@@ -620,12 +608,15 @@ class Entry:
 
     @staticmethod
     def of(raw: dict[str, Any]) -> "Entry":
-        """Return the entry that a tenant gave."""
+        """Parse an entry of a tenant."""
         entry_id, created_ms = str(raw.get("id")), parse_ms(raw.get("created"), 0)
         has_file = bool(raw.get("file") or raw.get("fileID"))  # XSOAR REST API: several entry types carry one.
+        history = [item for item in objects(raw.get("history")) if item.get("contents") is not None]
+        history.sort(key=lambda item: parse_ms(item.get("contentDate"), 0))
+        edits = sum(before != after for before, after in pairwise([*(item["contents"] for item in history), raw.get("contents")]))
         return Entry(
             id=entry_id,
-            key=entry_id + ("" if has_file else edit_suffix(raw)),
+            key=f"{entry_id}#{edits}.{digest_of(raw.get('contents'))[:6]}" if edits and not has_file else entry_id,
             mark=short_digest(created_ms)[: len(UNMARKED)] if created_ms > 0 else UNMARKED,
             touched_ms=max(created_ms, parse_ms(raw.get("modified"), 0)),
             order=created_order(raw),
@@ -637,48 +628,38 @@ class Entry:
 
     @property
     def category(self) -> str:
-        """The category that it plainly is of, as filters spell it; empty where only the remote can tell."""
+        """Its category as filters spell it, if the entry shows it; empty if only the remote can tell."""
         if self.has_file:
             return "attachments"
         return "notes" if self.is_note else "chats" if self.raw.get("category") == "chat" else ""
 
 
 def is_closed(status: int | None) -> bool:
-    """Return whether a status is that of a closed incident; an archived one is closed too."""
+    """Return whether a status is that of a closed or archived incident."""
     return status in SHUT
 
 
 def is_open(status: int | None) -> bool:
-    """Return whether a status is that of an open incident."""
+    """Return whether a status is known and that of an open incident."""
     return status is not None and status not in SHUT
 
 
-def edit_suffix(entry: dict[str, Any]) -> str:
-    """Return what an edited entry's key has behind its ID; an empty text when its text was never edited."""
-    history = entry.get("history")
-    earlier = [item for item in objects(history) if item.get("contents") is not None]
-    earlier.sort(key=lambda item: parse_ms(item.get("contentDate"), 0))
-    contents = [*(item["contents"] for item in earlier), entry.get("contents")]
-    edits = sum(before != after for before, after in pairwise(contents))
-    return f"#{edits}.{digest_of(entry.get('contents'))[:6]}" if edits else ""
-
-
 def is_marked(entry: Entry, kept: str | None) -> bool:
-    """Return whether what a ledger keeps under an entry's key is about this entry: both were created at one time."""
+    """Return whether a ledger's value under an entry's key belongs to this entry: the creation times match or one is unknown."""
     return kept is not None and (kept[: len(UNMARKED)] == entry.mark or UNMARKED in (kept[: len(UNMARKED)], entry.mark))
 
 
 def created_order(item: dict[str, Any], otherwise_ms: int = 0) -> tuple[int, tuple[int, str]]:
-    """Return what incidents and entries are ordered by: when they were created, then their number."""
+    """Return the sort key of an incident or entry: creation time, then number."""
     try:
         created_ns = parse_ns(item.get("created"))
-    except ValueError:
+    except (TypeError, ValueError):
         created_ns = otherwise_ms * 1_000_000
     return created_ns, entry_number(str(item.get("id")))
 
 
 def copy_digest(text: Any, file: Path | None = None) -> str:
-    """Return what the copy of an entry is known again by in the other tenant: its text; of a file the name and what it holds."""
+    """Return a digest that identifies an entry's copy in the other tenant: of its text, or of a file's name and content."""
     if file is None:
         return short_digest(text.strip() if isinstance(text, str) else text)
     with file.open("rb") as content:
@@ -686,86 +667,81 @@ def copy_digest(text: Any, file: Path | None = None) -> str:
 
 
 def custom_fields(incident: dict[str, Any]) -> dict[str, Any]:
-    """Return the custom fields of an incident, or of changes; none when they are anything but an object."""
+    """Return the custom fields of an incident or of its changes; none if they are no object."""
     custom = incident.get("CustomFields")
     return custom if isinstance(custom, dict) else {}
 
 
 def is_files(value: Any) -> bool:
-    """Return whether a custom field's value is a list of files: they lie in one tenant's store, under a name of the server's.
+    """Return whether a custom field's value is a list of files, which lie in one tenant's store.
 
-    XSOAR REST API: `{name, path, type, description, showMediaFile, isTempPath}`, the path as `<ID>_<uuid>_<name>`. A grid may
-    have columns of these names as well.
+    XSOAR REST API: each is `{name, path, type, description, showMediaFile, isTempPath}`, with the path `<ID>_<uuid>_<name>`.
+    The columns of a grid may have these names too.
     """
-
-    def is_file(item: dict[str, Any]) -> bool:
-        name, path = str(item.get("name")), str(item.get("path"))
-        return "path" in item and FILE_KEYS.issuperset(item) and ("showMediaFile" in item or path.endswith(f"_{name}"))
-
-    return isinstance(value, list) and bool(value) and len(objects(value)) == len(value) and all(map(is_file, value))
+    files = objects(value)
+    keys = {"name", "path", "type", "description", "showMediaFile", "isTempPath"}
+    return 0 < len(files) == len(value) and all(
+        "path" in file
+        and keys.issuperset(file)
+        and ("showMediaFile" in file or str(file["path"]).endswith(f"_{file.get('name')}"))
+        for file in files
+    )
 
 
 def is_timer(value: Any) -> bool:
-    """Return whether a custom field's value is the state of an SLA timer, which each tenant keeps for itself."""
+    """Return whether a custom field's value is the state of an SLA timer, which each tenant runs itself."""
     return isinstance(value, dict) and {"runStatus", "accumulatedPause"} <= set(value)
 
 
 def stays(key: str, value: Any) -> bool:
-    """Return whether a custom field is of one tenant alone: how its mirroring stands, an SLA timer, or files."""
+    """Return whether a custom field belongs to one tenant alone: it describes its mirroring, is an SLA timer or holds files."""
     return key.lower().startswith(OWN_FIELD_PREFIX) or is_timer(value) or is_files(value)
 
 
 def steers(key: str) -> bool:
-    """Return whether a field tells a tenant how to mirror an incident. Those of one tenant mean nothing in the other."""
+    """Return whether a field tells a tenant how to mirror an incident, which means nothing to the other tenant."""
     return key.lower() in MIRROR_KEYS
 
 
 def is_server_owned(key: str) -> bool:
-    """Return whether a key is the remote server's to write."""
+    """Return whether only the remote server may write a field."""
     return key.lower() in SERVER_OWNED_FIELDS or key.lower().startswith(SERVER_OWNED_PREFIXES)
 
 
 def plain(value: Any) -> Any:
-    """Return a field's value as fields are compared: all that is empty is alike, and so are times of one millisecond."""
+    """Return a field's value for comparison: all empty values are None, and times are compared in milliseconds."""
     if value in (None, "", [], {}) or str(value).startswith("0001-01-01T00:00:00"):
         return None
-    if isinstance(value, str):
-        moment_ms = parse_ms(value, -1)
-        return f"time {moment_ms}" if moment_ms >= 0 else value
-    return value
+    moment_ms = parse_ms(value, -1) if isinstance(value, str) else -1
+    return f"time {moment_ms}" if moment_ms >= 0 else value
 
 
 def field_digests(incident: dict[str, Any]) -> dict[str, str]:
-    """Return what tells whether a field of an incident is another than before: for each that holds something, a short digest.
+    """Return a digest of each field of an incident that is not empty, by the digest of its name, four characters each.
 
-    Keys and values are four characters each; a custom field stands beside one of the same name at the top. What the server owns
-    is left out.
+    Custom fields have a prefix, as one at the top may have the same name. Fields that the server owns are left out.
     """
-    values = {key: value for key, value in incident.items() if key != "CustomFields" and not is_server_owned(key)}
-    values |= {f"{CUSTOM}{key}": value for key, value in custom_fields(incident).items() if not stays(key, value)}
-    found = {key: plain(value) for key, value in values.items()}
-    return {name_digest(key): short_digest(value) for key, value in found.items() if value is not None}
-
-
-@functools.lru_cache(maxsize=4096)
-def name_digest(name: str) -> str:
-    """Return the key of a field in `field_digests`."""
-    return short_digest(name)
+    values = {key: plain(value) for key, value in incident.items() if key != "CustomFields" and not is_server_owned(key)}
+    values |= {f"{CUSTOM}{key}": plain(value) for key, value in custom_fields(incident).items() if not stays(key, value)}
+    return {name_digest(key): short_digest(value) for key, value in values.items() if value is not None}
 
 
 def short_digest(value: Any) -> str:
-    """Return four characters that differ for different values, but for one pair in 16 million."""
+    """Return a digest of four characters: two values share it once in 16 million."""
     text = json.dumps(value, sort_keys=True, default=str)
     return base64.b64encode(hashlib.sha256(text.encode()).digest()[:3]).decode()
 
 
+name_digest = functools.lru_cache(maxsize=4096)(short_digest)  # A field's name in `field_digests`.
+
+
 def pack_digests(digests: dict[str, str]) -> str:
-    """Return the digests of fields as one text, keys first: those of one type are alike, so they compress well."""
+    """Return digests of fields as one text. The names come first: incidents of one type share them, so they compress well."""
     return "".join(sorted(digests)) + "".join(digests[key] for key in sorted(digests))
 
 
 def unpack_digests(packed: str) -> dict[str, str]:
-    """Return the digests that `pack_digests` packed; none when the text is damaged."""
+    """Return the digests that `pack_digests` packed; none if the text is damaged."""
     parts = keys_of(packed)
     half = len(parts) // 2
     return dict(zip(parts[:half], parts[half:], strict=False)) if len(packed) == 8 * half else {}
@@ -776,55 +752,498 @@ def quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+""" SHARING """
+
+EMAIL, IP, PHONE, CARD = "email", "ip", "phone", "card"
+# What each kind may be called in the parameter Redact.
+KIND_NAMES = {
+    EMAIL: r"e-?mails?(?: address(?:es)?)?",
+    IP: r"ips?(?: address(?:es)?)?",
+    PHONE: r"(?:tele)?phones?(?: numbers?)?",
+    CARD: r"(?:(?:credit|payment) )?cards?(?: numbers?)?",
+}
+SHORTEST_WORD, LONGEST_WORD = 3, 200  # Characters. A shorter one would hit parts of many others.
+MOST_WORDS = 50
+DEEPEST = 60  # Levels of data inside data. What lies deeper is redacted unread.
+REDACTED = "[redacted]"
+# What mirroring itself needs of a remote incident. It crosses whatever a list says.
+NEEDED = frozenset(
+    {"id", "version", "created", "modified", "closed", "status", "investigationid", "autime", "sequencenumber", "primaryterm"}
+)
+# They repeat what other fields hold. Beside a list they cross only where it names them.
+REPEATING = frozenset({"rawjson", "labels", "rawname", "rawtype", "rawcategory", "rawphase", "rawclosereason", "sortvalues"})
+OWN_NAMES = SERVER_OWNED_FIELDS | {name.lower() for name in (*INCIDENT_FIELDS, *SHOWN_FIELDS)}
+# What an entry is known by, and how it is shown. It stays, whatever is redacted.
+ENTRY_IDENTITY = frozenset(
+    {"id", "created", "modified", "tags", "investigationId", "parentId", "type", "format", "category", "note", "version"}
+)
+FIXED_KEYS = {
+    *("name", "path", "type", "description", "showMediaFile", "isTempPath"),
+    "runStatus",
+    "accumulatedPause",
+    "value",
+}  # By these the mirror knows files, timers and labels.
+
+# Each of these reads a text once: what repeats is bounded or cannot begin again inside itself, and the class of characters at
+# its head is what Python looks for first; lookbehinds stand after it.
+PLACEHOLDER = re.compile(r"\[(?:e-mail address|IP address|telephone number|card number|redacted)\]")
+# Times, dates, UUIDs and hashes, which in parts look like numbers of other kinds.
+NO_NUMBER = re.compile(
+    r"[0-9A-Fa-f](?<![^\W_].)(?:"
+    r"[0-9]{3}-[01][0-9]-[0-3][0-9]"
+    r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?(?![0-9])"
+    r"|(?<![./-].)[0-9]?[./-][0-3]?[0-9][./-](?:19|20)[0-9]{2}(?![0-9])"
+    r"|(?<![.:].)[0-9]?:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?(?![\w:])"
+    r"|[0-9A-Fa-f]{7}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}(?![^\W_])"
+    r"|[0-9A-Fa-f]{31,127}(?![^\W_]))"
+)
+DOT = r"(?:\.| ?[\[(](?:\.|dot)[\])] ?)"
+# An e-mail address from its @ on. A version (lodash@4.17.21) has no letter there.
+EMAIL_END = re.compile(
+    r"[@\[(%&](?:(?<=@)|(?<=[\[(])(?:@|at)[\])] ?|(?<=%)40|(?<=&)#64;)"
+    rf"(?=[0-9.()\[\]-]{{0,60}}[^\W\d_])[\w-]+(?:{DOT}[\w-]+){{1,40}}",
+    re.IGNORECASE,
+)
+IPV4 = re.compile(
+    rf"[0-9](?<![0-9].)(?<![0-9]\..)(?<![vV].)[0-9]{{0,2}}(?:{DOT}[0-9]{{1,3}}){{3}}(?![0-9]|{DOT}[0-9])", re.IGNORECASE
+)
+IPV6_END = re.compile(r":[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]{0,41}")  # From its first colon on.
+CARD_START = re.compile(
+    r"[2-6](?<![0-9].)(?<![0-9]\..)(?=(?:(?<=4)|(?<=3)[05-9]|(?<=2)[2-7]|(?<=5)[0-8]|(?<=6)[024-7]))[0-9]{3}"
+    r"(?=((?:[ \u00a0-]?[0-9]){8,15}))"
+)
+CARD_NUMBER = re.compile(
+    r"4(?:[0-9]{12}|[0-9]{15}|[0-9]{18})|3[47][0-9]{13}|3(?:0[0-5]|[689][0-9])[0-9]{11}"
+    r"|(?:5[1-5][0-9]{2}|222[1-9]|22[3-9][0-9]|2[3-6][0-9]{2}|27[01][0-9]|2720)[0-9]{12}"
+    r"|(?:6011|64[4-9][0-9]|65[0-9]{2}|62[0-9]{2}|352[89]|35[3-8][0-9])[0-9]{12,15}|(?:50|5[6-8]|67)[0-9]{10,17}"
+)
+DIGITS = frozenset(string.digits)
+NO_SEPARATORS = str.maketrans("", "", " \u00a0-")
+DOUBLED = str.maketrans("0123456789", "0246813579")  # Of the check digit: twice a digit, and of that the sum of its digits.
+# With a country code; with 00; with the area code in brackets; as in North America; with an area code that begins with 0.
+TELEPHONE = re.compile(
+    r"[+(0-9](?<![^\W\d_].)(?:(?<=\+)\(?[1-9](?:[ \u00a0\u2009\u202f./()\u2010-\u2013-]{0,3}[0-9]){7,14}(?![0-9])"
+    r"|(?:(?<=\()0[0-9]{1,4}\)(?:[ \u00a0/-]{0,3}[0-9]){5,10}|(?<=\()[2-9][0-9]{2}\)[-. ]?[0-9]{3}[-. ]?[0-9]{4}"
+    r"|(?<![0-9+].)(?<![^\W_]-.)(?<![0-9]\..)(?:"
+    r"(?<=0)0[1-9](?:[ \u00a0./()-]{0,3}[0-9]){7,13}"
+    r"|(?<=1)[-. ]?\([2-9][0-9]{2}\)[-. ]?[0-9]{3}[-. ]?[0-9]{4}"
+    r"|(?:(?<=1)[-. ][2-9]|(?<=[2-9]))[0-9]{2}[-. ][0-9]{3}[-. ][0-9]{4}"
+    r"|(?<=0)[1-9][0-9]{1,4} ?[ \u00a0/-] ?[0-9](?:[ \u00a0-]?[0-9]){5,9}"
+    r"|(?<=0)[1-9][ /-](?!(?:19|20)[0-9]{6})[0-9]{6,8}"
+    r"|(?<=0)[1-9](?:[ .-][0-9]{2}){4}"
+    r"))(?![^\W_]|[-.][0-9]))"
+)
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """What may cross between the two tenants. As it stands here, everything.
+
+    in_fields, out_fields: names of fields in lower case, a custom one perhaps behind `customfields.`; only these cross, or where
+        they have a minus before them, all but these. Empty: all.
+    max_file_mb: the size of the largest file, in units of 1,048,576 bytes.
+    file_types: suffixes without their dot, as the lists of fields.
+    redact: kinds (EMAIL, IP, PHONE, CARD), and words in double quotes.
+    """
+
+    in_fields: tuple[str, ...] = ()
+    out_fields: tuple[str, ...] = ()
+    max_file_mb: int = LARGEST_FILE >> 20
+    file_types: tuple[str, ...] = ()
+    redact: tuple[str, ...] = ()
+
+
+def parse_sharing(params: dict[str, Any]) -> Sharing:
+    """Return what may cross, from the parameters of an instance. Raises ValueError as `parse_settings` does."""
+    size = params.get("max_file_mb")
+    is_blank = size is None or not str(size).strip()
+    most = LARGEST_FILE >> 20
+    return Sharing(
+        in_fields=parse_fields(params.get("in_fields"), "Fields that come in"),
+        out_fields=parse_fields(params.get("out_fields"), "Fields that go out"),
+        max_file_mb=most if is_blank else whole_number(size, "Largest file (in MB)", 1, most),
+        file_types=parse_file_types(params.get("file_types"), "File types"),
+        redact=parse_redact(params.get("redact"), "Redact"),
+    )
+
+
+def one_sided(items: Iterable[str], name: str) -> tuple[str, ...]:
+    """Return a list in lower case that names what alone crosses, or what does not. Raises ValueError when it does both."""
+    chosen = tuple(dict.fromkeys(item.lower() for item in items))
+    if len({item.startswith("-") for item in chosen}) > 1:
+        raise ValueError(
+            f"{name} names some with and some without a minus: enter either what alone may cross, or with a minus before each "
+            "what may not."
+        )
+    return chosen
+
+
+def parse_fields(value: Any, name: str) -> tuple[str, ...]:
+    """Return a list of fields. See `Sharing`."""
+    chosen = []
+    for item in one_sided(listed(value), name):
+        minus, field_name = item[: item.startswith("-")], item.removeprefix("-").strip()
+        field_name = FIELD_ALIASES.get(field_name, field_name).lower()
+        if not re.fullmatch(r"(?:customfields\.)?\w+", field_name) or field_name == "customfields":
+            raise ValueError(f"{name} holds {short(item, 80)!r}, which is no name of a field: enter CLI names such as sourceip.")
+        if minus and is_needed(field_name):
+            raise ValueError(f"{name} leaves out {short(field_name, 80)}, which the mirroring itself needs: remove it.")
+        chosen.append(minus + field_name)
+    return tuple(dict.fromkeys(chosen))
+
+
+def parse_file_types(value: Any, name: str) -> tuple[str, ...]:
+    """Return a list of suffixes. See `Sharing`."""
+    chosen = []
+    for item in one_sided(listed(value), name):
+        minus, suffix = item[: item.startswith("-")], item.removeprefix("-").strip().removeprefix(".")
+        if not re.fullmatch(r"\w{1,20}", suffix):
+            raise ValueError(
+                f"{name} holds {short(item, 80)!r}, which is no file type: enter the last part of a name, such as pdf."
+            )
+        chosen.append(minus + suffix)
+    return tuple(dict.fromkeys(chosen))
+
+
+def parse_redact(value: Any, name: str) -> tuple[str, ...]:
+    """Return what is redacted. See `Sharing`."""
+    text = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value or "")
+    text = re.sub("[“”„‟]", '"', text)
+    if text.count('"') % 2:
+        raise ValueError(f"{name} holds a quotation mark without its partner: enter each word or phrase between two of them.")
+    found: dict[str, str] = {}
+    for part in (part.strip() for part in re.findall(r'(?:"[^"]*"|[^,"])+', text)):
+        if re.fullmatch(r'"[^"]*"', part):
+            word = " ".join(part[1:-1].split())
+            if not SHORTEST_WORD <= len(word) <= LONGEST_WORD:
+                raise ValueError(
+                    f"{name} holds {short(part, 80)}: enter words and phrases of {SHORTEST_WORD} to {LONGEST_WORD} characters."
+                )
+            found.setdefault(word.casefold(), f'"{word}"')
+        elif part:
+            kind = next((kind for kind, names in KIND_NAMES.items() if re.fullmatch(names, part, re.IGNORECASE)), "")
+            if not kind:
+                raise ValueError(
+                    f"{name} holds {short(part, 80)!r}: choose from {', '.join(KIND_NAMES)}, and put double quotes around a word "
+                    "or phrase of your own."
+                )
+            found[f"{kind} "] = kind
+    if sum(item.startswith('"') for item in found.values()) > MOST_WORDS:
+        raise ValueError(f"{name} holds more than {MOST_WORDS} words and phrases: remove some.")
+    return tuple(found.values())
+
+
+def lets(chosen: tuple[str, ...], *names: str) -> bool:
+    """Return whether a list, as in `Sharing`, lets cross what has one of these names."""
+    if chosen and chosen[0].startswith("-"):
+        return not any(f"-{name}" in chosen for name in names)
+    return not chosen or any(name in chosen for name in names)
+
+
+def is_needed(key: str) -> bool:
+    """Return whether mirroring itself needs a key of a remote incident."""
+    return key.lower() in NEEDED
+
+
+def is_shared(key: str, chosen: tuple[str, ...]) -> bool:
+    """Return whether a list of fields lets one cross: an incident's own by its key, a custom one as `CustomFields.<CLI name>`.
+
+    A mapper may name a custom field by its CLI name alone: what is no field of every incident is taken for both.
+    """
+    name = key.lower()
+    if name.startswith(CUSTOM.lower()):
+        return lets(chosen, name, name.removeprefix(CUSTOM.lower()))
+    name = FIELD_ALIASES.get(name, name).lower()
+    if name in REPEATING:
+        return not chosen or name in chosen
+    return lets(chosen, name) if name in OWN_NAMES else lets(chosen, name, f"{CUSTOM}{name}".lower())
+
+
+def shared_in(raw: dict[str, Any], sharing: Sharing) -> dict[str, Any]:
+    """Return a remote incident as this tenant may see it; the incident itself where everything may cross.
+
+    It may lack fields, so it is never what goes back to the remote, nor what tells which fields were emptied there.
+    """
+    shared = shared_fields(raw, sharing.in_fields, sharing, is_needed)
+    limits_files = sharing.file_types or sharing.max_file_mb << 20 < LARGEST_FILE
+    # The list of attachments names those that are kept back as well.
+    return {key: value for key, value in shared.items() if key != "attachment"} if limits_files else shared
+
+
+def shared_out(fields: dict[str, Any], sharing: Sharing) -> dict[str, Any]:
+    """Return a delta, or an incident that is to be created, in remote names, as the remote tenant may see it."""
+    return shared_fields(fields, sharing.out_fields, sharing, lambda key: key.lower() == "id")
+
+
+def shared_fields(
+    fields: dict[str, Any], chosen: tuple[str, ...], sharing: Sharing, must_cross: Callable[[str], bool]
+) -> dict[str, Any]:
+    """Return the fields that a list lets cross, with what is redacted in them. Their names stay."""
+    if not chosen and not sharing.redact:
+        return fields
+    shared: dict[str, Any] = {}
+    for key, value in fields.items():
+        if must_cross(key):
+            shared[key] = value
+        elif key.lower() == CUSTOM[:-1].lower():
+            custom = value.items() if isinstance(value, dict) else ()
+            let = {name: cleaned(item, sharing.redact) for name, item in custom if is_shared(f"{CUSTOM}{name}", chosen)}
+            shared[key] = None if value is None else let
+        elif is_shared(key, chosen):
+            shared[key] = value if steers(key) else cleaned(value, sharing.redact)
+    return shared
+
+
+def redacted_name(name: str, sharing: Sharing) -> str:
+    """Return the name of a file with what is redacted in it. Its suffix stays where that is no part of it."""
+    stem, _, suffix = name.rpartition(".")
+    clean_stem, clean = cleaned(stem, sharing.redact), cleaned(name, sharing.redact)
+    return f"{clean_stem}.{suffix}" if clean_stem != stem and not clean.endswith(f".{suffix}") else clean
+
+
+def shared_entry(entry: Entry, sharing: Sharing) -> Entry:
+    """Return an entry with what is redacted in its text or data, its file's name and its author; it stays the same entry."""
+    if not sharing.redact:
+        return entry
+    raw = {key: value if key in ENTRY_IDENTITY else cleaned(value, sharing.redact) for key, value in entry.raw.items()}
+    return replace(entry, raw=raw)
+
+
+def file_refusal(name: Any, size: int | None, sharing: Sharing) -> str:
+    """Return why a file is not shared, in words that do not hold its name; an empty text where it is.
+
+    Args:
+        size: in bytes; None where it is not known yet.
+    """
+    # The server's and the file system's ways with a name are no way around the list.
+    _, dot, last = safe_file_name(name).partition(":")[0].rstrip(". ").lower().rpartition(".")
+    suffix = last.strip() if dot else ""
+    if not lets(sharing.file_types, suffix):
+        if not suffix:
+            return "it has no type, and only some types are shared"
+        is_plain = re.fullmatch("[a-z0-9]{1,8}", suffix) and cleaned(suffix, sharing.redact) == suffix
+        return f"its type .{suffix} is not shared" if is_plain else "its type is not shared"
+    if size is not None and sharing.max_file_mb << 20 < LARGEST_FILE and size > sharing.max_file_mb << 20:
+        return f"it is larger than {sharing.max_file_mb} MB"
+    return ""
+
+
+def unknown_fields(names: Iterable[str], incident_fields: Any) -> list[str]:
+    """Return which fields of a list, as in `Sharing`, a tenant does not have.
+
+    Args:
+        incident_fields: what its /incidentfields gives.
+    """
+    fields = incident_fields_among(incident_fields)
+    custom = {f"{CUSTOM}{name}".lower() for name in custom_field_names(fields)}
+    known = OWN_NAMES | custom | {str(item["cliName"]).lower() for item in fields}
+    plain_names = (name.removeprefix("-") for name in names)
+    return [name for name in plain_names if name not in known and not is_needed(name)]
+
+
+def redacted(value: Any, sharing: Sharing) -> Any:
+    """Return a value with what is redacted in its texts, at any depth; the keys of an object itself are names, and stay.
+
+    Numbers stay as well, but for the number of a payment card, which becomes None.
+    """
+    if not sharing.redact:
+        return value
+    if isinstance(value, dict):
+        return {key: cleaned(item, sharing.redact) for key, item in value.items()}
+    return cleaned(value, sharing.redact)
+
+
+def cleaned(value: Any, redact: tuple[str, ...], depth: int = 0) -> Any:
+    """Return a value with what is redacted in it, its keys included. See `redacted`."""
+    if not redact or value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        is_whole = isinstance(value, int) or value.is_integer()
+        return None if CARD in redact and is_whole and abs(value) < 10**19 and is_card(str(int(value))) else value
+    if depth > DEEPEST:
+        return REDACTED
+    if isinstance(value, str):
+        return cleaned_text(value, redact, depth)
+    if isinstance(value, list):
+        return [cleaned(item, redact, depth + 1) for item in value]
+    if not isinstance(value, dict):
+        return value
+    clean: dict[str, Any] = {}
+    number = 1
+    for key, item in value.items():
+        name = own_name = key if key in FIXED_KEYS else cleaned_text(str(key), redact, DEEPEST)
+        while name in clean:
+            number += 1
+            name = f"{own_name} {number}"
+        clean[name] = cleaned(item, redact, depth + 1)
+    return clean
+
+
+def cleaned_text(text: str, redact: tuple[str, ...], depth: int) -> str:
+    """Return a text with what is redacted in it. JSON is redacted as data: it may spell words otherwise."""
+    if ISO_TIME.fullmatch(text):
+        return text
+    if depth < DEEPEST and re.match(r"\s{0,20}[\[{]", text):
+        with contextlib.suppress(ValueError, RecursionError):
+            data = json.loads(text)
+            clean = cleaned(data, redact, depth + 1)
+            if clean != data:
+                text = json.dumps(clean, ensure_ascii=False).encode(errors="replace").decode()
+    for _ in range(3):
+        # What is taken away may lay bare the beginning of something else.
+        before, text = text, cleaned_once(text, redact)
+        if text == before:
+            break
+    return text
+
+
+def cleaned_once(text: str, redact: tuple[str, ...]) -> str:
+    """Return a text in which one reading has replaced what is redacted."""
+    if EMAIL in redact:
+        text = between(PLACEHOLDER, text, lambda part: replaced(part, email_addresses(part), "[e-mail address]"))
+    if {IP, PHONE, CARD} & set(redact):
+        text = between(NO_NUMBER, text, lambda part: without_numbers(part, redact))
+    folded = text.casefold()
+    words = [item[1:-1] for item in redact if item.startswith('"')]
+    present = tuple(word for word in words if word.casefold().split()[0] in folded)
+    return between(PLACEHOLDER, text, lambda part: words_pattern(present).sub(REDACTED, part)) if present else text
+
+
+def without_numbers(text: str, redact: tuple[str, ...]) -> str:
+    """Return a text without IP addresses, card numbers and telephone numbers, as far as they are redacted."""
+    if IP in redact:
+        text = replaced(text, ipv6_addresses(text), "[IP address]")
+        text = replaced(text, ipv4_addresses(text), "[IP address]")
+    if CARD in redact:
+        text = replaced(text, card_numbers(text), "[card number]")
+    return TELEPHONE.sub("[telephone number]", text) if PHONE in redact else text
+
+
+def between(pattern: re.Pattern[str], text: str, change: Callable[[str], str]) -> str:
+    """Return a text with a change made to all that a pattern does not match."""
+    parts, end = [], 0
+    for match in pattern.finditer(text):
+        parts += [change(text[end : match.start()]), match[0]]
+        end = match.end()
+    return "".join([*parts, change(text[end:])])
+
+
+def replaced(text: str, places: Iterable[tuple[int, int]], placeholder: str) -> str:
+    """Return a text with a placeholder in place of what stands at these places, given by start and end; the first wins."""
+    parts, done = [], 0
+    for start, end in places:
+        if start >= done:
+            parts += [text[done:start], placeholder]
+            done = end
+    return "".join([*parts, text[done:]]) if parts else text
+
+
+@functools.lru_cache(maxsize=64)
+def words_pattern(words: tuple[str, ...]) -> re.Pattern[str]:
+    """Return what finds the words and phrases, the longest first, in any case and with any space between their parts."""
+    spelled = sorted({*words, *(word.casefold() for word in words)}, key=len, reverse=True)
+    escaped = (r"\s{1,5}".join(map(re.escape, word.split())) for word in spelled)
+    return re.compile("|".join(word.replace("ss", "(?:ss|ß)") for word in escaped), re.IGNORECASE)
+
+
+def email_addresses(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where e-mail addresses stand in a text."""
+    done = 0
+    for match in EMAIL_END.finditer(text):
+        at = match.start() - (match[0][0] in "[(" and text[match.start() - 1 : match.start()] == " ")
+        start = at
+        while start > done and (text[start - 1].isalnum() or text[start - 1] in "_.+'-"):
+            start -= 1
+        while start < at and text[start] in ".+'-":
+            start += 1
+        if start < at:
+            done = match.end()
+            yield start, done
+
+
+def ipv4_addresses(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where IPv4 addresses stand in a text."""
+    for match in IPV4.finditer(text):
+        if is_ip(".".join(str(int(number)) for number in re.findall("[0-9]+", match[0]))):
+            yield match.span()
+
+
+def ipv6_addresses(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where IPv6 addresses stand in a text. What touches another word at its edges belongs to that."""
+    for match in IPV6_END.finditer(text):
+        start, end = match.span()
+        while start > max(0, match.start() - 4) and text[start - 1] in string.hexdigits:
+            start -= 1
+        if start and text[start - 1].isalnum():
+            start = match.start() + 1
+        if text[end : end + 1].isalnum():
+            end = text.rindex(":", match.start(), end)
+        found = text[start:end].rstrip(".")
+        if found.startswith(":") and not found.startswith("::"):
+            start, found = start + 1, found[1:]
+        if found.endswith(":") and not found.endswith("::"):
+            found = found[:-1]
+        # Perhaps with a port. A scope as in std::add is no address.
+        for address in (found, found.rpartition(":")[0]):
+            is_written_so = re.search("[0-9]", address) or len(re.findall("[A-Fa-f]+", address)) > 2
+            if is_written_so and address.count(":") > 1 and is_ip(address):
+                yield start, start + len(address)
+                break
+
+
+@functools.lru_cache(maxsize=4096)
+def is_ip(text: str) -> bool:
+    """Return whether a text is an IP address of either version."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def card_numbers(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where the numbers of payment cards stand in a text. One may end wherever a group of its digits does."""
+    done = 0
+    for match in CARD_START.finditer(text):
+        start, behind = match.span()
+        if start < done:
+            continue
+        rest, after = match[1], text[behind + len(match[1]) : behind + len(match[1]) + 1]
+        stops = [len(rest)] if after not in DIGITS else []
+        stops += [place for place in range(len(rest) - 1, 7, -1) if rest[place] not in DIGITS]
+        for stop in stops:
+            if is_card(match[0] + rest[:stop].translate(NO_SEPARATORS)):
+                done = behind + stop
+                yield start, done
+                break
+
+
+def is_card(digits: str) -> bool:
+    """Return whether digits are the number of a payment card: its beginning, its length and its check digit."""
+    if not CARD_NUMBER.fullmatch(digits):
+        return False
+    return sum(map(int, digits[-1::-2] + digits[-2::-2].translate(DOUBLED))) % 10 == 0
+
+
 """ CLIENT """
 
 
 class RemoteError(DemistoException):
-    """A call to the remote tenant that did not succeed: `kind` is for the code, the message is one sentence for a person."""
+    """A failed call to the remote tenant. `kind` is for the code; the message is one sentence for a person.
 
-    def __init__(self, kind: str, message: str, retry_after: float = 0.0) -> None:
+    retry_after: the pause that the remote asks for, in seconds. status: that of an HTTP error; 0 if there was none.
+    """
+
+    def __init__(self, kind: str, message: str, retry_after: float = 0.0, status: int = 0) -> None:
         super().__init__(message)
-        self.kind = kind
-        self.retry_after = retry_after
-        self.status = 0  # The HTTP status of the answer; 0: there was none, or it was a good one.
+        self.kind, self.retry_after, self.status = kind, retry_after, status
 
 
 CHECK_URL = (
     "check the XSOAR Server URL; for XSOAR 8 it is the value of Copy API URL on the API Keys page and an API Key ID is "
     "needed, for XSOAR 6 the address of the server with the API Key ID left empty."
 )
-
-
-def detail_of(response: requests.Response) -> str:
-    """Return what an error body says, shortened. An XSOAR server and the gateway of XSOAR 8 say it under different keys."""
-    try:
-        body = decoded(b"".join(pieces_of(response, LARGEST_ERROR)))
-    except (ValueError, RemoteError):
-        return ""
-    if not isinstance(body, dict):
-        return ""
-    parts = [body.get("id"), body.get("detail"), body.get("error")]
-    reply, errors = body.get("reply"), body.get("errors")
-    parts += [reply.get("err_msg")] if isinstance(reply, dict) else []
-    parts += [item.get("detail") for item in errors if isinstance(item, dict)] if isinstance(errors, list) else []
-    return short(without_key(response, "; ".join(dict.fromkeys(str(part) for part in parts if part))))
-
-
-def without_key(response: requests.Response, text: Any) -> str:
-    """Return a text of an answer without the key or signature that was sent, which a proxy may repeat."""
-    sent = str(response.request.headers.get("Authorization") or "")
-    return str(text).replace(sent, "<key>") if sent else str(text)
-
-
-def retry_after_of(response: requests.Response) -> float:
-    """Return the pause that the remote asks for, in seconds; 0 when it names none."""
-    try:
-        return max(0.0, float(response.headers.get("Retry-After", "0")))
-    except ValueError:
-        return 0.0
-
-
-# What a call needs the permission for, by the beginning of its route.
+# The permission that a call needs, by the beginning of its route.
 PERMISSIONS = (
     ("/incidents/search", "search incidents"),
     ("/incident/load", "view the incident"),
@@ -839,132 +1258,122 @@ PERMISSIONS = (
     ("/entry", "write into the War Room"),
     ("/about", "use the API"),
 )
-
-
-def what_it_takes(response: requests.Response) -> str:
-    """Return what a refused request would have done, as the permission for it is called."""
-    path = urlsplit(response.url).path
-    return next((permission for route, permission in PERMISSIONS if route in path), "do this")
-
-
-def refused_key_sentence(status: int, settings: Settings) -> str:
-    """Return the sentence for a key that was not accepted, as exact as the settings allow."""
-    host = host_of(settings.api_root)
-    if settings.key_id:
-        kind = "an advanced" if settings.advanced_key else "a standard"
-        return (
-            f"{host} refused the API key ({status}): check API Key and API Key ID, that the key has not expired, and that it is "
-            f"{kind} key as configured."
-        )
-    if status == 401:
-        return (
-            f"{host} refused the request ({status}) as XSOAR 8 does when the API Key ID is missing: enter the ID that the remote "
-            "tenant's API Keys page shows beside the key."
-        )
-    return f"{host} refused the API key ({status}): check API Key; if the remote tenant is XSOAR 8, enter the API Key ID as well."
-
-
-def unreachable(error: BaseException, settings: Settings) -> RemoteError:
-    """Return the error for a call that got no answer, or only a part of one."""
-    host = host_of(settings.api_root)
-    if isinstance(error, requests.exceptions.SSLError):
-        advice = "its certificate is not trusted; have a trusted one installed, or select Trust any certificate"
-    elif isinstance(error, requests.exceptions.ProxyError):
-        advice = "the proxy does not let the call through; check Use system proxy settings and the proxy"
-    elif isinstance(error, requests.exceptions.Timeout):
-        advice = "it does not answer in time; check XSOAR Server URL and that this server or engine may connect to it"
-    elif isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidHeader):
-        advice = "the address or the key holds a character that cannot be sent; enter XSOAR Server URL and API Key again"
-    else:
-        advice = "the connection failed; check XSOAR Server URL and that this server or engine may connect to it"
-    return RemoteError(UNREACHABLE, f"{host} cannot be reached: {advice} ({type(error).__name__}).")
-
-
-def empty_answer(response: requests.Response) -> str:
-    """Return the sentence for an answer that holds nothing."""
-    return f"{host_of(response.url)} gave an empty answer ({response.status_code}); it is tried again in the next round."
-
-
-def clock_of(response: requests.Response) -> int:
-    """Return what the remote's clock showed when it answered, in milliseconds since 1970; 0 when it does not tell."""
-    try:
-        time_ms = int(parsedate_to_datetime(response.headers["Date"]).timestamp()) * 1000
-    except (KeyError, TypeError, ValueError, IndexError, OverflowError):
-        return 0
-    return time_ms if abs(time_ms - local_now_ms()) < LARGEST_SKEW_MS else 0
-
-
-def error_of(response: requests.Response, settings: Settings) -> RemoteError | None:
-    """Return what an answer complains of, or None when it is good."""
-    status = response.status_code
-    content_type = response.headers.get("Content-Type", "")
-    host = host_of(settings.api_root)
-    if 300 <= status < 400:
-        target = host_of(response.headers.get("Location", "")) or "another address"
-        return RemoteError(NOT_API, f"{host} redirects to {target}: {CHECK_URL}")
-    if status == 204:
-        # The API never answers so. Whether a change was made is not known, as when an answer is lost.
-        return RemoteError(BUSY, empty_answer(response))
-    if status < 400:
-        if "text/html" in content_type and "content-disposition" not in response.headers:
-            return RemoteError(NOT_API, f"{host} answers with a web page, not with the XSOAR API: {CHECK_URL}")
-        return None
-
-    detail = detail_of(response)
-    if status == 429:
-        return RemoteError(
-            RATE_LIMIT,
-            f"API rate limit: {host} accepts no more calls for now (429); it is tried again in the next round.",
-            retry_after_of(response),
-        )
-    if "errOptimisticLock" in detail or "version conflict" in detail.lower():
-        return RemoteError(CONFLICT, "The remote incident was changed by somebody else in the meantime; try again.")
-    if missing := re.search("could not find (incident|investigation)", detail.lower()):
-        return RemoteError(
-            NOT_FOUND,
-            f"The remote tenant has no such {missing[1]}, or the API key may not read it ({status}): check the ID, and that the "
-            "key's role sees the incident.",
-        )
-    if status == 401 or (status == 403 and "csrf" in detail.lower()):
-        return RemoteError(REFUSED_KEY, refused_key_sentence(status, settings))
-    if status in (402, 403):
-        # It is about this call alone: a role may lack one permission.
-        return RemoteError(
-            FORBIDDEN,
-            f"The API key may not {what_it_takes(response)} on {host} ({status}): give its role that permission. "
-            f"{detail}".strip(),
-        )
-    if status == 412:
-        return RemoteError(CLOSED, "The remote incident is closed, so nothing can be written into its War Room: reopen it first.")
-    if status in (500, 502, 503, 504):
-        return RemoteError(BUSY, f"{host} is not able to answer for now ({status}); it is tried again in the next round.")
-    if "text/html" in content_type:
-        return RemoteError(NOT_API, f"{host} answers with a web page, not with the XSOAR API ({status}): {CHECK_URL}")
-    if status == 404:
-        return RemoteError(NOT_FOUND, f"The remote tenant has no {urlsplit(response.url).path} (404). {detail}".strip())
-    return RemoteError(REJECTED, f"The remote tenant refused the request ({status}): {detail or response.reason}.")
+# What to do when a call got no answer, or only a part of one.
+UNREACHABLE_ADVICE: tuple[tuple[type[Exception], str], ...] = (
+    (SSLError, "its certificate is not trusted; have a trusted one installed, or select Trust any certificate"),
+    (ProxyError, "the proxy refuses the connection; check Use system proxy settings and the proxy"),
+    (Timeout, "it does not answer in time; check XSOAR Server URL and that this server or engine may connect to it"),
+    (InvalidURL, "the address or the key holds a character that cannot be sent; enter XSOAR Server URL and API Key again"),
+    (InvalidHeader, "the address or the key holds a character that cannot be sent; enter XSOAR Server URL and API Key again"),
+    (Exception, "the connection failed; check XSOAR Server URL and that this server or engine may connect to it"),
+)
 
 
 def pieces_of(response: requests.Response, most: int) -> Iterator[bytes]:
-    """Yield an answer piece by piece. Raises RemoteError when it is larger than `most` bytes unpacked, or takes too long."""
+    """Yield an answer piece by piece. Raises RemoteError if it exceeds `most` bytes uncompressed, or takes too long."""
     host = host_of(response.url)
     if response.headers.get("Content-Encoding", "").strip().lower() not in ("", "identity", "gzip"):
         raise RemoteError(UNUSABLE, f"{host} packs its answer in a way that it was not asked for: check the proxy before it.")
     begin_ms, size = local_now_ms(), 0
-    for piece in response.iter_content(chunk_size=PIECE):
+    # 16 KiB of gzip unpack to 16 MiB at most.
+    for piece in response.iter_content(chunk_size=1 << 14):
         size += len(piece)
         if size > most:
-            raise RemoteError(TOO_LARGE, f"The answer of {host} is larger than {most >> 20} MiB, so it is not read.")
+            raise RemoteError(TOO_LARGE, f"The answer of {host} is larger than {most >> 20} MiB, which is too large to read.")
         if local_now_ms() - begin_ms > SLOWEST_ANSWER_MS:
             raise RemoteError(UNUSABLE, f"The answer of {host} took more than {SLOWEST_ANSWER_MS // MINUTE_MS} minutes.")
         yield piece
 
 
-def json_body(response: requests.Response, reads: bool = False) -> Any:
-    """Return the JSON of an answer; None when it is empty. Raises RemoteError when it is something else."""
+def without_key(response: requests.Response, text: Any) -> str:
+    """Return a text of an answer without the key or signature that was sent: a proxy may echo it."""
+    sent = str(response.request.headers.get("Authorization") or "")
+    return str(text).replace(sent, "<key>") if sent else str(text)
+
+
+def detail_of(response: requests.Response) -> str:
+    """Return what the body of an error says, shortened. XSOAR and the gateway of XSOAR 8 use different keys for it."""
+    try:
+        body = decoded(b"".join(pieces_of(response, 1 << 20)))
+    except (ValueError, RemoteError):
+        return ""
+    parts: list[Any] = []
+    for answer in objects([body]):
+        parts += [answer.get("id"), answer.get("detail"), answer.get("error")]
+        parts += [reply.get("err_msg") for reply in objects([answer.get("reply")])]
+        parts += [error.get("detail") for error in objects(answer.get("errors"))]
+    return without_key(response, "; ".join(dict.fromkeys(str(part) for part in parts if part)))
+
+
+def shown_detail(response: requests.Response, detail: str, sharing: "Sharing") -> str:
+    """Return what an error says as this tenant may see it, shortened: it may repeat values of the incident that it is about."""
+    # An incident is saved whole, with the fields that are not shared.
+    is_save = urlsplit(response.url).path.endswith("/incident")
+    return "" if is_save and sharing.in_fields else short(cleaned(detail[:3000], sharing.redact))
+
+
+def empty_answer(response: requests.Response) -> str:
+    """Return the sentence for an answer without content."""
+    return f"{host_of(response.url)} gave an empty answer ({response.status_code}); the next round tries again."
+
+
+def complaint_of(response: requests.Response, settings: Settings) -> tuple[str, str] | None:
+    """Return the kind and the message of an error answer; None if the answer is good."""
+    status, host = response.status_code, host_of(settings.api_root)
+    is_page = "text/html" in response.headers.get("Content-Type", "")
+    if 300 <= status < 400:
+        target = host_of(response.headers.get("Location", "")) or "another address"
+        return NOT_API, f"{host} redirects to {target}: {CHECK_URL}"
+    if status == 204:
+        # The API never answers so. Whether a change was made is as uncertain as without an answer.
+        return BUSY, empty_answer(response)
+    if status < 400:
+        if is_page and "content-disposition" not in response.headers:
+            return NOT_API, f"{host} answers with a web page, not with the XSOAR API: {CHECK_URL}"
+        return None
+
+    detail = detail_of(response)
+    shown = shown_detail(response, detail, settings.sharing)
+    if status == 429:
+        return RATE_LIMIT, f"API rate limit: {host} accepts no more calls for now (429); the next round tries again."
+    if "errOptimisticLock" in detail or "version conflict" in detail.lower():
+        return CONFLICT, "The remote incident was changed by somebody else in the meantime; try again."
+    if missing := re.search("could not find (incident|investigation)", detail.lower()):
+        return NOT_FOUND, (
+            f"The remote tenant has no such {missing[1]}, or the API key may not read it ({status}): check the ID, and that the "
+            "key's role sees the incident."
+        )
+    if status == 401 or (status == 403 and "csrf" in detail.lower()):
+        advice = "check API Key; if the remote tenant is XSOAR 8, enter the API Key ID as well."
+        if settings.key_id:
+            kind = "an advanced" if settings.advanced_key else "a standard"
+            advice = f"check API Key and API Key ID, that the key has not expired, and that it is {kind} key as configured."
+        elif status == 401:
+            return REFUSED_KEY, (
+                f"{host} refused the request ({status}) as XSOAR 8 does when the API Key ID is missing: enter the ID that the "
+                "remote tenant's API Keys page shows beside the key."
+            )
+        return REFUSED_KEY, f"{host} refused the API key ({status}): {advice}"
+    if status in (402, 403):
+        # A role may lack the permission for this call alone.
+        deed = next((permission for route, permission in PERMISSIONS if route in urlsplit(response.url).path), "do this")
+        return FORBIDDEN, f"The API key may not {deed} on {host} ({status}): give its role that permission. {shown}".strip()
+    if status == 412:
+        return CLOSED, "The remote incident is closed, so nothing can be written into its War Room: reopen it first."
+    if status in (500, 502, 503, 504):
+        return BUSY, f"{host} is not able to answer for now ({status}); the next round tries again."
+    if is_page:
+        return NOT_API, f"{host} answers with a web page, not with the XSOAR API ({status}): {CHECK_URL}"
+    if status == 404:
+        return NOT_FOUND, f"The remote tenant has no {urlsplit(response.url).path} (404). {shown}".strip()
+    return REJECTED, f"The remote tenant refused the request ({status}): {shown or response.reason}."
+
+
+def json_body(response: requests.Response, reads: bool = False, sharing: "Sharing | None" = None) -> Any:
+    """Return the JSON of an answer, None if it is empty. Raises RemoteError if it is not JSON, or empty to a reading call."""
     content = b"".join(pieces_of(response, LARGEST_ANSWER))
     if not content.strip():
-        if reads:
+        if reads:  # An XSOAR says `null` where it has nothing.
             raise RemoteError(BUSY, empty_answer(response))
         return None
     try:
@@ -973,121 +1382,89 @@ def json_body(response: requests.Response, reads: bool = False) -> Any:
         raise RemoteError(NOT_API, f"The answer of {host_of(response.url)} is not JSON: {CHECK_URL}")
     # XSOAR REST API: some failures come with status 200 and an `error` that is not null.
     if isinstance(body, dict) and body.get("error"):
-        raise RemoteError(REJECTED, f"The remote tenant answered: {short(without_key(response, body['error']))}.")
+        detail = without_key(response, body["error"])
+        shown = shown_detail(response, detail, sharing or Sharing())
+        raise RemoteError(REJECTED, f"The remote tenant answered: {shown or 'an error'}.")
     return body
 
 
-def json_of_reading(response: requests.Response) -> Any:
-    """Return the JSON of what was read. An empty answer is none: an XSOAR says `null` where it has nothing."""
-    return json_body(response, reads=True)
-
-
 def signed_headers(settings: Settings, now_ms: int) -> dict[str, str]:
-    """Return the headers that carry the key, for one request: an advanced key is signed anew for each.
+    """Return the headers that authenticate one request.
 
-    XSOAR REST API: 6.x takes the key alone; 8.x the key with its ID; an advanced key goes as
-    sha256(key + nonce + timestamp), the nonce of 64 letters and digits, the timestamp in milliseconds.
+    XSOAR REST API: 6.x takes the key alone; 8.x the key with its ID. An advanced key signs each request:
+    sha256(key + nonce + timestamp), with a nonce of 64 letters and digits, and the timestamp in milliseconds.
     """
     headers = {"Accept": "application/json", "Authorization": settings.api_key}
     if settings.key_id:
         headers["x-xdr-auth-id"] = settings.key_id
     if settings.advanced_key:
         nonce = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(64))
-        timestamp = str(now_ms)
-        headers["x-xdr-nonce"] = nonce
-        headers["x-xdr-timestamp"] = timestamp
-        headers["Authorization"] = hashlib.sha256((settings.api_key + nonce + timestamp).encode()).hexdigest()
+        signature = hashlib.sha256(f"{settings.api_key}{nonce}{now_ms}".encode()).hexdigest()
+        headers |= {"x-xdr-nonce": nonce, "x-xdr-timestamp": str(now_ms), "Authorization": signature}
     return headers
 
 
 class MultipartFile:
-    """The body of an upload: form fields and one file, read from disk piece by piece while it is sent.
+    """The body of an upload: form fields and one file, which is read from disk while it is sent.
 
-    requests would build such a body in memory. An object with a length and `read` is streamed.
+    requests would build the body in memory, but streams an object with a length and `read`.
     """
 
-    def __init__(self, fields: dict[str, str], name: str, path: Path) -> None:
+    def __init__(self, fields: dict[str, str], name: str, file: io.BufferedReader) -> None:
         boundary = secrets.token_hex(16)
         self.content_type = f"multipart/form-data; boundary={boundary}"
-        parts = [
-            f'--{boundary}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n' for key, value in fields.items()
-        ]
         file_name = name.replace('"', '\\"')  # RFC 2045. Browsers write %22, which servers take for a part of the name.
-        parts.append(
-            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{file_name}"\r\n'
-            "Content-Type: application/octet-stream\r\n\r\n"
-        )
-        self._pieces: tuple[BinaryIO, ...] = (
-            io.BytesIO("".join(parts).encode(errors="replace")),
-            path.open("rb"),
-            io.BytesIO(f"\r\n--{boundary}--\r\n".encode()),
-        )
+        parts = [f'name="{key}"\r\n\r\n{value}\r\n' for key, value in fields.items()]
+        parts.append(f'name="file"; filename="{file_name}"\r\nContent-Type: application/octet-stream\r\n\r\n')
+        head = "".join(f"--{boundary}\r\nContent-Disposition: form-data; {part}" for part in parts)
+        tail = f"\r\n--{boundary}--\r\n"
+        self._pieces = (io.BytesIO(head.encode(errors="replace")), file, io.BytesIO(tail.encode()))
         self._size = sum(piece.seek(0, io.SEEK_END) for piece in self._pieces)
-        self.rewind()
 
     def __len__(self) -> int:
         return self._size
 
     def rewind(self) -> None:
-        """Begin anew, for another try."""
+        """Start over, before each attempt to send it."""
         for piece in self._pieces:
             piece.seek(0)
 
     def read(self, size: int = -1) -> bytes:
-        """Return the next bytes of the body, all that are left without a size; none at its end."""
+        """Return the next bytes of the body, all of the rest without a size; none at its end."""
         if size < 0:
             return b"".join(piece.read() for piece in self._pieces)
         return next((read for piece in self._pieces if (read := piece.read(size))), b"")
 
-    def close(self) -> None:
-        """Close the file."""
-        for piece in self._pieces:
-            piece.close()
-
-
-def pause_before_retry(error: RemoteError, attempt: int, reads: bool) -> float | None:
-    """Return how long to wait before a call is made again, in seconds; None when it is not.
-
-    Args:
-        attempt: how often it was made again already.
-        reads: whether the call changes nothing in the remote.
-    """
-    # A gateway in trouble may also answer with a page of its own.
-    is_repeatable = error.kind == RATE_LIMIT or (reads and error.kind in (BUSY, UNREACHABLE, NOT_API))
-    if attempt >= len(RETRY_PAUSES) or not is_repeatable or error.retry_after > RETRY_AFTER_LIMIT:
-        return None
-    return max(RETRY_PAUSES[attempt], error.retry_after)
-
 
 class Client(BaseClient):
-    """The REST API of the remote tenant: one method a route, which returns what the tenant answers.
+    """The REST API of the remote tenant: a method for each route, which returns what the tenant answers.
 
-    Every method raises RemoteError. Reading calls are repeated when the remote is busy or the connection breaks; writing
-    ones only when it is certain that nothing was done. Threads may share a client.
+    Every method raises RemoteError. Reading calls are retried while the remote is busy or the connection fails; writing ones
+    only if nothing was done for certain. Threads may share a client.
     """
 
     def __init__(self, settings: Settings, pause: Callable[[float], None] = time.sleep) -> None:
         super().__init__(base_url=settings.api_root, verify=settings.verify, proxy=settings.proxy)
-        # Which proxy and certificates the environment names is looked up once, not for each call. Nothing else of it counts:
-        # requests would take what a .netrc of this server or engine holds, in the place of the key.
+        # Read proxies and certificates from the environment once, not for each call, and nothing else: requests would replace
+        # the key by the credentials in a .netrc of this server or engine.
         named = self._session.merge_environment_settings(settings.api_root, {}, None, self._verify, None)
         self._session.proxies, self._verify = dict(named["proxies"]), named["verify"] or False
         self._session.trust_env = False
-        # requests prepares the next call of a redirect, and reads all of the answer for it, even where it is not to follow.
+        # Otherwise requests reads a redirect's whole body, even if it is not to follow it.
         self._session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]
         self._settings = settings
         self.pause = pause
-        self.limit: RemoteError | None = None  # What the remote said when it accepted no more calls.
-        self.remote_time_ms = 0  # The remote's clock at its last answer, in whole seconds. 0: not known yet.
-        self.calls = 0  # How many requests went out.
-        self.schema: Schema | None = None  # The remote's incident fields, as they were kept, or as this run has read them.
+        self.limit: RemoteError | None = None  # The rate limit that this run met.
+        self.remote_time_ms = 0  # The remote's clock at its last answer, in whole seconds; 0 if unknown.
+        self.calls = 0  # Requests sent.
+        self.schema: Schema | None = None  # The remote's incident fields: cached, or read by this run (`has_read_schema`).
         self.has_read_schema = False
-        self._ahead_ms = 0  # How far the remote's clock is taken to be ahead of ours, in what is signed.
-        self._sort_keys = 2  # How many a search names.
-        self._failing_seconds = 0.0  # How long failed tries have taken.
+        self._ahead_ms = 0  # How far the remote's clock is ahead of ours, for signatures.
+        self._sort_keys = 2
+        self._failing_seconds = 0.0  # Spent on failed attempts.
         self._begun = time.monotonic()
         self._counting = threading.Lock()
-        self._gate = threading.Lock()  # Is closed while the remote wants no calls.
+        self._gate = threading.Lock()  # Held while the remote wants no calls.
 
     def is_late(self) -> bool:
         """Return whether this run has lasted so long that what can wait is left to the next."""
@@ -1100,52 +1477,47 @@ class Client(BaseClient):
     def search(
         self, query: str, size: int, page: int = 0, sort: str = "created", ascending: bool = True, from_ms: int | None = None
     ) -> tuple[list[dict[str, Any]], int]:
-        """Return a page of the incidents that match, and how many match in all as the remote says.
+        """Return a page of the incidents that match, created since `from_ms`, and the number of all as the remote gives it.
 
-        XSOAR REST API: `total` is unreliable on some tenants: it may tell that there is more, never that there is not. It is not
-        certain that `fromDate` counts beside a query, so the bound stands in both; callers check it once more.
-
-        Args:
-            query: what the incidents match.
-            from_ms: bounds their creation time.
+        XSOAR REST API: `total` is unreliable on some tenants: it may say that there are more, never that there are not. Whether
+        `fromDate` applies beside a query is uncertain, so the bound is in both, and callers check it again.
         """
+        bound = f'created:>="{iso(from_ms)}"' if from_ms is not None else ""
         incident_filter: dict[str, Any] = {
-            "query": query,
+            "query": f"({query}) and {bound}" if query and bound else query or bound,
             "size": size,
             "page": page,
             "sort": [{"field": sort, "asc": ascending}, {"field": "id", "asc": ascending}][: self._sort_keys],
+            **({"fromDate": iso(from_ms)} if from_ms is not None else {}),
         }
-        if from_ms is not None:
-            bound = f'created:>="{iso(from_ms)}"'
-            incident_filter |= {"fromDate": iso(from_ms), "query": f"({query}) and {bound}" if query else bound}
         try:
-            answer = self._object("POST", "/incidents/search", reads=True, json_data={"filter": incident_filter})
+            answer = self.answer_of_search(incident_filter)
         except RemoteError as error:
             if error.kind != REJECTED:
                 raise
             if self._sort_keys == 1:
                 raise RemoteError(REJECTED, f"The remote tenant did not accept the query {query!r}. {error} Correct the query.")
-            # It may be that it sorts by one field alone. The second spares calls; the order is ours.
+            # Maybe it sorts by one field only. The second one only spares calls.
             self._sort_keys = 1
             return self.search(query, size, page, sort, ascending, from_ms)
         # XSOAR REST API: `data` is null when nothing matches.
         return with_ids(answer.get("data")), whole(answer.get("total"), 0)
 
     def answer_of_search(self, incident_filter: dict[str, Any]) -> dict[str, Any]:
-        """Return what a search answers, as it is."""
+        """Return the answer to a search."""
         return self._object("POST", "/incidents/search", reads=True, json_data={"filter": incident_filter})
 
     def modified_ids(self, method: str, since_seconds: int) -> Any:
-        """Return what the route for changed incidents answers, which some servers have.
+        """Return the answer of the route for changed incidents, which some servers have.
 
-        XSOAR REST API: it is on no page of the documents; upstream gives it a start in whole seconds.
+        XSOAR REST API: it is undocumented; upstream sends a start in whole seconds.
         """
         route = f"{'/public/v1' if self._settings.key_id else ''}/incidents/modified"
         start = {"params" if method == "GET" else "json_data": {"lastUpdate": since_seconds}}
         return self._call(method, route, reads=True, use=json_body, **start)
 
     def load(self, incident_id: str) -> dict[str, Any]:
-        """Return an incident, whole."""
+        """Return an incident with all its fields."""
         if not is_id(incident_id):
             raise RemoteError(REJECTED, f"{short(incident_id, 40)!r} is not the ID of an incident.")
         incident = self._object("GET", f"/incident/load/{quote(incident_id, safe='')}", reads=True)
@@ -1154,44 +1526,30 @@ class Client(BaseClient):
         return incident
 
     def save(self, incident: dict[str, Any]) -> dict[str, Any]:
-        """Write a whole incident and return it as it is now. What is left out is wiped; kind `conflict`: the version is old."""
+        """Write a whole incident and return the result. Fields left out are wiped. Kind CONFLICT: its version is outdated."""
         return self._object("POST", "/incident", json_data=incident)
 
     def create(self, incident: dict[str, Any]) -> dict[str, Any]:
-        """Create an incident, with its War Room, and return it."""
-
-        def read_created(response: requests.Response) -> dict[str, Any]:
-            created = json_body(response)
-            if created is None and response.status_code == 200:
-                # XSOAR REST API: 200 with an empty body. Other servers answer 201 with an empty one to what they accepted.
-                raise RemoteError(
-                    REJECTED, "The remote tenant dropped the new incident: exempt it from the tenant's pre-processing rules."
-                )
-            return created if isinstance(created, dict) else {}
-
-        created = self._call(
-            "POST", "/incident", reads=False, use=read_created, json_data={**incident, "createInvestigation": True}
-        )
-        if not is_id(created.get("id")):
+        """Create an incident with its War Room, and return it."""
+        status, created = self.create_as_answered(incident)
+        if created is None and status == 200:
+            # XSOAR REST API: 200 with an empty body. Other servers answer 201 with an empty body to what they accepted.
             raise RemoteError(
-                UNUSABLE, "The remote tenant did not say which incident it has created; it is looked for next time."
+                REJECTED, "The remote tenant dropped the new incident: exempt it from the tenant's pre-processing rules."
             )
+        if not isinstance(created, dict) or not is_id(created.get("id")):
+            raise RemoteError(UNUSABLE, "The remote tenant did not say which incident it created; it is looked for next time.")
         return created
 
     def create_as_answered(self, incident: dict[str, Any]) -> tuple[int, Any]:
-        """Create an incident, with its War Room; return the HTTP status and the JSON of the answer, None when that is empty."""
-        return self._call(
-            "POST",
-            "/incident",
-            reads=False,
-            use=lambda response: (response.status_code, json_body(response)),
-            json_data={**incident, "createInvestigation": True},
-        )
+        """Create an incident with its War Room. Return the HTTP status and the JSON of the answer, None if it is empty."""
+        new = {**incident, "createInvestigation": True}
+        return self._call("POST", "/incident", use=lambda answer: (answer.status_code, json_body(answer)), json_data=new)
 
     def close(self, incident_id: str, version: int, reason: str, notes: str) -> None:
-        """Close an incident. The remote may finish only after it has answered."""
+        """Close an incident. The remote may answer before it is closed."""
         body = {"id": incident_id, "version": version, "closeReason": reason, "closeNotes": notes, "CustomFields": {}}
-        self._json("POST", "/incident/close", json_data=body)
+        self._call("POST", "/incident/close", json_data=body)
 
     def entries(self, investigation_id: str, entry_filter: dict[str, Any]) -> list[dict[str, Any]]:
         """Return a page of the entries of a War Room."""
@@ -1208,7 +1566,7 @@ class Client(BaseClient):
     def mark_as_note(self, entry: dict[str, Any], investigation_id: str) -> None:
         """Turn an entry into a note."""
         body = {"id": entry.get("id"), "version": entry.get("version", 0), "investigationId": investigation_id, "data": "true"}
-        self._json("POST", "/entry/note", json_data=body)
+        self._call("POST", "/entry/note", json_data=body)
 
     def add_formatted(self, investigation_id: str, text: str, entry_format: str) -> dict[str, Any]:
         """Write an entry in a format and return it. Unlike /entry, this route never runs a text that looks like a command."""
@@ -1216,36 +1574,35 @@ class Client(BaseClient):
         return self._object("POST", "/entry/formatted", json_data=body)
 
     def add_chat(self, investigation_id: str, text: str, markdown: bool) -> dict[str, Any]:
-        """Write a chat and return its entry. This route runs a text that begins with ! or /, so it must not."""
+        """Write a chat and return its entry. The text must not begin with ! or /, as this route would run it."""
         body = {"investigationId": investigation_id, "data": text, "markdown": markdown, "id": "", "version": 0}
         return self._object("POST", "/entry", json_data=body)
 
     def tag_entry(self, entry: dict[str, Any], investigation_id: str, tags: list[str]) -> None:
         """Set the tags of an entry."""
         body = {"id": entry.get("id"), "version": entry.get("version", 0), "investigationId": investigation_id, "tags": tags}
-        self._json("POST", "/entry/tags", json_data=body)
+        self._call("POST", "/entry/tags", json_data=body)
 
     def run(self, investigation_id: str, command: str) -> None:
         """Run a command in a War Room and wait for its end."""
         body = {"investigationId": investigation_id, "data": command, "id": "", "version": 0}
-        self._json("POST", "/entry/execute/sync", json_data=body)
+        self._call("POST", "/entry/execute/sync", json_data=body)
 
     def upload(self, investigation_id: str, path: Path, name: str, comment: str, note: bool) -> list[dict[str, Any]]:
-        """Add a file to a War Room and return the entries that came of it."""
-        body = MultipartFile({"fileComment": comment, "isNoteEntry": "true" if note else "false"}, name, path)
+        """Add a file to a War Room and return the resulting entries."""
+        fields = {"fileComment": comment, "isNoteEntry": "true" if note else "false"}
         route = f"/entry/upload/{quote(investigation_id, safe='')}"
-        try:
-            answer = self._json("POST", route, data=body, content_type=body.content_type)
-        finally:
-            body.close()
+        with path.open("rb") as file:
+            body = MultipartFile(fields, name, file)
+            answer = self._call("POST", route, data=body, headers={"Content-Type": body.content_type})
         entries = answer.get("entries") if isinstance(answer, dict) else None
         return with_ids(entries if isinstance(entries, list) else [entries])
 
     def download(self, entry_id: str, target: Path, size: int | None = None) -> None:
-        """Write the file of an entry to `target`, piece by piece. One that has not its `size`, if that is known, is an error."""
+        """Stream the file of an entry to `target`. Raises RemoteError if it does not have its `size`, if that is known."""
 
         def save_to_target(response: requests.Response) -> None:
-            # XSOAR REST API: a file comes with this header, JSON without it is something else.
+            # XSOAR REST API: a file comes with this header.
             if "content-disposition" not in response.headers and "json" in response.headers.get("Content-Type", ""):
                 raise RemoteError(NOT_API, f"{host_of(response.url)} gave something else than the file: {CHECK_URL}")
             with target.open("wb") as content:
@@ -1257,32 +1614,31 @@ class Client(BaseClient):
         if size is not None and size > LARGEST_FILE:
             raise RemoteError(TOO_LARGE, f"The file of the entry {entry_id} is larger than {LARGEST_FILE >> 20} MiB.")
         route = f"/entry/download/{quote(entry_id, safe='')}"
-        # Packed on its way, a file of which only a part arrives would look whole.
-        self._call("GET", route, reads=True, use=save_to_target, accept_encoding="identity")
+        # Compressed, a truncated file would look whole.
+        self._call("GET", route, reads=True, use=save_to_target, headers={"Accept-Encoding": "identity"})
 
     def incident_fields(self) -> list[dict[str, Any]]:
         """Return the incident fields of the remote."""
-        return incident_fields_among(self._json("GET", "/incidentfields", reads=True))
+        return incident_fields_among(self._call("GET", "/incidentfields", reads=True))
 
     def incident_types(self) -> list[dict[str, Any]]:
         """Return the incident types of the remote."""
-        return objects(self._json("GET", "/incidenttype", reads=True))
+        return objects(self._call("GET", "/incidenttype", reads=True))
 
     def _object(self, method: str, route: str, reads: bool = False, **request: Any) -> dict[str, Any]:
-        """Return the JSON object of an answer, an empty one when the answer is empty."""
-        answer = self._json(method, route, reads, **request)
+        """Make a call and return the JSON object of its answer, an empty one if the answer is empty."""
+        answer = self._call(method, route, reads, **request)
         if answer is not None and not isinstance(answer, dict):
-            raise RemoteError(
-                UNUSABLE, f"{host_of(self._settings.api_root)} answers with what the XSOAR API never gives: {CHECK_URL}"
-            )
+            raise RemoteError(UNUSABLE, f"{host_of(self._settings.api_root)} does not answer like the XSOAR API: {CHECK_URL}")
         return answer or {}
 
-    def _json(self, method: str, route: str, reads: bool = False, **request: Any) -> Any:
-        return self._call(method, route, reads=reads, use=json_of_reading if reads else json_body, **request)
-
-    def _call(self, method: str, route: str, reads: bool, use: Callable[[requests.Response], Any], **request: Any) -> Any:
-        """Make a call, repeated where that is safe, and return what `use` makes of the answer."""
-        for attempt in range(len(RETRY_PAUSES) + 1):
+    def _call(
+        self, method: str, route: str, reads: bool = False, use: Callable[[requests.Response], Any] | None = None, **request: Any
+    ) -> Any:
+        """Make a call, retry it where that is safe, and return what `use` makes of the answer, else its JSON."""
+        use = use or functools.partial(json_body, reads=reads, sharing=self._settings.sharing)
+        pauses = iter(RETRY_PAUSES)
+        while True:
             with self._gate:
                 started = time.monotonic()
             try:
@@ -1290,77 +1646,62 @@ class Client(BaseClient):
             except RemoteError as error:
                 with self._counting:
                     self._failing_seconds += time.monotonic() - started
-                if error.kind in (REFUSED_KEY, FORBIDDEN) and attempt < len(RETRY_PAUSES) and self._takes_over_clock():
+                pause, ahead_ms = next(pauses, None), remote_now_ms(self) - local_now_ms()
+                is_outdated = self._settings.advanced_key and abs(ahead_ms - self._ahead_ms) >= MINUTE_MS
+                if error.kind in (REFUSED_KEY, FORBIDDEN) and is_outdated and pause:
+                    # The timestamp of the signature was off: take the remote's time.
+                    self._ahead_ms = ahead_ms
                     continue
-                seconds = pause_before_retry(error, attempt, reads)
-                if seconds is None or self._failing_seconds > RETRY_BUDGET:
+                # After a rate limit nothing was done. NOT_API: a gateway in trouble may answer with a web page.
+                is_safe = error.kind == RATE_LIMIT or (reads and error.kind in (BUSY, UNREACHABLE, NOT_API))
+                is_short = error.retry_after <= RETRY_AFTER_LIMIT and self._failing_seconds <= RETRY_BUDGET
+                if not (pause and is_safe and is_short):
                     self.limit = error if error.kind == RATE_LIMIT else self.limit
                     raise
-                # A limit of calls holds for all that are under way.
+                # A rate limit stops all threads. The jitter keeps them, and other instances, from coming back at once.
                 with self._gate if error.kind == RATE_LIMIT else contextlib.nullcontext():
-                    # Not all instances, nor all workers of one, shall come back at the same moment.
-                    self.pause(seconds + RETRY_PAUSES[attempt] * secrets.randbelow(500) / 1000)
-        raise AssertionError("the last try either returns or raises")
+                    self.pause(max(pause, error.retry_after) + pause * secrets.randbelow(500) / 1000)
 
-    def _takes_over_clock(self) -> bool:
-        """Return whether what is signed next will hold the remote's time, unlike what it has just refused."""
-        ahead_ms = remote_now_ms(self) - local_now_ms()
-        if not self._settings.advanced_key or abs(ahead_ms - self._ahead_ms) < MINUTE_MS:
-            return False
-        self._ahead_ms = ahead_ms
-        return True
-
-    def _call_once(
-        self,
-        method: str,
-        route: str,
-        use: Callable[[requests.Response], Any],
-        content_type: str = "application/json",
-        accept_encoding: str = "gzip",
-        **request: Any,
-    ) -> Any:
+    def _call_once(self, method: str, route: str, use: Callable[[requests.Response], Any], **request: Any) -> Any:
         signed = signed_headers(self._settings, local_now_ms() + self._ahead_ms)
-        headers = {**signed, "Content-Type": content_type, "Accept-Encoding": accept_encoding}
+        headers = {**signed, "Content-Type": "application/json", "Accept-Encoding": "gzip", **request.pop("headers", {})}
         if isinstance(request.get("data"), MultipartFile):
             request["data"].rewind()
         with self._counting:
             self.calls += 1
+        # A redirect would carry the key to another address. An answer is streamed, so that it is not read beyond a limit.
+        request |= {"headers": headers, "allow_redirects": False, "stream": True}
         try:
-            response = self._http_request(
-                method,
-                route,
-                headers=headers,
-                resp_type="response",
-                error_handler=lambda _: None,
-                # A redirect would carry the key to another address.
-                allow_redirects=False,
-                # An answer is read no further than to a limit.
-                stream=True,
-                **request,
-            )
-            with response:
-                self.remote_time_ms = clock_of(response) or self.remote_time_ms
-                error = error_of(response, self._settings)
-                if error:
-                    error.status = response.status_code
+            with self._http_request(method, route, resp_type="response", error_handler=lambda _: None, **request) as response:
+                # The header may be missing or malformed.
+                with contextlib.suppress(KeyError, TypeError, ValueError, IndexError, OverflowError):
+                    time_ms = int(parsedate_to_datetime(response.headers["Date"]).timestamp()) * 1000
+                    if abs(time_ms - local_now_ms()) < LARGEST_SKEW_MS:
+                        self.remote_time_ms = time_ms
+                if complaint := complaint_of(response, self._settings):
+                    error = RemoteError(*complaint, status=response.status_code)
+                    if error.kind == RATE_LIMIT:
+                        with contextlib.suppress(ValueError):
+                            error.retry_after = max(0.0, float(response.headers.get("Retry-After", "0")))
                     raise error
                 return use(response)
         except RemoteError:
             raise
-        except DemistoException as error:
-            # Without the library's own error: its text may hold what was sent, and return_error logs what it is given.
-            raise unreachable(error.exception or error, self._settings) from None
-        except requests.exceptions.RequestException as error:
-            raise unreachable(error, self._settings) from None
+        except (DemistoException, RequestException) as failure:
+            cause = getattr(failure, "exception", None) or failure
+            advice = next(advice for kind, advice in UNREACHABLE_ADVICE if isinstance(cause, kind))
+            sentence = f"{host_of(self._settings.api_root)} cannot be reached: {advice} ({type(cause).__name__})."
+            # Without its cause: that may contain what was sent, and return_error logs it.
+            raise RemoteError(UNREACHABLE, sentence) from None
 
 
 def remote_now_ms(client: "Client") -> int:
-    """Return the remote's clock at its last answer, in milliseconds since 1970; the local one where it did not tell."""
+    """Return the remote's clock at its last answer, in milliseconds since 1970; the local clock if it is unknown."""
     return client.remote_time_ms or local_now_ms()
 
 
 def asked_now_ms(client: "Client") -> int:
-    """Return the remote's clock, which is asked for it."""
+    """Ask the remote for its clock."""
     client.about()
     return remote_now_ms(client)
 
@@ -1373,19 +1714,15 @@ def as_result(work: Callable[..., Any], *args: Any) -> Any:
         return error
 
 
-class ReadPool:
-    """Calls to the remote that run side by side, at most `at_once`. When one fails, those that have not begun fail as it did.
+class ReadPool(contextlib.AbstractContextManager["ReadPool"]):
+    """Runs calls to the remote in parallel, at most `at_once`. Once one fails, those not yet begun fail with its error.
 
-    What is called must not touch `demisto`: that is for the main thread, which calls nothing by itself meanwhile.
-    0: each call is made when it is started, in the thread that starts it.
+    The calls must not use `demisto`, which belongs to the main thread. With 0, `start` makes the call itself.
     """
 
     def __init__(self, at_once: int) -> None:
         self._pool = ThreadPoolExecutor(at_once) if at_once else None
         self._failure: BaseException | None = None
-
-    def __enter__(self) -> "ReadPool":
-        return self
 
     def __exit__(self, kind: Any, failure: BaseException | None, trace: Any) -> None:
         self._failure = self._failure or failure
@@ -1415,26 +1752,24 @@ class ReadPool:
 
 @dataclass(frozen=True)
 class Ledger:
-    """Which entries of an incident crossed, by `Entry.key`. An ID alone is no identity, so each key has its entry's mark.
+    """Which entries of an incident have crossed: marks by `Entry.key`. IDs are reused after a restore; the mark tells."""
 
-    seen: entries of the remote that are not to come in, as they came in or were written from here: the mark, and behind it
-        the digest of the local copy (`copy_digest`), by which the copy is known again when somebody tags it.
-    history: entries of the remote from before the incident was mirrored, with their marks.
-    missing: entries of the remote whose file could not be had, with the number of tries.
-    trying: local entries that were about to go, and a closing: the remote may have them all the same.
-    sent: local entries that the remote has, with their marks.
-    """
-
+    # Remote entries that came in or were written from here. Behind the mark stands the `copy_digest` of the local copy, so that
+    # the copy is recognized when somebody tags it here.
     seen: dict[str, str] = field(default_factory=dict)
-    history: dict[str, str] = field(default_factory=dict)
-    missing: dict[str, str] = field(default_factory=dict)
-    trying: dict[str, str] = field(default_factory=dict)
-    sent: dict[str, str] = field(default_factory=dict)
+    history: dict[str, str] = field(default_factory=dict)  # Remote entries from before the incident was mirrored.
+    missing: dict[str, str] = field(default_factory=dict)  # Remote entries whose file could not be read: the number of tries.
+    trying: dict[str, str] = field(default_factory=dict)  # Local entries, and CLOSING, that the remote may have already.
+    sent: dict[str, str] = field(default_factory=dict)  # Local entries that the remote has.
 
     def has_seen(self, entry: "Entry") -> bool:
-        """Return whether a remote entry is known. Where the remote no longer gives a history, an edited one has its plain ID."""
+        """Return whether a remote entry is known. An edited one has its plain ID where the remote no longer gives its history."""
+
+        def edited(known: dict[str, str]) -> str | None:
+            return next((mark for key, mark in known.items() if key.startswith(f"{entry.id}#")), None)
+
         return any(
-            is_marked(entry, known.get(entry.key)) or (entry.key == entry.id and is_marked(entry, self._edited(known, entry)))
+            is_marked(entry, known.get(entry.key)) or (entry.key == entry.id and is_marked(entry, edited(known)))
             for known in (self.seen, self.history)
         )
 
@@ -1446,60 +1781,40 @@ class Ledger:
         """Return whether a local entry of that `copy_digest` came in."""
         return bool(digest) and any(value[len(UNMARKED) :] == digest for value in self.seen.values())
 
-    @staticmethod
-    def _edited(known: dict[str, str], entry: "Entry") -> str | None:
-        return next((mark for key, mark in known.items() if key.startswith(f"{entry.id}#")), None)
-
 
 @dataclass(frozen=True)
 class Record:
-    """What is remembered of one remote incident: IDs, times, digests, and of texts only sentences for a person.
+    """What is remembered of one remote incident: IDs, times and digests, and no text but sentences for people."""
 
-    created_ms: when it was created there. With its ID it is its identity; 0: it does not say.
-    origin: how the two incidents came together: FETCHED, CREATED (there, from here) or LINKED (by hand).
-    met: a local incident mirrors it: the server has asked for it or sent it, or kept the last run of the fetch that brought it.
-    modified: the remote's `modified` of the fields that were delivered last.
-    fields: digests of the fields when both sides were last known to be equal. See `field_digests` and `pack_digests`.
-    news: the keys of the fields that the last pull gave, packed as in `fields`.
-    status: the remote's status, as it was read last.
-    given: the remote's status that was delivered here last.
-    asked: the status that the server here was asked for and has not confirmed yet.
-    told: the local status that the remote was told last.
-    here: the local status, as it was seen last.
-    since_ms: entries before it are history, until the War Room was read once; None: since the server's lastUpdate.
-    owes_files: attachments of the fetched incident have yet to come.
-    wanted, done: how often it was asked for, and the `wanted` that the last whole pull had read. It is due while they differ.
-    tries, not_before_ms: how often in a row something could not be read, and when it is tried again (local clock).
-    in_ms, out_ms: when something crossed last (local clock); 0: nothing yet.
-    in_error, out_error: why something does not cross.
-    shown: the digest of the report that the local incident shows. See `mirror_report`.
-    notices: what people here have yet to be told in the War Room, by its digest.
-    """
-
-    created_ms: int = 0
-    origin: str = ""
-    met: bool = False
-    modified: str = ""
-    fields: str = ""
-    news: str = ""
-    status: int | None = None
-    given: int | None = None
-    asked: int | None = None
-    told: int | None = None
-    here: int | None = None
-    since_ms: int | None = None
-    owes_files: bool = False
+    created_ms: int = 0  # When it was created there, which with its ID identifies it; 0: not given.
+    origin: str = ""  # How the two incidents were paired: FETCHED, CREATED (there, from here) or LINKED (by hand).
+    met: bool = False  # A local incident mirrors it: the server asked for it or sent it, or kept the last run of its fetch.
+    modified: str = ""  # The remote's `modified` of the fields delivered last.
+    fields: str = ""  # Digests of the fields when both sides last agreed. See `field_digests` and `pack_digests`.
+    news: str = ""  # The keys of the fields that the last pull gave, packed as in `fields`.
+    status: int | None = None  # The remote's status, as last read.
+    given: int | None = None  # The remote's status, as last delivered here.
+    asked: int | None = None  # The status that the server here was asked for and has not confirmed yet.
+    told: int | None = None  # The local status that the remote was told last.
+    here: int | None = None  # The local status, as last seen.
+    since_ms: int | None = None  # Entries before it are history, until the War Room was read once; None: before lastUpdate.
+    owes_files: bool = False  # Attachments of the fetched incident have yet to come.
     ledger: Ledger = field(default_factory=Ledger)
-    wanted: int = 0
-    done: int = 0
-    tries: int = 0
-    not_before_ms: int = 0
-    in_ms: int = 0
-    in_error: str = ""
-    out_ms: int = 0
-    out_error: str = ""
-    shown: str = ""
-    notices: dict[str, str] = field(default_factory=dict)
+    wanted: int = 0  # How often it was asked for. It is due while this and `done` differ.
+    done: int = 0  # The `wanted` that the last complete pull had read.
+    tries: int = 0  # Failed reads in a row.
+    not_before_ms: int = 0  # When to try again (local clock).
+    in_ms: int = 0  # When something last came in (local clock); 0: never.
+    in_error: str = ""  # Why something does not come in.
+    out_ms: int = 0  # When something last went out (local clock); 0: never.
+    out_error: str = ""  # Why something does not go out.
+    unsent: dict[str, int] = field(default_factory=dict)  # Since when each change waits (local clock), by `change_digest`.
+    shown: str = ""  # Digest of the report that the local incident shows. See `mirror_report`.
+    notices: dict[str, str] = field(default_factory=dict)  # What people here have yet to be told in the War Room, by digest.
+    settled: dict[str, str] = field(default_factory=dict)  # Digests of local values that went, or gave way to what is there, in
+    # an update yet to succeed: the server sends them again.
+    came_late: bool = False  # It was fetched because a change made it match.
+    is_stopped: bool = False  # Somebody stopped its mirroring with xsoar-mirror-stop.
 
     @property
     def is_mirrored_here(self) -> bool:
@@ -1518,119 +1833,169 @@ class Record:
 
     @property
     def may_have_quiet_news(self) -> bool:
-        """Whether entries may wait in it that nothing tells of. A pending incident has no War Room yet."""
-        return self.status not in (IncidentStatus.PENDING, *SHUT)
+        """Whether it may have new entries that `modified` does not show. A pending incident has no War Room yet."""
+        return not self.is_stopped and self.status not in (IncidentStatus.PENDING, *SHUT)
 
 
 @dataclass(frozen=True)
 class Health:
-    """What xsoar-mirror-status tells of the instance. Times are the local clock's, in milliseconds; 0: not yet.
+    """What xsoar-mirror-status tells of the instance. 0: not yet."""
 
-    cursor_ms: the newest change of the remote that was answered, in the remote's time.
-    fetch_ms, round_ms: when the last fetch, and the last question for changes, went well; about, see HEALTH_MS.
-    fetch_calls, round_calls: how many requests they made.
-    entries_in, entries_out: how many entries crossed.
-    errors: the last failure of each command that the server runs by itself: its time and its sentence.
-    """
-
-    cursor_ms: int = 0
-    fetch_ms: int = 0
-    fetch_calls: int = 0
-    round_ms: int = 0
+    cursor_ms: int = 0  # The newest change that a round answered, in the remote's time.
+    fetch_ms: int = 0  # When a fetch last succeeded (local clock); may lag by HEALTH_MS, as `round_ms`.
+    fetch_calls: int = 0  # The requests it made.
+    round_ms: int = 0  # When get-modified-remote-data last succeeded (local clock).
     round_calls: int = 0
     entries_in: int = 0
     entries_out: int = 0
-    errors: dict[str, list[Any]] = field(default_factory=dict)
+    errors: dict[str, list[Any]] = field(default_factory=dict)  # The last failure of each command: its time and its sentence.
 
 
 @dataclass(frozen=True)
 class Schema:
-    """What is kept of the remote's incident fields.
+    """What is kept of the remote's incident fields."""
 
-    custom_fields: the types of the custom ones, by CLI name.
-    close_reasons: what a closing may say; none: anything.
-    read_ms: when they were read (local clock); 0: not yet.
-    """
-
-    custom_fields: dict[str, str] = field(default_factory=dict)
-    close_reasons: tuple[str, ...] = ()
-    read_ms: int = 0
+    custom_fields: dict[str, str] = field(default_factory=dict)  # The types of the custom ones, by CLI name.
+    close_reasons: tuple[str, ...] = ()  # The close reasons it takes; none: any.
+    read_ms: int = 0  # When they were read (local clock); 0: not yet.
 
 
 @dataclass(frozen=True)
 class Rules:
-    """Which of the remote's custom fields have a rule in the mappers that xsoar-mirror-mappers exported last.
+    """Which of the remote's custom fields have a rule in the mappers that xsoar-mirror-mappers exported last."""
 
-    mapped: those that have one, by their CLI names in lower case.
-    left_out: those that were to have none.
-    exported_ms: when that was (local clock); 0: not yet, and the instance is taken to have the mappers of this pack.
-    """
-
-    mapped: frozenset[str] = frozenset()
-    left_out: frozenset[str] = frozenset()
-    exported_ms: int = 0
+    mapped: frozenset[str] = frozenset()  # Those that have one, by their CLI names in lower case.
+    left_out: frozenset[str] = frozenset()  # Those that were to have none.
+    exported_ms: int = 0  # When (local clock); 0: never, and the instance is taken to use this pack's own mappers.
 
 
 @dataclass(frozen=True)
 class Memory:
-    """What the mirror remembers besides the records of its incidents.
+    """What the mirror remembers besides the records of its incidents."""
 
-    entries_move: whether a new entry moves its incident's `modified` in the remote; None: not known yet.
-    creating: the incidents that are being created there, by origin: their remote ID, empty while it is not known. The server
-        learns the ID only when all of the update went well, and until then asks for the creation again.
-    reach_ms: how far back the next question for changes must reach, in the remote's time; 0: no further than usual.
-    limited_ms: when the remote last refused a call because there were too many (local clock); 0: never.
-    """
-
-    entries_move: bool | None = None
+    entries_move: bool | None = None  # Whether a new entry moves its incident's `modified` in the remote; None: not known yet.
+    # The incidents being created there: remote ID by origin, empty while unknown. The server learns the ID only when the whole
+    # update succeeds, and until then asks for the creation again.
     creating: dict[str, str] = field(default_factory=dict)
-    reach_ms: int = 0
-    limited_ms: int = 0
+    reach_ms: int = 0  # How far back the next question for changes must reach, in the remote's time; 0: as usual.
+    limited_ms: int = 0  # When the remote last refused a call because there were too many (local clock); 0: never.
+    paused_until_ms: int = 0  # Until when all mirroring pauses (local clock).
+    fetched: tuple[str, ...] = ()  # The IDs of all that was ever fetched or forgotten. See `packed_ids`.
     schema: Schema = field(default_factory=Schema)
     rules: Rules = field(default_factory=Rules)
     health: Health = field(default_factory=Health)
 
     @property
     def is_limited(self) -> bool:
-        """Whether the remote refused calls a short time ago, so that what is optional gives way."""
+        """Whether the remote refused calls a short time ago, so that optional calls are left out."""
         return local_now_ms() - self.limited_ms < LIMITED_MS
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether all mirroring pauses. A local clock that was put back does not make the pause longer than it may be."""
+        return 0 < self.paused_until_ms - local_now_ms() <= LONGEST_PAUSE_MS
+
+    def with_fetched(self, incident_ids: Iterable[str]) -> "Memory":
+        """Return the memory with more incidents that were fetched."""
+        known = unpacked_ids(self.fetched)
+        new = {*incident_ids} - known
+        return replace(self, fetched=packed_ids(known | new)) if new else self
+
+    def with_health(self, **health: Any) -> "Memory":
+        """Return the memory with some of its health changed."""
+        return replace(self, health=replace(self.health, **health))
 
 
 FETCHED, CREATED, LINKED = "fetched", "created", "linked"
 EMPTY_RECORD = Record()
-CLOSING = "closing"  # Stands in `Ledger.trying` for a closing whose end is not known.
-SHARD_KEY, SHARDS = "incidents_", 64  # With 10,000 incidents some 150 of them are read and written for one.
+CLOSING = "closing"  # Stands in `Ledger.trying` for a closing that was begun; it may have succeeded.
+SHARD_KEY, SHARDS = "incidents_", 64  # A command on one of 10,000 incidents unpacks and packs some 150 of them.
 MEMORY_KEY, QUEUE_KEY, OPEN_KEY = "memory", "queue", "open"
 
 
+def packed_ids(ids: Iterable[str]) -> tuple[str, ...]:
+    """Return IDs as texts: numbers that follow one another as a range (1-200), any other ID behind an equals sign (=x7)."""
+    plain_ids = set(ids)
+    numbers = {int(key) for key in plain_ids if re.fullmatch("0|[1-9][0-9]{0,17}", key)}
+    first = sorted(number for number in numbers if number - 1 not in numbers)
+    last = sorted(number for number in numbers if number + 1 not in numbers)
+    others = sorted(plain_ids - {str(number) for number in numbers})
+    return (*(f"{begin}-{end}" for begin, end in zip(first, last, strict=True)), *(f"={key}" for key in others))
+
+
+def unpacked_ids(packed: Iterable[str]) -> set[str]:
+    """Return the IDs that `packed_ids` packed."""
+    ranges = [re.fullmatch(r"(\d{1,18})-(\d{1,18})", item) for item in packed]
+    numbers = {str(number) for found in ranges if found for number in range(int(found[1]), int(found[2]) + 1)}
+    return numbers | {item[1:] for item in packed if item.startswith("=")}
+
+
+def pack_marks(marks: dict[str, str]) -> dict[str, Any]:
+    """Return a table of a ledger in half the space, with the entries of each War Room joined.
+
+    Under "" stands for each of them [what follows the @, the steps from number to number, the marks in one text]; and once more
+    where marks differ in length.
+    """
+    packed: dict[str, Any] = {}
+    rooms: dict[tuple[str, int], dict[int, str]] = {}
+    for key, mark in marks.items():
+        number, _, room = key.partition("@")
+        if room and number.isdecimal() and number == str(int(number)):
+            rooms.setdefault((room, len(mark)), {})[int(number)] = mark
+        else:
+            packed[key] = mark
+    if rooms:
+        packed[""] = [
+            [room, [after - before for before, after in pairwise([0, *found])], "".join(found.values())]
+            for (room, _), found in rooms.items()
+        ]
+    return packed
+
+
+def unpack_marks(packed: Any) -> dict[str, str]:
+    """Return the table of a ledger that `pack_marks` packed; an empty one when it is damaged."""
+    try:
+        marks = dict(packed)
+        for room, steps, row in marks.pop("", []):
+            width = len(row) // len(steps)
+            marks |= {f"{number}@{room}": row[at * width :][:width] for at, number in enumerate(accumulate(steps))}
+        return marks
+    except (TypeError, ValueError, ZeroDivisionError):
+        return {}
+
+
 def pack(value: Any) -> Any:
-    """Return what is kept as plain data; of a dataclass only what differs from a new one."""
+    """Return a value as plain data; of a dataclass only what differs from a new one."""
     if is_dataclass(value):
-        kept = {item.name: getattr(value, item.name) for item in fields_of(value)}
-        return {item.name: pack(kept[item.name]) for item in fields_of(value) if kept[item.name] != default_of(item)}
+        kind: Any = type(value)
+        new = kind()
+        names = [item.name for item in fields_of(value) if getattr(value, item.name) != getattr(new, item.name)]
+        pack_field: Callable[[Any], Any] = pack_marks if isinstance(value, Ledger) else pack
+        return {name: pack_field(getattr(value, name)) for name in names}
     return sorted(value) if isinstance(value, frozenset) else list(value) if isinstance(value, tuple) else value
 
 
-def unpack(kind: type[Any], packed: Any) -> Any:
-    """Return the dataclass of a kind that `pack` packed; what is damaged or missing is as in a new one."""
-    kept = packed if isinstance(packed, dict) else {}
-    return kind(**{item.name: restored(kept[item.name], default_of(item)) for item in fields_of(kind) if item.name in kept})
+def unpack(packed: Any, new: Any) -> Any:
+    """Return what `pack` packed, in the type of `new`; what is missing or damaged is as in `new`."""
+    if is_dataclass(new):
+        kept = packed if isinstance(packed, dict) else {}
+        names = [item.name for item in fields_of(new) if item.name in kept]
+        kind: Any = type(new)
+        if isinstance(new, Ledger):
+            return Ledger(**{name: unpack_marks(kept[name]) for name in names})
+        return kind(**{name: unpack(kept[name], getattr(new, name)) for name in names})
+    if isinstance(new, frozenset | tuple):
+        return type(new)(texts(packed))
+    return packed if type(packed) is type(new) or (new is None and isinstance(packed, int)) else new
 
 
-def restored(value: Any, default: Any) -> Any:
-    """Return a value of `unpack` in the type of its default; the default when it cannot have that."""
-    if is_dataclass(default):
-        return unpack(type(default), value)
-    if isinstance(default, frozenset | tuple):
-        return type(default)(texts(value))
-    if default is None:
-        return value if isinstance(value, int) else None
-    return value if type(value) is type(default) else default
-
-
-def default_of(item: Any) -> Any:
-    """Return what a field of a dataclass holds in a new one."""
-    return item.default if item.default_factory is MISSING else item.default_factory()
+def kept_as(kind: type[Any], text: Any) -> Any:
+    """Return the value of a JSON text that was kept; an empty one of that kind when it is missing or damaged."""
+    try:
+        value = json.loads(text)
+    except (TypeError, ValueError):
+        return kind()
+    return value if isinstance(value, kind) else kind()
 
 
 def squeezed(value: Any) -> str:
@@ -1641,27 +2006,26 @@ def squeezed(value: Any) -> str:
 def expanded(text: Any) -> dict[str, Any]:
     """Return the object that `squeezed` was given; an empty one when the text is missing or damaged."""
     try:
-        value = json.loads(zlib.decompress(base64.b64decode(str(text or ""))))
+        return kept_as(dict, zlib.decompress(base64.b64decode(str(text or ""))))
     except (ValueError, zlib.error):
         return {}
-    return value if isinstance(value, dict) else {}
 
 
 @dataclass(frozen=True)
 class Store:
     """The integration context as a value: all that the mirror remembers between commands.
 
-    Records lie in compressed shards, of which a command touches only a few. Beside them stand, as plain JSON, `queue` (when
-    each incident that is due is to be pulled, by ID) and `open` (the incidents that may have quiet news), so that a round
-    need not open a shard where it has nothing to do.
+    Records are kept in compressed shards, of which a command touches only a few. Beside them, as plain JSON, stand `queue` (when
+    to pull each incident that is due, by ID) and `open` (the incidents that may have quiet news), so that a quiet round opens no
+    shard.
     """
 
     context: dict[str, Any]
 
     def records(self, incident_ids: Iterable[str]) -> dict[str, Record]:
-        """Return the records of some incidents, by ID; there is none of an incident that is not mirrored."""
+        """Return the records of some incidents by ID, without those that are not mirrored."""
         shards = {incident_id: self._shard(shard_of(incident_id)) for incident_id in incident_ids}
-        return {key: unpack(Record, shard[key]) for key, shard in shards.items() if key in shard}
+        return {key: unpack(shard[key], EMPTY_RECORD) for key, shard in shards.items() if key in shard}
 
     def record(self, incident_id: str) -> Record:
         """Return the record of an incident, an empty one when there is none."""
@@ -1670,23 +2034,22 @@ class Store:
     def all_records(self) -> dict[str, Record]:
         """Return all records by ID."""
         shards = sorted(key for key in self.context if key.startswith(SHARD_KEY))
-        return {key: unpack(Record, packed) for shard in shards for key, packed in self._shard(shard).items()}
+        return {key: unpack(packed, EMPTY_RECORD) for shard in shards for key, packed in self._shard(shard).items()}
 
     @functools.cached_property
     def memory(self) -> Memory:
         """What is remembered besides the records."""
-        return unpack(Memory, expanded(self.context.get(MEMORY_KEY)))
+        return unpack(expanded(self.context.get(MEMORY_KEY)), Memory())
 
     @functools.cached_property
     def queue(self) -> dict[str, int]:
-        """When each incident that is due is to be pulled (local clock, in ms), by ID, those that have waited longest first."""
-        kept = self._table(QUEUE_KEY, dict)
-        return {key: whole(not_before_ms, 0) for key, not_before_ms in kept.items()}
+        """When to pull each incident that is due (local clock, in ms), by ID, the longest waiting first."""
+        return {key: whole(not_before_ms, 0) for key, not_before_ms in kept_as(dict, self.context.get(QUEUE_KEY)).items()}
 
     @functools.cached_property
     def open(self) -> list[str]:
         """The incidents that may have quiet news, by age."""
-        return texts(self._table(OPEN_KEY, list))
+        return texts(kept_as(list, self.context.get(OPEN_KEY)))
 
     @functools.cached_property
     def _expanded(self) -> dict[str, dict[str, Any]]:
@@ -1698,44 +2061,30 @@ class Store:
             self._expanded[key] = expanded(self.context.get(key))
         return self._expanded[key]
 
-    def _table(self, key: str, kind: type[Any]) -> Any:
-        try:
-            value = json.loads(self.context.get(key) or "")
-        except (TypeError, ValueError):
-            return kind()
-        return value if isinstance(value, kind) else kind()
-
     def due(self, now_ms: int) -> list[str]:
-        """Return the incidents that are to be pulled now, those that have waited longest first."""
+        """Return the incidents to pull now, the longest waiting first."""
         return [incident_id for incident_id, not_before_ms in self.queue.items() if not_before_ms <= now_ms]
 
     def with_records(self, records: dict[str, Record], gone: Iterable[str] = ()) -> "Store":
         """Return the store with some records as they are now, and without others."""
-        left_out = set(gone)
-        changed: dict[str, dict[str, Any]] = {}
-        for incident_id in {*records, *left_out}:
-            key = shard_of(incident_id)
-            shard = changed[key] = changed[key] if key in changed else dict(self._shard(key))
+        after: dict[str, Record | None] = {**records, **dict.fromkeys(gone)}
+        shards = {key: dict(self._shard(key)) for key in map(shard_of, after)}
+        for incident_id, record in after.items():
+            shard = shards[shard_of(incident_id)]
             shard.pop(incident_id, None)
-            if incident_id in records and incident_id not in left_out:
-                shard[incident_id] = pack(records[incident_id])
-        kept = {key: record for key, record in records.items() if key not in left_out}
-        queue = {key: moment for key, moment in self.queue.items() if key not in left_out}
-        for incident_id, record in kept.items():
-            if not record.is_due:
-                queue.pop(incident_id, None)
-            else:
-                queue[incident_id] = record.not_before_ms
-        still_open = {*self.open, *(key for key, record in kept.items() if record.may_have_quiet_news)}
-        still_open -= {*left_out, *(key for key, record in kept.items() if not record.may_have_quiet_news)}
-        tables: dict[str, Any] = {}
+            if record:
+                shard[incident_id] = pack(record)
+        context = {key: value for key, value in self.context.items() if key not in shards}
+        context |= {key: squeezed(shard) for key, shard in shards.items() if shard}
+        due = {key: record.not_before_ms for key, record in after.items() if record and record.is_due}
+        queue = {key: moment for key, moment in {**self.queue, **due}.items() if key in due or key not in after}
         if queue != self.queue:
-            tables[QUEUE_KEY] = to_json(queue)
+            context[QUEUE_KEY] = to_json(queue)
+        quiet = {key for key, record in after.items() if record and record.may_have_quiet_news}
+        still_open = quiet | (set(self.open) - after.keys())
         if still_open != set(self.open):
-            tables[OPEN_KEY] = to_json(sorted(still_open, key=entry_number))
-        kept_context = {key: value for key, value in self.context.items() if key not in changed}
-        shards = {key: squeezed(shard) for key, shard in changed.items() if shard}
-        return Store({**kept_context, **shards, **tables})
+            context[OPEN_KEY] = to_json(sorted(still_open, key=entry_number))
+        return Store(context)
 
     def with_memory(self, change: Callable[[Memory], Memory]) -> "Store":
         """Return the store with what is remembered besides the records changed."""
@@ -1743,16 +2092,14 @@ class Store:
         return self if after == self.memory else Store({**self.context, MEMORY_KEY: squeezed(pack(after))})
 
     def with_health(self, before: "Store", noted: str, **health: Any) -> "Store":
-        """Return the store with the health as it is now.
+        """Return the store with some of its health changed, and the time `noted`, which tells when, set to now.
 
-        Args:
-            before: the store as it is kept. Where nothing else differs from it, health alone is written every five minutes only.
-            noted: the time among the health that tells when this part of it was noted last.
+        Where nothing else differs from `before`, the store as it is kept, health alone is written every five minutes only.
         """
         now_ms = local_now_ms()
         if self == before and now_ms - getattr(self.memory.health, noted) < HEALTH_MS:
             return before
-        return self.with_memory(lambda memory: replace(memory, health=replace(memory.health, **{**health, noted: now_ms})))
+        return self.with_memory(lambda memory: memory.with_health(**{**health, noted: now_ms}))
 
 
 def shard_of(incident_id: str) -> str:
@@ -1767,7 +2114,7 @@ def read_store() -> Store:
 
 
 def change_store(change: Callable[[Store], Store]) -> None:
-    """Change what the mirror remembers; when another command changed it meanwhile, do it again on that.
+    """Change what the mirror remembers; when another command changed it meanwhile, apply the change to that.
 
     Raises:
         DemistoException: others changed it each time.
@@ -1778,11 +2125,9 @@ def change_store(change: Callable[[Store], Store]) -> None:
         after = change(before)
         if after == before:
             return
-        try:
+        with contextlib.suppress(ValueError):  # How the platform says that the version is stale.
             set_integration_context(after.context, version=version)
             return
-        except ValueError:  # The platform's word for: the version is old.
-            continue
     raise DemistoException("The integration context is being changed all the time; the next round tries again.")
 
 
@@ -1794,19 +2139,17 @@ def change_memory(change: Callable[[Memory], Memory]) -> None:
 def change_record(incident_id: str, change: Callable[[Record], Record], entries_out: int = 0) -> None:
     """Change the record of one incident, and count entries that went out. See `change_store`."""
 
-    def count(memory: Memory) -> Memory:
-        return replace(memory, health=replace(memory.health, entries_out=memory.health.entries_out + entries_out))
-
     def change_one(store: Store) -> Store:
         before = store.record(incident_id)
         after = change(before)
-        return (store if after == before else store.with_records({incident_id: after})).with_memory(count)
+        changed = store if after == before else store.with_records({incident_id: after})
+        return changed.with_memory(lambda memory: memory.with_health(entries_out=memory.health.entries_out + entries_out))
 
     change_store(change_one)
 
 
 def merged(before: Any, after: Any, now: Any) -> Any:
-    """Three-way merge of records: apply `before` -> `after` onto `now`. What `now` has changed as well stays as it is there."""
+    """Three-way merge of records: apply `before` -> `after` onto `now`. A field that both changed stays as in `now`."""
     if now == before:
         return after
     changes: dict[str, Any] = {}
@@ -1829,12 +2172,12 @@ def asked_for(record: Record, settings: Settings) -> Record:
 
 
 def wanted_again(record: Record) -> Record:
-    """Return the record of an incident that is to be pulled once more, and at once."""
+    """Return the record of an incident to pull once more, at once."""
     return replace(record, wanted=record.wanted + 1, not_before_ms=0, tries=0 if record.tries >= MOST_TRIES else record.tries)
 
 
 def tried_in_vain(record: Record, now_ms: int, at_once: int = 0) -> Record:
-    """Return the record of an incident of which something could not be read: tried again after longer and longer pauses.
+    """Return the record of an incident that could not be read completely: tried again after ever longer pauses.
 
     Args:
         at_once: how many of the first pauses are left out.
@@ -1851,50 +2194,41 @@ def tried_in_vain(record: Record, now_ms: int, at_once: int = 0) -> Record:
 def note_error(command: str, error: str) -> None:
     """Remember why a command failed, for xsoar-mirror-status.
 
-    An outage fails each minute, and for many incidents: another failure of a command is written once a minute, the same one
-    every five minutes.
+    An outage fails each minute, and for many incidents: a command's failures are written once a minute at most, and every five
+    minutes while they differ in the incident only.
     """
 
     def note(memory: Memory) -> Memory:
         last_ms, last_error = last_failure(memory.health, command)
-        same = without_incident(error) == without_incident(last_error)
-        if local_now_ms() - last_ms < (HEALTH_MS if same else MINUTE_MS):
+        is_other = len({re.sub(r"^Incident [^:]+: ", "", sentence) for sentence in (error, last_error)}) > 1
+        if local_now_ms() - last_ms < (MINUTE_MS if is_other else HEALTH_MS):
             return memory
-        errors = {**memory.health.errors, command: [local_now_ms(), error]}
-        return replace(memory, health=replace(memory.health, errors=errors))
+        return memory.with_health(errors={**memory.health.errors, command: [local_now_ms(), error]})
 
     change_memory(note)
 
 
 def note_limit() -> None:
-    """Remember that the remote refuses calls because there were too many, once a minute."""
-
-    def note(memory: Memory) -> Memory:
-        return replace(memory, limited_ms=local_now_ms()) if local_now_ms() - memory.limited_ms >= MINUTE_MS else memory
-
-    change_memory(note)
+    """Remember that the remote refuses calls because there were too many, at most once a minute."""
+    now_ms = local_now_ms()
+    change_memory(lambda memory: replace(memory, limited_ms=now_ms) if now_ms - memory.limited_ms >= MINUTE_MS else memory)
 
 
 def last_failure(health: Health, command: str) -> tuple[int, str]:
     """Return when a command failed last, and why; 0 and an empty text when it did not, or what was kept is damaged."""
-    kept = health.errors.get(command)
-    if not isinstance(kept, list) or len(kept) != 2 or not isinstance(kept[0], int):
-        return 0, ""
-    return kept[0], str(kept[1])
-
-
-def without_incident(error: str) -> str:
-    """Return the sentence of a failure without the incident that it was about."""
-    return re.sub(r"^Incident [^:]+: ", "", error)
+    match health.errors.get(command):
+        case [int(moment_ms), error]:
+            return moment_ms, str(error)
+    return 0, ""
 
 
 def forgotten(records: dict[str, Record], now_ms: int) -> set[str]:
-    """Return the incidents that were closed long ago, and the oldest of those that are too many."""
+    """Return the incidents to forget: those that were closed long ago, and the oldest of those beyond KEPT_RECORDS."""
 
     def is_old(record: Record) -> bool:
-        # One that was reopened here would be shut again, were it forgotten that the remote is closed.
+        # Without its record, one that was reopened here would be closed again: its remote is closed.
         is_shut = is_closed(record.status) and not is_open(record.told) and not is_open(record.here)
-        return is_shut and parse_ms(record.modified, now_ms) <= now_ms - KEPT_CLOSED_MS
+        return is_shut and not record.is_stopped and parse_ms(record.modified, now_ms) <= now_ms - KEPT_CLOSED_MS
 
     recent = {key: record for key, record in records.items() if not is_old(record)}
     oldest_first = sorted(recent, key=lambda key: (not is_closed(recent[key].status), parse_ms(recent[key].modified, 0)))
@@ -1911,30 +2245,25 @@ UNREADABLE_RUN = (
 
 @dataclass(frozen=True)
 class Cursor:
-    """Up to where incidents of the remote have been delivered, in the remote's own time.
+    """Up to where incidents of the remote have been delivered, in the remote's own time."""
 
-    time_ms: when the newest delivered one was created (fetch) or changed (mirroring).
-    since_ms: from when on `known` is complete; nothing before it is asked for again.
-    known: what was delivered at or after `since_ms`, by key, with its time. What is found again there is left out.
-    """
-
-    time_ms: int
-    since_ms: int
-    known: dict[str, int] = field(default_factory=dict)
+    time_ms: int  # When the newest delivered one was created (fetch) or changed (mirroring).
+    since_ms: int  # From when on `known` is complete; nothing before it is asked for again.
+    known: dict[str, int] = field(default_factory=dict)  # What was delivered from `since_ms` on: key and time. It is skipped.
 
     def start(self, look_back_ms: int) -> int:
-        """Return from when on to ask. A look-back that was enlarged does not reach behind what is known."""
+        """Return from when on to ask: no earlier than what is known, even where the look-back was enlarged."""
         return max(self.since_ms, self.time_ms - look_back_ms)
 
     def is_ahead(self, now_ms: int) -> bool:
-        """Return whether the remote's clock seems to have been put back behind what was delivered, so that to look back pays."""
+        """Return whether the remote's clock seems to have been put back behind what was delivered."""
         return now_ms < self.time_ms
 
     def advance(self, delivered: dict[str, int], look_back_ms: int, now_ms: int, kept_ms: int = 0) -> "Cursor":
         """Return the cursor behind a delivery, given as times by key.
 
-        Of what lies before the look-back, only what is no older than `kept_ms` and among the newest 2,000 is still known.
-        A time that has yet to come does not move it further than to now: what comes until then would be passed over.
+        From before the look-back it keeps only what is at most `kept_ms` old and among the newest 2,000. A time in the future
+        moves it no further than to now, so that it skips nothing that comes until then.
         """
         time_ms = max([self.time_ms, *(min(moment, now_ms) for moment in delivered.values())])
         known = {**self.known, **delivered}
@@ -1948,10 +2277,10 @@ class Cursor:
 
 
 def read_cursor(run: dict[str, Any] | None, first_ms: Callable[[], int]) -> Cursor:
-    """Return the cursor of a last run; when there was none, one at the time that `first_ms` gives.
+    """Return the cursor of a last run; without one, a cursor at the time that `first_ms` gives.
 
     Raises:
-        ValueError: the last run is damaged, or not one of ours. To begin anew by itself would deliver incidents again.
+        ValueError: the last run is damaged, or not one of ours. Starting over unasked would deliver incidents again.
     """
     if not run:
         start_ms = first_ms()
@@ -1964,7 +2293,7 @@ def read_cursor(run: dict[str, Any] | None, first_ms: Callable[[], int]) -> Curs
 
 
 def taken_over(run: dict[str, Any]) -> dict[str, Any]:
-    """Return a last run in our own form, where the official pack left it: its integration has the same name and instances.
+    """Return a last run in our own form where the official pack left it, whose integration has the same name and instances.
 
     There `last_fetch` is the time from which on it would fetch next, and `last_fetched_incidents` holds the IDs that it
     fetched from then on already; versions before 2.0.20 kept the time alone. Any other last run is returned as it is.
@@ -1974,16 +2303,29 @@ def taken_over(run: dict[str, Any]) -> dict[str, Any]:
     """
     if "last_fetch" not in run or "time" in run:
         return run
-    fetched = run.get("last_fetched_incidents") or []
-    try:
-        time_ms = parse_last_update(run["last_fetch"], -1)
+    time_ms, fetched = parse_last_update(run["last_fetch"], -1), run.get("last_fetched_incidents") or []
+    with contextlib.suppress(ValueError):
         fetched = json.loads(fetched) if isinstance(fetched, str) else fetched
-    except ValueError:
-        raise ValueError(UNREADABLE_RUN)
     if time_ms < 0 or not isinstance(fetched, list) or not all(map(is_id, fetched)):
         raise ValueError(UNREADABLE_RUN)
     ours = {key: value for key, value in run.items() if key not in ("last_fetch", "last_fetched_incidents")}
     return ours | Cursor(time_ms, time_ms, {str(incident_id): time_ms for incident_id in fetched}).to_run()
+
+
+def cursor_at_rest(last_run: dict[str, Any], cursor: Cursor, begun_ms: int, client: Client) -> dict[str, str]:
+    """Return what the last mirror run keeps beside the cursor: when it moved last, and its time once all before that was read.
+
+    A change may reach the remote's search index MODIFIED_OVERLAP_MS after it was made, so all of them were there for a round that
+    began later than that after the cursor moved. Both clocks must say so, as either may have been put forward. As long as the
+    overlap holds no more than one page, reading it again costs nothing, and is done however late the index is.
+    """
+    time_there, now_ms = iso(cursor.time_ms), local_now_ms()
+    moved_ms = parse_ms(last_run.get("moved"), now_ms)
+    if time_there != last_run.get("time") or moved_ms > now_ms:
+        moved_ms = now_ms
+    rested_ms = min(begun_ms - moved_ms, remote_now_ms(client) - cursor.time_ms)
+    was_read = rested_ms > MODIFIED_OVERLAP_MS and len(cursor.known) > PAGE_SMALLEST and not client.is_late()
+    return {"moved": iso(moved_ms), "complete": time_there if was_read else ""}
 
 
 def search_everything(
@@ -1993,22 +2335,19 @@ def search_everything(
     time_field: str,
     since_ms: int,
 ) -> Iterator[list[dict[str, Any]]]:
-    """Yield all incidents from a time on, ascending, in portions, each incident once; when it gets late, only the first ones.
+    """Yield all incidents from a time on, ascending, page by page, each once; stop early once the client is late.
 
     Pages shift while they are read when incidents leave the result. So the next page is asked for by time, from the last
     incident read on, and by page number only where more incidents share one millisecond than a page holds. The last page is
-    one that is short although the remote does not say that there is more, or that holds nothing new. What is older than was
-    asked for is left out: a remote that does not keep the bound costs pages, and delivers nothing twice.
+    one that is short although the remote does not say that there is more, or that holds nothing new. Incidents older than
+    `since_ms` are skipped: a remote that ignores the bound costs pages, and delivers nothing twice.
 
     Args:
         read_page: takes a time in milliseconds and a page number; returns that page of the incidents from that time on
             (inclusive, ascending by `time_field`), and how many the remote says there are in all.
         size: how many incidents `read_page` asks for.
     """
-    begin_ms = since_ms
-    seen: set[str] = set()
-    page = 0
-    keeps_bound = True
+    begin_ms, page, keeps_bound, seen = since_ms, 0, True, set[str]()
     for _ in range(MOST_PAGES):
         incidents, total = read_page(since_ms, page)
         fresh = [incident for incident in incidents if str(incident.get("id")) not in seen]
@@ -2016,10 +2355,8 @@ def search_everything(
         wanted = [incident for incident in fresh if parse_ms(incident.get(time_field), begin_ms) >= begin_ms]
         if wanted:
             yield wanted
-        if not incidents:
-            return
         is_short = len(incidents) < min(size, PAGE_SMALLEST) and total <= (page + 1) * len(incidents)
-        if is_short or (page > 0 and not fresh) or client.is_late():
+        if not incidents or is_short or (page > 0 and not fresh) or client.is_late():
             return
         times = [parse_ms(incident.get(time_field), since_ms) for incident in incidents]
         keeps_bound = keeps_bound and min(times) >= since_ms
@@ -2032,56 +2369,98 @@ def search_everything(
 def combined_query(query: str, skip_own: bool) -> str:
     """Return the user's query, its meaning unchanged, with the incidents that this integration made left out.
 
-    This spares calls only: a remote may keep the brand of a new incident or not. Records and `is_from_here` decide.
+    This only spares calls: a remote need not keep the brand of a new incident. Records and `is_from_here` decide.
     """
-    own = f'-sourceBrand:"{BRAND}"'
-    if not skip_own:
-        return query
-    return f"({query}) and {own}" if query else own
+    own = f'-sourceBrand:"{BRAND}"' if skip_own else ""
+    return f"({query}) and {own}" if query and own else query or own
 
 
 def fetch_new(client: Client, settings: Settings, cursor: Cursor, store: Store) -> list[Incident]:
     """Return the remote incidents to create, the oldest first, at most `max_fetch`.
 
-    Those are left out that a local incident mirrors already, as their records say, or that were created from here, as
+    It leaves out those that a local incident mirrors, as their records say, and those that were created from here, as
     `dbotMirrorId` says where a record is lost.
     """
-    query = combined_query(settings.query, settings.skip_own)
+    query, here = combined_query(settings.query, settings.skip_own), tenant_name(settings)
     start_ms = cursor.start(settings.look_back_ms)
-    passed_over = sum(moment >= start_ms for moment in cursor.known.values())
-    size = min(SEARCH_PAGE_LIMIT, passed_over + settings.max_fetch)
-    here = tenant_name(settings)
+    size = min(SEARCH_PAGE_LIMIT, sum(moment >= start_ms for moment in cursor.known.values()) + settings.max_fetch)
+
+    def read_page(since_ms: int, page: int) -> tuple[list[dict[str, Any]], int]:
+        return client.search(query, size=size, page=page, from_ms=since_ms)
+
+    def is_new(incident: Incident) -> bool:
+        if {incident.id, fetched_key(incident)} & cursor.known.keys():
+            return False
+        record = store.record(incident.id)  # Perhaps of another incident: a restored tenant assigns an ID again.
+        return not (record.is_mirrored_here and is_same(record, incident)) and not is_from_here(incident.raw, here)
+
     new: list[Incident] = []
-    portions = search_everything(
-        client,
-        lambda since_ms, page: client.search(query, size=size, page=page, from_ms=since_ms),
-        size,
-        "created",
-        start_ms,
-    )
-    for portion in portions:
-        found = [Incident.of(raw) for raw in portion]
-        # An ID alone is no identity: a tenant that was restored gives it once more.
-        fresh = [incident for incident in found if not {incident.id, fetched_key(incident)} & cursor.known.keys()]
-        records = store.records(incident.id for incident in fresh)
-        mirrored = {key for key, record in records.items() if record.is_mirrored_here}
-        new.extend(
-            incident
-            for incident in fresh
-            if not (incident.id in mirrored and is_same(records[incident.id], incident)) and not is_from_here(incident.raw, here)
-        )
+    for portion in search_everything(client, read_page, size, "created", start_ms):
+        new += filter(is_new, map(Incident.of, portion))
         if len(new) >= settings.max_fetch:
             break
     return sorted(new, key=lambda incident: created_order(incident.raw, cursor.time_ms))[: settings.max_fetch]
 
 
+def late_cursor(client: Client, kept: str) -> Cursor:
+    """Return up to where changes were looked at for incidents that came to match; it begins now.
+
+    Where it is damaged, or the remote's clock was put back, it begins anew: what was ever fetched is not fetched again.
+    """
+    try:
+        cursor = read_cursor(json.loads(kept), lambda: 0)
+    except ValueError:
+        now_ms = asked_now_ms(client)
+        return Cursor(now_ms, now_ms)
+    begin_ms = remote_now_ms(client) - HOUR_MS
+    return Cursor(begin_ms, begin_ms) if cursor.is_ahead(remote_now_ms(client)) else cursor
+
+
+def fetch_late(
+    client: Client, settings: Settings, late: Cursor, store: Store, cursor: Cursor, room: int
+) -> tuple[list[Incident], dict[str, int]]:
+    """Return older incidents that a change made match the query, the earliest change first, at most `room`.
+
+    It leaves out what was ever fetched, what is mirrored here or was created from here, and what the search by creation covers.
+    Returns the changes that were looked at as well, as times by `changed_key`.
+    """
+    query, here = combined_query(settings.query, settings.skip_own), tenant_name(settings)
+    covered_ms, fetched = cursor.start(settings.look_back_ms), unpacked_ids(store.memory.fetched)
+    fetched |= {key.partition(" ")[0] for key in cursor.known}
+
+    def read_page(since_ms: int, page: int) -> tuple[list[dict[str, Any]], int]:
+        bound = f'modified:>="{iso(since_ms)}"'
+        return client.search(f"({query}) and {bound}" if query else bound, size=SEARCH_PAGE, page=page, sort="modified")
+
+    def is_known(incident: Incident) -> bool:
+        record = store.record(incident.id)
+        is_mirrored = record.is_mirrored_here and is_same(record, incident)
+        return incident.id in fetched or is_mirrored or is_from_here(incident.raw, here)
+
+    found: list[Incident] = []
+    looked_at: dict[str, int] = {}
+    for portion in search_everything(client, read_page, SEARCH_PAGE, "modified", late.start(MODIFIED_OVERLAP_MS)):
+        for incident in map(Incident.of, portion):
+            if changed_key(incident) in late.known or incident.id in [item.id for item in found]:
+                continue
+            if not is_known(incident):
+                if incident.created_ms >= covered_ms:
+                    # Not noted: if it came to match after that search, and that search moves on, it is found here next time.
+                    continue
+                if len(found) >= room:
+                    return found, looked_at
+                found.append(incident)
+            looked_at[changed_key(incident)] = incident.modified_ms or late.time_ms
+    return found, looked_at
+
+
 def fetched_key(incident: Incident) -> str:
-    """Return the key of an incident among what was fetched. What the official pack has fetched stands under its ID alone."""
+    """Return the key of an incident among what was fetched. What the official pack fetched is there by its ID alone."""
     return f"{incident.id} {incident.created_ms}"
 
 
 def is_same(record: Record, incident: Incident) -> bool:
-    """Return whether a record is about a remote incident: both were created at one time. Tenants tell it in different detail."""
+    """Return whether a record is about a remote incident: same time of creation, which tenants give in different precision."""
     return not record.created_ms or not incident.created_ms or abs(record.created_ms - incident.created_ms) < 1000
 
 
@@ -2091,7 +2470,7 @@ def is_from_here(remote: dict[str, Any], here: str) -> bool:
 
 
 def tenant_name(settings: Settings) -> str:
-    """Return what tells this tenant from others: its host, or where the server does not say it, the name of the instance."""
+    """Return what tells this tenant from others: its host, or the name of the instance where the server does not tell."""
     return host_of(str(demisto.demistoUrls().get("server"))) or settings.instance
 
 
@@ -2101,7 +2480,7 @@ def ensure_same(record: Record, incident: Incident, settings: Settings) -> Incid
         return incident
     raise RemoteError(
         STRANGER,
-        f"Incident {incident.id} of {host_of(settings.api_root)} is another one than the one mirrored here: it was created "
+        f"Incident {incident.id} of {host_of(settings.api_root)} is not the one mirrored here: it was created "
         f"{iso(incident.created_ms)[:19]}Z, not {iso(record.created_ms)[:19]}Z. Check XSOAR Server URL; if the remote tenant was "
         "restored from a backup, end the mirroring of this incident.",
     )
@@ -2129,160 +2508,72 @@ def fetched_incident(
 
 
 def server_accepts(key: str, value: Any) -> bool:
-    """Return whether the server takes a value for a field of a fetched incident. One that it does not may cost them all."""
+    """Return whether the server takes a value for a field of a fetched incident. A bad one may cost the whole fetch."""
     if key == "severity":
         return isinstance(value, int | float) and not isinstance(value, bool) and value in SEVERITIES
-    if key in FETCHED_TIMES:
-        return parse_ms(value, -1) != -1
-    return isinstance(value, str)
+    return parse_ms(value, -1) != -1 if key in FETCHED_TIMES else isinstance(value, str)
 
 
-def mirrored_fields(remote: dict[str, Any], settings: Settings, record: "Record") -> dict[str, Any]:
+def mirrored_fields(remote: dict[str, Any], settings: Settings, record: Record) -> dict[str, Any]:
     """Return a remote incident for the incoming mapper: custom fields also stand at the top, under their CLI names.
 
     SLA timers stay behind, and the playbook unless it is wanted. The remote's own mirror fields, with which it may itself
     mirror a third tenant, give way to ours: otherwise the mapper would point the local incident at that tenant.
     """
-    report = mirror_report(settings, str(remote.get("id")), record)
+    remote_id = str(remote.get("id"))
     custom = {key: value for key, value in custom_fields(remote).items() if not stays(key, value) and not steers(key)}
     own = {key: value for key, value in remote.items() if not key.lower().startswith("dbot")}
     if not settings.mirror_playbook:
         own.pop("playbookId", None)
     return {
-        **{key: value for key, value in custom.items() if key not in REPORT_KEYS},
-        **{key: value for key, value in own.items() if key not in REPORT_KEYS},
+        **{key: value for key, value in {**custom, **own}.items() if key not in REPORT_KEYS},
+        **remote_owner(own),
         "CustomFields": custom,
-        "dbotMirrorId": str(remote.get("id")),
+        "dbotMirrorId": remote_id,
         "dbotMirrorInstance": settings.instance,
-        **report,
+        **mirror_report(settings, remote_id, record),
     }
 
 
-# The keys of `mirror_report`.
-REPORT_KEYS = frozenset(
-    {
-        *("mirror_remote_id", "mirror_remote_link", "mirror_remote_tenant", "mirror_state", "mirror_last_in"),
-        *("mirror_last_out", "in_mirror_error", "out_mirror_error"),
-    }
-)
+def remote_owner(remote: dict[str, Any]) -> dict[str, str]:
+    """Return the owner of a remote incident for the incoming mapper, where it is shared."""
+    return {"mirror_remote_owner": str(remote["owner"] or "")} if "owner" in remote else {}
+
+
+REPORT_KEYS = {
+    *("mirror_remote_id", "mirror_remote_link", "mirror_remote_tenant", "mirror_state", "mirror_last_in", "mirror_last_out"),
+    *("in_mirror_error", "out_mirror_error", "mirror_remote_owner"),
+}
 
 
 def mirror_report(settings: Settings, incident_id: str, record: Record) -> dict[str, Any]:
-    """Return what the incoming mapper puts into this pack's incident fields.
+    """Return what the incoming mapper puts into this pack's incident fields, by REPORT_KEYS.
 
-    An incident whose changes do not come in cannot be told of errors later on, so it shows no state.
+    Where changes do not come in, no later error could be shown either, so the state is left out.
     """
     report = {
         "mirror_remote_id": incident_id,
         "mirror_remote_link": remote_link(settings, incident_id),
         "mirror_remote_tenant": host_of(settings.api_root).removeprefix("api-"),
+        "mirror_state": mirror_state(record) if settings.comes_in else None,
+        "mirror_last_in": iso(record.in_ms) if record.in_ms and settings.comes_in else None,
+        "mirror_last_out": iso(record.out_ms) if record.out_ms else None,
         "in_mirror_error": record.in_error,
         "out_mirror_error": record.out_error,
     }
-    if settings.comes_in:
-        report["mirror_state"] = mirror_state(record)
-    if record.in_ms and settings.comes_in:
-        report["mirror_last_in"] = iso(record.in_ms)
-    if record.out_ms:
-        report["mirror_last_out"] = iso(record.out_ms)
-    return report
+    return {key: value for key, value in report.items() if value is not None}
 
 
 def mirror_state(record: Record) -> str:
-    """Return how the mirroring of an incident stands: in step, behind (something is tried again), or an error."""
-    if record.in_error or record.out_error:
-        return "Error"
-    return "Behind" if record.tries else "In Step"
+    """Return how the mirroring of an incident stands: in step, behind (something is tried again), an error, or stopped."""
+    if record.is_stopped:
+        return "Stopped"
+    return "Error" if record.in_error or record.out_error else "Behind" if record.tries else "In Step"
 
 
 def report_digest(settings: Settings, incident_id: str, record: Record) -> str:
-    """Return what tells whether a local incident shows how its mirroring stands."""
+    """Return the digest of a report, which tells whether the local incident shows it already."""
     return short_digest(mirror_report(settings, incident_id, record))
-
-
-def attachment_entries(incident: Incident, entries: list[Entry]) -> list[tuple[str, Entry | None]]:
-    """Return an incident's attachments as (name, entry); there is none where no War Room entry holds the file.
-
-    XSOAR REST API: an attachment cannot be downloaded itself, its War Room entry can. They are matched by the server's
-    file name and, where that differs, by name, each entry once.
-    """
-    left = {entry.id: entry for entry in entries if entry.has_file}
-    found: list[tuple[str, Entry | None]] = []
-    for attachment in objects(incident.raw.get("attachment")):
-        path, name = attachment.get("path"), attachment.get("name") or attachment.get("path")
-        match = next((entry for entry in left.values() if path and entry.raw.get("fileID") == path), None) or next(
-            (entry for entry in left.values() if entry.raw.get("file") == name), None
-        )
-        if match:
-            left.pop(match.id)
-        found.append((str(name or "file"), match))
-    return found
-
-
-@dataclass(frozen=True)
-class Attachments:
-    """The attachments of one incident, as far as they could be read.
-
-    files: what was downloaded, with the entry that holds it.
-    is_whole: whether all of them are there.
-    problem: why the first that is not could not be had.
-    """
-
-    files: list[tuple[Entry, "Download"]] = field(default_factory=list)
-    is_whole: bool = True
-    problem: RemoteError | None = None
-
-
-def read_attachments(
-    client: Client, settings: Settings, incidents: list[Incident], at_once: int
-) -> Iterator[tuple[Incident, Attachments]]:
-    """Yield the incidents, in their order, with their attachments; for one that is too large, with a note in its place.
-
-    Args:
-        at_once: how many calls run side by side. War Rooms are listed no further ahead, so that under a quota of calls the first
-            incidents become whole first.
-    """
-    with ReadPool(at_once) as pool:
-        to_list = iter([incident for incident in incidents if incident.raw.get("attachment")])
-        listings: dict[str, Future[Any]] = {}
-
-        def list_next() -> None:
-            for incident in islice(to_list, 1):
-                listings[incident.id] = pool.start(readable, client, entries_with_files, client, incident)
-
-        for _ in range(at_once):
-            list_next()
-        begun: list[tuple[Incident, RemoteError | None, list[tuple[str, Entry | None, Any]]]] = []
-        for incident in incidents:
-            listed = listings[incident.id].result() if incident.id in listings else []
-            problem = listed if isinstance(listed, RemoteError) else None
-            downloads = [
-                (name, entry, start_download(client, pool, entry, name) if entry else None)
-                for name, entry in attachment_entries(incident, [] if problem else listed)
-            ]
-            begun.append((incident, problem, downloads))
-            list_next()
-        for incident, problem, downloads in begun:
-            yield incident, collected(settings, incident, problem, downloads)
-
-
-def collected(
-    settings: Settings, incident: Incident, problem: RemoteError | None, downloads: list[tuple[str, Entry | None, Any]]
-) -> Attachments:
-    """Return the attachments of an incident once their downloads are done. The log tells of those that could not be had."""
-    files: list[tuple[Entry, Download]] = []
-    for name, entry, download in downloads:
-        outcome = download.result() if download else problem or NO_FILE
-        if isinstance(outcome, RemoteError) and outcome.kind == TOO_LARGE and entry:
-            note = too_large_note(settings, incident.id, name)
-            outcome = Download(fileResult(safe_file_name(f"{name} (too large).txt"), note), copy_digest(note))
-        if entry and isinstance(outcome, Download):
-            files.append((entry, outcome))
-        else:
-            problem = problem or outcome
-            key = entry.id if entry else name
-            demisto.info(f"{BRAND}: a file of the remote incident {incident.id} is left out for now ({key}): {outcome}")
-    return Attachments(files, len(files) == len(downloads), problem)
 
 
 NO_FILE = RemoteError(NOT_FOUND, "The remote War Room has no entry that holds it.")
@@ -2294,7 +2585,7 @@ def entries_with_files(client: Client, incident: Incident) -> list[Entry]:
 
 
 def readable(client: Client, work: Callable[..., Any], *args: Any) -> Any:
-    """Return what a call returns, or why it alone cannot be made: no time or no calls are left, or this one thing cannot be had.
+    """Return what a call returns, or why it alone fails: this run is out of time or calls, or this one thing cannot be read.
 
     Raises:
         RemoteError: the remote as a whole is away, so that the run is repeated.
@@ -2311,29 +2602,33 @@ def readable(client: Client, work: Callable[..., Any], *args: Any) -> Any:
         return error
 
 
-# The types of entries whose file the War Room shows in place.
-SHOWN_FILE_TYPES = (EntryType.IMAGE, EntryType.ENTRY_INFO_FILE, EntryType.VIDEO_FILE, EntryType.STATIC_VIDEO_FILE)
-
-
 @dataclass(frozen=True)
 class Download:
-    """A file of the remote that was read: its file result, and by what its copy here is known again (`copy_digest`)."""
+    """A file of the remote that was read: its file result, and the digest that recognizes its local copy (`copy_digest`)."""
 
     result: dict[str, Any]
     digest: str
 
 
-def start_download(client: Client, pool: ReadPool, entry: Entry, name: str) -> "Future[Any]":
+def start_download(client: Client, settings: Settings, pool: ReadPool, entry: Entry, name: str) -> "Future[Any]":
     """Begin to download the file of an entry into the working folder. Its result is a Download, or what `readable` gives."""
     kind = entry.raw.get("type")
-    kind = kind if kind in SHOWN_FILE_TYPES else EntryType.FILE
-    result = fileResult(safe_file_name(name), "", file_type=kind)
-    # CommonServerPython: fileResult makes the file under this name. It is filled here, so that it never is in memory whole.
+    # These the War Room shows in place.
+    is_shown = kind in (EntryType.IMAGE, EntryType.ENTRY_INFO_FILE, EntryType.VIDEO_FILE, EntryType.STATIC_VIDEO_FILE)
+    shown_name = safe_file_name(redacted_name(name, settings.sharing))
+    result = fileResult(shown_name, "", file_type=kind if is_shown else EntryType.FILE)
+    # CommonServerPython: fileResult creates the file under this name. The download fills it, so it is never in memory whole.
     path = Path(f"{demisto.investigation()['id']}_{result['FileID']}")
+
+    def check(size: int | None) -> None:
+        if refusal := file_refusal(name, size, settings.sharing):
+            raise RemoteError(NOT_SHARED, refusal)
 
     def download() -> Download:
         try:
+            check(file_size(entry))
             client.download(entry.id, path, file_size(entry))
+            check(path.stat().st_size)
             return Download(result, copy_digest(result["File"], path))
         except BaseException:
             path.unlink(missing_ok=True)
@@ -2345,21 +2640,109 @@ def start_download(client: Client, pool: ReadPool, entry: Entry, name: str) -> "
 def file_size(entry: Entry) -> int | None:
     """Return how many bytes the file of an entry has; None where the entry does not say."""
     metadata = entry.raw.get("fileMetadata")
-    return whole(metadata.get("size"), -1) if isinstance(metadata, dict) and whole(metadata.get("size"), -1) >= 0 else None
+    size = whole(metadata.get("size"), -1) if isinstance(metadata, dict) else -1
+    return size if size >= 0 else None
 
 
-def too_large_note(settings: Settings, incident_id: str, name: str) -> str:
-    """Return the note that stands for a file which is too large to be mirrored."""
+NOTED = (TOO_LARGE, NOT_SHARED)  # For such a file a note comes at once.
+
+
+def note_for_file(settings: Settings, incident_id: str, name: str, problem: RemoteError) -> str:
+    """Return the note that stands for a file which is not mirrored. It does not name one that is not shared."""
+    name, link = redacted(name, settings.sharing), remote_link(settings, incident_id)
+    if problem.kind == NOT_SHARED:
+        return f"A file was added there that is not shared: {problem}. It is in the remote incident: {link}"
+    if problem.kind == TOO_LARGE:
+        size = f"{LARGEST_FILE >> 20} MiB"
+        return f"The file {name} is larger than {size}, so it is not mirrored. It is in the remote incident: {link}"
     return (
-        f"The file {name} is larger than {LARGEST_FILE >> 20} MiB, so it is not mirrored. It is in the remote incident: "
-        f"{remote_link(settings, incident_id)}"
+        f"The file {name} could not be read from the remote tenant, and is no longer tried: {problem} If it is still there, get "
+        f"it from the remote incident: {link}"
     )
 
 
-def delivered_whole(found: Iterable[tuple[Incident, Attachments]]) -> list[tuple[Incident, Attachments]]:
-    """Return the new incidents before the first whose files are not there because time or calls ran out.
+def attachment_entries(incident: Incident, entries: list[Entry]) -> list[tuple[str, Entry | None]]:
+    """Return an incident's attachments as (name, entry); the entry is None where no War Room entry holds the file.
 
-    When that is the first of all, it goes alone, with the files that were read, and the others follow it.
+    XSOAR REST API: an attachment cannot be downloaded itself, its War Room entry can. They are matched by the server's
+    file name and, where that differs, by name, each entry once.
+    """
+    left = {entry.id: entry for entry in entries if entry.has_file}
+    found: list[tuple[str, Entry | None]] = []
+    for attachment in objects(incident.raw.get("attachment")):
+        path, name = attachment.get("path"), attachment.get("name") or attachment.get("path")
+        by_path = [entry for entry in left.values() if path and entry.raw.get("fileID") == path]
+        by_name = [entry for entry in left.values() if entry.raw.get("file") == name]
+        match = next(iter(by_path or by_name), None)
+        if match:
+            left.pop(match.id)
+        found.append((str(name or "file"), match))
+    return found
+
+
+def has_attachments(incident: Incident, settings: Settings) -> bool:
+    """Return whether an incident has attachments that are shared."""
+    return bool(incident.raw.get("attachment")) and is_shared("attachment", settings.sharing.in_fields)
+
+
+@dataclass(frozen=True)
+class Attachments:
+    """The attachments of one incident, as far as they could be read."""
+
+    files: list[tuple[Entry, Download]] = field(default_factory=list)  # What was downloaded, with the entry that holds it.
+    is_whole: bool = True  # All of them were.
+    problem: RemoteError | None = None  # Why the first that was not could not be.
+
+
+def read_attachments(
+    client: Client, settings: Settings, incidents: list[Incident], at_once: int
+) -> Iterator[tuple[Incident, Attachments]]:
+    """Yield the incidents in their order with their attachments; a note takes the place of a file that is too large.
+
+    Args:
+        at_once: how many calls run side by side. War Rooms are listed no further ahead, so that under a quota of calls the first
+            incidents are complete first.
+    """
+    with ReadPool(at_once) as pool:
+        with_files = [incident for incident in incidents if has_attachments(incident, settings)]
+        listings = (pool.start(readable, client, entries_with_files, client, incident) for incident in with_files)
+        ahead = list(islice(listings, at_once))
+        begun: list[tuple[Incident, RemoteError | None, list[tuple[str, Entry | None, Any]]]] = []
+        for incident in incidents:
+            listed = ahead.pop(0).result() if has_attachments(incident, settings) else []
+            problem = listed if isinstance(listed, RemoteError) else None
+            downloads = [
+                (name, entry, start_download(client, settings, pool, entry, name) if entry else None)
+                for name, entry in (
+                    attachment_entries(incident, [] if problem else listed) if has_attachments(incident, settings) else ()
+                )
+            ]
+            begun.append((incident, problem, downloads))
+            ahead += islice(listings, 1)
+        for incident, problem, downloads in begun:
+            files: list[tuple[Entry, Download]] = []
+            for name, entry, download in downloads:
+                outcome = download.result() if download else problem or NO_FILE
+                if isinstance(outcome, RemoteError) and outcome.kind == NOT_SHARED and entry and not settings.comes_in:
+                    # No pull will bring a note.
+                    note = note_for_file(settings, incident.id, name, outcome)
+                    outcome = Download(fileResult("A file that is not shared.txt", note), copy_digest(note))
+                elif isinstance(outcome, RemoteError) and outcome.kind == TOO_LARGE and entry:
+                    note, title = note_for_file(settings, incident.id, name, outcome), redacted_name(name, settings.sharing)
+                    outcome = Download(fileResult(safe_file_name(f"{title} (too large).txt"), note), copy_digest(note))
+                if entry and isinstance(outcome, Download):
+                    files.append((entry, outcome))
+                else:
+                    problem = problem or outcome
+                    key = entry.id if entry else "an attachment"
+                    demisto.info(f"{BRAND}: a file of the remote incident {incident.id} is left out for now ({key}): {outcome}")
+            yield incident, Attachments(files, len(files) == len(downloads), problem)
+
+
+def delivered_whole(found: Iterable[tuple[Incident, Attachments]]) -> list[tuple[Incident, Attachments]]:
+    """Return the new incidents before the first whose files are missing because time or calls ran out.
+
+    When that is the very first, it goes alone with the files that were read, and the others follow in the next fetch.
 
     Raises:
         RemoteError: calls ran out before anything was read.
@@ -2367,95 +2750,24 @@ def delivered_whole(found: Iterable[tuple[Incident, Attachments]]) -> list[tuple
     ready: list[tuple[Incident, Attachments]] = []
     for incident, attachments in found:
         problem = attachments.problem
-        if problem is None or problem.kind not in (LATE, RATE_LIMIT):
-            ready.append((incident, attachments))
-            continue
-        if not ready and problem.kind == RATE_LIMIT and not attachments.files:
-            raise problem
-        return ready or [(incident, attachments)]
+        if problem and problem.kind in (LATE, RATE_LIMIT):
+            if not ready and problem.kind == RATE_LIMIT and not attachments.files:
+                raise problem
+            return ready or [(incident, attachments)]
+        ready.append((incident, attachments))
     return ready
 
 
-def fetch_incidents_command(client: Client, settings: Settings) -> None:
-    """Create the local incidents for the new remote ones, with their attachments, and move the last run behind them."""
-    last_run = taken_over(demisto.getLastRun() or {})
-    cursor = read_cursor(last_run, lambda: first_fetch_ms(settings, asked_now_ms(client)))
-    # What the last fetch brought is here, since the server has kept its last run.
-    brought = texts_of(last_run.pop("brought", ""))
-    store = with_brought(read_store(), brought)
-    new = fetch_new(client, settings, cursor, store)
-    was_put_back = cursor.is_ahead(remote_now_ms(client))
-    if was_put_back:
-        cursor = replace(cursor, time_ms=cursor.since_ms)
-        new = fetch_new(client, settings, cursor, store)
-    # The newest change that was seen there by now. What is older is history; what is newer is asked for by the next round. One
-    # that says it was changed in a far future tells nothing.
-    times = [incident.modified_ms for incident in new if incident.modified_ms < local_now_ms() + LARGEST_SKEW_MS]
-    seen_ms = max([store.memory.health.cursor_ms, *times])
-    ready = delivered_whole(read_attachments(client, settings, new, 1 if store.memory.is_limited else AT_ONCE))
-    if was_put_back and len(ready) == len(new) < settings.max_fetch and not client.is_late():
-        # That is all of it until now, but for what is not in the index yet.
-        cursor = replace(cursor, time_ms=max(cursor.since_ms, remote_now_ms(client) - MODIFIED_OVERLAP_MS))
-    incidents: list[dict[str, Any]] = []
-    records: dict[str, Record] = {}
-    former = store.records(incident.id for incident, _ in ready)
-    for incident, attachments in ready:
-        is_taken = incident.id in former and former[incident.id].is_mirrored_here
-        record = fetched_record(incident, attachments, settings, seen_ms + 1)
-        if is_taken:
-            record = replace(record, in_error=TAKEN_ID.format(incident.id))
-        record = replace(record, shown=report_digest(settings, incident.id, record))
-        files = [{"path": download.result["FileID"], "name": download.result["File"]} for _, download in attachments.files]
-        incidents.append(fetched_incident(incident.raw, settings, record, files, is_mirrored=not is_taken))
-        if settings.direction and not is_taken:
-            records[incident.id] = record
-    # One that does not say when it was created is remembered as long as the newest.
-    newest_ms = max((incident.created_ms or cursor.time_ms for incident, _ in ready), default=cursor.time_ms)
-    delivered = {fetched_key(incident): incident.created_ms or newest_ms for incident, _ in ready}
-    names = ", ".join(incident.id for incident, _ in ready)
-    log(settings, f"fetch-incidents: {len(ready)} new incidents: {names or 'none'}.")
-
-    def remember(kept: Store) -> Store:
-        # One that was linked while the fetch was under way keeps what its resync asked for.
-        linked = {key for key, record in kept.records(records).items() if record.origin == LINKED}
-        after = with_brought(kept, brought)
-        after = after.with_records({key: record for key, record in records.items() if key not in linked})
-
-        def note(memory: Memory) -> Memory:
-            reach_ms = max(1, min(memory.reach_ms or seen_ms, seen_ms))
-            return replace(memory, reach_ms=reach_ms) if records else memory
-
-        return after.with_memory(note).with_health(kept, "fetch_ms", fetch_calls=client.calls)
-
-    change_store(remember)
-    cursor = cursor.advance(delivered, settings.look_back_ms, remote_now_ms(client), KEPT_KNOWN_MS)
-    # What a newer version of this pack keeps there stays.
-    now_brought = [fetched_key(incident) for incident, _ in ready if incident.id in records]
-    demisto.setLastRun({**last_run, **cursor.to_run(), **({"brought": to_json(now_brought)} if now_brought else {})})
-    demisto.incidents(incidents)
-
-
-def texts_of(packed: Any) -> list[str]:
-    """Return the texts of a JSON list that was kept; none when it is damaged."""
-    try:
-        return texts(json.loads(str(packed)))
-    except ValueError:
-        return []
-
-
 def with_brought(store: Store, brought: list[str]) -> Store:
-    """Return the store with the records of what a fetch brought, given by `fetched_key`, as those of incidents that are here."""
-    ids = {key.rpartition(" ")[0]: key for key in brought}
-    met = {
-        incident_id: replace(record, met=True)
-        for incident_id, record in store.records(ids).items()
-        if f"{incident_id} {record.created_ms}" == ids[incident_id]
-    }
-    return store.with_records(met)
+    """Return the store with what a fetch brought, given by `fetched_key`, noted as fetched and mirrored here."""
+    ids = [key.rpartition(" ")[0] for key in brought]
+    records = store.records(ids)
+    is_brought = {key: replace(record, met=True) for key, record in records.items() if f"{key} {record.created_ms}" in brought}
+    return store.with_records(is_brought).with_memory(lambda memory: memory.with_fetched(ids))
 
 
 TAKEN_ID = (
-    "Another local incident mirrors the remote ID {}, as after the restoring of a backup, so this one is not mirrored: end the "
+    "Another local incident mirrors the remote ID {}, as after a restore from a backup, so this one is not mirrored: end the "
     "mirroring of the other one, and link this one by hand."
 )
 
@@ -2467,24 +2779,93 @@ def fetched_record(incident: Incident, attachments: Attachments, settings: Setti
         since_ms: where its history ends.
     """
     problem = attachments.problem
-    denied = str(problem) if problem and problem.kind == FORBIDDEN else ""
     record = Record(
         created_ms=incident.created_ms,
         origin=FETCHED,
         modified=incident.modified,
-        fields=pack_digests(field_digests(incident.raw)),
+        fields=pack_digests(field_digests(shared_in(incident.raw, settings.sharing))),
         status=incident.status,
-        # An incident that is closed already has its closing still before it here.
-        given=IncidentStatus.ACTIVE,
+        given=IncidentStatus.ACTIVE,  # Also for one that is closed already, so that the first pull delivers the closing.
         since_ms=0 if settings.history else since_ms,
         ledger=Ledger(seen={entry.key: entry.mark + download.digest for entry, download in attachments.files}),
         in_ms=local_now_ms(),
-        in_error=short(denied),
+        in_error=short(problem) if problem and problem.kind == FORBIDDEN else "",
     )
     if not attachments.is_whole and settings.comes_in:
         return tried_in_vain(replace(record, owes_files=True), local_now_ms(), at_once=1)
     has_more = settings.history and takes_entries(settings)
     return asked_for(record, settings) if has_more or (is_closed(incident.status) and settings.close_in) else record
+
+
+def fetch_incidents_command(client: Client, settings: Settings) -> None:
+    """Create the local incidents for the new remote ones, with their attachments, and move the last run past them."""
+    if read_store().memory.is_paused:
+        demisto.incidents([])
+        return
+    last_run = taken_over(demisto.getLastRun() or {})
+    cursor = read_cursor(last_run, lambda: first_fetch_ms(settings, asked_now_ms(client)))
+    # The server kept the last run, so it also created the incidents that the last fetch brought.
+    brought = texts(kept_as(list, last_run.pop("brought", "")))
+    store = with_brought(read_store(), brought)
+    new = fetch_new(client, settings, cursor, store)
+    was_put_back = cursor.is_ahead(remote_now_ms(client))
+    if was_put_back:
+        cursor = replace(cursor, time_ms=cursor.since_ms)
+        new = fetch_new(client, settings, cursor, store)
+    # The newest change seen there so far. What is older is history; what is newer is left to the next round. A `modified` in the
+    # far future tells nothing.
+    kept_late = last_run.pop("late", "")  # Gone once it is switched off: later on it begins anew.
+    late = late_cursor(client, kept_late) if settings.fetch_late else None
+    found, looked_at = fetch_late(client, settings, late, store, cursor, settings.max_fetch - len(new)) if late else ([], {})
+    new = [*new, *found]
+    times = [incident.modified_ms for incident in new if incident.modified_ms < local_now_ms() + LARGEST_SKEW_MS]
+    seen_ms = max([store.memory.health.cursor_ms, *times])
+    ready = delivered_whole(read_attachments(client, settings, new, 1 if store.memory.is_limited else AT_ONCE))
+    if was_put_back and len(ready) == len(new) < settings.max_fetch and not client.is_late():
+        # That was everything until now, but for what the index does not hold yet.
+        cursor = replace(cursor, time_ms=max(cursor.since_ms, remote_now_ms(client) - MODIFIED_OVERLAP_MS))
+    former = store.records(incident.id for incident, _ in ready)
+    incidents: list[dict[str, Any]] = []
+    records: dict[str, Record] = {}
+    for incident, attachments in ready:
+        is_taken = incident.id in former and former[incident.id].is_mirrored_here
+        record = replace(fetched_record(incident, attachments, settings, seen_ms + 1), came_late=incident in found)
+        if is_taken:
+            record = replace(record, in_error=TAKEN_ID.format(incident.id))
+        record = replace(record, shown=report_digest(settings, incident.id, record))
+        files = [{"path": download.result["FileID"], "name": download.result["File"]} for _, download in attachments.files]
+        incidents.append(
+            fetched_incident(shared_in(incident.raw, settings.sharing), settings, record, files, is_mirrored=not is_taken)
+        )
+        if settings.direction and not is_taken:
+            records[incident.id] = record
+    brought_now = [fetched_key(incident) for incident, _ in ready]
+    names = ", ".join(incident.id for incident, _ in ready)
+    log(settings, f"fetch-incidents: {len(ready)} new incidents: {names or 'none'}.")
+
+    def remember(kept: Store) -> Store:
+        # An incident that was linked during the fetch keeps its record, and with it the resync that it waits for.
+        linked = {key for key, record in kept.records(records).items() if record.origin == LINKED}
+        after = with_brought(kept, brought)
+        after = after.with_records({key: record for key, record in records.items() if key not in linked})
+        if records:
+            after = after.with_memory(lambda memory: replace(memory, reach_ms=max(1, min(memory.reach_ms or seen_ms, seen_ms))))
+        return after.with_health(kept, "fetch_ms", fetch_calls=client.calls)
+
+    change_store(remember)
+    # An incident without a time of creation is remembered as long as the newest.
+    newest_ms = max((incident.created_ms or cursor.time_ms for incident, _ in ready), default=cursor.time_ms)
+    delivered = {fetched_key(incident): incident.created_ms or newest_ms for incident, _ in ready}
+    cursor = cursor.advance(delivered, settings.look_back_ms, remote_now_ms(client), KEPT_KNOWN_MS)
+    after = {**last_run, **cursor.to_run(), **({"brought": to_json(brought_now)} if brought_now else {})}
+    if late:
+        # Not past a change whose incident was not delivered.
+        undelivered = {changed_key(incident) for incident in found if fetched_key(incident) not in brought_now}
+        passed = dict(takewhile(lambda change: change[0] not in undelivered, looked_at.items()))
+        after["late"] = to_json(late.advance(passed, MODIFIED_OVERLAP_MS, remote_now_ms(client)).to_run())
+    # Keys of a newer version of this pack stay.
+    demisto.setLastRun(after)
+    demisto.incidents(incidents)
 
 
 """ PULL """
@@ -2501,28 +2882,28 @@ def modified_since(client: Client, cursor: Cursor, start_ms: int) -> list[Incide
 
 
 def changed_key(incident: Incident) -> str:
-    """Return what a change of an incident is known by among those that were answered."""
+    """Return the key of a change in the cursor."""
     return f"{incident.id} {incident.modified}"
 
 
 def not_delivered(changed: list[Incident], cursor: Cursor, records: dict[str, Record]) -> list[str]:
-    """Return the incidents whose change has yet to be told: one that was not answered yet and is not what was delivered last.
+    """Return the incidents whose change the server has not been told of and the last pull did not deliver.
 
-    What was answered before its record was kept is told again.
+    A change that was told before its record was kept is told again.
     """
 
     def is_news(incident: Incident) -> bool:
-        record, is_answered = records.get(incident.id), changed_key(incident) in cursor.known
+        record, is_told = records.get(incident.id), changed_key(incident) in cursor.known
         if record is None or not incident.modified:
-            return not is_answered
+            return not is_told
         is_other = record.modified != incident.modified or not is_same(record, incident)
-        return is_other and not (is_answered and record.wanted > record.done)
+        return is_other and not record.is_stopped and not (is_told and record.wanted > record.done)
 
     return list(dict.fromkeys(incident.id for incident in changed if is_news(incident)))
 
 
 def get_modified_remote_data_command(client: Client, settings: Settings, args: dict[str, Any]) -> GetModifiedRemoteDataResponse:
-    """Return the IDs of the remote incidents to pull: what is due first, then what changed, then what a look found.
+    """Return the IDs of the remote incidents to pull: those that are due, then those that changed, then those with quiet news.
 
     Raises:
         NotImplementedError: the platform keeps no last mirror run (below 6.6).
@@ -2533,93 +2914,82 @@ def get_modified_remote_data_command(client: Client, settings: Settings, args: d
         raise NotImplementedError(str(error))
 
     def first_ms() -> int:
-        # The time of the first round is the local clock's, so it is taken wide.
+        # lastUpdate is local time, and the remote's clock may be behind.
         return max(0, parse_last_update(args.get("lastUpdate"), local_now_ms()) - MODIFIED_OVERLAP_MS)
 
     try:
         cursor = read_cursor(last_run, first_ms)
     except ValueError:
-        # Beginning anew costs a few calls: what a record says was delivered is not delivered again.
+        # Starting over costs a few calls and repeats nothing: the records tell what was delivered.
         cursor = read_cursor(None, first_ms)
     store, now_ms = read_store(), local_now_ms()
+    if store.memory.is_paused:
+        return GetModifiedRemoteDataResponse([])
     reach_ms = store.memory.reach_ms
-    start_ms = cursor.start(MODIFIED_OVERLAP_MS)
+    overlap_ms = 0 if last_run.get("complete") == iso(cursor.time_ms) else MODIFIED_OVERLAP_MS
+    start_ms = cursor.start(overlap_ms)
     changed = modified_since(client, cursor, min(start_ms, reach_ms - MODIFIED_OVERLAP_MS) if reach_ms else start_ms)
-    if cursor.is_ahead(remote_now_ms(client)):
+    # A complete cursor lies at least an overlap back, unless the clock was put back meanwhile and has almost come up to it again.
+    if cursor.is_ahead(remote_now_ms(client) - (MODIFIED_OVERLAP_MS - overlap_ms)):
         # What is listed again is not delivered again.
         start_ms = remote_now_ms(client) - HOUR_MS
         cursor = Cursor(start_ms, start_ms)
         changed = modified_since(client, cursor, start_ms)
     news = not_delivered(changed, cursor, store.records(incident.id for incident in changed))
     due = store.due(now_ms)
-    found, read, looks = look_around(client, settings, store, frozenset([*due, *news]), last_run)
+    found, read, looks = list[str](), dict[str, list[Entry]](), dict[str, str]()
+    # Looking around is optional: it gives way to what is due when time or calls run short.
+    if not client.is_late() and not (store.memory.is_limited and (due or news)):
+        skipped = frozenset([*due, *news])
+        quiet, read, swept = sweep(client, settings, store, skipped, str(last_run.get("swept") or ""))
+        gone, counted = census(client, store, skipped, last_run)
+        found, looks = [*quiet, *gone], {"swept": swept, **counted}
     ids = list(dict.fromkeys([*due, *news, *found]))
-    cursor = cursor.advance(
-        {changed_key(incident): incident.modified_ms or start_ms for incident in changed},
-        MODIFIED_OVERLAP_MS,
-        remote_now_ms(client),
-    )
+    told = {changed_key(incident): incident.modified_ms or start_ms for incident in changed}
+    cursor = cursor.advance(told, MODIFIED_OVERLAP_MS, remote_now_ms(client))
     is_forgetting = abs(now_ms - parse_ms(last_run.get("forgot"), 0)) >= HOUR_MS
 
     def remember(kept: Store) -> Store:
-        looked_into = {key: with_history_known(record, read[key], settings) for key, record in kept.records(read).items()}
-        after = kept.with_records(looked_into)
+        after = kept.with_records(
+            {key: with_history_known(record, read[key], settings) for key, record in kept.records(read).items()}
+        )
         after = after.with_records({key: wanted_again(record) for key, record in after.records([*news, *found]).items()})
         if is_forgetting:
-            after = after.with_records({}, gone=forgotten(after.all_records(), now_ms))
-        if reach_ms and not client.is_late():
-            after = after.with_memory(
-                lambda memory: replace(memory, reach_ms=0 if memory.reach_ms == reach_ms else memory.reach_ms)
-            )
+            gone = forgotten(after.all_records(), now_ms)
+            after = after.with_records({}, gone=gone).with_memory(lambda memory: memory.with_fetched(gone))
+        if after.memory.reach_ms == reach_ms and not client.is_late():
+            after = after.with_memory(lambda memory: replace(memory, reach_ms=0))
         return after.with_health(kept, "round_ms", round_calls=client.calls, cursor_ms=cursor.time_ms)
 
     change_store(remember)
     forgot = {"forgot": iso(now_ms)} if is_forgetting else {}
-    set_last_mirror_run({**last_run, **cursor.to_run(), **looks, **forgot})
+    set_last_mirror_run({**last_run, **cursor.to_run(), **cursor_at_rest(last_run, cursor, now_ms, client), **looks, **forgot})
     log(settings, f"get-modified-remote-data: {len(ids)} incidents: {', '.join(ids) or 'none'}.")
     return GetModifiedRemoteDataResponse(ids)
 
 
-def look_around(
-    client: Client, settings: Settings, store: Store, listed: frozenset[str], last_run: dict[str, Any]
-) -> tuple[list[str], dict[str, list[Entry]], dict[str, str]]:
-    """Look for news that no change tells of. It is optional: where the remote limits calls, what is due goes first.
-
-    Returns:
-        The incidents that have some, the entries of War Rooms that were read for the first time, and what the last mirror run is
-        to keep.
-    """
-    if client.is_late() or (store.memory.is_limited and listed):
-        return [], {}, {}
-    silent, read, swept = sweep(client, settings, store, listed, str(last_run.get("swept") or ""))
-    gone, counted = census(client, store, listed, last_run)
-    return [*silent, *gone], read, {"swept": swept, **counted}
-
-
 def sweep(
-    client: Client, settings: Settings, store: Store, listed: frozenset[str], swept: str
+    client: Client, settings: Settings, store: Store, skipped: frozenset[str], swept: str
 ) -> tuple[list[str], dict[str, list[Entry]], str]:
-    """Look into the War Rooms of some open incidents, the next ones in turn, for entries that `modified` did not tell of.
+    """Look into the War Rooms of the next few quiet incidents for entries that left `modified` as it was.
 
-    XSOAR REST API: whether an entry moves its incident's `modified` is not documented. The memory holds what was learned;
-    where it does not, each open incident is looked into in its turn, but those that are `listed` anyway.
-
-    Returns:
-        The incidents with new entries, the entries of War Rooms that were read for the first time, and the last incident that was
-        looked into.
+    XSOAR REST API: whether a new entry moves its incident's `modified` is not documented. The memory holds what was learned.
+    Returns the incidents with new entries, the entries of War Rooms read for the first time, and the last incident looked into.
     """
     found: list[str] = []
     read: dict[str, list[Entry]] = {}
     if not takes_entries(settings):
         return found, read, swept
+
+    def look(investigation_id: str) -> list[Entry] | RemoteError:
+        return client.limit or as_result(read_entries, client, investigation_id, tag_filter(settings))
+
     most = SWEEP_LIMITED if store.memory.is_limited else SWEEP_TRUSTED if store.memory.entries_move else SWEEP
     with ReadPool(AT_ONCE) as pool:
-        looks: list[tuple[str, Record, Future[Any]]] = []
-        for incident_id, record in islice(quiet_in_turn(store, swept, listed), most):
-            # XSOAR REST API: an investigation has the ID of its incident.
-            looks.append((incident_id, record, pool.start(looked_into, client, incident_id, tag_filter(settings))))
-        for incident_id, record, look in looks:
-            entries = look.result()
+        # XSOAR REST API: an investigation has the ID of its incident.
+        turn = islice(quiet_in_turn(store, swept, skipped), most)
+        for incident_id, record, looking in [(key, record, pool.start(look, key)) for key, record in turn]:
+            entries = looking.result()
             if isinstance(entries, RemoteError):
                 demisto.info(
                     f"{BRAND}: get-modified-remote-data: the War Room of incident {incident_id} cannot be read: {entries}"
@@ -2629,49 +2999,37 @@ def sweep(
             else:
                 found += [incident_id] if arriving(entries, settings, record) else []
                 read |= {incident_id: entries} if record.since_ms else {}
-            swept = incident_id  # Also past one that cannot be read: it must not hold up the others.
+            swept = incident_id  # Even if unreadable: it must not hold up the others.
     return found, read, swept
 
 
-def looked_into(client: Client, investigation_id: str, entry_filter: dict[str, Any]) -> list[Entry] | RemoteError:
-    """Return the entries of a War Room that pass a filter, or why a look that is optional cannot be had."""
-    if client.limit:
-        return client.limit
-    try:
-        return read_entries(client, investigation_id, entry_filter)
-    except RemoteError as error:
-        return error
-
-
-def quiet_in_turn(store: Store, swept: str, listed: frozenset[str]) -> Iterator[tuple[str, Record]]:
-    """Yield the open incidents that are not due, in turn, beginning behind the one that was looked into last."""
+def quiet_in_turn(store: Store, swept: str, skipped: frozenset[str]) -> Iterator[tuple[str, Record]]:
+    """Yield the open incidents that are neither due nor skipped, starting after the one looked into last."""
     last = entry_number(swept)
-    for incident_id in sorted(store.open, key=lambda incident_id: (entry_number(incident_id) <= last, entry_number(incident_id))):
-        if incident_id in listed or incident_id in store.queue:
-            continue
-        record = store.record(incident_id)
-        if not record.is_closed_here:  # It takes no entry.
-            yield incident_id, record
+    for incident_id in sorted(store.open, key=lambda key: (entry_number(key) <= last, entry_number(key))):
+        if incident_id not in skipped and incident_id not in store.queue:
+            record = store.record(incident_id)
+            if not record.is_closed_here:  # A closed incident takes no entries.
+                yield incident_id, record
 
 
-def census(client: Client, store: Store, listed: frozenset[str], last_run: dict[str, Any]) -> tuple[list[str], dict[str, str]]:
-    """Ask once an hour whether the open incidents are still there: no change tells of one that was deleted or hidden.
+def census(client: Client, store: Store, skipped: frozenset[str], last_run: dict[str, Any]) -> tuple[list[str], dict[str, str]]:
+    """Check once an hour that the open incidents still exist: no change tells that one was deleted or hidden.
 
-    One search is about up to 500 of them. What it does not find is pulled, which tells why.
-
-    Returns:
-        The incidents to pull, and what the last mirror run is to keep: when the census began, and how far it has come.
+    Each round asks for up to 500 of them in one search. Returns those to pull, which tells why they are gone, and what to keep
+    in the last mirror run: when the census began, and how far it has come.
     """
     begun_ms, now_ms, counted = parse_ms(last_run.get("census"), 0), local_now_ms(), str(last_run.get("counted") or "")
     if not begun_ms:
         return [], {"census": iso(now_ms)}
-    if not counted and abs(now_ms - begun_ms) < HOUR_MS:
-        return [], {}
-    begun_ms = begun_ms if counted else now_ms
+    if not counted:
+        if abs(now_ms - begun_ms) < HOUR_MS:
+            return [], {}
+        begun_ms = now_ms
     tracked = [incident_id for incident_id in store.open if not counted or entry_number(incident_id) > entry_number(counted)]
     portion = tracked[:SEARCH_PAGE]
-    # Of one that is due the pull tells, and of one that could not be read it has told.
-    records = {key: record for key, record in store.records(portion).items() if key not in listed and not record.tries}
+    # A pull is about to tell of one that is skipped, and has told of one that could not be read.
+    records = {key: record for key, record in store.records(portion).items() if key not in skipped and not record.tries}
     try:
         gone = not_there(client, records)
     except RemoteError as error:
@@ -2681,10 +3039,10 @@ def census(client: Client, store: Store, listed: frozenset[str], last_run: dict[
 
 
 def not_there(client: Client, records: dict[str, Record]) -> list[str]:
-    """Return the incidents that the remote does not list, or that are others than those of their records.
+    """Return the incidents that the remote does not list, and those that are others than their records are about.
 
-    What an answer lacks is asked for again until one lists none of it: a remote may give fewer than were asked for. One that
-    answers with what was not asked for does not hear the filter, and tells nothing.
+    A remote may return fewer incidents than asked for, so ask again for those it left out, until it lists none of them. One that
+    returns others ignores the filter, so its answer proves nothing.
     """
     missing, strangers = list(records), set[str]()
     while missing:
@@ -2700,64 +3058,59 @@ def not_there(client: Client, records: dict[str, Record]) -> list[str]:
 
 
 def read_entries(client: Client, investigation_id: str, entry_filter: dict[str, Any]) -> list[Entry]:
-    """Return all entries of a War Room that pass a filter, the oldest first, each once; none while there is no War Room."""
+    """Return all entries of a War Room that pass a filter, oldest first; none while there is no War Room."""
     pages = war_room_pages(client, ReadPool(0), investigation_id, entry_filter) if investigation_id else []
     return in_order(entry for page in pages for entry in page)
 
 
 def in_order(entries: Iterable[Entry]) -> list[Entry]:
-    """Return entries, the oldest first."""
+    """Return entries, oldest first."""
     return sorted(entries, key=lambda entry: entry.order)
 
 
 def war_room_pages(client: Client, pool: ReadPool, investigation_id: str, entry_filter: dict[str, Any]) -> Iterator[list[Entry]]:
-    """Yield the entries of a War Room that pass a filter, in portions, each once.
+    """Yield the entries of a War Room that pass a filter, in portions, each entry once.
 
-    Which entries a page keeps is not documented, so both ends are followed: back from its oldest, and on from its newest. Where
-    the remote refuses to follow one, all entries are asked for at once instead.
+    XSOAR REST API: which entries a page holds is not documented, so paging goes both ways: back from the oldest entry, and on
+    from the newest. If the remote refuses either, all entries are asked for at once.
     """
     seen: set[str] = set()
-    ends: list[Entry] = []  # The oldest and the newest so far.
-    pages = 0
+    ends: list[Entry] = []  # The oldest and the newest entry so far.
+    begun: list[str] = []
+    reading: dict[Future[Any], str] = {}
 
-    def start(way: str) -> "Future[Any]":
-        nonlocal pages
-        pages += 1
-        if pages > MOST_PAGES:
-            raise RemoteError(
-                UNUSABLE, f"The War Room {investigation_id} has more than {MOST_PAGES} pages of entries, so it is not read."
-            )
-        # XSOAR REST API: without a `pageSize` every entry comes.
-        position: dict[str, dict[str, Any]] = {
-            FIRST_PAGE: {"pageSize": ENTRY_PAGE},
-            OLDER: {"pageSize": ENTRY_PAGE, "lastId": ends[0].id if ends else ""},
-            NEWER: {"pageSize": ENTRY_PAGE, "firstID": ends[-1].id if ends else ""},
-            ALL_AT_ONCE: {},
-        }
-        return pool.start(as_result, client.entries, investigation_id, {**entry_filter, **position[way]})
+    def begin(*ways: str) -> None:
+        for way in ways:
+            begun.append(way)
+            if len(begun) > MOST_PAGES:
+                raise RemoteError(
+                    UNUSABLE, f"The War Room {investigation_id} has more than {MOST_PAGES} pages of entries, so it is not read."
+                )
+            # XSOAR REST API: without a `pageSize` all entries come.
+            position: dict[str, Any] = {} if way == ALL_AT_ONCE else {"pageSize": ENTRY_PAGE}
+            if way in (OLDER, NEWER):
+                position |= {"lastId": ends[0].id} if way == OLDER else {"firstID": ends[1].id}
+            reading[pool.start(as_result, client.entries, investigation_id, entry_filter | position)] = way
 
-    reading = {start(FIRST_PAGE): FIRST_PAGE}
-    is_whole = False
+    begin(FIRST_PAGE)
     while reading:
         wait(reading, return_when=FIRST_COMPLETED)
-        begun = next(future for future in reading if future.done())
-        way, page = reading.pop(begun), begun.result()
+        future = next(future for future in reading if future.done())
+        way, page = reading.pop(future), future.result()
         if isinstance(page, RemoteError):
             if way not in (OLDER, NEWER) or page.kind not in UNREADABLE:
                 raise page
-            if not is_whole:
-                is_whole = True
-                reading[start(ALL_AT_ONCE)] = ALL_AT_ONCE
+            if ALL_AT_ONCE not in begun:
+                begin(ALL_AT_ONCE)
             continue
         fresh = [entry for entry in map(Entry.of, page) if entry.id not in seen]
-        seen.update(entry.id for entry in fresh)
         if fresh:
+            seen.update(entry.id for entry in fresh)
             ends = in_order([*ends, *fresh])
             ends = [ends[0], ends[-1]]
-        # Before what was read is used, which begins calls of its own.
-        if fresh and len(page) >= PAGE_SMALLEST and way != ALL_AT_ONCE:
-            reading |= {start(one_way): one_way for one_way in ((OLDER, NEWER) if way == FIRST_PAGE else (way,))}
-        if fresh:
+            # Before yielding: the caller starts calls of its own.
+            if len(page) >= PAGE_SMALLEST and way != ALL_AT_ONCE:
+                begin(*((OLDER, NEWER) if way == FIRST_PAGE else (way,)))
             yield fresh
 
 
@@ -2767,20 +3120,17 @@ def takes_entries(settings: Settings) -> bool:
 
 
 def tag_filter(settings: Settings) -> dict[str, Any]:
-    """Return what asks for the entries that carry an incoming tag.
-
-    Without fromTime: an entry that was tagged long after it was written would be missed. The record tells what is new.
-    """
+    """Return the filter for entries with an incoming tag. No fromTime: an old entry may be tagged late."""
     return {"categories": list(settings.categories), "tags": list(settings.tags), "tagsAndOperator": False}
 
 
 def is_meant(entry: Entry, settings: Settings) -> bool:
-    """Return whether a remote entry is meant to come in. Not every remote hears all of the filter, so it is asked once more."""
+    """Return whether a remote entry is tagged to come in, and of a wanted category: not every remote applies the whole filter."""
     return bool(set(settings.tags) & set(entry.tags)) and entry.category in (*settings.categories, "")
 
 
 def arriving(entries: Iterable[Entry], settings: Settings, record: Record) -> list[Entry]:
-    """Return the remote entries that are to come in: tagged for it, of a wanted category, not known, and no history."""
+    """Return the remote entries that are to come in: meant to, neither known nor history."""
     return [
         entry
         for entry in entries
@@ -2789,18 +3139,16 @@ def arriving(entries: Iterable[Entry], settings: Settings, record: Record) -> li
 
 
 def author_of(entry: dict[str, Any]) -> str:
-    """Return who wrote an entry, on one line."""
-    names = [name for name in (entry.get("user"), entry.get("dbotCreatedBy")) if name and isinstance(name, str)]
-    # Behind no sign that begins a command.
-    return (short(names[0], LONGEST_ID).lstrip("!/@{ ") if names else "") or "DBot"
+    """Return who wrote an entry, on one line, without the signs that begin a command."""
+    name = next((name for name in (entry.get("user"), entry.get("dbotCreatedBy")) if name and isinstance(name, str)), "")
+    return short(name, LONGEST_ID).lstrip("!/@{ ") or "DBot"
 
 
 def signature(entry: Entry) -> str:
-    """Return the line that tells who wrote an entry, and when. An API key cannot write in another person's name."""
-    author = author_of(entry.raw)
+    """Return the line that tells who wrote an entry, and when: an API key cannot write in another person's name."""
     created = parse_ms(entry.raw.get("created"), -1)
-    when = f", {iso(created)[:19].replace('T', ' ')} UTC" if created > 0 else ""
-    return f"{author}{when}{', edited' if entry.key != entry.id else ''}"
+    written = f", {iso(created)[:19].replace('T', ' ')} UTC" if created > 0 else ""
+    return f"{author_of(entry.raw)}{written}{', edited' if entry.key != entry.id else ''}"
 
 
 def signed_comment(entry: Entry) -> str:
@@ -2811,93 +3159,48 @@ def signed_comment(entry: Entry) -> str:
 def signed_text(entry: Entry) -> tuple[str, str]:
     """Return the text of an entry with its author above it, and its format.
 
-    Text, Markdown and HTML keep their format. What is data (JSON, a table) becomes Markdown, the only way to put a line above it.
+    Text, Markdown and HTML keep their format. Data (JSON, a table) becomes Markdown, the only way to put a line above it.
     """
-    entry_format = entry.raw.get("format") or EntryFormat.TEXT
-    contents = entry.raw.get("contents")
-    if contents is None:
-        contents = ""
-    line = signature(entry)
-    if isinstance(contents, str) and entry_format == EntryFormat.TEXT:
+    line, contents = signature(entry), entry.raw.get("contents")
+    contents = "" if contents is None else contents
+    entry_format = (entry.raw.get("format") or EntryFormat.TEXT) if isinstance(contents, str) else EntryFormat.JSON
+    if entry_format == EntryFormat.TEXT:
         return f"{line}:\n{contents}", EntryFormat.TEXT
-    markdown_line = "**" + re.sub(r"([\\`*_\[\]<>|])", r"\\\1", line) + ":**"
-    if isinstance(contents, str):
-        if entry_format == EntryFormat.MARKDOWN:
-            return f"{markdown_line}\n\n{contents}", EntryFormat.MARKDOWN
-        if entry_format == EntryFormat.HTML:
-            escaped = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-            return f"<p><b>{escaped}:</b></p>\n{contents}", EntryFormat.HTML
-    else:
-        contents = json.dumps(contents, indent=2, ensure_ascii=False)
-    fence = "`" * max([3, *(len(ticks) + 1 for ticks in re.findall("`+", contents))])
-    return f"{markdown_line}\n\n{fence}\n{contents}\n{fence}", EntryFormat.MARKDOWN
-
-
-def local_entry(entry: Entry, settings: Settings, file_result: dict[str, Any] | None = None, note: str = "") -> dict[str, Any]:
-    """Return a remote entry as get-remote-data gives it. It carries no tag that would send it out again.
-
-    Args:
-        note: a text that stands for a file which does not come.
-    """
-    common = {"Tags": [tag for tag in entry.tags if tag not in settings.mirror_tags], "Note": entry.is_note}
-    if file_result:
-        return {**file_result, "Contents": signed_comment(entry), **common}
-    raw = {**entry.raw, "contents": note, "format": EntryFormat.TEXT} if note else entry.raw
-    text, entry_format = signed_text(replace(entry, raw=raw))
-    category = entry.raw["category"] if isinstance(entry.raw.get("category"), str) else ""
-    return {"Type": EntryType.NOTE, "Contents": text, "ContentsFormat": entry_format, "Category": category, **common}
-
-
-def reopening() -> dict[str, Any]:
-    """Return the entry that reopens the local incident."""
-    return {"Type": EntryType.NOTE, "Contents": {"dbotIncidentReopen": True}, "ContentsFormat": EntryFormat.JSON}
-
-
-def closing_with(remote: dict[str, Any]) -> dict[str, Any]:
-    """Return the entry that closes the local incident with the words of the remote one."""
-    contents = {
-        "dbotIncidentClose": True,
-        "closeReason": str(remote.get("closeReason") or "Other"),
-        "closeNotes": str(remote.get("closeNotes") or "Closed in the remote tenant."),
-    }
-    return {"Type": EntryType.NOTE, "Contents": contents, "ContentsFormat": EntryFormat.JSON}
+    if entry_format == EntryFormat.HTML:
+        escaped = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        return f"<p><b>{escaped}:</b></p>\n{contents}", EntryFormat.HTML
+    if entry_format != EntryFormat.MARKDOWN:
+        text = contents if isinstance(contents, str) else json.dumps(contents, indent=2, ensure_ascii=False)
+        fence = "`" * max([3, *(len(ticks) + 1 for ticks in re.findall("`+", text))])
+        contents = f"{fence}\n{text}\n{fence}"
+    return "**" + re.sub(r"([\\`*_\[\]<>|])", r"\\\1", line) + f":**\n\n{contents}", EntryFormat.MARKDOWN
 
 
 @dataclass(frozen=True)
 class Look:
-    """What was read of a remote incident for one pull.
-
-    entries: the tagged entries of its War Room, those already known among them.
-    files: the outcome of each download, by the key of its entry: a file result, or the RemoteError for which it cannot be had.
-    attachments: the attachments that a fetch could not bring: name, and the entry that holds the file, if there is one.
-    problem: why its War Room cannot be read; None: it was read whole.
-    """
+    """What was read of a remote incident for one pull."""
 
     incident: Incident
-    entries: list[Entry] = field(default_factory=list)
-    files: dict[str, Any] = field(default_factory=dict)
-    attachments: list[tuple[str, Entry | None]] = field(default_factory=list)
-    problem: RemoteError | None = None
+    entries: list[Entry] = field(default_factory=list)  # The tagged ones, known ones included.
+    files: dict[str, Any] = field(default_factory=dict)  # By the key of the entry: its Download, or why there is none.
+    attachments: list[tuple[str, Entry | None]] = field(default_factory=list)  # Those that the fetch still owes.
+    problem: RemoteError | None = None  # Why its War Room could not be read whole.
+    unredacted: dict[str, str] = field(default_factory=dict)  # The `field_digests` without what is redacted, if anything is.
 
 
 def read_incident(client: Client, settings: Settings, incident_id: str, record: Record) -> Look:
-    """Return a remote incident with what of its War Room is to come in. It decides nothing and changes nothing.
-
-    Raises:
-        RemoteError: the incident itself cannot be read, or is another one than the record is about.
-    """
+    """Read a remote incident, and of its War Room what is to come in. Raises RemoteError if the incident itself is unreadable."""
     with ReadPool(AT_ONCE) as pool:
         loading = pool.start(as_result, client.load, incident_id)
         # XSOAR REST API: an investigation has the ID of its incident. A pending incident has none yet.
         expected_id = incident_id if record.status else ""
-        read = read_war_room(client, settings, pool, expected_id, record)
+        entries, downloads, problem = read_war_room(client, settings, pool, expected_id, record)
         loaded = loading.result()
         if isinstance(loaded, RemoteError):
             raise loaded
         incident = ensure_same(record, Incident.of(loaded), settings)
         if incident.investigation_id != expected_id:
-            read = read_war_room(client, settings, pool, incident.investigation_id, record)
-        entries, downloads, problem = read
+            entries, downloads, problem = read_war_room(client, settings, pool, incident.investigation_id, record)
         attachments: list[tuple[str, Entry | None]] = []
         if record.owes_files and not problem:
             holding = readable(client, entries_with_files, client, incident)
@@ -2906,39 +3209,39 @@ def read_incident(client: Client, settings: Settings, incident_id: str, record: 
             attachments = [(name, entry) for name, entry in matched if entry is None or not record.ledger.has_seen(entry)]
             for name, entry in attachments:
                 if entry and entry.key not in downloads:
-                    downloads[entry.key] = start_download(client, pool, entry, name)
+                    downloads[entry.key] = start_download(client, settings, pool, entry, name)
         files = {key: download.result() for key, download in downloads.items()}
-        return Look(incident, in_order(entries), files, attachments, problem)
+        shared = replace(incident, raw=shared_in(incident.raw, settings.sharing))
+        unredacted = field_digests(incident.raw) if settings.sharing.redact else {}
+        return Look(shared, in_order(entries), files, attachments, problem, unredacted)
 
 
 def read_war_room(
     client: Client, settings: Settings, pool: ReadPool, investigation_id: str, record: Record
-) -> tuple[list[Entry], "dict[str, Future[Any]]", RemoteError | None]:
-    """Read the tagged entries of a War Room and begin to download the files that are to come in, page by page."""
-    entries: list[Entry] = []
-    downloads: dict[str, Future[Any]] = {}
-    if not takes_entries(settings) or not investigation_id:
-        return entries, downloads, None
+) -> tuple[list[Entry], dict[str, "Future[Any]"], RemoteError | None]:
+    """Read the tagged entries of a War Room, and start to download the files that are to come in, page by page."""
+    entries, downloads, problem = list[Entry](), dict[str, "Future[Any]"](), None
+    is_read = takes_entries(settings) and investigation_id
     try:
-        for page in war_room_pages(client, pool, investigation_id, tag_filter(settings)):
+        for page in war_room_pages(client, pool, investigation_id, tag_filter(settings)) if is_read else ():
             entries += page
             for entry in arriving(page, settings, record):
                 if entry.has_file:
-                    downloads[entry.key] = start_download(client, pool, entry, str(entry.raw.get("file")))
+                    downloads[entry.key] = start_download(client, settings, pool, entry, str(entry.raw.get("file")))
     except RemoteError as error:
-        # What only the War Room is refused keeps back no fields, nor does a limit of calls.
+        # Neither an unreadable War Room nor a limit of calls holds back the fields.
         if error.kind == BUSY:
             client.about()
         elif error.kind not in (*UNREADABLE, RATE_LIMIT):
             raise
-        return entries, downloads, error
-    return entries, downloads, None
+        problem = error
+    return entries, downloads, problem
 
 
 def with_history_known(record: Record, entries: Iterable[Entry], settings: Settings) -> Record:
-    """Return the record of an incident whose War Room was read whole: its history is known by itself now, whatever clocks say."""
+    """Return the record after its War Room was read whole: entries are history by their keys now, no longer by a time."""
     since_ms, ledger = record.since_ms or 0, record.ledger
-    # One that is not tagged yet is none: it comes when it is.
+    # An entry that is tagged only later is no history.
     old = [entry for entry in entries if is_meant(entry, settings) and entry.touched_ms < since_ms]
     past = {entry.key: entry.mark for entry in old if not ledger.has_seen(entry)}
     return replace(record, since_ms=0, ledger=replace(ledger, history={**ledger.history, **past}))
@@ -2946,212 +3249,201 @@ def with_history_known(record: Record, entries: Iterable[Entry], settings: Setti
 
 @dataclass(frozen=True)
 class PullPlan:
-    """What one pull gives to the server, and what is remembered of it.
+    """What one pull gives to the server, and the record to keep of it."""
 
-    fields: the object for the incoming mapper.
-    entries: what goes into the local War Room, in this order; closing and reopening are among it.
-    record: the record afterwards.
-    crossed: how many entries come in.
-    log: lines for the log.
-    """
-
-    fields: dict[str, Any]
-    entries: list[dict[str, Any]]
+    fields: dict[str, Any]  # For the incoming mapper.
+    entries: list[dict[str, Any]]  # For the local War Room, in order; closing and reopening are among them.
     record: Record
-    crossed: int = 0
+    crossed: int = 0  # How many entries come in.
     log: list[str] = field(default_factory=list)
 
 
 def plan_pull(
     before: Record, look: Look, settings: Settings, now_ms: int, schema: Schema, is_for_person: bool = False
 ) -> PullPlan:
-    """Decide what a pull delivers. State is compared: what was delivered is in the record, what is there is in the look.
+    """Decide what a pull delivers, by comparing what was read with what the record says was delivered.
 
-    Args:
-        schema: names the remote's custom fields, where one was emptied.
-        is_for_person: a person looks at it, by hand: all of it is given.
+    `schema` names the remote's custom fields, should one have been emptied. A person who runs the command gets all fields.
     """
-    incident = look.incident
+    incident, problem = look.incident, look.problem
     # An incident that does not say when it changed may have changed.
     is_changed = not incident.modified or incident.modified != before.modified
     is_closed_there = is_closed(incident.status)
-    turn = None
-    if settings.close_in and is_closed_there and not is_closed(before.given) and not before.is_closed_here:
-        turn = closing_with(incident.raw)
-    elif settings.close_in and is_open(incident.status) and is_closed(before.given):
-        turn = reopening()
+    closes = settings.close_in and is_closed_there and not is_closed(before.given) and not before.is_closed_here
+    reopens = settings.reopen_in and is_open(incident.status) and is_closed(before.given)
     # The server takes entries only into an open incident.
-    is_shut_here = before.is_closed_here and not (turn and not is_closed_there)
+    is_shut_here = before.is_closed_here and not reopens
     waits = is_shut_here and not (settings.close_in and is_closed_there)
-    delivery = Delivery() if waits else plan_entries(before, look, settings)
-    entries = [*delivery.entries, *(() if waits else map(notice_entry, before.notices.values()))]
-    if turn:
-        # It is reopened before entries come, and closed behind them.
-        given_entries = [*entries, turn] if is_closed_there else [turn, *entries]
-    elif is_shut_here and entries:
-        # It was reopened there, written into and closed again since the last look, or an entry was tagged in a closed one.
-        given_entries = [reopening(), *entries, closing_with(incident.raw)]
-    else:
-        given_entries = entries
-    # While the switch is off, closing and reopening are not delivered. They wait until it is on.
-    is_first_open = before.given is None and is_open(incident.status)
-    is_delivered = incident.status is not None and (settings.close_in or is_first_open)
-    asked = before.asked
-    if turn or (is_shut_here and entries):
-        asked = IncidentStatus.DONE if is_closed_there else IncidentStatus.ACTIVE
-    ledger = delivery.ledger(before.ledger)
-    told_notices = {} if waits else {f"notice {key}": UNMARKED + copy_digest(text) for key, text in before.notices.items()}
-    ledger = replace(ledger, seen={**ledger.seen, **told_notices})
-    is_read_whole = not look.problem and takes_entries(settings) and not waits
-    base = (
-        with_history_known(replace(before, ledger=ledger), look.entries, settings)
-        if is_read_whole
-        else replace(before, ledger=ledger)
-    )
+    delivery, notices = (Delivery(), {}) if waits else (plan_entries(before, look, settings), before.notices)
+    note = {"Type": EntryType.NOTE, "ContentsFormat": EntryFormat.TEXT, "Tags": [], "Note": True}
+    entries = [*delivery.entries, *({**note, "Contents": text} for text in notices.values())]
+    # It was reopened there, written into and closed again since the last pull, or an entry of a closed incident was tagged.
+    opens_briefly = is_shut_here and bool(entries)
+    reason = str(incident.raw.get("closeReason") or "Other")
+    closing = {
+        "dbotIncidentClose": True,
+        "closeReason": dict(settings.close_reasons).get(reason, reason),
+        "closeNotes": str(incident.raw.get("closeNotes") or "Closed in the remote tenant."),
+    }
+    steering = {"Type": EntryType.NOTE, "ContentsFormat": EntryFormat.JSON}
+    if reopens or opens_briefly:
+        entries.insert(0, {**steering, "Contents": {"dbotIncidentReopen": True}})
+    if closes or opens_briefly:
+        entries.append({**steering, "Contents": closing})
+
+    # While its switch is off, a closing or reopening is not delivered but waits until it is on.
+    follows = settings.close_in if is_closed_there else settings.reopen_in or not is_closed(before.given)
+    is_delivered = incident.status is not None and follows
+    is_whole = delivery.tried.keys() <= delivery.seen.keys()
+    told = {f"notice {key}": UNMARKED + copy_digest(text) for key, text in notices.items()}
+    missing = {key: tries for key, tries in before.ledger.missing.items() if key not in delivery.seen} | delivery.tried
     after = replace(
-        base,
+        before,
         created_ms=incident.created_ms or before.created_ms,
         met=True,
         modified=incident.modified,
-        fields=pack_digests(field_digests(incident.raw)) if is_changed else before.fields,
-        news=changed_names(before, incident) if is_changed else before.news,
         status=incident.status if incident.status is not None else before.status,
         given=incident.status if is_delivered else before.given,
-        asked=asked,
-        owes_files=before.owes_files and (waits or not delivery.is_whole or look.problem is not None),
+        asked=IncidentStatus.DONE if closes or opens_briefly else IncidentStatus.ACTIVE if reopens else before.asked,
+        owes_files=before.owes_files and (waits or not is_whole or problem is not None),
+        ledger=replace(before.ledger, seen={**before.ledger.seen, **delivery.seen, **told}, missing=missing),
         notices=before.notices if waits else {},
-        in_ms=now_ms if given_entries or (is_changed and incident.modified) else before.in_ms,
-        in_error=war_room_error(look.problem),
+        in_ms=now_ms if entries or (is_changed and incident.modified) else before.in_ms,
+        in_error="",
+        # Of the same age as `in_ms`.
+        news="" if entries else before.news,
     )
-    if look.problem:
-        delivery.log.append(f"get-remote-data: the War Room of incident {incident.id} cannot be read: {look.problem}")
-    after = settled_pull(after, before, look, delivery, now_ms)
-    after = replace(after, shown=report_digest(settings, incident.id, after))
-    if is_changed:
-        news = incident.raw if is_for_person else news_of(incident.raw, before, schema)
-        fields = mirrored_fields(news, settings, after)
-    elif after.shown != before.shown:
-        fields = {"id": incident.id, **mirror_report(settings, incident.id, after)}
+    if takes_entries(settings) and not problem and not waits:
+        after = with_history_known(after, look.entries, settings)
+    if problem:
+        delivery.log.append(f"get-remote-data: the War Room of incident {incident.id} cannot be read: {problem}")
+        if problem.kind not in (RATE_LIMIT, LATE):
+            sentence = f"The War Room of the remote incident cannot be read: {problem}"
+            after = replace(after, in_error=short(sentence, 500))
+    kinds = {failure.kind for failure in (problem, *look.files.values()) if isinstance(failure, RemoteError)}
+    if kinds & {RATE_LIMIT, LATE}:
+        after = replace(after, wanted=max(before.wanted, before.done + 1), not_before_ms=0)
+    elif problem or not is_whole:
+        after = tried_in_vain(after, now_ms, at_once=BUSY_TRIES if problem and problem.kind == BUSY else 1)
     else:
-        fields = {"id": incident.id}
-    return PullPlan(fields, given_entries, after, len(delivery.seen), delivery.log)
+        after = replace(after, done=before.wanted, tries=0, not_before_ms=0)
+    after = replace(after, shown=report_digest(settings, incident.id, after))
 
-
-def war_room_error(problem: RemoteError | None) -> str:
-    """Return what an incident shows of a War Room that cannot be read; nothing where the next round goes on with it."""
-    is_told = problem and problem.kind not in (RATE_LIMIT, LATE)
-    return short(f"The War Room of the remote incident cannot be read: {problem}", 500) if is_told else ""
-
-
-def settled_pull(after: Record, before: Record, look: Look, delivery: "Delivery", now_ms: int) -> Record:
-    """Return the record with what is left to do: nothing after a whole pull, else the next try; soon, where calls ran out."""
-    problems = [look.problem, *(problem for problem in look.files.values() if isinstance(problem, RemoteError))]
-    if any(problem and problem.kind in (RATE_LIMIT, LATE) for problem in problems):
-        return replace(after, wanted=max(before.wanted, before.done + 1), not_before_ms=0)
-    if look.problem or not delivery.is_whole:
-        return tried_in_vain(after, now_ms, at_once=BUSY_TRIES if look.problem and look.problem.kind == BUSY else 1)
-    return replace(after, done=before.wanted, tries=0, not_before_ms=0)
+    fields: dict[str, Any] = {"id": incident.id}
+    if is_changed:
+        was, now = unpack_digests(before.fields), field_digests(incident.raw)
+        # What came in before it was to be redacted has not changed.
+        original = look.unredacted or now
+        changed = {key for key in {*was, *now} if was.get(key) not in (now.get(key), original.get(key))} if was else set()
+        after = replace(after, fields=pack_digests(now), news="".join(sorted(changed)))
+        news = incident.raw if is_for_person or not was else news_of(incident.raw, changed, schema, settings.sharing)
+        fields = mirrored_fields(news, settings, after) | remote_owner(incident.raw)
+    elif after.shown != before.shown:
+        fields |= mirror_report(settings, incident.id, after) | remote_owner(incident.raw)
+    return PullPlan(fields, entries, after, len(delivery.seen), delivery.log)
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """The entries of one pull that can be delivered now.
-
-    entries: as the server takes them, the oldest first.
-    seen: what the ledger keeps of them, by their keys.
-    tried: the files that could not be had, with the number of tries so far. Where a note stands for one, it is seen as well.
-    log: lines for the log.
-    """
+    """The entries that a pull delivers, oldest first, and what the ledger keeps of them and of missing files."""
 
     entries: list[dict[str, Any]] = field(default_factory=list)
     seen: dict[str, str] = field(default_factory=dict)
-    tried: dict[str, str] = field(default_factory=dict)
+    tried: dict[str, str] = field(default_factory=dict)  # Also in `seen` when a note takes the place of the file.
     log: list[str] = field(default_factory=list)
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether nothing is left to be tried again."""
-        return self.tried.keys() <= self.seen.keys()
-
-    def ledger(self, before: Ledger) -> Ledger:
-        """Return the ledger after the delivery."""
-        missing = {key: tries for key, tries in before.missing.items() if key not in self.seen} | self.tried
-        return replace(before, seen={**before.seen, **self.seen}, missing=missing)
 
 
 def plan_entries(before: Record, look: Look, settings: Settings) -> Delivery:
-    """Decide which entries of a look are delivered, and how. A note stands for a file that cannot be had for good."""
-    plan = Delivery()
-    attached = [(entry or no_entry(name, look.incident), name) for name, entry in look.attachments]
+    """Decide which entries are delivered, and how. After a few tries a note stands for a file that cannot be had."""
+    plan, incident = Delivery(), look.incident
+    attached = [(entry or entry_of_attachment(name, incident, settings.sharing), name) for name, entry in look.attachments]
     keys = {entry.key for entry, _ in attached}
     tagged = [(entry, str(entry.raw.get("file"))) for entry in arriving(look.entries, settings, before) if entry.key not in keys]
     for entry, name in sorted([*attached, *tagged], key=lambda item: item[0].order):
         if before.ledger.has_seen(entry):
             continue
         outcome = look.files.get(entry.key, NO_FILE) if entry.has_file else None
+        if outcome is NO_FILE and (refusal := file_refusal(name, None, settings.sharing)):
+            outcome = RemoteError(NOT_SHARED, refusal)
         note = ""
-        if isinstance(outcome, RemoteError) and outcome.kind == TOO_LARGE:
-            note = too_large_note(settings, look.incident.id, name)
+        if isinstance(outcome, RemoteError) and outcome.kind in NOTED:
+            note = note_for_file(settings, incident.id, name, outcome)
         elif isinstance(outcome, RemoteError):
             tries = int(before.ledger.missing.get(entry.key, "0")) + (outcome.kind not in (RATE_LIMIT, LATE))
             plan.tried[entry.key] = str(tries)
             if tries < FILE_TRIES:
                 plan.log.append(f"get-remote-data: the file of the entry {entry.id} is left out for now: {outcome}")
                 continue
-            note = lost_file_note(settings, look.incident.id, name, outcome)
-        file = outcome if isinstance(outcome, Download) else None
-        given = local_entry(entry, settings, file.result if file else None, note)
-        plan.entries.append(given)
-        plan.seen[entry.key] = entry.mark + (file.digest if file else copy_digest(given["Contents"]))
+            note = note_for_file(settings, incident.id, name, outcome)
+        shared = shared_entry(entry, settings.sharing)
+        if isinstance(outcome, Download):
+            given, digest = {**outcome.result, "Contents": signed_comment(shared)}, outcome.digest
+        else:
+            raw = {**shared.raw, "contents": note, "format": EntryFormat.TEXT} if note else shared.raw
+            text, entry_format = signed_text(replace(entry, raw=raw))
+            category = entry.raw["category"] if isinstance(entry.raw.get("category"), str) else ""
+            given = {"Type": EntryType.NOTE, "Contents": text, "ContentsFormat": entry_format, "Category": category}
+            digest = copy_digest(text)
+        # The copy keeps no tag that would send it out again.
+        tags = [tag for tag in dict.fromkeys((*entry.tags, settings.came_in_tag)) if tag and tag not in settings.mirror_tags]
+        plan.entries.append({**given, "Tags": tags, "Note": entry.is_note})
+        plan.seen[entry.key] = entry.mark + digest
     return plan
 
 
-def no_entry(name: str, incident: Incident) -> Entry:
-    """Return what stands for an attachment that no entry of the War Room holds."""
-    return Entry.of({"id": f"attachment {name}", "file": name, "created": incident.raw.get("created")})
-
-
-def lost_file_note(settings: Settings, incident_id: str, name: str, problem: RemoteError) -> str:
-    """Return the note that stands for a file which could not be had for good."""
-    return (
-        f"The file {name} could not be read from the remote tenant, and is no longer tried: {problem} If it is still there, get "
-        f"it from the remote incident: {remote_link(settings, incident_id)}"
-    )
-
-
-def notice_entry(text: str) -> dict[str, Any]:
-    """Return the note that tells people here of something that needs them."""
-    return {"Type": EntryType.NOTE, "Contents": text, "ContentsFormat": EntryFormat.TEXT, "Tags": [], "Note": True}
+def entry_of_attachment(name: str, incident: Incident, sharing: Sharing) -> Entry:
+    """Return what stands for an attachment that no entry holds: it is known by its name alone, or a digest of one that may not be
+    remembered here.
+    """
+    is_plain = redacted_name(name, sharing) == name and not file_refusal(name, None, sharing)
+    known_by = name if is_plain else short_digest(name)
+    return Entry.of({"id": f"attachment {known_by}", "file": name, "created": incident.raw.get("created")})
 
 
 def plan_unreadable(before: Record, problem: RemoteError, settings: Settings, incident_id: str, now_ms: int) -> PullPlan:
-    """Decide what is given of an incident that cannot be read: why, in the field that a mapper can show. It is tried again."""
+    """Decide what to give of an unreadable incident: the reason, in a field that a mapper can show. It is tried again."""
     is_last = before.tries + 1 >= MOST_TRIES
     sentence = f"{problem} It is not tried any more: xsoar-mirror-resync does." if is_last else str(problem)
-    # The first success gives all of it.
-    failed = replace(before, met=True, modified="", fields="", news="", in_error=short(sentence, 500))
+    # The first pull that succeeds compares all fields.
+    failed = replace(before, met=True, modified="", news="", in_error=short(sentence, 500))
     after = tried_in_vain(failed, now_ms)
     after = replace(after, shown=report_digest(settings, incident_id, after))
-    mirror_fields = {"id": incident_id, "dbotMirrorId": incident_id, "dbotMirrorInstance": settings.instance}
-    line = f"get-remote-data: incident {incident_id} cannot be read: {problem.kind}."
-    return PullPlan({**mirror_fields, **mirror_report(settings, incident_id, after)}, [], after, log=[line])
+    fields = {"id": incident_id, "dbotMirrorId": incident_id, "dbotMirrorInstance": settings.instance}
+    fields |= mirror_report(settings, incident_id, after)
+    return PullPlan(fields, [], after, log=[f"get-remote-data: incident {incident_id} cannot be read: {problem.kind}."])
+
+
+def held_fields(store: Store, settings: Settings, incident_id: str) -> dict[str, Any]:
+    """Return what is given of an incident while nothing crosses: once that it is stopped, and remember that."""
+    fields: dict[str, Any] = {"id": incident_id}
+    if store.record(incident_id).is_stopped and not store.memory.is_paused:
+
+        def shown(record: Record) -> Record:
+            return replace(record, done=record.wanted, shown=report_digest(settings, incident_id, record))
+
+        change_record(incident_id, shown)
+        fields |= mirror_report(settings, incident_id, store.record(incident_id))
+    return fields
 
 
 def get_remote_data_command(client: Client, settings: Settings, args: dict[str, Any]) -> None:
     """Give the server what is new of one remote incident: its fields if they changed, closing or reopening, new entries.
 
-    What is given is remembered first: an answer that could not be remembered is not given, so that it does not come twice.
+    It is remembered before it is given, so that nothing is given twice because remembering failed.
     """
     incident_id = str(args.get("id") or "").strip()
     if not incident_id:
         raise ValueError("id is missing: give the ID of an incident of the remote tenant, for example id=4.")
-    # The server always gives lastUpdate. Without it a person looks, and what is shown has not arrived.
+    # The server always gives lastUpdate. Without it a person runs the command, and nothing reaches an incident.
     is_for_person = not args.get("lastUpdate")
-    store, now_ms = read_store(), local_now_ms()
     is_remembered = not is_for_person and is_id(incident_id)
+    store, now_ms = read_store(), local_now_ms()
     before = store.record(incident_id)
+    if not is_for_person and held_sentence(store, settings, incident_id):
+        return_results(GetRemoteDataResponse(held_fields(store, settings, incident_id), []))
+        return
     if before.since_ms is None:
-        # Its first pull. It was listed for once, so before it is read a record keeps it due, and where its history ends.
+        # Its first pull. It was listed only once, so keep that it is due, and where its history ends, before reading it.
         read, since_ms = before, parse_last_update(args.get("lastUpdate"), 0)
         before = replace(wanted_again(read), met=True, since_ms=since_ms)
         if is_remembered:
@@ -3161,18 +3453,20 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
         look = read_incident(client, settings, incident_id, before)
         moves = learned_moves(client, look, store.memory.entries_move)
         schema = store.memory.schema
-        if has_lost_fields(before, look.incident):
+        if unpack_digests(before.fields).keys() - field_digests(look.incident.raw).keys():
+            # A field was emptied there. The record tells only the digest of its name.
             schema = schema_if_allowed(client, lambda _: False, "so what was emptied there stays here") or schema
         plan = plan_pull(before, look, settings, now_ms, schema, is_for_person)
     except RemoteError as error:
         if error.kind == BUSY:
-            # It may be this one incident that the remote cannot give.
+            # It may be this incident alone that the remote cannot give. Raises if the remote as a whole is away.
             client.about()
+            if before.tries < BUSY_TRIES:
+                if is_remembered:
+                    again = tried_in_vain(before, now_ms, at_once=BUSY_TRIES)
+                    change_record(incident_id, lambda now: merged(before, again, now))
+                raise
         elif error.kind not in UNREADABLE:
-            raise
-        if error.kind == BUSY and before.tries < BUSY_TRIES:
-            if is_remembered:
-                change_record(incident_id, lambda now: merged(before, tried_in_vain(before, now_ms, at_once=BUSY_TRIES), now))
             raise
         plan = plan_unreadable(before, error, settings, incident_id, now_ms)
     for line in plan.log:
@@ -3180,20 +3474,18 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
     log(settings, f"get-remote-data: incident {incident_id}: {len(plan.fields)} fields, {len(plan.entries)} entries.")
 
     def remember(now: Store) -> Store:
-        current = now.records([incident_id]).get(incident_id, before)
+        current, memory = now.records([incident_id]).get(incident_id, before), now.memory
         record = merged(before, plan.record, current)
         if current.since_ms != before.since_ms:
-            # Another command has settled meanwhile what is history.
+            # Another command has decided meanwhile what is history.
             record = replace(record, ledger=replace(record.ledger, history=current.ledger.history))
-        after = now.with_records({incident_id: record})
-
-        def count(memory: Memory) -> Memory:
-            health = replace(memory.health, entries_in=memory.health.entries_in + plan.crossed)
-            limited_ms = local_now_ms() if client.limit else memory.limited_ms
-            move = memory.entries_move if moves is None else moves
-            return replace(memory, health=health, entries_move=move, limited_ms=limited_ms)
-
-        return after.with_memory(count)
+        learned = replace(
+            memory,
+            health=replace(memory.health, entries_in=memory.health.entries_in + plan.crossed),
+            entries_move=memory.entries_move if moves is None else moves,
+            limited_ms=local_now_ms() if client.limit else memory.limited_ms,
+        )
+        return now.with_records({incident_id: record}).with_memory(lambda _: learned)
 
     if is_remembered:
         change_store(remember)
@@ -3201,58 +3493,37 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
 
 
 def learned_moves(client: Client, look: Look, known: bool | None) -> bool | None:
-    """Return what a look tells of whether entries move their incident's `modified`; None: nothing.
+    """Return whether new entries move their incident's `modified`, as far as a look tells; None: it does not tell.
 
-    An entry that is newer than its incident proves that they do not, once and for all; an incident as new as its newest entry,
-    that they do.
+    An entry newer than its incident proves for good that they do not. An incident as new as its newest entry suggests they do.
     """
     newest_ms = max((entry.touched_ms for entry in look.entries), default=0)
     if known is False or not newest_ms:
         return None
     if newest_ms > look.incident.modified_ms:
-        # An entry may have come between the two calls. Only one that is newer than the incident is now proves it.
+        # The entry may have come between the two calls: the incident as it is now decides.
         again = client.limit or as_result(client.load, look.incident.id)
         return False if isinstance(again, dict) and newest_ms > Incident.of(again).modified_ms else None
     return True if look.incident.modified_ms - newest_ms < MOVED_WITHIN_MS else None
 
 
-def news_of(remote: dict[str, Any], record: Record, schema: Schema) -> dict[str, Any]:
-    """Return a remote incident with only those fields that are not as both sides had them; all where that is not known.
+def news_of(remote: dict[str, Any], changed: set[str], schema: Schema, sharing: Sharing) -> dict[str, Any]:
+    """Return a remote incident with only the fields whose digests changed, and those that the remote's server owns.
 
-    XSOAR REST API: it is not certain that the server spares a local change that it has not sent yet. What did not change there
-    is not given, so that it cannot undo one. What the remote's server owns always comes, and so does the type. A field that
-    was emptied there may be gone altogether: it is given empty.
+    XSOAR REST API: whether the server spares a local change that it has not sent yet is not certain, so what did not change
+    there must not be given: it could undo one. A field that was emptied may be missing there; it is given empty.
     """
-    before, now = unpack_digests(record.fields), field_digests(remote)
-    if not before:
-        return remote
 
     def is_new(name: str) -> bool:
-        key = name_digest(name)
-        return before.get(key) != now.get(key)
+        # One that is no longer shared was not emptied there.
+        return name_digest(name) in changed and is_shared(name, sharing.in_fields)
 
     news = {key: value for key, value in remote.items() if key in ("id", "type") or is_server_owned(key) or is_new(key)}
-    theirs = custom_fields(remote)
-    emptied = {name: empty_value(kind) for name, kind in schema.custom_fields.items() if name not in theirs}
     news |= {name: "" for name in INCIDENT_FIELDS if name not in remote and is_new(name)}
-    news["CustomFields"] = {key: value for key, value in (emptied | theirs).items() if is_new(f"{CUSTOM}{key}")}
+    custom = {name: [] if kind.lower() in LIST_TYPES else "" for name, kind in schema.custom_fields.items()}
+    custom |= custom_fields(remote)
+    news["CustomFields"] = {key: value for key, value in custom.items() if is_new(f"{CUSTOM}{key}")}
     return news
-
-
-def has_lost_fields(record: Record, incident: Incident) -> bool:
-    """Return whether a field that held something is empty now, so that it must be known what it is called."""
-    return bool(unpack_digests(record.fields).keys() - field_digests(incident.raw).keys())
-
-
-def empty_value(kind: str) -> Any:
-    """Return what a custom field of a type holds when it is empty."""
-    return [] if kind.lower() in LIST_TYPES else ""
-
-
-def changed_names(record: Record, incident: Incident) -> str:
-    """Return which fields of an incident are not as both sides had them, packed; none when that is not known."""
-    before, now = unpack_digests(record.fields), field_digests(incident.raw)
-    return "".join(sorted(key for key in {*before, *now} if before.get(key) != now.get(key))) if before else ""
 
 
 """ PUSH """
@@ -3260,24 +3531,18 @@ def changed_names(record: Record, incident: Incident) -> str:
 
 @dataclass(frozen=True)
 class Update:
-    """What the server sends with update-remote-system.
-
-    data: the local incident, in remote names. delta: its changes.
-    entries: the local entries that are offered.
-    status: the local status; None: it is not told.
-    is_changed: whether fields changed.
-    """
+    """What the server sends with update-remote-system."""
 
     remote_id: str
-    data: dict[str, Any]
-    delta: dict[str, Any]
-    entries: list[Entry]
-    status: int | None
-    is_changed: bool
+    data: dict[str, Any]  # The local incident, in remote names.
+    delta: dict[str, Any]  # Its changes, in remote names.
+    entries: list[Entry]  # The local entries that the server offers, the oldest first.
+    status: int | None  # The local status; None: the server does not say.
+    is_changed: bool  # Whether fields changed.
 
     @staticmethod
     def of(args: dict[str, Any]) -> "Update":
-        """Return the update of a command's arguments. Half a surrogate in a text, which no encoding takes, is repaired."""
+        """Return the update of a command's arguments. Lone surrogates, which no encoding takes, are replaced."""
         given = UpdateRemoteSystemArgs(decoded(json.dumps(args).encode()))
         return Update(
             remote_id=str(given.remote_incident_id or ""),
@@ -3291,16 +3556,10 @@ class Update:
 
 @dataclass(frozen=True)
 class Step:
-    """One thing to do in the remote, in its turn.
-
-    kind: REOPEN, SAVE, SEND or CLOSE.
-    fields: what is saved.
-    entries: what is sent.
-    """
+    """One thing to do in the remote: REOPEN, SAVE its fields, SEND the entries or CLOSE."""
 
     kind: str
     fields: dict[str, Any] = field(default_factory=dict)
-    entries: list[Entry] = field(default_factory=list)
 
 
 REOPEN, SAVE, SEND, CLOSE = "reopen", "save", "send", "close"
@@ -3309,81 +3568,64 @@ REOPEN, SAVE, SEND, CLOSE = "reopen", "save", "send", "close"
 def plan_status(
     told: int | None, asked: int | None, now: int | None, follows: bool, says: str = "", brings_into_closed: bool = False
 ) -> tuple[str, ...]:
-    """Decide what becomes of the remote's status: nothing, CLOSE, REOPEN, or both.
+    """Decide what happens to the remote's status: nothing, CLOSE, REOPEN, or both.
 
     Args:
-        told: the local status that the remote was told last.
-        asked: the local status that the server here was asked for and has not confirmed; None: nothing is awaited.
-        now: the local status.
-        follows: whether the remote follows at all (*Close Remote Incident*).
-        says: REOPEN or CLOSE where the delta tells of a person's doing. Without it an incident that was to be closed and is open
-            is not closed yet: its closing may need more than we can give.
-        brings_into_closed: entries come with the closing of an incident that is closed there.
+        told, asked: see `Record`. now: the local status; None: unknown.
+        follows: whether the remote follows (*Close Remote Incident*, *Reopen*).
+        says: REOPEN or CLOSE if the delta shows that a person did it. Without it, an open incident that the server was asked to
+            close counts as not closed yet: its closing form may need more than we can give.
+        brings_into_closed: new entries come with the closing, and the remote incident is closed.
     """
-    known = told if asked is None else asked
     if not follows or now is None:
         return ()
-    if is_closed(now):
-        if is_closed(known):
-            # It was reopened here, written into and closed again since the last update.
-            return (REOPEN, CLOSE) if says == CLOSE and brings_into_closed else ()
+    was_closed = is_closed(told if asked is None else asked)
+    if not is_closed(now):
+        return (REOPEN,) if was_closed and (asked is None or says == REOPEN) else ()
+    if not was_closed:
         return (CLOSE,)
-    if not is_closed(known) or (asked is not None and says != REOPEN):
-        return ()
-    return (REOPEN,)
+    # Since the last update it was reopened here, written into and closed again.
+    return (REOPEN, CLOSE) if says == CLOSE and brings_into_closed else ()
 
 
 def plan_push(record: Record, update: Update, settings: Settings, wanted: list[Entry]) -> list[Step]:
-    """Decide what is done in the remote, in this order: it is reopened before anything is written, and closed behind all of it.
-
-    Args:
-        wanted: the entries that are to go. See `leaving`.
-    """
-    turns = plan_status(
-        record.told,
-        record.asked,
-        update.status,
-        settings.close_out,
-        person_says(update.delta),
-        # What was tried before would have it reopened and closed at each try.
-        brings_into_closed=is_closed(record.status) and any(entry.key not in record.ledger.trying for entry in wanted),
-    )
-    # What belongs to a closing goes with it, or not at all.
-    fields = may_go(
-        {key: value for key, value in update.delta.items() if not (is_closed(update.status) and key.lower() in CLOSING_KEYS)}
-    )
-    return [
-        *([Step(REOPEN)] if REOPEN in turns else []),
-        *([Step(SAVE, fields=fields)] if update.is_changed and fields else []),
-        *([Step(SEND, entries=wanted)] if wanted else []),
-        *([Step(CLOSE, entries=wanted)] if CLOSE in turns else []),
-    ]
-
-
-def may_follow(step: Step, failures: list[RemoteError], record: Record) -> bool:
-    """Return whether a step is taken after failures. A closed War Room takes nothing, so a closing waits for what may go later;
-    what is refused again keeps nothing open.
-    """
-    is_last_try = all(entry.key in record.ledger.trying for entry in step.entries)
-    return step.kind != CLOSE or not failures or (is_last_try and all(error.kind in UNREADABLE for error in failures))
+    """Decide what to do in the remote, in order: reopen before writing, close last. See `leaving` for the `wanted` entries."""
+    # Entries that failed before must not reopen and close the remote on every retry.
+    brings_into_closed = is_closed(record.status) and any(entry.key not in record.ledger.trying for entry in wanted)
+    says = person_says(update.delta)
+    follows = settings.close_out if is_closed(update.status) else settings.reopen_out
+    turns = plan_status(record.told, record.asked, update.status, follows, says, brings_into_closed)
+    # The close reason and notes go with the closing or not at all.
+    left_out = SERVER_OWNED_FIELDS | MIRROR_KEYS | (CLOSING_KEYS if is_closed(update.status) else frozenset())
+    fields = {
+        f"{CUSTOM}{key}" if is_custom else key: value
+        for key, value, is_custom in flat_delta(update.delta)
+        if not stays(key, value) and (is_custom or key.lower() not in left_out)
+    }
+    fields = shared_out(fields, settings.sharing)
+    needed = {REOPEN: REOPEN in turns, SAVE: update.is_changed and fields, SEND: wanted, CLOSE: CLOSE in turns}
+    return [Step(kind, fields if kind == SAVE else {}) for kind, is_needed in needed.items() if is_needed]
 
 
 def leaving(entries: list[Entry], record: Record, settings: Settings, digest: Callable[[Entry], str]) -> list[Entry]:
-    """Return the local entries that are to go: what the server offers, unless it went already, or came in.
+    """Return which of the offered entries to send: those with a tag of this side that were not sent and did not come in.
 
-    The server chooses them by the tags that the incident was fetched with, which may not be those of today. Some servers may
-    offer entries without any.
-
-    Args:
-        digest: gives the `copy_digest` of an entry; asked only where copies came in.
+    The server picks entries by the tags that the incident was fetched with, which may have changed since; some servers offer
+    untagged ones too. `digest` gives an entry's `copy_digest`; it is called only if entries came in.
     """
-    own = [entry for entry in entries if settings.mirror_tags and set(entry.tags) - set(settings.tags)]
-    offered = [entry for entry in own if not record.ledger.has_sent(entry)]
-    return [entry for entry in offered if not (record.ledger.seen and record.ledger.has_copy(digest(entry)))]
+    ledger = record.ledger
+    return [
+        entry
+        for entry in entries
+        if settings.mirror_tags
+        and set(entry.tags) - {*settings.tags, settings.came_in_tag}
+        and not ledger.has_sent(entry)
+        and not (ledger.seen and ledger.has_copy(digest(entry)))
+    ]
 
 
 def local_digest(entry: Entry) -> str:
-    """Return the `copy_digest` of a local entry; an empty text where its file is no longer here."""
+    """Return the `copy_digest` of a local entry; an empty text if its file is gone."""
     if not entry.has_file:
         return copy_digest(entry.raw.get("contents"))
     file = local_file(entry)
@@ -3391,7 +3633,7 @@ def local_digest(entry: Entry) -> str:
 
 
 def local_file(entry: Entry) -> tuple[str, Path] | None:
-    """Return the name and the place of a local entry's file; None when it is no longer on this server."""
+    """Return the name and path of a local entry's file; None if it is no longer on this server."""
     try:
         local = demisto.getFilePath(entry.id)
         path = Path(local["path"])
@@ -3401,45 +3643,26 @@ def local_file(entry: Entry) -> tuple[str, Path] | None:
         return None
 
 
-def says_reopened(delta: dict[str, Any]) -> bool:
-    """Return whether a delta holds a person's reopening.
+def person_says(delta: dict[str, Any]) -> str:
+    """Return REOPEN or CLOSE if the delta shows that a person did it, else an empty text.
 
-    XSOAR REST API: on reopening `closingUserId` and `runStatus` are emptied, and a status may be among the changes or not. A
-    running playbook changes `runStatus` too, so that alone tells nothing.
+    XSOAR REST API: closing sets `closingUserId`; reopening empties it and `runStatus`. Either may change `status` as well. A
+    running playbook changes `runStatus` too, so `runStatus` alone proves nothing.
     """
     changed = in_lower_case(delta)
-    return changed.get("closinguserid") == "" or changed.get("status") in (IncidentStatus.PENDING, IncidentStatus.ACTIVE)
-
-
-def says_closed(delta: dict[str, Any]) -> bool:
-    """Return whether a delta holds a person's closing. XSOAR REST API: it names who closed the incident, or the status."""
-    changed = in_lower_case(delta)
-    return bool(changed.get("closinguserid")) or changed.get("status") == IncidentStatus.DONE
-
-
-def person_says(delta: dict[str, Any]) -> str:
-    """Return REOPEN or CLOSE where a delta tells that a person did it; else an empty text."""
-    return REOPEN if says_reopened(delta) else CLOSE if says_closed(delta) else ""
+    user, status = changed.get("closinguserid"), changed.get("status")
+    if user == "" or status in (IncidentStatus.PENDING, IncidentStatus.ACTIVE):
+        return REOPEN
+    return CLOSE if user or status == IncidentStatus.DONE else ""
 
 
 def in_lower_case(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return fields under their names in lower case: mappers spell them both ways."""
+    """Return fields with their names in lower case, since mappers vary."""
     return {str(key).lower(): value for key, value in fields.items()}
 
 
-def may_go(delta: dict[str, Any]) -> dict[str, Any]:
-    """Return local changes without this pack's own incident fields, and what the remote server owns in any case."""
-    flat = {
-        key: value
-        for key, value in delta.items()
-        if key != "CustomFields" and not stays(key, value) and not steers(key) and key.lower() not in SERVER_OWNED_FIELDS
-    }
-    nested = {key: value for key, value in custom_fields(delta).items() if not stays(key, value)}
-    return {**flat, "CustomFields": nested} if nested else flat
-
-
 def flat_delta(delta: dict[str, Any]) -> Iterator[tuple[str, Any, bool]]:
-    """Yield the fields of a delta: name, value, and whether it names a custom field, in or by `CustomFields`."""
+    """Yield the fields of a delta: name, value, and whether it is plainly a custom field (under or with `CustomFields`)."""
     for key, value in delta.items():
         if key.lower().startswith(CUSTOM.lower()):
             yield key[len(CUSTOM) :], value, True
@@ -3448,59 +3671,42 @@ def flat_delta(delta: dict[str, Any]) -> Iterator[tuple[str, Any, bool]]:
     yield from ((key, value, True) for key, value in custom_fields(delta).items())
 
 
-def split_delta(
-    delta: dict[str, Any], remote: dict[str, Any], custom_name: Callable[[str], str], known: dict[str, str] | None = None
-) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
-    """Return the changes that go to the top of an incident, those to its custom fields, and the keys that do not go.
+def placed(
+    delta: dict[str, Any], at_top: Iterable[str], in_custom: Iterable[str], custom_name: Callable[[str], str] = lambda _: ""
+) -> tuple[dict[str, Any], dict[str, Any], list[tuple[str, Any]]]:
+    """Split fields into those at the top of a remote incident, its custom fields, and the rest, which it owns or lacks.
 
-    A key is understood whatever the mapper calls the field: in upper or lower case, and `CustomFields.<CLI name>`.
+    A mapper may spell a name in any case, and put `CustomFields.` before a CLI name.
 
     Args:
-        delta: the local changes, in remote names; it may hold `CustomFields` itself.
-        remote: the remote incident: a key that it has at the top, or among its custom fields, goes there.
-        custom_name: gives the CLI name of the remote's custom field of that name in lower case, an empty text when it has
-            none; asked only for a key that the incident lacks.
-        known: the digests of the fields that both sides were last known to hold. A server may give all custom fields when one
-            changed: what is as it was then did not change here, and must not undo what changed there since.
+        at_top, in_custom: the fields that the incident has at its top, and the CLI names of its custom fields.
+        custom_name: finds the CLI name of a custom field that the incident lacks by its name in lower case; empty: none.
     """
-    at_top = {key.lower(): key for key in remote if key != "CustomFields"}
-    in_custom = {key.lower(): key for key in custom_fields(remote)}
+    owned = SERVER_OWNED_FIELDS | {name.lower() for name in at_top if is_server_owned(name)}
+    top_names = {name.lower(): name for name in at_top if name != "CustomFields" and name.lower() not in owned} | FIELD_ALIASES
+    custom_names = {name.lower(): name for name in in_custom}
     top: dict[str, Any] = {}
     custom: dict[str, Any] = {}
-    dropped: list[str] = []
-    for key, value, nested in flat_delta(delta):
+    rest: list[tuple[str, Any]] = []
+    for key, value, is_custom in flat_delta(delta):
         name = key.lower()
         if stays(key, value) or steers(key):
-            dropped.append(key)
-        elif name in in_custom or nested:
-            custom[in_custom.get(name) or custom_name(name) or key] = value
-        elif name in FIELD_ALIASES:
-            top[FIELD_ALIASES[name]] = value
-        elif name in SERVER_OWNED_FIELDS or (name in at_top and is_server_owned(name)):
-            dropped.append(key)
-        elif name in at_top:
-            top[at_top[name]] = value
-        elif own_name := custom_name(name):
+            rest.append((key, value))
+        elif is_custom or name in custom_names:
+            custom[custom_names.get(name) or custom_name(name) or key] = value
+        elif name in top_names:
+            top[top_names[name]] = value
+        elif name not in owned and (own_name := custom_name(name)):
             custom[own_name] = value
         else:
-            dropped.append(key)
-    if known:
-        custom = {key: value for key, value in custom.items() if not is_as_known(key, value, known)}
-    return top, custom, dropped
-
-
-def is_as_known(name: str, value: Any, known: dict[str, str]) -> bool:
-    """Return whether a custom field holds what both sides were last known to hold."""
-    shown = plain(value)
-    return known.get(name_digest(f"{CUSTOM}{name}")) == (None if shown is None else short_digest(shown))
+            rest.append((key, value))
+    return top, custom, rest
 
 
 def apply_delta(remote: dict[str, Any], top: dict[str, Any], custom: dict[str, Any]) -> dict[str, Any]:
-    """Return a remote incident with changes applied and all else as it was."""
-    changed = {**remote, **top}
-    if custom:
-        changed["CustomFields"] = {**custom_fields(remote), **custom}
-    return changed
+    """Return a remote incident with fields changed and everything else kept."""
+    nested = {"CustomFields": {**custom_fields(remote), **custom}} if custom else {}
+    return {**remote, **top, **nested}
 
 
 def custom_field_names(fields: Iterable[dict[str, Any]]) -> frozenset[str]:
@@ -3508,13 +3714,19 @@ def custom_field_names(fields: Iterable[dict[str, Any]]) -> frozenset[str]:
     return frozenset(str(item.get("cliName")) for item in fields if item.get("content") or not item.get("system"))
 
 
-def remote_schema(client: Client, holds: Callable[[Schema], bool]) -> Schema:
-    """Return the remote's incident fields as they are kept; where those do not hold what is looked for, read anew once a run."""
+def schema_if_allowed(client: Client, holds: Callable[[Schema], bool], purpose: str) -> Schema | None:
+    """Return the remote's incident fields as kept, or read once per run if they fail `holds`; None if the key may not."""
     if client.schema is None:
         client.schema = read_store().memory.schema
     if client.has_read_schema or holds(client.schema):
         return client.schema
-    fields = client.incident_fields()
+    try:
+        fields = client.incident_fields()
+    except RemoteError as error:
+        if error.kind not in (FORBIDDEN, NOT_FOUND, REJECTED):
+            raise
+        demisto.info(f"{BRAND}: the remote's fields cannot be read, {purpose}: {error}")
+        return None
     client.has_read_schema = True
     types = {str(item.get("cliName")): str(item.get("type") or "") for item in fields}
     custom = {name: types[name] for name in sorted(custom_field_names(fields))}
@@ -3524,88 +3736,37 @@ def remote_schema(client: Client, holds: Callable[[Schema], bool]) -> Schema:
         is_known = replace(memory.schema, read_ms=schema.read_ms) == schema
         return memory if is_known and is_recent(memory.schema) else replace(memory, schema=schema)
 
-    # What it is needed for matters more than the note of it.
+    # Failing to keep it must not stop what needs it.
     with contextlib.suppress(DemistoException):
         change_memory(remember)
     return schema
 
 
 def is_recent(schema: Schema) -> bool:
-    """Return whether what the remote offers was read within the last minutes."""
+    """Return whether the remote's fields were read within SCHEMA_MS."""
     return 0 <= local_now_ms() - schema.read_ms < SCHEMA_MS
 
 
-def schema_if_allowed(client: Client, holds: Callable[[Schema], bool], purpose: str) -> Schema | None:
-    """Return the remote's incident fields, see `remote_schema`; None where the key may not read them."""
-    try:
-        return remote_schema(client, holds)
-    except RemoteError as error:
-        if error.kind not in (FORBIDDEN, NOT_FOUND, REJECTED):
-            raise
-        demisto.info(f"{BRAND}: the remote's fields cannot be read, {purpose}: {error}")
-        return None
-
-
-def custom_field_name(client: Client, name: str) -> str:
-    """Return the CLI name of the remote's custom field of a name in lower case; an empty text when it has none."""
-
-    def found(schema: Schema) -> str:
-        return next((cli_name for cli_name in schema.custom_fields if cli_name.lower() == name), "")
-
-    schema = schema_if_allowed(
-        client, lambda kept: bool(found(kept)), f"so whether there is a field {short(name, 80)} is not known"
-    )
-    return found(schema) if schema else ""
-
-
 def load_same(client: Client, settings: Settings, incident_id: str) -> Incident:
-    """Return a remote incident that is the one of its record. Raises RemoteError, for a stranger that has its ID as well."""
+    """Return a remote incident. Raises RemoteError if it is not the one of its record, but another with its ID."""
     return ensure_same(read_store().record(incident_id), Incident.of(client.load(incident_id)), settings)
 
 
-@dataclass(frozen=True)
-class Saved:
-    """What came of writing fields.
-
-    before, after: the remote incident as it was loaded, and as it is now.
-    written: the fields that went, by their names there.
-    dropped: the names of those that the remote owns or lacks.
-    refused: why it refused single ones, by name.
-    """
-
-    before: Incident
-    after: Incident
-    written: dict[str, Any]
-    dropped: list[str]
-    refused: dict[str, RemoteError]
-
-
-def save_delta(client: Client, settings: Settings, incident_id: str, delta: dict[str, Any], record: Record) -> Saved:
-    """Write local changes into the remote incident and keep everything else of it. One that it refuses keeps back no others."""
-    custom_name = functools.cache(functools.partial(custom_field_name, client))
-    known = unpack_digests(record.fields)
-    loaded = load_same(client, settings, incident_id)
-    top, custom, dropped = split_delta(delta, loaded.raw, custom_name, known)
-    changes = [(name, value, False) for name, value in top.items()] + [(name, value, True) for name, value in custom.items()]
-    before, saved, refused = write_fields(client, settings, loaded, changes)
-    written = {(f"{CUSTOM}{name}" if nested else name): value for name, value, nested in changes if name not in refused}
-    return Saved(before, saved, written, dropped, refused)
-
-
 def write_fields(
-    client: Client, settings: Settings, loaded: Incident, changes: list[tuple[str, Any, bool]]
+    client: Client, settings: Settings, loaded: Incident, changes: dict[str, Any], yields: Callable[[Incident, str, Any], bool]
 ) -> tuple[Incident, Incident, dict[str, RemoteError]]:
-    """Write fields, given as name, value, and whether it is a custom one; halves of them alone where the remote refuses them.
+    """Write fields, custom ones named `CustomFields.<CLI name>`. If the remote rejects them, find out which by halving.
 
-    Returns:
-        The incident as it was when somebody else had changed it last, as it is now, and why single fields were refused.
+    Args:
+        yields: whether a field gives way to the value of the remote incident as it is loaded.
+
+    Returns the incident as it was before our changes, as it is now, and why single fields were refused.
     """
     for seconds in (*SAVE_PAUSES, None):
-        changed = apply_delta(
-            loaded.raw,
-            {name: value for name, value, nested in changes if not nested},
-            {name: value for name, value, nested in changes if nested},
-        )
+        going = {name: value for name, value in changes.items() if not yields(loaded, name, value)}
+        top = {name: value for name, value in going.items() if not name.startswith(CUSTOM)}
+        custom = {name.removeprefix(CUSTOM): value for name, value in going.items() if name.startswith(CUSTOM)}
+        changed = apply_delta(loaded.raw, top, custom)
         if changed == loaded.raw:
             return loaded, loaded, {}
         try:
@@ -3618,329 +3779,329 @@ def write_fields(
             if error.kind != REJECTED or len(changes) > MOST_TRIED_ALONE:
                 raise
             if len(changes) == 1:
-                return loaded, loaded, {changes[0][0]: error}
-            half = len(changes) // 2
-            before, saved, refused = write_fields(client, settings, loaded, changes[:half])
-            again, latest, more_refused = write_fields(client, settings, saved, changes[half:])
+                return loaded, loaded, dict.fromkeys(changes, error)
+            items, half = list(changes.items()), len(changes) // 2
+            before, saved, refused = write_fields(client, settings, loaded, dict(items[:half]), yields)
+            again, latest, more_refused = write_fields(client, settings, saved, dict(items[half:]), yields)
             return before if again is saved else again, latest, refused | more_refused
     raise AssertionError("the last try either returns or raises")
 
 
-def send_fields(client: Client, settings: Settings, incident_id: str, delta: dict[str, Any]) -> Saved:
-    """Write local changes into the remote incident and remember what it looks like now.
+TO_COME = "~~~~"  # Stands for the digest of a field whose remote value is to come in, whatever it is.
 
-    Raises:
-        RemoteError: the remote refused some of them, when the others have gone.
+
+def value_digest(value: Any) -> str | None:
+    """Return the digest of a field's value as in `field_digests`; None if it is empty."""
+    value = plain(value)
+    return None if value is None else short_digest(value)
+
+
+def held_there(remote: Incident, name: str, redact: tuple[str, ...]) -> Any:
+    """Return what a remote incident holds in a field, redacted as it comes in; a custom one is `CustomFields.<CLI name>`."""
+    bare_name = name.removeprefix(CUSTOM)
+    return cleaned((remote.raw if bare_name == name else custom_fields(remote.raw)).get(bare_name), redact)
+
+
+def is_conflict(remote: Incident, name: str, here: Any, record: Record, settings: Settings, now_ms: int) -> bool:
+    """Return whether a field that changed here holds something else there, and changed there too since both were last equal.
+
+    It did if it is not what both sides held last, or came in so recently that the local change may be older.
     """
-    record = read_store().record(incident_id)
-    saved = save_delta(client, settings, incident_id, delta, record)
-    log(settings, f"update-remote-system: incident {incident_id}: {len(saved.written)} fields.")
-    if saved.dropped:
-        keys = ", ".join(saved.dropped)
-        log(settings, f"update-remote-system: incident {incident_id}: not sent, as the remote owns or lacks them: {keys}.")
-    # They are told by a pull.
-    notices = conflicts(saved, record, local_now_ms()) if settings.comes_in else {}
+    known, original = unpack_digests(record.fields), held_there(remote, name, ())
+    there = cleaned(original, settings.sharing.redact)
+    if not known or plain(there) == plain(here) or not is_shared(name, settings.sharing.in_fields):
+        return False
+    is_recent_news = now_ms - record.in_ms < BOTH_SIDES_MS and name_digest(name) in keys_of(record.news)
+    # It may have come in before it was to be redacted.
+    return is_recent_news or known.get(name_digest(name)) not in (TO_COME, value_digest(there), value_digest(original))
 
-    def remember(now: Record) -> Record:
-        return after_save(now if not notices else asked_for(now, settings), saved, notices)
+
+def remote_wins(settings: Settings, remote: Incident, changed_ms: int) -> bool:
+    """Return whether the remote value of a field stands that was changed on both sides, each by its own clock.
+
+    Args:
+        changed_ms: when the local change was made; 0: unknown, and then it stands under *Newest wins*.
+    """
+    # Only what comes in can take the place of the local value.
+    if not settings.comes_in or settings.conflicts == LOCAL_WINS:
+        return False
+    return settings.conflicts == REMOTE_WINS or 0 < changed_ms < remote.modified_ms
+
+
+def conflict_notice(name: str, there: Any, here: Any, is_remote: bool) -> str:
+    """Return what to tell people here of a field that was changed on both sides."""
+
+    def shown(value: Any) -> str:
+        return short(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)) or "(empty)"
+
+    values = f"{name.removeprefix(CUSTOM)} was changed in both tenants. There: {shown(there)}. Here: {shown(here)}."
+    if is_remote:
+        return f"{values} The remote value stands and is brought here; if the local one is right, set it again."
+    return f"{values} The local value stands in both; if the other one is right, set it here."
+
+
+def send_fields(
+    client: Client, settings: Settings, incident_id: str, delta: dict[str, Any], changed_ms: int
+) -> tuple[Incident, bool]:
+    """Write local changes into the remote incident, remember what it holds now; return it, and whether it changed.
+
+    `changed_ms`: when the last was made, see `remote_wins`. Raises RemoteError if some fields were refused; the others have gone.
+    """
+
+    @functools.cache
+    def custom_name(name: str) -> str:
+        purpose = f"so whether there is a field {short(name, 80)} is not known"
+        schema = schema_if_allowed(client, lambda kept: name in map(str.lower, kept.custom_fields), purpose)
+        return next((cli_name for cli_name in schema.custom_fields if cli_name.lower() == name), "") if schema else ""
+
+    record, now_ms = read_store().record(incident_id), local_now_ms()
+    known = unpack_digests(record.fields)
+    loaded = load_same(client, settings, incident_id)
+    top, custom, dropped = placed(delta, loaded.raw, custom_fields(loaded.raw), custom_name)
+    nested = {f"{CUSTOM}{name}": value for name, value in custom.items()}
+    if known:
+        # A server may send all custom fields when one changed. The unchanged ones must not undo newer changes there.
+        nested = {name: value for name, value in nested.items() if known.get(name_digest(name)) != value_digest(value)}
+
+    def yields(remote: Incident, name: str, here: Any) -> bool:
+        # What was redacted on its way in must not take the place of the original.
+        if plain(here) == plain(held_there(remote, name, settings.sharing.redact)):
+            return True
+        if record.settled.get(name_digest(name)) == (value_digest(here) or ""):
+            return True
+        # A change that could not go out at once is at least as old as its first try.
+        times = [moment for moment in (record.unsent.get(change_digest(name, here)), changed_ms) if moment]
+        is_both = is_conflict(remote, name, here, record, settings, now_ms)
+        return is_both and remote_wins(settings, remote, min(times, default=0))
+
+    changes = top | nested
+    before, after, refused = write_fields(client, settings, loaded, changes, yields)
+    conflicting = {name: here for name, here in changes.items() if is_conflict(before, name, here, record, settings, now_ms)}
+    yielded = {name for name, here in conflicting.items() if yields(before, name, here)}
+    is_new = after is not before or yielded
+    settled = {name_digest(name): value_digest(here) or "" for name, here in changes.items() if is_new and name not in refused}
+    told = {
+        name: conflict_notice(name, held_there(before, name, settings.sharing.redact), here, name in yielded)
+        for name, here in conflicting.items()
+        if name not in refused and record.settled.get(name_digest(name)) != (value_digest(here) or "")
+    }
+    # Only a pull can show them.
+    notices = {short_digest([text, now_ms]): text for text in told.values()} if settings.comes_in else {}
+    log(settings, f"update-remote-system: incident {incident_id}: {len(changes.keys() - refused - yielded)} fields.")
+    if dropped:
+        keys = ", ".join(name for name, _ in dropped)
+        log(settings, f"update-remote-system: incident {incident_id}: not sent, as the remote owns or lacks them: {keys}.")
+
+    def remember(current: Record) -> Record:
+        # If something else changed there too, a pull has yet to deliver that.
+        modified = after.modified if current.modified == before.modified else current.modified
+        modified = "" if yielded else modified
+        notices_now, settled_now = {**current.notices, **notices}, {**current.settled, **settled}
+        current = replace(current, modified=modified, notices=notices_now, settled=settled_now, news="")
+        if current.fields:  # Without them, it is not known what else both sides hold.
+            was, now = (field_digests(shared_in(incident.raw, settings.sharing)) for incident in (before, after))
+            both = unpack_digests(current.fields) | dict(now.items() - was.items())
+            both |= {name_digest(name): TO_COME for name in yielded}
+            emptied = was.keys() - now.keys()
+            current = replace(current, fields=pack_digests({key: value for key, value in both.items() if key not in emptied}))
+        return asked_for(current, settings) if notices or yielded else current
 
     change_record(incident_id, remember)
-    if saved.refused:
-        names = ", ".join(saved.refused)
-        reason = next(iter(saved.refused.values()))
-        raise RemoteError(REJECTED, f"The remote tenant does not take the field {names}, so only the others went: {reason}")
-    return saved
+    if refused:
+        names = ", ".join(name.removeprefix(CUSTOM) for name in refused)
+        reason = next(iter(refused.values()))
+        raise RemoteError(REJECTED, f"The remote tenant rejects the field {names}; only the others were written: {reason}")
+    return after, after is not before
 
 
-def after_save(record: Record, saved: Saved, notices: dict[str, str]) -> Record:
-    """Return the record of an incident whose fields were written."""
-    # Only if nothing else changed there since the last round; otherwise that change has yet to come in.
-    modified = saved.after.modified if record.modified == saved.before.modified else record.modified
-    record = replace(record, modified=modified, notices={**record.notices, **notices}, news="")
-    if not record.fields:
-        # What the remote holds besides was never given.
-        return record
-    before, now = field_digests(saved.before.raw), field_digests(saved.after.raw)
-    written = {key: now.get(key) for key in {*before, *now} if before.get(key) != now.get(key)}
-    known = {**unpack_digests(record.fields), **written}
-    return replace(record, fields=pack_digests({key: value for key, value in known.items() if value is not None}))
-
-
-def conflicts(saved: Saved, record: Record, now_ms: int) -> dict[str, str]:
-    """Return what to tell people here of fields that were changed on both sides: the change made here stands.
-
-    A field changed there as well when it is not what both sides held last, or came in so short a time ago that the change here
-    may be older.
-    """
-    known = unpack_digests(record.fields)
-    recent = set(keys_of(record.news)) if now_ms - record.in_ms < BOTH_SIDES_MS else set()
-    told: dict[str, str] = {}
-    for name, here in saved.written.items() if known else ():
-        there = (
-            custom_fields(saved.before.raw).get(name.removeprefix(CUSTOM))
-            if name.startswith(CUSTOM)
-            else saved.before.raw.get(name)
-        )
-        key, value = name_digest(name), plain(there)
-        is_changed_there = key in recent or known.get(key) != (None if value is None else short_digest(value))
-        if is_changed_there and value != plain(here):
-            text = (
-                f"{name.removeprefix(CUSTOM)} was changed in both tenants. There: {shown_value(there)}. Here: "
-                f"{shown_value(here)}. The change made here stands in both; set the other value here if that is the right one."
-            )
-            told[short_digest([text, now_ms])] = text
-    return told
-
-
-def shown_value(value: Any) -> str:
-    """Return a field's value as a notice shows it."""
-    return short(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)) or "(empty)"
-
-
-@dataclass(frozen=True)
-class Outgoing:
-    """A local entry as it is to stand in the remote War Room: a text in a format, or the file at `path` under `name`."""
-
-    entry_id: str
-    note: bool
-    text: str = ""
-    format: str = ""
-    name: str = ""
-    path: Path | None = None
-
-
-def outgoing(entry: Entry) -> Outgoing:
-    """Return how a local entry is to stand in the remote War Room. Raises RemoteError when its file is no longer here."""
-    if not entry.has_file:
-        text, entry_format = signed_text(entry)
-        return Outgoing(entry.id, entry.is_note, text, entry_format)
-    file = local_file(entry)
-    if not file:
-        raise RemoteError(
-            REJECTED, f"The file of the local entry {entry.id} is no longer on this server: remove the entry's tag."
-        )
-    name, path = file
-    return Outgoing(entry.id, entry.is_note, text=signed_comment(entry), name=name, path=path)
-
-
-def stands_there(item: Outgoing, remote_entry: Entry) -> bool:
-    """Return whether a remote entry is what sending a local one leaves behind."""
+def stands_there(remote_entry: Entry, text: str, file: tuple[str, Path] | None) -> bool:
+    """Return whether a remote entry is what sending a text, or a file with that comment, leaves behind."""
     raw = remote_entry.raw
-    if item.path is None:
-        return not remote_entry.has_file and raw.get("contents") == item.text
-    metadata = raw.get("fileMetadata")
-    metadata = metadata if isinstance(metadata, dict) else {}
-    is_named = bare_name(raw.get("file")) == bare_name(item.name)
-    if not is_named or metadata.get("size") not in (None, item.path.stat().st_size):
+    if file is None:
+        return not remote_entry.has_file and raw.get("contents") == text
+    name, path = file
+    metadata = raw["fileMetadata"] if isinstance(raw.get("fileMetadata"), dict) else {}
+    # Servers store quotes, and backslashes before them, in different ways.
+    there, here = (re.sub(r'%22|["\\]', "", str(file_name)) for file_name in (raw.get("file"), name))
+    if there != here or metadata.get("size") not in (None, path.stat().st_size):
         return False
     if not metadata.get("sha256"):
-        return metadata.get("size") is not None or raw.get("contents") == item.text
-    with item.path.open("rb") as content:
+        return metadata.get("size") is not None or raw.get("contents") == text
+    with path.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest() == metadata["sha256"]
 
 
-def bare_name(name: Any) -> str:
-    """Return a file name without what servers make different things of on its way: quotes, and backslashes before them."""
-    return re.sub(r'%22|["\\]', "", str(name))
+def send_entry(client: Client, sharing: Sharing, investigation_id: str, entry: Entry, there: list[Entry]) -> list[Entry]:
+    """Bring a local entry into the remote War Room; return the remote entries that it became.
 
-
-def write_entry(client: Client, investigation_id: str, item: Outgoing) -> list[dict[str, Any]]:
-    """Write an entry into the remote War Room and return the remote entries that came of it."""
-    if item.path:
-        return client.upload(investigation_id, item.path, item.name, item.text, item.note)
-    if item.note and item.format in (EntryFormat.TEXT, EntryFormat.MARKDOWN):
-        return [client.add_note(investigation_id, item.text, markdown=item.format == EntryFormat.MARKDOWN)]
-    try:
-        return [client.add_formatted(investigation_id, item.text, item.format)]
-    except RemoteError as error:
-        # XSOAR REST API: a route that is not open to keys answers so.
-        if error.status not in (303, 404, 405):
-            raise
-        demisto.info(f"{BRAND}: update-remote-system: the remote has /entry/formatted closed ({error.status}): /entry is used.")
-    # A text of ours begins with its author, never with the sign of a command.
-    return [client.add_chat(investigation_id, item.text, markdown=item.format == EntryFormat.MARKDOWN)]
-
-
-def send_entry(client: Client, investigation_id: str, item: Outgoing, there: list[Entry]) -> list[Entry]:
-    """Bring an entry into the remote War Room; return the remote entries that it is there.
-
-    Args:
-        there: remote entries that an earlier try may have left; the first that fits is taken out of it instead of writing anew.
+    `there` are remote entries that an earlier try may have left: the first that matches is taken out of it instead.
     """
-    found = next((remote_entry for remote_entry in there if stands_there(item, remote_entry)), None)
+    file = local_file(entry) if entry.has_file else None
+    if entry.has_file and not file:
+        raise RemoteError(REJECTED, f"The file of local entry {entry.id} is no longer on this server: remove the entry's tag.")
+    shared = shared_entry(entry, sharing)
+    if file and (refusal := file_refusal(file[0], file[1].stat().st_size, sharing)):
+        note = f"A file was added here that is not shared: {refusal}."
+        shared, file = replace(shared, raw={**shared.raw, "contents": note, "format": EntryFormat.TEXT}), None
+    elif file:
+        file = (safe_file_name(redacted_name(file[0], sharing)), file[1])
+    text, entry_format = (signed_comment(shared), "") if file else signed_text(shared)
+    is_markdown = entry_format == EntryFormat.MARKDOWN
+    found = next((remote_entry for remote_entry in there if stands_there(remote_entry, text, file)), None)
     if found:
         there.remove(found)
-        written = [found]
+        answer = [found.raw]
+    elif file:
+        name, path = file
+        answer = client.upload(investigation_id, path, name, text, entry.is_note)
+    elif entry.is_note and entry_format in (EntryFormat.TEXT, EntryFormat.MARKDOWN):
+        answer = [client.add_note(investigation_id, text, is_markdown)]
     else:
-        answer = write_entry(client, investigation_id, item)
-        written = [Entry.of(raw) for raw in with_ids(answer)]
-        if not written or len(written) < len(answer):
-            raise RemoteError(
-                BUSY, "The remote tenant did not say which entry it has written; it is looked for in the next round."
-            )
-    if item.note and not written[0].is_note:
+        try:
+            answer = [client.add_formatted(investigation_id, text, entry_format)]
+        except RemoteError as error:
+            # XSOAR REST API: a route that is closed to API keys answers with one of these.
+            if error.status not in (303, 404, 405):
+                raise
+            demisto.info(f"{BRAND}: update-remote-system: the remote has closed /entry/formatted ({error.status}): using /entry.")
+            # /entry runs commands, but a signed text begins with its author, never with ! or /.
+            answer = [client.add_chat(investigation_id, text, is_markdown)]
+    written = [Entry.of(raw) for raw in with_ids(answer)]
+    if not written or len(written) < len(answer):
+        raise RemoteError(BUSY, "The remote tenant did not say which entry it wrote; the next round looks for it.")
+    if entry.is_note and not written[0].is_note:
         client.mark_as_note(written[0].raw, investigation_id)
     return written
 
 
-def send_entries(
-    client: Client, settings: Settings, incident_id: str, entries: list[Entry], remote: Incident | None = None
-) -> bool:
-    """Send local entries, the oldest first; return True. One that the remote refuses does not hold up the others.
-
-    Args:
-        remote: the remote incident, where it was read in this run.
-
-    Raises:
-        RemoteError: the first failure, when all that can go has gone.
-    """
+def send_entries(client: Client, settings: Settings, incident_id: str, entries: list[Entry], remote: Incident | None) -> None:
+    """Send local entries, the oldest first, past those that the remote refuses. Raises the first RemoteError at the end."""
     record = read_store().record(incident_id)
     investigation_id = (remote or load_same(client, settings, incident_id)).investigation_id
     if not investigation_id:
-        raise RemoteError(
-            REJECTED, "The remote incident is pending and has no War Room yet: open it there, and the entries follow."
-        )
-    # What an earlier try may have left there is looked for by what it is, before it is written a second time.
+        raise RemoteError(REJECTED, "The remote incident is pending and has no War Room yet: open it there to send the entries.")
+    # An earlier try may have written an entry without our learning of it.
     is_uncertain = any(entry.key in record.ledger.trying for entry in entries)
     there = read_entries(client, investigation_id, {}) if is_uncertain else []
     there = [remote_entry for remote_entry in there if not record.ledger.has_seen(remote_entry)]
     failures: list[RemoteError] = []
-    sent: list[tuple[Entry, list[Entry]]] = []  # What the record does not say yet.
+    ended: list[tuple[Entry, list[Entry]]] = []  # Not recorded yet.
     for entry in entries:
         if client.is_late():
             failures.append(RemoteError(LATE, "Sending the entries takes long; the next round goes on with them."))
             break
-        note_entries(incident_id, sent, about_to_go=entry)
-        sent = []
+        note_entries(incident_id, ended, about_to_go=entry)
+        ended = []
         try:
-            sent = [(entry, send_entry(client, investigation_id, outgoing(entry), there))]
+            ended = [(entry, send_entry(client, settings.sharing, investigation_id, entry, there))]
         except RemoteError as error:
             failures.append(error)
             is_first_try = entry.key not in record.ledger.trying
             if error.kind == CLOSED and is_first_try:
-                note_entries(incident_id, [], not_written=entry)
+                ended = [(entry, [])]
             if error.kind in (CLOSED, RATE_LIMIT) or (error.kind in (BUSY, UNREACHABLE) and is_first_try):
-                # It may pass, and then the entries arrive in their order. One that fails again is passed over.
+                # It may pass, so stop to keep the order. An entry that fails again is passed over.
                 break
             if error.kind in (BUSY, UNREACHABLE, REFUSED_KEY, NOT_API):
-                client.about()
-    if sent:
-        note_entries(incident_id, sent)
+                client.about()  # Raises if the remote as a whole is down.
+    if ended:
+        note_entries(incident_id, ended)
     log(settings, f"update-remote-system: incident {incident_id}: {len(entries) - len(failures)} entries.")
     if failures:
         raise failures[0]
-    return True
 
 
-def note_entries(
-    incident_id: str,
-    sent: list[tuple[Entry, list[Entry]]],
-    about_to_go: Entry | None = None,
-    not_written: Entry | None = None,
-) -> None:
-    """Remember which local entries went out, that what came of them there is not to come in, and which is about to go.
-
-    A try whose end is not known is not simply repeated.
+def note_entries(incident_id: str, ended: list[tuple[Entry, list[Entry]]], about_to_go: Entry | None = None) -> None:
+    """Remember which entries went, so that what they became does not come in; and which is about to go.
 
     Args:
-        sent: local entries, each with the remote ones that came of it.
-        not_written: one that was about to go and that the remote certainly did not take.
+        ended: local entries, each with the remote entries that it became; none if the remote has certainly not written it.
+        about_to_go: if this run is killed, the next one looks for it in the remote before it sends it again.
     """
+    sent = {entry.key: entry.mark for entry, written in ended if written}
+    arrived = {remote_entry.key: remote_entry.mark for _, written in ended for remote_entry in written}
+    going = {about_to_go.key: about_to_go.mark} if about_to_go else {}
 
     def note(record: Record) -> Record:
-        ledger = record.ledger
-        done = {entry.key: entry.mark for entry, _ in sent}
-        ended = {*done, *([not_written.key] if not_written else [])}
-        trying = {key: mark for key, mark in ledger.trying.items() if key not in ended}
-        going = {about_to_go.key: about_to_go.mark} if about_to_go else {}
-        written = {remote_entry.key: remote_entry.mark for _, remote_entries in sent for remote_entry in remote_entries}
-        ledger = replace(ledger, sent={**ledger.sent, **done}, trying={**trying, **going}, seen={**ledger.seen, **written})
-        return replace(record, ledger=ledger)
+        ledger, ended_keys = record.ledger, {entry.key for entry, _ in ended}
+        trying = {key: mark for key, mark in ledger.trying.items() if key not in ended_keys} | going
+        return replace(record, ledger=replace(ledger, sent=ledger.sent | sent, trying=trying, seen=ledger.seen | arrived))
 
     change_record(incident_id, note, entries_out=len(sent))
 
 
 def close_remote(client: Client, settings: Settings, incident_id: str, local: dict[str, Any]) -> bool:
-    """Close the remote incident, unless it is closed already, and remember that it is; return whether it had to be closed."""
+    """Close the remote incident if it is open, and remember that it is closed; return whether we closed it.
+
+    `local` is the local incident, with its keys in lower case.
+    """
+
+    def after_pauses(pauses: Iterable[float]) -> Incident:
+        """Return the remote incident, read again after each pause until it is closed."""
+        remote = load_same(client, settings, incident_id)
+        for seconds in pauses:
+            if is_closed(remote.status):
+                break
+            client.pause(seconds)
+            remote = load_same(client, settings, incident_id)
+        return remote
+
+    def words(anew: bool = False) -> tuple[str, str]:
+        """Return the close reason and notes, with one of the reasons that the remote is known to offer."""
+        reason, purpose = closing_words(local, (), settings.close_reasons)[0], "so the close reason goes as it is"
+        schema = schema_if_allowed(client, lambda kept: not anew and is_recent(kept) and reason in kept.close_reasons, purpose)
+        return closing_words(local, schema.close_reasons if schema else (), settings.close_reasons)
+
     is_uncertain = CLOSING in read_store().record(incident_id).ledger.trying
-    # XSOAR REST API: an answer may come before the incident is closed. A try whose end is not known may show yet.
-    remote = closed_soon(client, settings, incident_id, SAVE_PAUSES if is_uncertain else ())
-    is_open_there = not is_closed(remote.status)
-    if is_open_there:
-
-        def note(record: Record) -> Record:
-            return replace(record, ledger=replace(record.ledger, trying={**record.ledger.trying, CLOSING: ""}))
-
-        # The closing matters more than the note of it.
+    # XSOAR REST API: the answer may come before the incident is closed, so an earlier try may still take effect.
+    remote = after_pauses(SAVE_PAUSES if is_uncertain else ())
+    was_open = not is_closed(remote.status)
+    if was_open:
+        # Failing to note it must not stop the closing.
         with contextlib.suppress(DemistoException):
-            change_record(incident_id, note)
-        version, words = whole(remote.raw.get("version"), 0), closing_words(local, reasons_for(client, local))
+            change_record(
+                incident_id, lambda now: replace(now, ledger=replace(now.ledger, trying=now.ledger.trying | {CLOSING: ""}))
+            )
+        version, first_words = whole(remote.raw.get("version"), 0), words()
         try:
-            client.close(incident_id, version, *words)
+            client.close(incident_id, version, *first_words)
         except RemoteError as error:
-            if error.kind != REJECTED:
-                raise
-            # It may no longer offer the reason that it is known to offer.
-            other_words = closing_words(local, reasons_for(client, local, anew=True))
-            if other_words == words:
+            # The remote may no longer offer that reason.
+            if error.kind != REJECTED or (other_words := words(anew=True)) == first_words:
                 raise
             client.close(incident_id, version, *other_words)
-        if not is_closed(closed_soon(client, settings, incident_id, SAVE_PAUSES).status):
-            raise RemoteError(
-                BUSY,
-                "The remote tenant has not closed the incident yet; it is tried again. If it stays open, close it there: its "
-                "closing form may ask for more.",
-            )
+        if not is_closed(after_pauses(SAVE_PAUSES).status):
+            remedy = "If it stays open, close it there: its closing form may ask for more."
+            raise RemoteError(BUSY, f"The remote tenant has not closed the incident yet; the next round tries again. {remedy}")
     log(settings, f"update-remote-system: incident {incident_id}: closed.")
     change_record(incident_id, lambda record: as_told(record, IncidentStatus.DONE))
-    return is_open_there or is_uncertain
+    return was_open or is_uncertain
 
 
 def as_told(record: Record, status: int) -> Record:
-    """Return the record of an incident that has a status on both sides now."""
+    """Return the record of an incident that has the same status on both sides now."""
     trying = {key: mark for key, mark in record.ledger.trying.items() if key != CLOSING}
     ledger = replace(record.ledger, trying=trying)
     return replace(record, status=status, given=status, told=status, asked=None, ledger=ledger)
 
 
-def closed_soon(client: Client, settings: Settings, incident_id: str, pauses: tuple[float, ...]) -> Incident:
-    """Return the remote incident once it is closed; after a look behind each of the pauses as it is."""
-    remote = load_same(client, settings, incident_id)
-    for seconds in pauses:
-        if is_closed(remote.status):
-            break
-        client.pause(seconds)
-        remote = load_same(client, settings, incident_id)
-    return remote
-
-
-def reasons_for(client: Client, local: dict[str, Any], anew: bool = False) -> tuple[str, ...]:
-    """Return the close reasons that the remote offers; none when it takes any, or the key may not ask."""
-    reason, _ = closing_words(local, ())
-
-    def holds(schema: Schema) -> bool:
-        return not anew and is_recent(schema) and reason in schema.close_reasons
-
-    schema = schema_if_allowed(client, holds, "so the close reason goes as it is")
-    return schema.close_reasons if schema else ()
-
-
 def offered_reasons(fields: list[dict[str, Any]]) -> tuple[str, ...]:
-    """Return the close reasons among the remote's incident fields; none when it takes any."""
+    """Return the close reasons among the remote's incident fields; none if it accepts any."""
     ids = ("incident_closereason", "closereason")
-    values = next(
-        (item.get("selectValues") for item in fields if str(item.get("id") or item.get("cliName")).lower() in ids), None
-    )
-    return tuple(value for value in texts(values) if value.strip())
+    found: dict[str, Any] = next((item for item in fields if str(item.get("id") or item.get("cliName")).lower() in ids), {})
+    return tuple(value for value in texts(found.get("selectValues")) if value.strip())
 
 
-def closing_words(local: dict[str, Any], offered: tuple[str, ...]) -> tuple[str, str]:
-    """Return the close reason and notes for the remote. A reason that it does not offer becomes Other and goes with the notes.
+def closing_words(
+    local: dict[str, Any], offered: tuple[str, ...], close_reasons: tuple[tuple[str, str], ...] = ()
+) -> tuple[str, str]:
+    """Return the close reason and notes for a local incident, its keys in lower case. A reason not offered goes to the notes.
 
-    Args:
-        local: the local incident, its keys in lower case.
+    `close_reasons`: the remote's and ours. One of ours that stands for several of theirs is not translated.
     """
     reason = str(local.get("closereason") or "Other")
+    theirs = [their_reason for their_reason, our_reason in close_reasons if our_reason == reason]
+    reason = theirs[0] if len(theirs) == 1 else reason
     notes = str(local.get("closenotes") or "Closed in the mirrored incident.")
     if not offered or reason in offered:
         return reason, notes
@@ -3948,52 +4109,50 @@ def closing_words(local: dict[str, Any], offered: tuple[str, ...]) -> tuple[str,
 
 
 def reopen_remote(client: Client, settings: Settings, incident_id: str) -> bool:
-    """Reopen the remote incident, unless it is open already; return whether it was reopened.
+    """Reopen the remote incident if it is closed; return whether it was reopened.
 
     XSOAR REST API: there is no route for it, only the command reopenInvestigation, which runs in the War Room of another open
-    incident. Where there is none, or the command does not do it, the log says so and the incident stays as it is.
+    incident. If there is none, or the command has no effect, the log says so and the incident stays closed.
     """
-    if not is_closed(load_same(client, settings, incident_id).status):
-        change_record(incident_id, lambda record: as_told(record, IncidentStatus.ACTIVE))
-        return False
-    # Rather in one that is mirrored, where people expect to see us. XSOAR REST API: an investigation has the ID of its incident.
-    store = read_store()
-    newest = [key for key in store.open if key != incident_id][-SWEEP:]
-    active = [key for key, record in store.records(newest).items() if record.status == IncidentStatus.ACTIVE]
-    investigation_id = max(active, key=entry_number, default="")
-    if not investigation_id:
-        open_incidents, _ = client.search("status:active", size=1, ascending=False)
-        investigation_id = str((open_incidents or [{}])[0].get("investigationId") or "")
-    # The ID becomes a part of a command.
-    if investigation_id and re.fullmatch(r"[\w-]+", incident_id):
-        try:
-            client.run(investigation_id, f"!reopenInvestigation id={incident_id}")
-        except RemoteError as error:
-            if error.kind not in (CLOSED, NOT_FOUND, REJECTED, FORBIDDEN):
-                raise
-            demisto.info(f"{BRAND}: update-remote-system: incident {incident_id}: not reopened: {error.kind}.")
-    if is_closed(load_same(client, settings, incident_id).status):
-        demisto.info(f"{BRAND}: incident {incident_id} was reopened here and stays closed in the remote tenant: reopen it there.")
-        return False
-    log(settings, f"update-remote-system: incident {incident_id}: reopened.")
-    # Also that it was told: a closing here that comes with it may fail, and is then still to be told.
+    was_closed = is_closed(load_same(client, settings, incident_id).status)
+    if was_closed:
+        # Prefer a mirrored incident, where people expect us. XSOAR REST API: an investigation has the ID of its incident.
+        store = read_store()
+        newest = [key for key in store.open if key != incident_id][-SWEEP:]
+        active = [key for key, record in store.records(newest).items() if record.status == IncidentStatus.ACTIVE]
+        investigation_id = max(active, key=entry_number, default="")
+        if not investigation_id:
+            found, _ = client.search("status:active", size=1, ascending=False)
+            investigation_id = str(found[0].get("investigationId") or "") if found else ""
+        # The ID becomes part of a command.
+        if investigation_id and re.fullmatch(r"[\w-]+", incident_id):
+            try:
+                client.run(investigation_id, f"!reopenInvestigation id={incident_id}")
+            except RemoteError as error:
+                if error.kind not in (CLOSED, NOT_FOUND, REJECTED, FORBIDDEN):
+                    raise
+                demisto.info(f"{BRAND}: update-remote-system: incident {incident_id}: not reopened: {error.kind}.")
+        if is_closed(load_same(client, settings, incident_id).status):
+            demisto.info(f"{BRAND}: incident {incident_id} is open here and stays closed in the remote tenant: reopen it there.")
+            return False
+        log(settings, f"update-remote-system: incident {incident_id}: reopened.")
+    # Recorded as told now: if a closing follows and fails, it must still count as untold.
     change_record(incident_id, lambda record: as_told(record, IncidentStatus.ACTIVE))
-    return True
+    return was_closed
 
 
 def create_remote(client: Client, settings: Settings, data: dict[str, Any], origin: str) -> tuple[str, bool]:
-    """Create the remote incident for a local one, unless an earlier try has; return its ID, and whether it was created now.
+    """Create the remote incident for a local one, unless an earlier try did; return its ID, and whether it is new.
 
-    The answer of that try may have been lost, so a created incident says where it came from. It is looked for by the local ID;
-    without one, which a mapper may leave out, by its data, and only after a try whose end is not known: two local incidents
-    may look alike.
+    The answer of that try may have been lost, so the remote incident carries its origin, for which we search. A mapper may leave
+    out the local ID; the origin is then not unique, and we search for it only after a try whose outcome is unknown.
     """
     local_id = str(data.get("id") or "")
     store = read_store()
     creating = store.memory.creating
     if creating.get(origin):
         return creating[origin], False
-    created, is_new = None, False
+    created, is_new, sent = None, False, dict[str, Any]()
     if local_id or origin in creating:
         found, _ = client.search(f"dbotMirrorId:{quoted(origin)}", size=SEARCH_PAGE)
         ours = [incident for incident in found if incident.get("dbotMirrorId") == origin]
@@ -4002,25 +4161,24 @@ def create_remote(client: Client, settings: Settings, data: dict[str, Any], orig
     if created is None:
         change_memory(lambda memory: replace(memory, creating={**memory.creating, origin: ""}))
         schema = schema_if_allowed(client, lambda _: False, "so the incident is created without knowing its custom fields")
+        names = frozenset(schema.custom_fields) if schema else None
         try:
-            names = frozenset(schema.custom_fields) if schema else None
-            created = client.create(new_remote_incident(data, names, origin, settings.instance))
-            is_new = True
+            sent = new_remote_incident(shared_out(data, settings.sharing), names, origin, settings.instance)
+            created, is_new = client.create(sent), True
         except RemoteError as error:
             if error.kind == REJECTED:
                 forget_creation(origin)
             raise
     incident = Incident.of(created)
     log(settings, f"update-remote-system: incident {incident.id}: created.")
-    record = Record(
-        created_ms=incident.created_ms,
-        origin=CREATED,
-        met=True,
-        modified=incident.modified,
-        status=incident.status,
-        given=incident.status,
-        since_ms=0,
-    )
+    # What the remote holds otherwise than it was sent has yet to come in.
+    both = field_digests(sent or new_remote_incident(shared_out(data, settings.sharing), None, origin, settings.instance))
+    if not is_new:
+        there = field_digests(shared_in(incident.raw, settings.sharing))
+        both = {key: both[key] if both.get(key) == there.get(key) else TO_COME for key in {*both, *there}}
+    fields = pack_digests(both)
+    record = Record(created_ms=incident.created_ms, origin=CREATED, met=True, fields=fields, since_ms=0)
+    record = replace(record, status=incident.status, given=incident.status)
 
     def remember(now: Store) -> Store:
         known = now.with_records({incident.id: record, **now.records([incident.id])})
@@ -4031,46 +4189,32 @@ def create_remote(client: Client, settings: Settings, data: dict[str, Any], orig
 
 
 def origin_of(data: dict[str, Any], settings: Settings) -> str:
-    """Return what a remote incident that we create carries as its dbotMirrorId: the local incident and this tenant."""
+    """Return the dbotMirrorId of a remote incident that we create: the local incident and this tenant."""
     return f"{data.get('id') or digest_of(data)}@{tenant_name(settings)}"
 
 
 def forget_creation(origin: str) -> None:
-    """Forget a creation that came to its end."""
+    """Forget a creation that has ended."""
     change_memory(
         lambda memory: replace(memory, creating={key: value for key, value in memory.creating.items() if key != origin})
     )
 
 
 def new_remote_incident(data: dict[str, Any], custom_names: frozenset[str] | None, origin: str, instance: str) -> dict[str, Any]:
-    """Return the incident to create in the remote tenant from a local one in remote names; it says where it came from.
+    """Return the incident to create in the remote for a local one in remote names. See `origin_of`.
 
-    XSOAR REST API: a server keeps `sourceBrand` and `sourceInstance` of an incident only beside a label `Instance`.
+    XSOAR REST API: a server keeps `sourceBrand` and `sourceInstance` of an incident only if it has a label `Instance`.
 
     Args:
-        custom_names: the CLI names of the remote's custom fields; None where the key may not read them: then all that is no
-            field of every incident is taken for one.
-        origin: see `origin_of`.
-        instance: the name of this instance.
+        custom_names: the CLI names of the remote's custom fields. None: the key may not read them, so every field that is not in
+            INCIDENT_FIELDS is taken for a custom one.
     """
-    own_names = {name.lower(): name for name in INCIDENT_FIELDS}
-    custom_by_name = {name.lower(): name for name in custom_names or ()}
-    top: dict[str, Any] = {}
-    custom: dict[str, Any] = {}
-    for key, value, nested in flat_delta(data):
-        name = key.lower()
-        if stays(key, value) or steers(key):
-            continue
-        if nested or name in custom_by_name:
-            custom[custom_by_name.get(name, key)] = value
-        elif name in own_names or name in FIELD_ALIASES:
-            top[own_names.get(name) or FIELD_ALIASES[name]] = value
-        elif is_server_owned(name):
-            continue
-        elif custom_names is None:
-            custom[key] = value
-        else:
-            top[key] = value
+    top, custom, rest = placed(data, INCIDENT_FIELDS, custom_names or ())
+    unknown = {key: value for key, value in rest if not (stays(key, value) or steers(key) or is_server_owned(key))}
+    if custom_names is None:
+        custom = unknown | custom
+    else:
+        top = unknown | top
     return {
         **top,
         "name": top.get("name") or "Incident of another tenant",
@@ -4082,27 +4226,40 @@ def new_remote_incident(data: dict[str, Any], custom_names: frozenset[str] | Non
     }
 
 
+def held_sentence(store: Store, settings: Settings, incident_id: str) -> str:
+    """Return why nothing crosses for now: the instance is paused, or the incident is stopped; empty if it does."""
+    if store.memory.is_paused:
+        until = iso(store.memory.paused_until_ms)[:19]
+        return f"Mirroring of {settings.instance} is paused until {until}Z: xsoar-mirror-resume ends the pause."
+    if incident_id and store.record(incident_id).is_stopped:
+        return f"Mirroring of incident {incident_id} is stopped: xsoar-mirror-start id={incident_id} starts it again."
+    return ""
+
+
 def update_remote_system_command(client: Client, settings: Settings, args: dict[str, Any]) -> str:
     """Bring local changes to the remote incident: fields, tagged entries, closing, reopening; return the remote ID.
 
-    Each step that succeeds is remembered at once, and the rest still tried when one fails.
-
-    Raises:
-        RemoteError: a step failed. The server sends everything again, and what is remembered does not go twice.
+    Each step is recorded as soon as it succeeds; if one fails, the others are still tried. Raises RemoteError if one failed: the
+    server then sends everything again, and recorded steps are not repeated.
     """
     if "data" not in args and not args.get("remoteId"):
-        # By hand it would create an empty incident there.
-        raise ValueError(
-            "There is nothing to send: the server calls update-remote-system by itself when a mirrored incident changes."
-        )
+        # Run by hand, it would create an empty incident there.
+        raise ValueError("There is nothing to send: the server runs update-remote-system when a mirrored incident changes.")
     update = Update.of(args)
+    store = read_store()
+    if held := held_sentence(store, settings, update.remote_id):
+        if update.remote_id and update.is_changed:
+            change_record(update.remote_id, lambda now: with_unsent(now, update, settings))
+        # The server keeps the changes and sends them again.
+        raise RemoteError(HELD, held)
     origin = "" if update.remote_id else origin_of(update.data, settings)
     if origin:
         incident_id, is_new = create_remote(client, settings, update.data, origin)
-        # When an earlier try has created it, what was changed here since then has yet to go.
+        # Created by an earlier try, it lacks the local changes since then.
         update = replace(update, remote_id=incident_id, delta={} if is_new else update.delta or update.data)
     record = read_store().record(update.remote_id)
     wanted = leaving(update.entries, record, settings, local_digest)
+    were_tried = all(entry.key in record.ledger.trying for entry in wanted)
     log(
         settings,
         f"update-remote-system: incident {update.remote_id}: status {update.status}, changed {update.is_changed}, "
@@ -4111,116 +4268,95 @@ def update_remote_system_command(client: Client, settings: Settings, args: dict[
     failures: list[RemoteError] = []
     went, remote = bool(origin), None
     for step in plan_push(record, update, settings, wanted):
-        if not may_follow(step, failures, record):
+        if step.kind == CLOSE and failures and not (were_tried and all(error.kind in UNREADABLE for error in failures)):
+            # A closed War Room takes nothing, so the closing waits for whatever may still go, but not for what is refused again.
             continue
         try:
-            if step.kind == SAVE:
-                saved = send_fields(client, settings, update.remote_id, step.fields)
-                went, remote = went or saved.after is not saved.before, saved.after
+            if step.kind == REOPEN:
+                went |= reopen_remote(client, settings, update.remote_id)
+            elif step.kind == SAVE:
+                changed_ms = parse_ms(update.data.get("modified"), 0)
+                remote, is_changed = send_fields(client, settings, update.remote_id, step.fields, changed_ms)
+                went |= is_changed
+            elif step.kind == SEND:
+                send_entries(client, settings, update.remote_id, wanted, remote)
+                went = True
             else:
-                went = take(step, client, settings, update, remote) or went
+                data, delta = (in_lower_case(shared_out(fields, settings.sharing)) for fields in (update.data, update.delta))
+                went |= close_remote(
+                    client, settings, update.remote_id, data | {key: value for key, value in delta.items() if value}
+                )
         except RemoteError as error:
             failures.append(error)
     if failures:
         sentences = " ".join(dict.fromkeys(map(str, failures)))
-        is_told = any(error.kind not in (RATE_LIMIT, LATE) for error in failures)
-        # The failure itself matters more than the note of it. What the next round goes on with is none to show.
-        with contextlib.suppress(DemistoException):
-            change_record(
-                update.remote_id, lambda now: now if not is_told else after_failure(now, update, settings, short(sentences, 500))
-            )
+        # Show nothing that the next round simply goes on with.
+        shown = short(sentences, 500) if any(error.kind not in (RATE_LIMIT, LATE) for error in failures) else ""
+        with contextlib.suppress(DemistoException):  # The failure itself matters more.
+            change_record(update.remote_id, lambda now: after_failure(now, update, settings, shown))
         raise RemoteError(failures[0].kind, f"Incident {update.remote_id}: {sentences}")
-    is_shown = went and not read_store().memory.is_limited
-    change_record(update.remote_id, lambda now: after_push(now, update, settings, went, is_shown or bool(origin), local_now_ms()))
+    is_shown = bool(origin) or (went and not read_store().memory.is_limited)
+    change_record(update.remote_id, lambda now: after_push(now, update, settings, went, is_shown, record.settled))
     if origin:
         forget_creation(origin)
     return update.remote_id
 
 
-def take(step: Step, client: Client, settings: Settings, update: Update, remote: Incident | None) -> bool:
-    """Take a step in the remote other than SAVE, and remember it; return whether anything changed there."""
-    if step.kind == REOPEN:
-        return reopen_remote(client, settings, update.remote_id)
-    if step.kind == SEND:
-        return send_entries(client, settings, update.remote_id, step.entries, remote)
-    words = in_lower_case(update.data) | {key: value for key, value in in_lower_case(update.delta).items() if value}
-    return close_remote(client, settings, update.remote_id, words)
+def after_push(
+    record: Record, update: Update, settings: Settings, went: bool, is_shown: bool, sent_before: dict[str, str]
+) -> Record:
+    """Return the record after a push without failures.
 
-
-def after_push(record: Record, update: Update, settings: Settings, went: bool, is_listed: bool, now_ms: int) -> Record:
-    """Return the record after all that was to go has gone.
-
-    Args:
-        went: whether anything changed in the remote.
-        is_listed: whether the next round is to bring the incident, so that it shows this.
+    `went`: whether the remote changed. `is_shown`: whether a pull is to show that, as nothing else may list the incident.
+    `sent_before`: what an earlier try settled, see `Record`.
     """
-    after = replace(record, met=True)
+    after = replace(record, met=True, out_ms=local_now_ms() if went else record.out_ms, out_error="", unsent={}, settled={})
+    known = unpack_digests(record.fields)
+    # While the update failed they changed there, and the server may have kept the local value.
+    older = {name for name, value in sent_before.items() if known and known.get(name, "") not in (TO_COME, value)}
+    if older:
+        after = replace(after, modified="", fields=pack_digests(known | dict.fromkeys(older, TO_COME)))
+    is_reopened = False
     if update.status is not None:
         is_as_asked = record.asked is None or is_closed(record.asked) == is_closed(update.status)
         is_settled = is_as_asked or is_closed(update.status) or person_says(update.delta) == REOPEN
-        was_closed = record.is_closed_here
-        is_told = settings.close_out or (record.asked is not None and is_as_asked)
-        after = replace(
-            after,
-            here=update.status,
-            asked=None if is_settled else record.asked,
-            told=update.status if is_settled and is_told else record.told,
-        )
-        if was_closed and is_settled and is_open(update.status):
-            # Entries may have waited for it.
-            after = asked_for(after, settings)
-    if is_listed or record.out_error:
-        # Nothing else may list it: our own change is known, and an entry does not show everywhere.
-        after = asked_for(after, settings)
-    return replace(after, out_ms=now_ms if went else record.out_ms, out_error="")
+        follows = settings.close_out if is_closed(update.status) else settings.reopen_out or not is_closed(record.told)
+        is_told = is_settled and (follows or (record.asked is not None and is_as_asked))
+        is_reopened = record.is_closed_here and is_settled and is_open(update.status)
+        asked = None if is_settled else record.asked
+        after = replace(after, here=update.status, asked=asked, told=update.status if is_told else record.told)
+    # Entries may have waited for the reopening.
+    return asked_for(after, settings) if is_reopened or is_shown or record.out_error or older else after
+
+
+def change_digest(name: str, value: Any) -> str:
+    """Return what tells a change of a field from others, however a mapper spells the name."""
+    name = name.lower().removeprefix(CUSTOM.lower())
+    return short_digest([FIELD_ALIASES.get(name, name).lower(), plain(value)])
+
+
+def with_unsent(record: Record, update: Update, settings: Settings) -> Record:
+    """Return the record with the time since when each change of a failed update waits."""
+    steps = plan_push(record, update, settings, [])
+    changes = [change_digest(name, value) for step in steps if step.kind == SAVE for name, value in step.fields.items()]
+    return replace(record, unsent={key: record.unsent.get(key) or local_now_ms() for key in changes})
 
 
 def after_failure(record: Record, update: Update, settings: Settings, error: str) -> Record:
-    """Return the record of an incident whose changes did not go out: the local one shows why with the next pull."""
-    after = replace(record, met=True, here=record.here if update.status is None else update.status)
-    return after if record.out_error == error else asked_for(replace(after, out_error=error), settings)
+    """Return the record of an incident whose changes did not all go. The next pull shows an error, if there is one to show."""
+    here = record.here if update.status is None else update.status
+    after = with_unsent(replace(record, met=True, here=here), update, settings)
+    return after if error in ("", record.out_error) else asked_for(replace(after, out_error=error), settings)
 
 
 """ SCHEMA """
 
 
-def mapping_scheme(types: list[dict[str, Any]], fields: list[dict[str, Any]]) -> GetMappingFieldsResponse:
-    """Return the fields of the remote that an outgoing mapper may write, for each incident type and for `Default Mapping`.
-
-    Each stands under the name that update-remote-system takes: the incident's own fields as the incident spells them, custom
-    ones flat, under their CLI names.
-    """
-    response = GetMappingFieldsResponse()
-    custom_names = custom_field_names(fields)
-    named = [(writable_name(item, custom_names), item) for item in fields]
-    writable = {field_name: item for field_name, item in named if field_name}
-    for name in ["Default Mapping", *(str(item.get("name") or item.get("id")) for item in types)]:
-        scheme = SchemeTypeMapping(type_name=name)
-        for field_name, item in writable.items():
-            if name == "Default Mapping" or item.get("associatedToAll") or not is_bound(item) or name in associated_types(item):
-                scheme.add_field(field_name, f"{item.get('name') or field_name} - {item.get('type') or 'shortText'}")
-        response.add_scheme_type(scheme)
-    return response
-
-
-def writable_name(incident_field: dict[str, Any], custom_names: frozenset[str]) -> str:
-    """Return the name under which an outgoing mapper writes a field of the remote; an empty text when none can."""
-    cli_name = str(incident_field.get("cliName"))
-    if cli_name in custom_names:
-        return cli_name if is_mappable(incident_field) else ""
-    own_names = {name.lower(): name for name in INCIDENT_FIELDS}
-    return "" if incident_field.get("isReadOnly") else own_names.get(cli_name.lower(), "")
-
-
-# The types of fields that cannot be mirrored: files cross as files, timers run in each tenant by themselves.
-UNMAPPED_TYPES = frozenset({"attachments", "internal", "timer", "sla"})
-
-
 def is_mappable(incident_field: dict[str, Any]) -> bool:
-    """Return whether a custom field can be mirrored: it is no timer, read-only, internal or this pack's own."""
+    """Return whether a custom field can be mirrored. Files cross as entries, and timers run in each tenant by themselves."""
     cli_name, kind = str(incident_field.get("cliName")).lower(), str(incident_field.get("type")).lower()
     is_own = cli_name.startswith(OWN_FIELD_PREFIX) or cli_name in MIRROR_KEYS
-    return not is_own and not incident_field.get("isReadOnly") and kind not in UNMAPPED_TYPES
+    return not is_own and not incident_field.get("isReadOnly") and kind not in ("attachments", "internal", "timer", "sla")
 
 
 def associated_types(incident_field: dict[str, Any]) -> list[str]:
@@ -4234,15 +4370,37 @@ def is_bound(incident_field: dict[str, Any]) -> bool:
 
 
 def get_mapping_fields_command(client: Client) -> GetMappingFieldsResponse:
-    """Return the schema of the remote for the mapper editor."""
-    return mapping_scheme(client.incident_types(), client.incident_fields())
+    """Return the remote's fields that an outgoing mapper may write, for each incident type and for `Default Mapping`.
+
+    Their names are those that update-remote-system takes: an incident's own fields as the incident spells them, custom ones by
+    their CLI names.
+    """
+    types, fields = client.incident_types(), client.incident_fields()
+    own_names = {name.lower(): name for name in INCIDENT_FIELDS}
+    custom_names = custom_field_names(fields)
+    writable: dict[str, dict[str, Any]] = {}
+    for item in fields:
+        name = str(item.get("cliName"))
+        if name in custom_names:
+            writable |= {name: item} if is_mappable(item) else {}
+        elif name.lower() in own_names and not item.get("isReadOnly"):
+            writable[own_names[name.lower()]] = item
+    response = GetMappingFieldsResponse()
+    for type_name in ["Default Mapping", *(str(item.get("name") or item.get("id")) for item in types)]:
+        scheme = SchemeTypeMapping(type_name=type_name)
+        for name, item in writable.items():
+            is_general = type_name == "Default Mapping" or item.get("associatedToAll") or not is_bound(item)
+            if is_general or type_name in associated_types(item):
+                scheme.add_field(name, f"{item.get('name') or name} - {item.get('type') or 'shortText'}")
+        response.add_scheme_type(scheme)
+    return response
 
 
 """ WAR ROOM COMMANDS """
 
 
-def search_incidents_command(client: Client, args: dict[str, Any]) -> CommandResults:
-    """Return the remote incidents that match a query, the newest first, as a table and under XSOAR.Incident."""
+def search_incidents_command(client: Client, settings: Settings, args: dict[str, Any]) -> CommandResults:
+    """Return the remote incidents that match a query, newest first, as a table and under XSOAR.Incident."""
     wanted = whole_number(args.get("max_results") or 10, "max_results", 1, MOST_RESULTS)
     since_ms = parse_when(args.get("start_time") or "3 days", "start_time", local_now_ms())
     query = str(args.get("query") or "-status:closed -category:job")
@@ -4252,40 +4410,27 @@ def search_incidents_command(client: Client, args: dict[str, Any]) -> CommandRes
     for page in range(MOST_PAGES):
         portion, total = client.search(query, size=size, page=page, ascending=False, from_ms=since_ms)
         seen += len(portion)
-        fresh = [incident for incident in portion if str(incident["id"]) not in incidents]
+        fresh = [shared_in(incident, settings.sharing) for incident in portion if str(incident["id"]) not in incidents]
         recent = [incident for incident in fresh if parse_ms(incident.get("created"), since_ms) >= since_ms]
         incidents.update((str(incident["id"]), incident) for incident in recent)
-        # The last page is short, though the remote does not say that there is more, or holds nothing that is new.
+        # The last page is a short one, unless the remote says that there is more, or one without anything new.
         is_short = len(portion) < min(size, PAGE_SMALLEST) and total <= seen
         if len(incidents) >= wanted or is_short or not recent:
             break
-    found_incidents = list(incidents.values())[:wanted]
-    readable = tableToMarkdown("Search Results:", rows_shown(found_incidents), headers=None if "all" in columns else columns)
-    outputs = found_incidents
-    if len(found_incidents) > MOST_WHOLE_INCIDENTS:
-        outputs = [{key: incident.get(key) for key in BRIEF_FIELDS} for incident in found_incidents]
+    found = outputs = list(incidents.values())[:wanted]
+    readable = tableToMarkdown("Search Results:", rows_shown(found), headers=None if "all" in columns else columns)
+    if len(found) > MOST_WHOLE_INCIDENTS:
+        outputs = [{key: incident.get(key) for key in BRIEF_FIELDS} for incident in found]
         readable += (
             f"\nThese are more than {MOST_WHOLE_INCIDENTS} incidents, so the context has of each: {', '.join(BRIEF_FIELDS)}. "
             "The command xsoar-get-incident gives one whole."
         )
     return CommandResults(
-        outputs_prefix="XSOAR.Incident",
-        outputs_key_field="id",
-        outputs=outputs,
-        raw_response=found_incidents,
-        readable_output=readable,
+        outputs_prefix="XSOAR.Incident", outputs_key_field="id", outputs=outputs, raw_response=found, readable_output=readable
     )
 
 
-def shown_entry(entry: dict[str, Any]) -> dict[str, Any]:
-    """Return what a table of entries shows of one. What is data, not a text, is shown as JSON."""
-    contents = entry.get("contents")
-    text = contents if isinstance(contents, str) or contents is None else json.dumps(contents, ensure_ascii=False)
-    author = author_of(entry)
-    return {**{key: entry.get(key) for key in ENTRY_COLUMNS}, "user": author, "contents": text}
-
-
-def get_incident_command(client: Client, args: dict[str, Any]) -> CommandResults:
+def get_incident_command(client: Client, settings: Settings, args: dict[str, Any]) -> CommandResults:
     """Return a remote incident and its newest entries, as tables and under XSOAR.Incident."""
     incident_id = str(args.get("id") or "").strip()
     if not incident_id:
@@ -4298,20 +4443,29 @@ def get_incident_command(client: Client, args: dict[str, Any]) -> CommandResults
     }
     if tags := listed(args.get("tags")):
         entry_filter |= {"tags": list(tags), "tagsAndOperator": False}
-    incident = client.load(incident_id)
-    found = read_entries(client, str(incident.get("investigationId") or ""), entry_filter)[-wanted:]
-    entries = [entry.raw for entry in found]
+    incident = shared_in(client.load(incident_id), settings.sharing)
+    found = read_entries(client, str(incident.get("investigationId") or ""), entry_filter)
+
+    def seen(entry: Entry) -> dict[str, Any]:
+        raw, name = shared_entry(entry, settings.sharing).raw, entry.raw.get("file")
+        if not (entry.has_file and (refusal := file_refusal(name, file_size(entry), settings.sharing))):
+            return raw
+        return {**raw, "file": "", "fileID": "", "fileMetadata": None, "contents": f"A file that is not shared: {refusal}."}
+
+    entries = [seen(entry) for entry in found[-wanted:]]
     custom = {key: value for key, value in custom_fields(incident).items() if not is_timer(value)}
     fields = {**{key: incident.get(key) for key in SHOWN_FIELDS}, **custom}
     rows = [{"field": key, "value": value} for key, value in fields.items() if plain(value) is not None]
     title = short(as_text(str(incident.get("name") or incident_id))).replace("`", "\\`")
     readable = tableToMarkdown(f"Incident {title}", rows_shown(rows), headers=["field", "value"])
-    readable += "\n" + tableToMarkdown(
-        f"Last entries since {iso(since_ms)}",
-        rows_shown([shown_entry(entry) for entry in entries]),
-        headers=ENTRY_COLUMNS,
-        removeNull=True,
-    )
+
+    def shown_entry(entry: dict[str, Any]) -> dict[str, Any]:
+        contents = entry.get("contents")
+        text = contents if isinstance(contents, str | None) else json.dumps(contents, ensure_ascii=False)
+        return {**{key: entry.get(key) for key in ENTRY_COLUMNS}, "user": author_of(entry), "contents": text}
+
+    rows = rows_shown([shown_entry(entry) for entry in entries])
+    readable += "\n" + tableToMarkdown(f"Last entries since {iso(since_ms)}", rows, headers=ENTRY_COLUMNS, removeNull=True)
     return CommandResults(
         outputs_prefix="XSOAR.Incident",
         outputs_key_field="id",
@@ -4323,8 +4477,8 @@ def get_incident_command(client: Client, args: dict[str, Any]) -> CommandResults
 
 """ WAR ROOM COMMANDS: THE MIRROR """
 
-# What the mappers of this pack let cross besides custom fields, and what does not cross although both incidents have it.
-COMPARED_FIELDS = ("name", "details", "severity", "owner", "phase", "dueDate")
+# The fields besides custom ones that the mappers of this pack let cross, and why others do not.
+COMPARED_FIELDS = ("name", "details", "severity", "phase", "dueDate")
 NOT_COMPARED = {
     "type": "it is set when an incident is fetched, and a mapper would override the type chosen in the instance",
     "occurred": "it comes in when an incident is fetched, and does not go out",
@@ -4332,42 +4486,27 @@ NOT_COMPARED = {
     "closeNotes": "they cross with the closing",
     "playbookId": "playbooks are each tenant's own",
     "labels": "labels are each tenant's own",
+    "owner": "users differ between tenants; XSOAR Mirroring Remote Owner shows the remote one",
     "roles": "roles are each tenant's own; a copied one can hide the incident",
 }
 
 
 def local_incident(args: dict[str, Any]) -> dict[str, Any]:
-    """Return the local incident that a command is about: the one given as `incident`, else the one that it runs in.
-
-    Raises:
-        ValueError: the argument is no incident.
-    """
+    """Return the local incident that a command is about: the argument `incident`, else the one that it runs in, if any."""
     given = args.get("incident")
-    if given:
-        try:
-            incident = json.loads(given) if isinstance(given, str) else given
-        except ValueError:
-            incident = None
-        if isinstance(incident, list) and incident:
-            incident = incident[0]
-        if not isinstance(incident, dict):
-            raise ValueError(
-                "incident is not an incident as JSON: give ${incident} in a playbook, or leave it out in a War Room."
-            )
-        return incident
     try:
-        incident = demisto.incident()
-    except Exception:  # Where there is none, as in the playground, versions differ in what they raise.
+        incident = json.loads(given) if given and isinstance(given, str) else given or demisto.incident()
+    except Exception:  # Where there is no incident, as in the playground, versions differ in what they raise.
         incident = None
+    if given and isinstance(incident, list) and incident:
+        incident = incident[0]
+    if given and not isinstance(incident, dict):
+        raise ValueError("incident is not an incident as JSON: give ${incident} in a playbook, or leave it out in a War Room.")
     return incident if isinstance(incident, dict) else {}
 
 
 def wanted_remote_id(args: dict[str, Any], local: dict[str, Any], settings: Settings) -> str:
-    """Return the remote incident that a command is about: the one given as `id`, else the one that the local incident mirrors.
-
-    Raises:
-        ValueError: neither is known, or the local incident is mirrored by another instance.
-    """
+    """Return the remote incident that a command is about: the argument `id`, else the one that the local incident mirrors."""
     mirrored_id, instance = str(local.get("dbotMirrorId") or ""), str(local.get("dbotMirrorInstance") or "")
     remote_id = str(args.get("id") or "").strip() or mirrored_id
     if not remote_id:
@@ -4379,63 +4518,63 @@ def wanted_remote_id(args: dict[str, Any], local: dict[str, Any], settings: Sett
     return remote_id
 
 
-def compared(
-    local: dict[str, Any], remote: dict[str, Any], ruled: frozenset[str]
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return what a local incident and its remote one hold in the fields that cross, and those that differ and never cross.
-
-    Args:
-        ruled: the custom fields that have a rule in the mappers, by their CLI names in lower case.
-
-    Returns:
-        The fields that cross: field, here, there, equal, mapped (whether there is a rule for it). Those that do not: field,
-        reason.
-    """
-    theirs = custom_fields(remote)
-    # In a playbook ${incident} holds the custom fields at its top.
-    mine = {**{name: local[name] for name in theirs if name in local}, **custom_fields(local)}
-    custom = [name for name in sorted({*mine, *theirs}) if not stays(name, mine.get(name) or theirs.get(name))]
-    rows = [
-        *((name, local.get(name), remote.get(name), True) for name in COMPARED_FIELDS),
-        ("status", status_word(local), status_word(remote), True),
-        *((name, mine.get(name), theirs.get(name), name.lower() in ruled) for name in custom),
-    ]
-    crossing = [
-        {"field": name, "here": here, "there": there, "equal": plain(here) == plain(there), "mapped": mapped}
-        for name, here, there, mapped in rows
-    ]
-    timers = [name for name in sorted({*mine, *theirs}) if is_timer(mine.get(name)) or is_timer(theirs.get(name))]
-    ignored = [
-        *({"field": name, "reason": reason} for name, reason in NOT_COMPARED.items() if differs(name, local, remote)),
-        *(
-            {"field": name, "reason": "SLA timers run in each tenant by themselves"}
-            for name in timers
-            if differs(name, mine, theirs)
-        ),
-    ]
-    return crossing, ignored
-
-
-def status_word(incident: dict[str, Any]) -> str:
-    """Return whether an incident is open: whether it is pending or active is each tenant's own affair."""
-    return "closed" if incident.get("status") in (IncidentStatus.DONE, IncidentStatus.ARCHIVE) else "open"
-
-
-def differs(name: str, local: dict[str, Any], remote: dict[str, Any]) -> bool:
-    """Return whether two incidents differ in a field."""
-    return plain(local.get(name)) != plain(remote.get(name))
-
-
 def mirror_diff_command(client: Client, settings: Settings, args: dict[str, Any]) -> CommandResults:
-    """Return, field by field, what the local and the remote incident hold. It writes nothing."""
+    """Return, field by field, what the local and the remote incident hold. Writes nothing."""
     local = local_incident(args)
     remote_id = wanted_remote_id(args, local, settings)
     if not local:
         raise ValueError("There is no local incident: run the command in its War Room, or give it as the argument incident.")
-    crossing, ignored = compared(local, client.load(remote_id), ruled_names(read_store().memory.rules))
+    store, sharing = read_store(), settings.sharing
+    memory, store_record = store.memory, store.record(remote_id)
+    loaded, ruled = client.load(remote_id), ruled_names(memory.rules)
+    remote = shared_in(loaded, sharing)
+
+    def not_shared(name: str) -> str:
+        """Return why the policy keeps a field back; empty if it does not."""
+        lists = {"Fields that come in": sharing.in_fields, "Fields that go out": sharing.out_fields}
+        return " and ".join(title for title, chosen in lists.items() if not is_shared(name, chosen))
+
+    theirs = dict.fromkeys(custom_fields(loaded)) | custom_fields(remote)
+    # In a playbook ${incident} holds the custom fields at its top.
+    mine = {**{name: local[name] for name in theirs if name in local}, **custom_fields(local)}
+    names = sorted({*mine, *theirs})
+    custom = [name for name in names if not stays(name, mine.get(name) or theirs.get(name))]
+    # Whether an open incident is pending or active is each tenant's own affair.
+    states = ["closed" if is_closed(incident.get("status")) else "open" for incident in (local, remote)]
+    crossing = [
+        {"field": name, "here": here, "there": there, "equal": plain(here) == plain(there), "mapped": mapped}
+        for name, here, there, mapped in [
+            *((name, local.get(name), remote.get(name), True) for name in COMPARED_FIELDS if not not_shared(name)),
+            ("status", *states, True),
+            *(
+                (name, mine.get(name), theirs.get(name), name.lower() in ruled)
+                for name in custom
+                if not not_shared(f"{CUSTOM}{name}")
+            ),
+        ]
+    ]
+    timers = [name for name in names if is_timer(mine.get(name)) or is_timer(theirs.get(name))]
+    ignored = [
+        {"field": name, "reason": reason}
+        for name, here, there, reason in [
+            *((name, local.get(name), remote.get(name), reason) for name, reason in NOT_COMPARED.items()),
+            *((name, mine.get(name), theirs.get(name), "SLA timers run in each tenant by themselves") for name in timers),
+        ]
+        if plain(here) != plain(there)
+    ]
+    kept_back = {name: not_shared(name) for name in COMPARED_FIELDS} | {name: not_shared(f"{CUSTOM}{name}") for name in custom}
+    ignored += [{"field": name, "reason": f"not shared: {lists}"} for name, lists in kept_back.items() if lists]
+    conflicts = list(store_record.notices.values())
     different = [row["field"] for row in crossing if not row["equal"]]
     is_unmapped = any(not row["mapped"] for row in crossing)
-    outputs = {"id": remote_id, "equal": not different, "different": different, "fields": crossing, "ignored": ignored}
+    outputs = {
+        "id": remote_id,
+        "equal": not different,
+        "different": different,
+        "fields": crossing,
+        "ignored": ignored,
+        "conflicts": conflicts,
+    }
     rows = [
         {**row, "equal": "yes" if row["equal"] else "no", "rule": "" if row["mapped"] else "no rule here"}
         for row in sorted(crossing, key=lambda row: row["equal"])
@@ -4445,26 +4584,22 @@ def mirror_diff_command(client: Client, settings: Settings, args: dict[str, Any]
     readable = tableToMarkdown(title, rows_shown(rows), headers=headers)
     if is_unmapped:
         readable += "\nA field without a rule crosses once, when its incident is fetched: xsoar-mirror-mappers makes rules."
+    for text in conflicts:
+        readable += f"\n{as_text(text)}"
     if ignored:
-        readable += "\n" + tableToMarkdown("Different, and never mirrored", ignored, headers=["field", "reason"])
-    return CommandResults(
-        outputs_prefix="XSOAR.Mirror.Diff",
-        outputs_key_field="id",
-        outputs=outputs,
-        readable_output=readable,
-    )
+        readable += "\n" + tableToMarkdown("Never mirrored", ignored, headers=["field", "reason"])
+    return CommandResults(outputs_prefix="XSOAR.Mirror.Diff", outputs_key_field="id", outputs=outputs, readable_output=readable)
 
 
 def mirror_resync_command(client: Client, settings: Settings, args: dict[str, Any]) -> CommandResults:
-    """Have the next round bring a remote incident anew: its fields, and all earlier entries that match and are not here yet."""
-    local = local_incident({})
+    """Make the next round bring a remote incident again: its fields, and all earlier entries that match and are not here yet."""
+    local = local_incident(args)
     remote_id = wanted_remote_id(args, local, settings)
     fields, entries = (flag(args, name, name, True, "give true or false") for name in ("fields", "entries"))
     if not fields and not entries:
         raise ValueError("There is nothing to resync: set fields or entries to true.")
     remote = Incident.of(client.load(remote_id))
-    is_here = local.get("dbotMirrorId") == remote_id
-    store = read_store()
+    store, is_here = read_store(), local.get("dbotMirrorId") == remote_id
     record = store.records([remote_id]).get(remote_id)
     if record is None and not is_here:
         raise ValueError(
@@ -4476,18 +4611,18 @@ def mirror_resync_command(client: Client, settings: Settings, args: dict[str, An
     entries = entries and not is_forgotten
     if record and not is_linked:
         ensure_same(record, remote, settings)
-    # Without its entries a linked incident begins now; the server would give the time at which it was created.
+    # A linked incident without its earlier entries begins now. By default it would begin when it was created here.
     begin_ms = max(remote.modified_ms, store.memory.health.cursor_ms) + 1
-    # It is still open although it was to be closed, so it is closed once more.
-    is_unclosed = is_here and local.get("status") in (IncidentStatus.PENDING, IncidentStatus.ACTIVE)
+    is_open_here = is_here and local.get("status") in (IncidentStatus.PENDING, IncidentStatus.ACTIVE)
 
     def restart(known: Record) -> Record:
-        ledger, owes_files = known.ledger, known.owes_files
+        ledger = known.ledger
         if entries:
-            # What a note stands for is tried again, and what counted as history comes.
-            owes_files = owes_files or bool(ledger.missing)
+            # History comes, and files that a note stands for are tried again.
             seen = {key: mark for key, mark in ledger.seen.items() if key not in ledger.missing}
             ledger = replace(ledger, history={}, missing={}, seen=seen)
+        # Its closing did not succeed, so it is delivered again.
+        is_unclosed = is_open_here and is_closed(known.asked)
         return replace(
             wanted_again(known),
             created_ms=remote.created_ms if is_linked else known.created_ms or remote.created_ms,
@@ -4495,77 +4630,105 @@ def mirror_resync_command(client: Client, settings: Settings, args: dict[str, An
             modified="" if fields else known.modified,
             fields="" if fields else known.fields,
             since_ms=0 if entries else begin_ms if known.since_ms is None else known.since_ms,
-            given=remote.status if is_forgotten else None if is_unclosed and is_closed(known.asked) else known.given,
-            asked=None if is_unclosed and is_closed(known.asked) else known.asked,
-            # Where nothing goes out, nobody else tells that it was opened here again, and entries would wait.
-            here=local["status"] if is_unclosed else known.here,
-            owes_files=owes_files,
+            given=remote.status if is_forgotten else None if is_unclosed else known.given,
+            asked=None if is_unclosed else known.asked,
+            # If nothing goes out, nothing else tells that it was reopened here, and entries would wait.
+            here=local["status"] if is_open_here else known.here,
+            owes_files=known.owes_files or (entries and bool(known.ledger.missing)),
             ledger=ledger,
             tries=0,
         )
 
     change_record(remote_id, restart)
     outputs = {"id": remote_id, "fields": fields, "entries": entries}
-    parts = [*(["all fields"] if fields else []), *(["the earlier entries that were not brought yet"] if entries else [])] or [
-        "what is new"
-    ]
+    parts = ["all fields"] if fields else []
+    parts += ["the earlier entries that were not brought yet"] if entries else []
+    parts = parts or ["what is new"]
     readable = f"The next mirroring round brings, of the remote incident {remote_id}, {' and '.join(parts)}."
     if is_forgotten:
         readable += " Its earlier entries are not remembered: those here stay as they are, and only new ones come."
     if not settings.comes_in:
         readable += " By the instance's direction nothing comes in, so it applies to incidents whose own direction lets it."
+    return CommandResults(outputs_prefix="XSOAR.Mirror.Resync", outputs_key_field="id", outputs=outputs, readable_output=readable)
+
+
+def mirror_stop_command(settings: Settings, args: dict[str, Any], is_stopped: bool) -> CommandResults:
+    """Stop the mirroring of one incident, or start it again."""
+    remote_id = wanted_remote_id(args, local_incident({}), settings)
+    if remote_id not in read_store().records([remote_id]):
+        raise ValueError(f"This instance mirrors no incident {short(remote_id, 80)}: give the ID of one that it mirrors, id=4.")
+    # The next pull shows the state, and after a start brings what changed meanwhile.
+    change_record(remote_id, lambda record: replace(wanted_again(record), is_stopped=is_stopped))
+    told = {
+        True: f"Mirroring of the remote incident {remote_id} is stopped. xsoar-mirror-start id={remote_id} starts it again.",
+        False: f"Mirroring of the remote incident {remote_id} goes on. What changed meanwhile comes with the next rounds.",
+    }
     return CommandResults(
-        outputs_prefix="XSOAR.Mirror.Resync",
+        outputs_prefix="XSOAR.Mirror.Stop",
         outputs_key_field="id",
-        outputs=outputs,
+        outputs={"id": remote_id, "stopped": is_stopped},
+        readable_output=told[is_stopped],
+    )
+
+
+def mirror_pause_command(settings: Settings, args: dict[str, Any]) -> CommandResults:
+    """Pause all mirroring of the instance until a time, or where none is given, end the pause."""
+    now_ms = local_now_ms()
+    until_ms = parse_until(args.get("until"), now_ms) if "until" in args else 0
+    change_memory(lambda memory: replace(memory, paused_until_ms=until_ms))
+    readable = (
+        f"Mirroring of {settings.instance} is paused until {iso(until_ms)[:19]}Z. xsoar-mirror-resume ends the pause."
+        if until_ms
+        else f"Mirroring of {settings.instance} goes on. What changed meanwhile comes with the next rounds."
+    )
+    return CommandResults(
+        outputs_prefix="XSOAR.Mirror.Pause",
+        outputs_key_field="Instance",
+        outputs={"Instance": settings.instance, "Until": iso(until_ms) if until_ms else ""},
         readable_output=readable,
     )
 
 
+def parse_until(value: Any, now_ms: int) -> int:
+    """Return the end of a pause: a time from now ("2 hours"), or an ISO time. Raises ValueError if it is not within 24 hours."""
+    typed = str(value or "").strip()
+    if match := re.fullmatch(r"(?:in )?([0-9]{1,5}) ?(second|minute|hour|day)s?", typed, re.IGNORECASE):
+        until_ms = now_ms + int(match[1]) * UNITS_MS[match[2].lower()]
+    else:
+        until_ms = parse_ms(typed, 0)
+    if not 0 < until_ms - now_ms <= LONGEST_PAUSE_MS:
+        raise ValueError(
+            f"until is {short(typed, 80)!r}: enter a time within the next 24 hours, such as 2 hours or "
+            f"{iso(now_ms + HOUR_MS)[:19]}Z."
+        )
+    return until_ms
+
+
 def mirror_status_command(client: Client, settings: Settings, args: dict[str, Any]) -> CommandResults:
-    """Return what the mirror knows, and how the remote tenant looks from here. It writes nothing."""
+    """Return what the mirror knows, and how the remote tenant looks from here. Writes nothing."""
+
+    def when(time_ms: int) -> str | None:
+        return iso(time_ms) if time_ms else None
+
     store, now_ms = read_store(), local_now_ms()
-    memory, records = store.memory, store.all_records()
+    memory, health, records = store.memory, store.memory.health, store.all_records()
     try:
         version, problem = str(client.about().get("demistoVersion") or ""), ""
     except RemoteError as error:
         version, problem = "", str(error)
     skew = round((client.remote_time_ms + 500 - now_ms) / 1000) if client.remote_time_ms else None
     without_rule = None if problem else missing_rules(client, settings, memory.rules)
-    outputs = {
+    error_ms, last_error, command = max((*last_failure(health, name), name) for name in sorted(MIRRORING_COMMANDS))
+    outputs: dict[str, Any] = {
         "Instance": settings.instance,
+        "State": "Paused" if memory.is_paused else "Running",
+        "PausedUntil": when(memory.paused_until_ms) if memory.is_paused else None,
         "Remote": host_of(settings.api_root),
         "RemoteVersion": version,
         "RemoteError": problem,
         "ClockSkewSeconds": skew,
         "EntriesMoveModified": memory.entries_move,
         "FieldsWithoutRule": None if without_rule is None else len(without_rule),
-        **memory_status(memory, list(records.values()), now_ms),
-    }
-    shown = {key: value for key, value in outputs.items() if value not in (None, "")}
-    readable = tableToMarkdown(f"Mirroring of {settings.instance}", shown, headers=list(shown), headerTransform=pascalToSpace)
-    if without_rule:
-        readable += "\n" + as_text(missing_rules_told(without_rule)) + "\n"
-    remote_id = str(args.get("id") or "").strip()
-    if remote_id:
-        incident = incident_status(remote_id, records.get(remote_id), settings)
-        outputs["Incident"] = incident
-        readable += "\n" + tableToMarkdown(
-            f"Remote incident {remote_id}", incident, headers=list(incident), headerTransform=pascalToSpace, removeNull=True
-        )
-    return CommandResults(
-        outputs_prefix="XSOAR.Mirror.Status",
-        outputs_key_field="Instance",
-        outputs=outputs,
-        readable_output=readable,
-    )
-
-
-def memory_status(memory: Memory, records: list[Record], now_ms: int) -> dict[str, Any]:
-    """Return what xsoar-mirror-status tells of what the mirror remembers."""
-    health = memory.health
-    error_ms, error, error_command = max((*last_failure(health, name), name) for name in sorted(MIRRORING_COMMANDS))
-    return {
         "Cursor": when(health.cursor_ms),
         "CursorAgeSeconds": (now_ms - health.cursor_ms) // 1000 if health.cursor_ms else None,
         "LastRound": when(health.round_ms),
@@ -4573,55 +4736,63 @@ def memory_status(memory: Memory, records: list[Record], now_ms: int) -> dict[st
         "LastFetch": when(health.fetch_ms),
         "LastFetchCalls": health.fetch_calls,
         "IncidentsTracked": len(records),
-        "IncidentsOpen": sum(not is_closed(record.status) for record in records),
-        "IncidentsPending": sum(record.is_due and record.not_before_ms <= now_ms for record in records),
-        "IncidentsBehind": sum(record.tries > 0 for record in records),
-        "IncidentsWithError": sum(bool(record.in_error or record.out_error) for record in records),
+        "IncidentsOpen": sum(not is_closed(record.status) for record in records.values()),
+        "IncidentsPending": sum(record.is_due and record.not_before_ms <= now_ms for record in records.values()),
+        "IncidentsBehind": sum(record.tries > 0 for record in records.values()),
+        "IncidentsWithError": sum(bool(record.in_error or record.out_error) for record in records.values()),
+        "IncidentsStopped": sum(record.is_stopped for record in records.values()),
         "CreationsPending": len(memory.creating),
+        "FetchedLate": sum(record.came_late for record in records.values()),
         "EntriesIn": health.entries_in,
         "EntriesOut": health.entries_out,
-        "LastError": error,
-        "LastErrorCommand": error_command if error_ms else "",
+        "LastError": last_error,
+        "LastErrorCommand": command if error_ms else "",
         "LastErrorTime": when(error_ms),
     }
-
-
-def incident_status(remote_id: str, record: Record | None, settings: Settings) -> dict[str, Any]:
-    """Return what xsoar-mirror-status tells of one remote incident."""
-    if record is None:
-        return {"Id": remote_id, "State": "Not mirrored by this instance", "Link": remote_link(settings, remote_id)}
-    return {
-        "Id": remote_id,
-        "State": mirror_state(record),
-        "Link": remote_link(settings, remote_id),
-        "Pending": record.is_due,
-        "NextTry": when(record.not_before_ms) if record.is_due else None,
-        "LastIn": when(record.in_ms),
-        "LastOut": when(record.out_ms),
-        "EntriesKnown": len(record.ledger.seen),
-        "EntriesSent": len(record.ledger.sent),
-        "EntriesUncertain": len(record.ledger.trying.keys() - {CLOSING}),
-        "ErrorIn": record.in_error or None,
-        "ErrorOut": record.out_error or None,
-    }
-
-
-def when(time_ms: int) -> str | None:
-    """Return a time as it is shown; None for 0."""
-    return iso(time_ms) if time_ms else None
+    shown = {key: value for key, value in outputs.items() if value not in (None, "")}
+    readable = tableToMarkdown(f"Mirroring of {settings.instance}", shown, headers=list(shown), headerTransform=pascalToSpace)
+    if without_rule:
+        readable += "\n" + as_text(missing_rules_told(without_rule)) + "\n"
+    remote_id = str(args.get("id") or "").strip()
+    if remote_id:
+        record = records.get(remote_id)
+        incident = outputs["Incident"] = {
+            "Id": remote_id,
+            "State": ("Paused" if memory.is_paused else mirror_state(record)) if record else "Not mirrored by this instance",
+            "Link": remote_link(settings, remote_id),
+        }
+        if record:
+            incident |= {
+                "Pending": record.is_due,
+                "NextTry": when(record.not_before_ms) if record.is_due else None,
+                "LastIn": when(record.in_ms),
+                "LastOut": when(record.out_ms),
+                "EntriesKnown": len(record.ledger.seen),
+                "EntriesSent": len(record.ledger.sent),
+                "EntriesUncertain": len(record.ledger.trying.keys() - {CLOSING}),
+                "ErrorIn": record.in_error or None,
+                "ErrorOut": record.out_error or None,
+            }
+        readable += "\n" + tableToMarkdown(
+            f"Remote incident {remote_id}", incident, headers=list(incident), headerTransform=pascalToSpace, removeNull=True
+        )
+    return CommandResults(
+        outputs_prefix="XSOAR.Mirror.Status", outputs_key_field="Instance", outputs=outputs, readable_output=readable
+    )
 
 
 """ WAR ROOM COMMANDS: MAPPERS """
 
-ALL_TYPES = "dbot_classification_incident_type_all"  # The section of a mapper whose rules hold for every incident type.
-# The rules that the mappers of this pack have for what every tenant has. Incoming: the name of a local field, and what it takes
-# of the remote incident; outgoing: the key of a change, and the local field that it takes.
+ALL_TYPES = "dbot_classification_incident_type_all"  # The section of a mapper whose rules apply to every incident type.
+# The rules that this pack's mappers have on every tenant. Incoming: local field -> key of the remote incident; outgoing: key of
+# a change -> local field.
 INCOMING_RULES = {
-    **{name: name for name in ("name", "details", "severity", "owner", "phase", "occurred")},
+    **{name: name for name in ("name", "details", "severity", "phase", "occurred")},
     **{name: name for name in ("dbotMirrorId", "dbotMirrorInstance", "dbotMirrorDirection", "dbotMirrorTags")},
     "XSOAR Mirroring Remote ID": "mirror_remote_id",
     "XSOAR Mirroring Remote Link": "mirror_remote_link",
     "XSOAR Mirroring Remote Tenant": "mirror_remote_tenant",
+    "XSOAR Mirroring Remote Owner": "mirror_remote_owner",
     "XSOAR Mirroring State": "mirror_state",
     "XSOAR Mirroring Last In": "mirror_last_in",
     "XSOAR Mirroring Last Out": "mirror_last_out",
@@ -4630,10 +4801,8 @@ INCOMING_RULES = {
     "IncomingMirrorError": "in_mirror_error",
     "OutgoingMirrorError": "out_mirror_error",
 }
-OUTGOING_RULES = {
-    name: name for name in ("id", "name", "details", "severity", "owner", "phase", "dueDate", "closeReason", "closeNotes")
-}
-# The custom fields that the mappers of this pack have rules for, by their CLI names.
+OUTGOING_RULES = {name: name for name in ("id", "name", "details", "severity", "phase", "dueDate", "closeReason", "closeNotes")}
+# The custom fields that the mappers of this pack have rules for, by CLI name.
 COMMON_FIELDS = frozenset(
     {
         *("accountname", "agentid", "agentversion", "alertid", "alertname", "assetname"),
@@ -4645,12 +4814,11 @@ COMMON_FIELDS = frozenset(
         *("sourcehostname", "sourceip", "sourcemacaddress", "sourceport", "sourceusername", "username"),
     }
 )
-# A custom field that is called like one of these belongs to one tenant, or to the incident itself.
-TAKEN_NAMES = frozenset(re.sub("[^a-z0-9]", "", name.lower()) for name in (*INCOMING_RULES, *OUTGOING_RULES))
-# Fields of different types whose values are alike, so that they cross all the same: texts, and lists of texts. HTML is not among
-# the texts: it would show another's text as a page.
+# A custom field with one of these names would overwrite what belongs to one tenant, or to the incident itself.
+TAKEN_NAMES = frozenset(re.sub("[^a-z0-9]", "", name.lower()) for name in (*INCOMING_RULES, *OUTGOING_RULES, "owner"))
+# Types whose values are compatible: texts, and lists of texts. HTML is not a text here: it would render another's text as a page.
 ALIKE_TYPES = (frozenset({"shorttext", "longtext", "markdown", "url"}), frozenset({"multiselect", "tagsselect"}))
-# What becomes of a custom field, as the table of xsoar-mirror-mappers says it, by the word in the context.
+# What becomes of a custom field: as the context of xsoar-mirror-mappers has it, and as its table does.
 MAPPED, EXPORTED, ONLY_HERE, ONLY_THERE = "Mapped", "Exported", "OnlyHere", "OnlyThere"
 TYPE_DIFFERS, EXCLUDED, NEVER_MIRRORED = "TypeDiffers", "Excluded", "NeverMirrored"
 FATES = {
@@ -4669,11 +4837,11 @@ MOST_SHOWN = 30  # The same in a table.
 
 @dataclass(frozen=True)
 class Choice:
-    """The custom fields that are to be mapped, as the arguments of xsoar-mirror-mappers say it. Empty: all.
+    """The custom fields to map, as the arguments of xsoar-mirror-mappers choose them. Empty: all.
 
-    types: of these incident types, and those of all types.
+    types: fields of these incident types, besides those of all types.
     include, exclude: CLI names in lower case.
-    missing: what becomes of the fields that only the remote has: report, export or ignore.
+    missing: what to do with fields that only the remote has: report, export or ignore.
     """
 
     types: frozenset[str] = frozenset()
@@ -4681,17 +4849,10 @@ class Choice:
     exclude: frozenset[str] = frozenset()
     missing: str = REPORT
 
-    def holds(self, incident_field: dict[str, Any]) -> bool:
-        """Return whether a field is among them."""
-        name = str(incident_field.get("cliName")).lower()
-        if name in self.exclude or (self.include and name not in self.include):
-            return False
-        return not self.types or is_of_all_types(incident_field) or bool(self.types & {*associated_types(incident_field)})
-
 
 @dataclass(frozen=True)
 class Pair:
-    """A custom field of either tenant or both: its CLI name in lower case, what each has of it, and what becomes of it."""
+    """A custom field by its CLI name in lower case: as each tenant has it (empty: it does not), and what becomes of it."""
 
     cli_name: str
     here: dict[str, Any]
@@ -4700,13 +4861,13 @@ class Pair:
 
 
 def incident_fields_among(fields: Any) -> list[dict[str, Any]]:
-    """Return the incident fields of a list that a tenant gave."""
-    # XSOAR REST API: the route gives evidence and indicator fields too; group 0 is the incident's.
+    """Return the incident fields in a list from a tenant."""
+    # XSOAR REST API: the route lists evidence and indicator fields too; group 0 is the incident's.
     return [item for item in objects(fields) if not item.get("group") and is_id(item.get("cliName"))]
 
 
 def custom_by_name(fields: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return the custom fields by their CLI names in lower case."""
+    """Return the custom fields by CLI name in lower case."""
     names = custom_field_names(fields)
     return {str(item["cliName"]).lower(): item for item in fields if str(item["cliName"]) in names}
 
@@ -4717,120 +4878,98 @@ def is_of_all_types(incident_field: dict[str, Any]) -> bool:
 
 
 def name_of(incident_field: dict[str, Any]) -> str:
-    """Return the name of a field, by which an incoming mapper knows it."""
+    """Return the name of a field, by which an incoming mapper refers to it."""
     return str(incident_field.get("name") or incident_field.get("cliName"))
 
 
 def type_of(incident_field: dict[str, Any]) -> str:
-    """Return the type of a field."""
+    """Return the type of a field, or of a grid's column."""
     return str(incident_field.get("type") or "shortText")
 
 
 def may_have_rule(incident_field: dict[str, Any]) -> bool:
-    """Return whether a custom field can be mirrored, and is no one's own. See `is_mappable`."""
+    """Return whether a custom field can be mirrored and its name is free. See `is_mappable`."""
     names = {str(incident_field.get("cliName")).lower(), re.sub("[^a-z0-9]", "", name_of(incident_field).lower())}
     return is_mappable(incident_field) and not names & TAKEN_NAMES
 
 
-def are_alike(here: dict[str, Any], there: dict[str, Any]) -> bool:
-    """Return whether the values of one field fit into the other."""
-    types = {type_of(here).lower(), type_of(there).lower()}
-    return len(types) == 1 or any(types <= alike for alike in ALIKE_TYPES)
-
-
 def paired_fields(here: list[dict[str, Any]], there: list[dict[str, Any]], choice: Choice) -> list[Pair]:
-    """Return the custom fields of both tenants, by CLI name, and what becomes of each. The order of the lists plays no part."""
+    """Return the custom fields of both tenants and what becomes of each, sorted by CLI name."""
     mine, theirs = custom_by_name(here), custom_by_name(there)
     names_here = {name_of(item).lower() for item in here}
-
-    def fate(local: dict[str, Any], remote: dict[str, Any]) -> str:
+    pairs: list[Pair] = []
+    for cli_name in sorted({*mine, *theirs}):
+        local, remote = mine.get(cli_name, {}), theirs.get(cli_name, {})
+        given = [item for item in (local, remote) if item]
+        is_named = cli_name not in choice.exclude and (not choice.include or cli_name in choice.include)
+        is_of_type = not choice.types or is_of_all_types(given[0]) or choice.types & {*associated_types(given[0])}
+        types = {type_of(item).lower() for item in given}
         # XSOAR REST API: no mapper sets a local field that is `unmapped`.
-        if not all(may_have_rule(item) for item in (local, remote) if item) or local.get("unmapped"):
-            return NEVER_MIRRORED
-        if not choice.holds(local or remote):
-            return EXCLUDED
-        if local and remote:
-            return MAPPED if are_alike(local, remote) else TYPE_DIFFERS
-        if local:
-            return ONLY_HERE
-        # A tenant has each name once.
-        return EXPORTED if choice.missing == EXPORT and name_of(remote).lower() not in names_here else ONLY_THERE
-
-    names = sorted({*mine, *theirs})
-    fields = [(name, mine.get(name, {}), theirs.get(name, {})) for name in names]
-    return [Pair(name, local, remote, fate(local, remote)) for name, local, remote in fields]
-
-
-def mapper(direction: str, instance: str, base: dict[str, str], rules: dict[str, dict[str, str]]) -> dict[str, Any]:
-    """Return a mapper as the server imports it.
-
-    Args:
-        direction: Incoming or Outgoing.
-        base: the rules that come first in the section of all types, target -> source.
-        rules: the others, by section; they are put in order.
-    """
-    sections = {ALL_TYPES: base, **{name: {} for name in sorted(rules) if name != ALL_TYPES}}
-    name = mapper_name(direction, instance)
-    return {
-        "id": name,
-        "name": name,
-        "type": f"mapping-{direction.lower()}",
-        "description": f"Made by xsoar-mirror-mappers for the custom fields of this tenant and of the remote one of {instance}.",
-        "version": -1,
-        "fromVersion": "6.10.0",
-        "feed": False,
-        "defaultIncidentType": "",
-        "marketplaces": ["xsoar"],
-        "mapping": {
-            section: {
-                "dontMapEventToLabels": True,
-                "internalMapping": {
-                    target: {"simple": source} for target, source in [*first.items(), *sorted(rules.get(section, {}).items())]
-                },
-            }
-            for section, first in sections.items()
-        },
-    }
+        if not all(may_have_rule(item) for item in given) or local.get("unmapped"):
+            fate = NEVER_MIRRORED
+        elif not (is_named and is_of_type):
+            fate = EXCLUDED
+        elif local and remote:
+            fate = MAPPED if len(types) == 1 or any(types <= alike for alike in ALIKE_TYPES) else TYPE_DIFFERS
+        elif local:
+            fate = ONLY_HERE
+        else:
+            # Field names are unique in a tenant.
+            fate = EXPORTED if choice.missing == EXPORT and name_of(remote).lower() not in names_here else ONLY_THERE
+        pairs.append(Pair(cli_name, local, remote, fate))
+    return pairs
 
 
 def mapper_name(direction: str, instance: str) -> str:
-    """Return the name of a mapper of an instance, which is its id too."""
+    """Return the name of an instance's mapper, which is its ID too."""
     return f"{BRAND} - {instance} - {direction}"
 
 
 def both_mappers(instance: str, pairs: list[Pair], types_here: frozenset[str], choice: Choice) -> list[dict[str, Any]]:
-    """Return the incoming and the outgoing mapper with the rules of this pack, and one for each field that is to cross."""
-    incoming: dict[str, dict[str, str]] = {}
-    outgoing: dict[str, dict[str, str]] = {}
+    """Return the incoming and the outgoing mapper as the server imports them: this pack's rules, and those of `pairs`."""
+    incoming: dict[str, dict[str, str]] = {ALL_TYPES: {}}  # By section: target -> source.
+    outgoing: dict[str, dict[str, str]] = {ALL_TYPES: {}}
     for pair in pairs:
-        if pair.fate not in (MAPPED, EXPORTED):
-            continue
-        # A field that is exported has the names here that it has there.
-        local = pair.here or pair.there
-        for section in sections_of(local, types_here, choice):
-            incoming.setdefault(section, {})[name_of(local)] = f"{CUSTOM}{pair.there['cliName']}"
-            outgoing.setdefault(section, {})[str(pair.there["cliName"])] = str(local["cliName"])
-    return [mapper("Incoming", instance, INCOMING_RULES, incoming), mapper("Outgoing", instance, OUTGOING_RULES, outgoing)]
+        if pair.fate in (MAPPED, EXPORTED):
+            # An exported field gets its remote names here.
+            local, name_there = pair.here or pair.there, str(pair.there["cliName"])
+            types = types_here & {*associated_types(local)}
+            for section in [ALL_TYPES] if is_of_all_types(local) or not types else types & choice.types or types:
+                incoming.setdefault(section, {})[name_of(local)] = f"{CUSTOM}{name_there}"
+                outgoing.setdefault(section, {})[name_there] = str(local["cliName"])
 
+    def mapper(direction: str, base: dict[str, str], rules: dict[str, dict[str, str]]) -> dict[str, Any]:
+        sections = {
+            section: sorted(rules[section].items()) for section in sorted(rules, key=lambda name: (name != ALL_TYPES, name))
+        }
+        sections[ALL_TYPES] = [*base.items(), *sections[ALL_TYPES]]
+        return {
+            "id": mapper_name(direction, instance),
+            "name": mapper_name(direction, instance),
+            "type": f"mapping-{direction.lower()}",
+            "description": "Made by xsoar-mirror-mappers for the custom fields of this tenant and of the remote one of "
+            f"{instance}.",
+            "version": -1,
+            "fromVersion": "6.10.0",
+            "feed": False,
+            "defaultIncidentType": "",
+            "marketplaces": ["xsoar"],
+            "mapping": {
+                section: {
+                    "dontMapEventToLabels": True,
+                    "internalMapping": {target: {"simple": source} for target, source in its_rules},
+                }
+                for section, its_rules in sections.items()
+            },
+        }
 
-def sections_of(incident_field: dict[str, Any], types_here: frozenset[str], choice: Choice) -> list[str]:
-    """Return the sections of a mapper that a field belongs in: the incident types of it that this tenant has, or that of all."""
-    types = types_here & {*associated_types(incident_field)}
-    if is_of_all_types(incident_field) or not types:
-        return [ALL_TYPES]
-    return sorted(types & choice.types or types)
-
-
-def types_among(fields: list[dict[str, Any]]) -> frozenset[str]:
-    """Return the incident types that fields belong to."""
-    return frozenset(name for item in fields for name in associated_types(item))
+    return [mapper("Incoming", INCOMING_RULES, incoming), mapper("Outgoing", OUTGOING_RULES, outgoing)]
 
 
 def exported_field(remote: dict[str, Any], types_here: frozenset[str]) -> dict[str, Any]:
-    """Return a field of the remote as the server imports it.
+    """Return a field of the remote as the server imports it, bound to those of its incident types that this tenant has.
 
-    It belongs to the incident types that this tenant has. It is neither required nor in the form of a closing, and brings no
-    script along: what a person must fill in, and which scripts there are, is each tenant's own affair.
+    It is neither required nor part of the closing form, and comes without scripts: those are each tenant's own affair.
     """
     cli_name, kind = str(remote["cliName"]), type_of(remote)
     is_for_all = bool(remote.get("associatedToAll"))
@@ -4841,9 +4980,7 @@ def exported_field(remote: dict[str, Any], types_here: frozenset[str]) -> dict[s
         "name": name_of(remote),
         "cliName": cli_name,
         "type": kind,
-        "description": str(remote.get("description") or ""),
-        "placeholder": str(remote.get("placeholder") or ""),
-        "validationRegex": str(remote.get("validationRegex") or ""),
+        **{key: str(remote.get(key) or "") for key in ("description", "placeholder", "validationRegex")},
         "group": 0,
         "associatedToAll": is_for_all,
         **({"associatedTypes": types} if types and not is_for_all else {}),
@@ -4859,179 +4996,145 @@ def exported_field(remote: dict[str, Any], types_here: frozenset[str]) -> dict[s
         "marketplaces": ["xsoar"],
         "fromVersion": "6.10.0",
     }
-    choices = [value for value in texts(remote.get("selectValues")) if value]
-    if choices:
-        may_be_empty = kind.lower() == "singleselect" and "" in texts(remote.get("selectValues"))
-        described["selectValues"] = [*([""] if may_be_empty else []), *choices]
+    values = texts(remote.get("selectValues"))
+    if choices := [value for value in values if value]:
+        described["selectValues"] = [*([""] if kind.lower() == "singleselect" and "" in values else []), *choices]
     if columns := columns_of(remote):
-        described["columns"] = [exported_column(column) for column in columns.values()]
+        described["columns"] = [
+            {
+                "key": key,
+                "displayName": str(column.get("displayName") or key),
+                "type": type_of(column),
+                "selectValues": texts(column.get("selectValues")) or None,
+                "isDefault": True,
+                "isReadOnly": bool(column.get("isReadOnly")),
+                "required": False,
+                "script": "",
+                "fieldCalcScript": "",
+                "width": whole(column.get("width"), 150),
+            }
+            for key, column in columns.items()
+        ]
     return described
 
 
-def exported_column(column: dict[str, Any]) -> dict[str, Any]:
-    """Return a column of a grid as the server imports it."""
-    return {
-        "key": str(column["key"]),
-        "displayName": str(column.get("displayName") or column["key"]),
-        "type": type_of(column),
-        "selectValues": texts(column.get("selectValues")) or None,
-        "isDefault": True,
-        "isReadOnly": bool(column.get("isReadOnly")),
-        "required": False,
-        "script": "",
-        "fieldCalcScript": "",
-        "width": whole(column.get("width"), 150),
-    }
-
-
 def columns_of(incident_field: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the columns of a grid by their keys; none for other fields."""
+    """Return the columns of a grid by key; none for other fields."""
     return {str(column["key"]): column for column in objects(incident_field.get("columns")) if is_id(column.get("key"))}
 
 
 def difference(here: dict[str, Any], there: dict[str, Any]) -> str:
-    """Return in words how the choices or columns of a field differ between the tenants; an empty text when they do not."""
-    parts: list[str] = []
-    for word, mine, theirs in (
-        ("choices", choices_of(here), choices_of(there)),
-        ("columns", columns_shown(here), columns_shown(there)),
-    ):
-        for place, names in (("here", mine - theirs), ("there", theirs - mine)):
-            if names:
-                parts.append(f"{word} only {place}: {some(sorted(names))}")
-    return "; ".join(parts)
+    """Return how the choices or columns of a field differ between the tenants, in words; an empty text when they do not."""
 
+    def offered(incident_field: dict[str, Any]) -> dict[str, set[str]]:
+        columns = {f"{key} ({type_of(column)})" for key, column in columns_of(incident_field).items()}
+        return {"choices": {value for value in texts(incident_field.get("selectValues")) if value}, "columns": columns}
 
-def choices_of(incident_field: dict[str, Any]) -> set[str]:
-    """Return what can be chosen in a field."""
-    return {value for value in texts(incident_field.get("selectValues")) if value}
-
-
-def columns_shown(incident_field: dict[str, Any]) -> set[str]:
-    """Return the columns of a grid, each with its type."""
-    return {f"{key} ({type_of(column)})" for key, column in columns_of(incident_field).items()}
+    mine, theirs = offered(here), offered(there)
+    return "; ".join(
+        f"{word} only {place}: {some(sorted(names))}"
+        for word in mine
+        for place, names in (("here", mine[word] - theirs[word]), ("there", theirs[word] - mine[word]))
+        if names
+    )
 
 
 def some(names: list[str]) -> str:
-    """Return names as a text, at most thirty of them."""
+    """Return names as a text, at most MOST_SHOWN of them."""
     rest = f" and {len(names) - MOST_SHOWN} more" if len(names) > MOST_SHOWN else ""
     return ", ".join(short(name, 80) for name in names[:MOST_SHOWN]) + rest
 
 
-def parse_choice(args: dict[str, Any], here: list[dict[str, Any]], there: list[dict[str, Any]]) -> Choice:
-    """Return what the arguments of xsoar-mirror-mappers choose. Raises ValueError for what neither tenant has."""
+def parse_choice(args: dict[str, Any], names: set[str], types_here: frozenset[str]) -> Choice:
+    """Return what the arguments of xsoar-mirror-mappers choose. Raises ValueError for what there is not.
+
+    Args:
+        names: the custom fields of both tenants, by CLI name in lower case.
+    """
     missing = str(args.get("missing") or REPORT).strip().lower()
     if missing not in (REPORT, EXPORT, IGNORE):
         raise ValueError(f"missing is {short(missing, 80)!r}: choose one of {REPORT}, {EXPORT}, {IGNORE}.")
-    known = {*custom_by_name(here), *custom_by_name(there)}
     named: dict[str, frozenset[str]] = {}
     for argument in ("include", "exclude"):
         named[argument] = frozenset(name.lower() for name in listed(args.get(argument)))
-        if unknown := sorted(named[argument] - known):
+        if unknown := sorted(named[argument] - names):
             raise ValueError(
                 f"{argument} names {short(unknown[0], 80)!r}, which is the CLI name of no custom field in either tenant: give "
                 "CLI names as the page of the incident fields shows them, such as sourceip."
             )
-    types, types_here = frozenset(listed(args.get("types"))), types_among(here)
-    if strange := sorted(types - types_here):
+    types = frozenset(listed(args.get("types")))
+    if unknown := sorted(types - types_here):
         raise ValueError(
-            f"types names {short(strange[0], 80)!r}, an incident type that no field of this tenant belongs to: choose from "
+            f"types names {short(unknown[0], 80)!r}, an incident type that no field of this tenant belongs to: choose from "
             f"{some(sorted(types_here)) or 'none'}; the fields of all types are mapped in any case."
         )
     return Choice(types, named["include"], named["exclude"], missing)
-
-
-def export_advice() -> str:
-    """Return what a person does to give this command the incident fields of this tenant."""
-    address = str(demisto.demistoUrls().get("server") or "").rstrip("/")
-    route = "/xsoar/incidentfields" if is_demisto_version_ge("8.0.0") else "/incidentfields"
-    return (
-        "run the script XSOARMirroringMappers, which asks through the Core REST API integration, or open "
-        f"{address}{route} in a browser that is logged in, save it as a file, add that to this War Room and give its entry ID as "
-        "local_fields"
-    )
 
 
 def local_incident_fields(given: Any) -> list[dict[str, Any]]:
     """Return the incident fields of this tenant: those that are given, else what its own server answers.
 
     Args:
-        given: the ID of an entry with a file that holds them as JSON, or the JSON itself; empty for none. It is what
-            /incidentfields answers, an export of the page of the fields, or what Core REST API makes of either.
+        given: JSON, or the ID of an entry with a JSON file; empty for none. It is what /incidentfields answers, an export of
+            the incident fields page, one field alone, or what Core REST API makes of them.
 
     Raises:
-        ValueError: they cannot be had; the message says what to do.
+        ValueError: there are none to be had; the message says what to do.
     """
+    address = str(demisto.demistoUrls().get("server") or "").rstrip("/")
+    route = "/xsoar/incidentfields" if is_demisto_version_ge("8.0.0") else "/incidentfields"
+    advice = (
+        "run the script XSOARMirroringMappers, which asks through the Core REST API integration, or open "
+        f"{address}{route} in a browser that is logged in, save it as a file, add that to this War Room and give its entry ID as "
+        "local_fields"
+    )
     if given in (None, ""):
-        fields = fields_of_own_server()
-        if not fields:
-            raise ValueError(f"This server does not tell its incident fields to an integration: {export_advice()}.")
-        return fields
+        if fields := fields_of_own_server():
+            return fields
+        raise ValueError(f"This server does not tell its incident fields to an integration: {advice}.")
     value = given
     if isinstance(given, str):
-        text = given.strip()
         try:
-            value = decoded(text.encode() if text[:1] in ("[", "{") else content_of_entry(text))
-        except ValueError:
+            content = given.strip().encode()
+            if content[:1] not in (b"[", b"{"):
+                path = Path(demisto.getFilePath(given.strip())["path"])
+                content = path.read_bytes() if path.stat().st_size <= LARGEST_ANSWER else b""
+            value = decoded(content)
+        except Exception:  # Versions differ in what they raise for an entry without a file.
             value = None
-    if not (fields := fields_within(value)):
-        raise ValueError(f"local_fields holds no incident fields as JSON: {export_advice()}.")
-    return fields
+    for key in ("response", "incidentFields"):
+        if isinstance(value, dict) and key in value:
+            value = value[key]
+    if fields := incident_fields_among([value] if isinstance(value, dict) else value):
+        return fields
+    raise ValueError(f"local_fields holds no incident fields as JSON: {advice}.")
 
 
 def fields_of_own_server() -> list[dict[str, Any]]:
     """Return the incident fields of this tenant as its own server answers; none where the platform does not let us ask."""
     try:
         answer = demisto.internalHttpRequest("GET", "/incidentfields")
-        if answer.get("statusCode") != 200:
-            return []
-        return incident_fields_among(decoded(str(answer.get("body")).encode()))
-    except Exception as error:  # Where it is missing or not allowed, versions differ in what they raise.
+        return incident_fields_among(decoded(str(answer.get("body")).encode())) if answer.get("statusCode") == 200 else []
+    except Exception as error:  # Versions differ in what they raise where it is missing or not allowed.
         demisto.debug(f"{BRAND}: xsoar-mirror-mappers: the own server does not answer: {type(error).__name__}.")
         return []
 
 
-def content_of_entry(entry_id: str) -> bytes:
-    """Return the file of a local entry. Raises ValueError when there is none, or it is too large to be a list of fields."""
-    try:
-        path = Path(demisto.getFilePath(entry_id)["path"])
-        is_small = path.stat().st_size <= LARGEST_ANSWER
-        content = path.read_bytes() if is_small else b""
-    except Exception:  # Versions differ in what they raise.
-        raise ValueError(
-            f"local_fields is {short(entry_id, 80)!r}, the ID of no entry with a file in this War Room: give one such as 12@34."
-        )
-    return content
-
-
-def fields_within(value: Any) -> list[dict[str, Any]]:
-    """Return the incident fields in a list, in an export, or in an answer of Core REST API; one field may stand alone."""
-    for key in ("response", "incidentFields"):
-        if isinstance(value, dict) and key in value:
-            value = value[key]
-    return incident_fields_among([value] if isinstance(value, dict) else value)
-
-
-def fields_without_rule(remote_fields: list[dict[str, Any]], rules: Rules) -> list[str]:
-    """Return the CLI names of the remote's custom fields that could be mirrored and that have no rule, as far as is known."""
-    names = {name for name, item in custom_by_name(remote_fields).items() if may_have_rule(item)}
-    return sorted(names - ruled_names(rules) - rules.left_out)
-
-
 def ruled_names(rules: Rules) -> frozenset[str]:
-    """Return the custom fields that have a rule: by the mappers exported last; by those of this pack, where none was."""
+    """Return the custom fields that have a rule: in the mappers exported last, or in those of this pack before any export."""
     return rules.mapped if rules.exported_ms else COMMON_FIELDS
 
 
 def missing_rules(client: Client, settings: Settings, rules: Rules) -> list[str] | None:
-    """Return the remote's custom fields without a rule; None where nothing is mirrored, or the key may not read the fields."""
+    """Return the remote's custom fields that lack a rule, by CLI name; None where nothing is mirrored, or they cannot be read."""
     if not settings.direction:
         return None
     try:
-        return fields_without_rule(client.incident_fields(), rules)
+        fields = custom_by_name(client.incident_fields())
     except RemoteError as error:
         demisto.info(f"{BRAND}: whether custom fields have no rule cannot be told: {error}")
         return None
+    return sorted({name for name, item in fields.items() if may_have_rule(item)} - ruled_names(rules) - rules.left_out)
 
 
 def missing_rules_told(names: list[str]) -> str:
@@ -5046,18 +5149,18 @@ def missing_rules_told(names: list[str]) -> str:
 def mirror_mappers_command(client: Client, settings: Settings, args: dict[str, Any]) -> list[dict[str, Any]]:
     """Return mappers for the custom fields of both tenants, ready to be imported, and what became of each field."""
     here, there = local_incident_fields(args.get("local_fields")), client.incident_fields()
-    choice = parse_choice(args, here, there)
-    pairs, types_here = paired_fields(here, there, choice), types_among(here)
+    types_here = frozenset(name for item in here for name in associated_types(item))
+    choice = parse_choice(args, {*custom_by_name(here), *custom_by_name(there)}, types_here)
+    pairs = paired_fields(here, there, choice)
     names = {fate: [pair.cli_name for pair in pairs if pair.fate == fate] for fate in FATES}
     uneven = {pair.cli_name: told for pair in pairs if pair.fate == MAPPED and (told := difference(pair.here, pair.there))}
-    # As file names of a pack are: what is no letter or number is an underscore.
+    # The file names of a pack have underscores for what is no letter or number.
     word = re.sub(r"\W+", "_", f"{BRAND} {settings.instance}").strip("_")[:100]
     files = {
         f"classifier-{described['type'].replace('mapping', 'mapper')}-{word}.json": described
         for described in both_mappers(settings.instance, pairs, types_here, choice)
     }
-    exported = [exported_field(pair.there, types_here) for pair in pairs if pair.fate == EXPORTED]
-    if exported:
+    if exported := [exported_field(pair.there, types_here) for pair in pairs if pair.fate == EXPORTED]:
         files[f"incidentfields-{word}.json"] = {"incidentFields": exported}
     settled = [EXCLUDED, NEVER_MIRRORED, *([ONLY_THERE] if choice.missing == IGNORE else [])]
     rules = Rules(
@@ -5080,60 +5183,61 @@ def mirror_mappers_command(client: Client, settings: Settings, args: dict[str, A
         outputs_prefix="XSOAR.Mirror.Mappers",
         outputs_key_field="Instance",
         outputs=outputs,
-        readable_output=mappers_shown(settings.instance, pairs, uneven, bool(exported)),
+        readable_output=mappers_shown(settings.instance, pairs, names, uneven),
     )
     contents = {name: json.dumps(content, indent=4) + "\n" for name, content in files.items()}
     return [result.to_context(), *(fileResult(name, text, EntryType.ENTRY_INFO_FILE) for name, text in contents.items())]
 
 
-def mappers_shown(instance: str, pairs: list[Pair], uneven: dict[str, str], has_fields: bool) -> str:
+def mappers_shown(instance: str, pairs: list[Pair], names: dict[str, list[str]], uneven: dict[str, str]) -> str:
     """Return what xsoar-mirror-mappers shows: what became of each field, what differs, and what to do next."""
-    found = {fate: [pair for pair in pairs if pair.fate == fate] for fate in FATES}
-    rows = [
-        {"custom fields": FATES[fate], "count": len(fields), "CLI names": some([pair.cli_name for pair in fields])}
-        for fate, fields in found.items()
-        if fields or fate == MAPPED
+    tables: dict[str, list[dict[str, Any]]] = {
+        f"Mappers of {instance}": [
+            {"custom fields": FATES[fate], "count": len(found), "CLI names": some(found)}
+            for fate, found in names.items()
+            if found or fate == MAPPED
+        ],
+        "The types differ": [
+            {"field": pair.cli_name, "here": type_of(pair.here), "there": type_of(pair.there)}
+            for pair in pairs
+            if pair.fate == TYPE_DIFFERS
+        ],
+        "Mapped, although choices or columns differ": [{"field": name, "difference": told} for name, told in uneven.items()],
+    }
+    shown = [
+        tableToMarkdown(title, rows_shown(rows[:MOST_SHOWN]), headers=list(rows[0])) for title, rows in tables.items() if rows
     ]
-    shown = tableToMarkdown(f"Mappers of {instance}", rows_shown(rows), headers=["custom fields", "count", "CLI names"])
-    types = [{"field": pair.cli_name, "here": type_of(pair.here), "there": type_of(pair.there)} for pair in found[TYPE_DIFFERS]]
-    if types:
-        shown += "\n" + tableToMarkdown("The types differ", rows_shown(types[:MOST_SHOWN]), headers=["field", "here", "there"])
-    if uneven:
-        differing = [{"field": name, "difference": told} for name, told in list(uneven.items())[:MOST_SHOWN]]
-        title = "Mapped, although choices or columns differ"
-        shown += "\n" + tableToMarkdown(title, rows_shown(differing), headers=["field", "difference"])
     steps = [
-        *(["Import incidentfields-….json on the page of the incident fields."] if has_fields else []),
+        *(["Import incidentfields-….json on the page of the incident fields."] if names[EXPORTED] else []),
         "Import both classifier-mapper-….json on the page Classification & Mapping.",
         f"Choose them in the instance {instance} as Mapper (incoming) and Mapper (outgoing).",
     ]
-    return shown + "\n" + "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
+    return "\n".join([*shown, *(f"{number}. {step}" for number, step in enumerate(steps, 1))])
 
 
 """ WAR ROOM COMMANDS: CHECK """
 
-# What an answer of xsoar-mirror-check means: all is well; something does not cross, or is not known; mirroring cannot work so.
-OK, WARN, STOP = "ok", "warn", "stop"
+OK, WARN, STOP = "ok", "warn", "stop"  # All is well; something does not cross, or is not known; mirroring cannot work.
 SCRATCH_NAME = "Scratch incident of xsoar-mirror-check: it may be closed and deleted"
-SCRATCH_TAG = "xsoar-mirror-check"
-CHECK_SAMPLE = 20  # Incidents that changed last, among which an incident, a War Room, a file are looked for.
-CHECK_ROOMS = 5  # War Rooms that are looked into for one with enough entries.
-CHECK_ENTRIES = 10  # Entries of a War Room that are looked at.
-CHECK_FILE = 1 << 20  # Bytes: no larger file is downloaded for a check.
-CHECK_PAGES = 20  # Pages of the first fetch that are counted.
-MANY_AT_FIRST = 1000  # Incidents of a first fetch, above which it is worth a thought.
-CHECK_SKEW_MS = MINUTE_MS  # So far clocks may be apart.
-INDEX_PAUSES = (1, 2, 3, 4, 5)  # Seconds before each look for a new incident: a search index takes some ten.
-QUOTA_SECONDS = 60  # How long a limit of calls is taken to hold.
-POSITIONS = {"lastId": "back from an entry", "firstID": "on from an entry"}
+CHECK_SAMPLE = 20  # Incidents, the last to change, in which an incident, a War Room and a file are looked for.
+CHECK_ROOMS = 5  # War Rooms to try until one has enough entries.
+CHECK_ENTRIES = 10  # Entries to read of a War Room.
+CHECK_FILE = 1 << 20  # Bytes of the largest file to download.
+CHECK_PAGES = 20  # Pages of the first fetch to count.
+MANY_AT_FIRST = 1000  # Incidents that a first fetch may bring without a warning.
+INDEX_PAUSES = (1, 2, 3, 4, 5)  # Seconds before each search for a new incident, which is indexed within some ten.
+QUOTA_SECONDS = 60  # How long a call limit is taken to hold.
+NOTHING_CREATED = (FORBIDDEN, REFUSED_KEY, REJECTED, NOT_FOUND, RATE_LIMIT)  # The errors of a creation that was not carried out.
+STILL = "does not move modified; more War Rooms are looked into each round"
+IGNORED, REFUSED, LOST, UNSEEN = "is ignored", "is refused", "finds nothing", "is not known"  # What becomes of a time bound.
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What came of one question of xsoar-mirror-check.
+    """The answer to one question of xsoar-mirror-check.
 
-    found, remedy: without names, IDs or contents of either tenant, so that a report may hold them.
-    names: what only the operator sees: names of types, fields and reasons, and what the remote said.
+    found, remedy: hold no names, IDs or contents of either tenant, so that they may go into the report.
+    names: for the operator alone: names of types, fields and reasons, and what the remote said.
     """
 
     verdict: str
@@ -5144,42 +5248,32 @@ class Finding:
 
 
 @dataclass
-class Inspection:
-    """What one run of xsoar-mirror-check has learned so far.
+class Check:
+    """What a run of xsoar-mirror-check knows so far.
 
-    changed: remote incidents that changed last, the newest first.
-    rooms: War Rooms by the ID of the investigation: what a page of CHECK_ENTRIES entries of it keeps, the oldest first.
-    fields: the remote's incident fields; None: they could not be read.
-    origin: what the scratch incident carries as its dbotMirrorId; empty: none was asked for.
-    scratch_id: the scratch incident; empty: there is none, or it is not known.
-    moves: by what was written into the scratch incident, whether it moved `modified`.
-    has_ended: nothing more is to be asked.
+    fields_here: this tenant's incident fields; empty: its server does not tell them.
+    fields: the remote's; None: they could not be read.
+    changed: the remote incidents that changed last, newest first.
+    rooms: by investigation ID, one page of the War Room's entries, oldest first.
+    origin: the dbotMirrorId of the scratch incident; empty: none was created.
+    scratch_id: the scratch incident; empty: there is none, or its ID is not known.
+    moves: whether `modified` moved, by what was written into the scratch incident.
+    has_ended: ask nothing more.
     """
 
     client: Client
     settings: Settings
-    pause: Callable[[float], None]
+    fields_here: list[dict[str, Any]] = field(default_factory=list)
+    fields: list[dict[str, Any]] | None = None
     changed: list[dict[str, Any]] = field(default_factory=list)
     rooms: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    fields: list[dict[str, Any]] | None = None
     origin: str = ""
     scratch_id: str = ""
     moves: dict[str, bool] = field(default_factory=dict)
     has_ended: bool = False
 
 
-@dataclass(frozen=True)
-class Question:
-    """A question of xsoar-mirror-check.
-
-    if_refused: the verdict where the remote refuses to answer it.
-    is_basic: where this stops, nothing else is asked.
-    """
-
-    name: str
-    ask: Callable[[Inspection], Finding]
-    if_refused: str = WARN
-    is_basic: bool = False
+Ask = Callable[[Check], Any]  # Returns a Finding; a text stands for one that is ok, all else for "yes".
 
 
 def not_known(why: str, remedy: str = "") -> Finding:
@@ -5187,387 +5281,32 @@ def not_known(why: str, remedy: str = "") -> Finding:
     return Finding(WARN, f"not known: {why}", remedy)
 
 
-def unanswered(question: Question, error: RemoteError) -> Finding:
-    """Return the finding for a question whose call failed."""
-    status = f" ({error.status})" if error.status else ""
-    remedy = "give the role of the API key that permission" if error.kind == FORBIDDEN else "see what the remote said"
-    verdict = WARN if error.kind == BUSY and not question.is_basic else question.if_refused
-    return Finding(verdict, f"not answered: {error.kind}{status}", remedy, str(error))
+NO_FIELDS = not_known("the remote's incident fields could not be read", "let the key's role read the incident fields")
+NO_ROOM = not_known("no War Room with enough entries was seen", "write=true asks in a War Room of its own")
+TOO_LATE = Finding(WARN, "this run has lasted long enough: this and what follows is not asked", "run the command again")
+NO_MORE_CALLS = Finding(
+    WARN, "the remote accepts no more calls for now (429): this and what follows is not asked", "run it again later"
+)
 
 
-def judge_version(about: dict[str, Any]) -> Finding:
-    """Judge what the remote says that it is."""
-    version = word_of(about.get("demistoVersion"), r"[0-9.]{0,20}")
-    mode = word_of(about.get("productMode"), r"[A-Za-z0-9_]{0,20}")
-    if mode.lower() not in ("", "xsoar"):
-        return Finding(
-            STOP, f"the product is {mode}, not Cortex XSOAR", "enter the address of an XSOAR tenant as XSOAR Server URL"
-        )
-    told = f"product mode {mode}" if mode else "no product mode is told, as on 6.x"
-    if not re.match(r"[68]\.", version):
-        return Finding(WARN, f"version {version or 'not told'}; {told}", "this pack knows the versions 6 and 8: test with care")
-    return Finding(OK, f"version {version}; {told}")
+def search_page(client: Client, query: str, order: str, size: int = CHECK_SAMPLE, page: int = 0, **more: Any) -> dict[str, Any]:
+    """Return what a search answers. `order`: the sort keys, one with a minus descends."""
+    sort = [{"field": key.lstrip("-"), "asc": key[0] != "-"} for key in order.split()]
+    return client.answer_of_search({"query": query, "size": size, "page": page, "sort": sort, **more})
 
 
-def word_of(value: Any, form: str) -> str:
-    """Return a version or a mode that the remote tells, as a report may hold it: what has not its form is not shown."""
-    text = str(value or "")
-    return text if re.fullmatch(form, text) else "of an unknown form"
+def found_incidents(client: Client, query: str, order: str, **more: Any) -> list[dict[str, Any]]:
+    """Return the incidents on a page of a search. See `search_page`."""
+    return with_ids(search_page(client, query, order, **more).get("data"))
 
 
-def judge_first_fetch(types: list[str], is_whole: bool, max_fetch: int) -> Finding:
-    """Judge how many incidents a first fetch would bring, given the type of each."""
-    by_type = {name: types.count(name) for name in dict.fromkeys(types)}
-    names = ", ".join(f"{name or 'no type'}: {number}" for name, number in sorted(by_type.items(), key=lambda item: -item[1]))
-    if not types:
-        return Finding(WARN, "a first fetch would bring no incidents", "check First fetch time and the query, if you expect some")
-    count = f"{'' if is_whole else 'more than '}{len(types)}"
-    found = f"a first fetch would bring incidents: {count}; their types: {len(by_type)}; fetches: {-(-len(types) // max_fetch)}"
-    if is_whole and len(types) <= MANY_AT_FIRST:
-        return Finding(OK, found, names=names)
-    return Finding(WARN, found, "narrow First fetch time or the query, unless you want them all", names)
-
-
-def judge_custom_fields(local: list[dict[str, Any]] | None, remote: list[dict[str, Any]] | None) -> Finding:
-    """Judge which custom fields of the remote this tenant has, and of which type; None: they could not be read."""
-    if remote is None:
-        return not_known("the remote's incident fields could not be read", "let the key's role read the incident fields")
-    # As xsoar-mirror-mappers tells them apart.
-    pairs = paired_fields(local or [], remote, Choice())
-    fates = {fate: [pair.cli_name for pair in pairs if pair.fate == fate] for fate in (MAPPED, ONLY_THERE, TYPE_DIFFERS)}
-    wanted, missing, other = sum(map(len, fates.values())), fates[ONLY_THERE], fates[TYPE_DIFFERS]
-    if local is None:
-        return Finding(WARN, f"remote custom fields: {wanted}; which are here is not known", "run xsoar-mirror-mappers")
-    found = f"remote custom fields: {wanted}; missing here: {len(missing)}; of another type here: {len(other)}"
-    if not missing and not other:
-        return Finding(OK, found)
-    parts = (("missing", missing), ("other type", other))
-    names = "; ".join(f"{title}: {', '.join(group)}" for title, group in parts if group)
-    return Finding(WARN, found, "run xsoar-mirror-mappers, and add the fields that you need", names)
-
-
-def judge_close_reasons(local: list[dict[str, Any]] | None, remote: list[dict[str, Any]] | None) -> Finding:
-    """Judge whether the remote offers the close reasons that this tenant has; None: the fields could not be read."""
-    if remote is None:
-        return not_known("the remote's incident fields could not be read", "let the key's role read the incident fields")
-    offered = offered_reasons(remote)
-    if not offered:
-        return Finding(OK, "the remote lists none (null): a close reason crosses as it is")
-    unknown = [reason for reason in offered_reasons(local or []) if reason not in offered]
-    found = f"reasons that the remote lists: {len(offered)}"
-    if unknown:
-        return Finding(
-            WARN,
-            f"{found}; of those here it lacks: {len(unknown)}",
-            "add them there; until then they cross as Other, with the reason in the close notes",
-            ", ".join(unknown),
-        )
-    return Finding(
-        OK, f"{found}; {'it has all of those here' if local else 'those here are not known'}", names=", ".join(offered)
-    )
-
-
-def judge_tags(settings: Settings, rooms: int, tagged: int) -> Finding:
-    """Judge whether the instance has the tags that its direction needs, and whether entries there carry them.
-
-    Args:
-        rooms: how many War Rooms were looked into.
-        tagged: how many of them have an entry that would come in.
-    """
-    comes_in, goes_out = settings.comes_in, settings.direction in ("Out", "Both")
-    incoming = f"incoming entry tags: {len(settings.tags) or 'none'}"
-    outgoing = f"outgoing entry tags: {len(settings.mirror_tags) or 'none'}"
-    lacking = [
-        *(["set Incoming Entry tags, or no entry comes in"] if comes_in and not settings.tags else []),
-        *(["set Entry Categories, or no entry comes in"] if comes_in and not settings.categories else []),
-        *(["set Outgoing Entry Tags, or no entry goes out"] if goes_out and not settings.mirror_tags else []),
-    ]
-    found = f"{incoming}; {outgoing}"
-    if comes_in and takes_entries(settings):
-        found += f"; War Rooms with an entry that would come in: {tagged} of {rooms}"
-        if not tagged:
-            lacking.append("unless nothing there is tagged yet, compare the incoming tags letter by letter with those there")
-    return Finding(WARN if lacking else OK, found, "; ".join(lacking))
-
-
-def judge_untested(direction: str) -> Finding:
-    """Judge that the rights to write were not tested."""
-    needed = direction in ("Out", "Both")
-    found = "not tested" if needed else "not tested; by its direction the instance sends nothing"
-    return Finding(WARN if needed else OK, found, "write=true tests them in an incident of its own")
-
-
-def judge_clocks(here_ms: int, date_ms: int, newest_ms: int) -> Finding:
-    """Judge the clocks: ours, the header Date (0: there is none), and the newest `modified` (0: there is none)."""
-    if not date_ms:
-        return Finding(WARN, "the remote does not tell its clock: no usable header Date", "keep both clocks right by NTP")
-    skew_ms = date_ms - here_ms
-    found = f"the remote's header Date is {apart(skew_ms)} the clock here"
-    if newest_ms - date_ms > CHECK_SKEW_MS:
-        return Finding(
-            WARN,
-            f"{found}, and {apart(date_ms - newest_ms)} the newest change there: it is not the clock of the server",
-            "have the gateway's or the server's clock corrected",
-        )
-    if abs(skew_ms) > CHECK_SKEW_MS:
-        return Finding(WARN, found, "correct the clock that is wrong; an advanced key needs both right")
-    return Finding(OK, found)
-
-
-def apart(skew_ms: int) -> str:
-    """Return how far a clock is from another, in words."""
-    # The header Date tells whole seconds, some time before they are read.
-    if abs(skew_ms) <= 2000:
-        return "within two seconds of"
-    size = f"{round(abs(skew_ms) / MINUTE_MS)} min" if abs(skew_ms) >= MINUTE_MS else f"{round(abs(skew_ms) / 1000)} s"
-    return f"about {size} {'ahead of' if skew_ms > 0 else 'behind'}"
-
-
-def judge_sort_keys(ascending: list[dict[str, Any]] | None, descending: list[dict[str, Any]]) -> Finding:
-    """Judge two searches by severity and then created, up and down; None: the remote refuses two keys."""
-    if ascending is None:
-        return Finding(OK, "two sort keys are refused, so one is used")
-    orders = [[str(incident["id"]) for incident in found] for found in (ascending, descending)]
-    firsts = [{(item.get("severity"), item.get("created")) for item in found} for found in (ascending, descending)]
-    if orders[0] != orders[1]:
-        return Finding(OK, "all sort keys count")
-    if max(len(pairs) - len({severity for severity, _ in pairs}) for pairs in firsts) < 1:
-        return not_known("no two incidents have the same severity")
-    return Finding(OK, "only the first sort key counts")
-
-
-def judge_empty(answer: dict[str, Any]) -> Finding:
-    """Judge how a search answers that finds nothing."""
-    if answer.get("data"):
-        return Finding(WARN, "a search that must find nothing finds something", "tell the maintainers")
-    return Finding(OK, "an empty answer is " + ("a list" if isinstance(answer.get("data"), list) else "null"))
-
-
-def judge_total(total: Any, page: int, counted: int, is_whole: bool) -> Finding:
-    """Judge the `total` of a search's first page of `page` incidents, against the incidents counted page by page."""
-    if total == counted and is_whole and counted > page:
-        return Finding(OK, "total is right")
-    if is_whole and counted <= page:
-        return not_known("all incidents fit on one page")
-    if isinstance(total, int) and total >= counted and not is_whole:
-        return Finding(OK, f"total is at least the {counted} that were counted")
-    kind = "zero" if total == 0 else "the size of the page" if total == page else "wrong"
-    return Finding(OK, f"total is {kind}; it is used for nothing")
-
-
-def judge_bounds(words: dict[str, str]) -> Finding:
-    """Judge what becomes of bounds on a time, by name. See `bound_word`."""
-    found = "; ".join(f"{name} {word}" for name, word in words.items())
-    if {REFUSED, LOST} & {*words.values()}:
-        return Finding(STOP, found, "tell the maintainers: incidents or changes would be missed")
-    if all(word in (IGNORED, UNSEEN) for word in words.values()) and IGNORED in words.values():
-        return Finding(WARN, f"{found}; times are checked here again, at the price of calls", "tell the maintainers")
-    if all(word == UNSEEN for word in words.values()):
-        return not_known("no two incidents have times that differ")
-    return Finding(OK, found)
-
-
-# What becomes of a bound on a time.
-HOLDS, TO_NEXT, TO_SECOND = "holds", "holds, but not for that very millisecond", "holds to the second"
-IGNORED, REFUSED, LOST, UNSEEN = "is ignored", "is refused", "finds nothing", "is not known"
-
-
-def judge_modified_route(answers_by_method: dict[str, Any]) -> Finding:
-    """Judge what the route incidents/modified answers, by method: its JSON, or the error that it gives."""
-
-    def kind(answer: Any) -> str:
-        if isinstance(answer, RemoteError):
-            return f"is not there ({answer.status})"
-        shape = {list: f"a list of {len(answer or ())}", dict: "an object", type(None): "nothing"}.get(
-            type(answer), "something else"
-        )
-        return f"answers with {shape}"
-
-    found = "; ".join(f"{method} {kind(answer)}" for method, answer in answers_by_method.items())
-    return Finding(OK, f"incidents/modified: {found}; it is not used")
-
-
-def judge_page_end(entries: list[dict[str, Any]], page: list[dict[str, Any]]) -> Finding:
-    """Judge which entries a page of two keeps, out of a War Room's entries (the oldest first)."""
-    kept = {str(entry["id"]) for entry in page}
-    ids = [str(entry["id"]) for entry in entries]
-    if len(kept) != 2:
-        return Finding(OK, f"pageSize 2 gives {len(kept)} entries")
-    if kept == set(ids[-2:]):
-        return Finding(OK, "a page keeps the newest entries")
-    return Finding(OK, "a page keeps the oldest entries" if kept == set(ids[:2]) else "a page keeps neither end of the entries")
-
-
-def judge_position(name: str, edge: dict[str, Any], page: list[dict[str, Any]] | None) -> Finding:
-    """Judge a page of two from an entry on: back from the oldest (`lastId`), on from the newest (`firstID`); None: refused."""
-    if page is None:
-        return Finding(OK, f"{name} is refused; War Rooms are read whole where they need it")
-    at = created_order(edge, 0)
-    beyond = [entry for entry in page if (created_order(entry, 0) > at) == (name == "lastId") and entry["id"] != edge["id"]]
-    if beyond:
-        return Finding(OK, f"{name} is ignored; War Rooms of more than {ENTRY_PAGE} tagged entries may not come whole")
-    inclusive = any(entry["id"] == edge["id"] for entry in page)
-    return Finding(OK, f"{name} works, and {'includes' if inclusive else 'leaves out'} the entry that it names")
-
-
-def judge_tag_filter(
-    tag: str, both: list[dict[str, Any]], by_category: list[dict[str, Any]], as_category: list[dict[str, Any]]
-) -> Finding:
-    """Judge the entries that come by a tag and all categories, by these alone, and by a tag and the category `tags`."""
-
-    def carries(entry: dict[str, Any]) -> bool:
-        return tag in texts(entry.get("tags"))
-
-    if all(carries(entry) for entry in by_category):
-        return not_known("no War Room was seen with a tagged and an untagged entry")
-    if all(carries(entry) for entry in both):
-        return Finding(OK, "tags and categories combine")
-    if as_category and all(carries(entry) for entry in as_category):
-        return Finding(OK, "tags count only as a category; entries are checked here again")
-    return Finding(OK, "tags are ignored beside categories; entries are checked here again")
-
-
-def judge_from_time(entry_id: str, found: list[str]) -> Finding:
-    """Judge which entries come from a time on that lies between an entry's `created` and its `modified`."""
-    return Finding(OK, f"fromTime compares {'modified' if entry_id in found else 'created'}; mirroring does not use it")
-
-
-def judge_created(status: int, body: Any) -> Finding:
-    """Judge the answer to the creation of an incident."""
-    if status == 200 and body is None:
-        return Finding(
-            STOP, "the new incident was dropped (200, empty)", "exempt this integration from the remote's pre-processing rules"
-        )
-    told = "empty" if body is None else "the incident" if isinstance(body, dict) and is_id(body.get("id")) else "no id"
-    return Finding(
-        OK, f"created ({status}); the answer holds {told}" if body is not None else f"created ({status}); empty answer"
-    )
-
-
-def judge_brand_without_label(incident: dict[str, Any]) -> Finding:
-    """Judge what became of the brand of an incident that was created without a label. Mirroring sends the label."""
-    is_kept = incident.get("sourceBrand") == BRAND
-    return Finding(OK, "a brand is kept without a label" if is_kept else "a brand is kept only beside a label Instance")
-
-
-def judge_page_size(first: int, second: int) -> Finding:
-    """Judge how many incidents two pages hold that were asked for one more than 1,000."""
-    if first > SEARCH_PAGE_LIMIT:
-        return Finding(OK, "a page of more than 1,000 incidents is heard")
-    if second:
-        return Finding(OK, f"a page is cut to {first}")
-    return not_known("there are no more than 1,000 incidents")
-
-
-def judge_brand(incident: dict[str, Any], instance: str, origin: str) -> Finding:
-    """Judge what the remote kept of where a new incident comes from."""
-    labels = [(item.get("type"), item.get("value")) for item in objects(incident.get("labels"))]
-    kept = {
-        "sourceBrand": incident.get("sourceBrand") == BRAND,
-        "sourceInstance": incident.get("sourceInstance") == instance,
-        "label Instance": ("Instance", instance) in labels,
-        "label Brand": ("Brand", BRAND) in labels,
-        "dbotMirrorId": incident.get("dbotMirrorId") == origin,
-    }
-    lost = [name for name, is_kept in kept.items() if not is_kept]
-    found = (
-        f"kept: {', '.join(name for name, is_kept in kept.items() if is_kept) or 'nothing'}; lost: {', '.join(lost) or 'nothing'}"
-    )
-    if "dbotMirrorId" in lost:
-        return Finding(STOP, found, "tell the maintainers: incidents created from here would be fetched back")
-    if "sourceBrand" in lost:
-        return Finding(WARN, found, "other tenants that fetch from the remote fetch these incidents too: exclude them by query")
-    return Finding(OK, found)
-
-
-def after(waited: float) -> str:
-    """Return in words how long something took."""
-    return f"after {waited:g} s" if waited else "at once"
-
-
-def judge_search_by_origin(waited: float | None) -> Finding:
-    """Judge after how many seconds a search by dbotMirrorId found the new incident; None: it did not."""
-    if waited is not None:
-        return Finding(OK, f"a search by dbotMirrorId finds the new incident {after(waited)}")
-    return Finding(
-        WARN, "a search by dbotMirrorId does not find the new incident", "tell the maintainers: a lost answer doubles it"
-    )
-
-
-def judge_move(what: str, is_moved: bool) -> Finding:
-    """Judge whether something that was written into a War Room moved its incident's `modified`."""
-    if is_moved:
-        return Finding(OK, f"{what} moves modified")
-    return Finding(OK, f"{what} does not move modified; more War Rooms are looked into each round")
-
-
-def all_move(moves: dict[str, bool]) -> bool | None:
-    """Return whether entries move `modified`, by what was tried; None: not all of it could be. One that does not is enough."""
-    if not all(moves.values()):
-        return False
-    return True if {"note", "file"} <= moves.keys() else None
-
-
-def judge_formatted(status: int) -> Finding:
-    """Judge the route /entry/formatted by the status that it answers with; 0: it wrote the entry."""
-    if status:
-        return Finding(OK, f"/entry/formatted is closed to keys ({status}); chats go by /entry, as text or Markdown")
-    return Finding(OK, "/entry/formatted is open")
-
-
-def judge_server_clock(created_ms: int, date_ms: int) -> Finding:
-    """Judge the header Date by when an incident was created that was created just now."""
-    if not date_ms or not created_ms:
-        return not_known("the remote does not tell its clock")
-    if abs(date_ms - created_ms) > CHECK_SKEW_MS:
-        return Finding(
-            WARN,
-            f"the header Date is {apart(date_ms - created_ms)} the server's clock",
-            "have the clock of the gateway corrected, or First fetch time is off by as much",
-        )
-    return Finding(OK, f"the header Date is {apart(date_ms - created_ms)} the server's clock")
-
-
-def judge_closing(waited: float | None) -> Finding:
-    """Judge after how many seconds a closing showed; None: it did not."""
-    if waited is not None:
-        return Finding(OK, f"a closing shows {after(waited)}")
-    return Finding(WARN, "a closing does not show", "see whether the closing form there asks for more fields")
-
-
-def judge_status_write(error: str, is_open: bool) -> Finding:
-    """Judge what writing status 1 does to a closed incident; `error`: how it was refused, empty when it was not."""
-    told = f"is refused ({error})" if error else "reopens it" if is_open else "changes nothing"
-    return Finding(OK, f"writing status 1 into a closed incident {told}; it is not used")
-
-
-def judge_reopening(waited: float | None) -> Finding:
-    """Judge after how many seconds a reopening by reopenInvestigation showed; None: it did not."""
-    if waited is not None:
-        return Finding(OK, f"reopenInvestigation reopens {after(waited)}")
-    return Finding(
-        WARN, "reopenInvestigation does not reopen", "let the key's role run it; until then reopen incidents there by hand"
-    )
-
-
-def judge_cleanup(is_closed: bool | None, is_known: bool) -> Finding:
-    """Judge whether the scratch incident is closed; None: that could not be seen."""
-    if is_closed:
-        return Finding(OK, "the scratch incident is closed")
-    found = "the scratch incident is still open" if is_known else "whether a scratch incident was created is not known"
-    return Finding(WARN, found, f'search the remote for "{SCRATCH_NAME}" and close it by hand')
-
-
-def found_incidents(
-    client: Client, query: str, sort: str, ascending: bool, size: int = CHECK_SAMPLE, **more: Any
-) -> list[dict[str, Any]]:
-    """Return one page of incidents, ordered by one key."""
-    order = [{"field": sort, "asc": ascending}]
-    return with_ids(client.answer_of_search({"query": query, "size": size, "page": 0, "sort": order, **more}).get("data"))
+def some_entries(client: Client, room: str) -> list[dict[str, Any]]:
+    """Return a page of a War Room's entries, oldest first."""
+    return sorted(client.entries(room, {"pageSize": CHECK_ENTRIES}), key=created_order)
 
 
 def refused_as_none(work: Callable[..., Any], *args: Any, **named: Any) -> Any:
-    """Return what a call returns; None where the remote refuses the request as such."""
+    """Return what a call returns; None where the remote rejects the request as such."""
     try:
         return work(*args, **named)
     except RemoteError as error:
@@ -5576,75 +5315,73 @@ def refused_as_none(work: Callable[..., Any], *args: Any, **named: Any) -> Any:
         return None
 
 
-def waited_until(
-    pause: Callable[[float], None], is_so: Callable[[], bool], pauses: Iterable[float] = SAVE_PAUSES
-) -> float | None:
-    """Return after how many seconds of pauses something was so; None: it was not."""
+def waited_until(client: Client, is_so: Callable[[], bool], pauses: Iterable[float] = SAVE_PAUSES) -> str:
+    """Return how long it took until something was so, in words; an empty text when it never was."""
     waited = 0.0
     for seconds in (0.0, *pauses):
         if seconds:
-            pause(seconds)
+            client.pause(seconds)
         waited += seconds
         if is_so():
-            return round(waited, 1)
-    return None
+            return f"after {round(waited, 1):g} s" if waited else "at once"
+    return ""
 
 
-def ask_version(inspection: Inspection) -> Finding:
-    """Ask what the remote is; it shows that the key is good."""
-    return judge_version(inspection.client.about())
+def ask_version(check: Check) -> Finding | str:
+    """Read what the remote is, which also shows that the key is good."""
+    about = check.client.about()
+
+    def told(key: str, form: str) -> str:
+        text = str(about.get(key) or "")
+        return text if re.fullmatch(form, text) else "of an unknown form"  # It goes into the report.
+
+    version, mode = told("demistoVersion", r"[0-9.]{0,20}"), told("productMode", r"[A-Za-z0-9_]{0,20}")
+    if mode.lower() not in ("", "xsoar"):
+        remedy = "enter the address of an XSOAR tenant as XSOAR Server URL"
+        return Finding(STOP, f"the product is {mode}, not Cortex XSOAR", remedy)
+    found = f"version {version or 'not told'}; " + (f"product mode {mode}" if mode else "no product mode is told, as on 6.x")
+    return found if re.match(r"[68]\.", version) else Finding(WARN, found, "this pack knows the versions 6 and 8: test with care")
 
 
-def ask_search(inspection: Inspection) -> Finding:
+def ask_search(check: Check) -> None:
     """Search the incidents that changed last."""
-    inspection.changed = found_incidents(inspection.client, "", "modified", ascending=False)
-    return Finding(OK, "yes")
+    check.changed = found_incidents(check.client, "", "-modified")
 
 
-def ask_load(inspection: Inspection) -> Finding:
+def ask_load(check: Check) -> Any:
     """Load an incident."""
-    if not inspection.changed:
-        return not_known("no incident was seen")
-    inspection.client.load(str(inspection.changed[0]["id"]))
-    return Finding(OK, "yes")
+    return check.client.load(str(check.changed[0]["id"])) if check.changed else not_known("no incident was seen")
 
 
-def ask_war_room(inspection: Inspection) -> Finding:
-    """Look into War Rooms, until one has enough entries."""
-    rooms = [str(item["investigationId"]) for item in inspection.changed if is_id(item.get("investigationId"))]
+def ask_war_room(check: Check) -> Finding | None:
+    """Read War Rooms until one has enough entries."""
+    rooms = [str(item["investigationId"]) for item in check.changed if is_id(item.get("investigationId"))]
     for room in rooms[:CHECK_ROOMS]:
-        inspection.rooms[room] = sorted(inspection.client.entries(room, {"pageSize": CHECK_ENTRIES}), key=created_order)
-        if len(inspection.rooms[room]) == CHECK_ENTRIES:
+        check.rooms[room] = some_entries(check.client, room)
+        if len(check.rooms[room]) == CHECK_ENTRIES:
             break
-    return Finding(OK, "yes") if rooms else not_known("no incident with a War Room was seen")
+    return None if rooms else not_known("no incident with a War Room was seen")
 
 
-def ask_download(inspection: Inspection) -> Finding:
+def ask_download(check: Check) -> Finding | None:
     """Download a small file, if there is one."""
-    entries = [entry for room in inspection.rooms.values() for entry in map(Entry.of, room) if entry.has_file]
+    entries = [entry for room in check.rooms.values() for entry in map(Entry.of, room) if entry.has_file]
     small = next((entry for entry in entries if (file_size(entry) or CHECK_FILE + 1) <= CHECK_FILE), None)
     if small is None:
         return not_known("no small file was seen in the War Rooms that changed last")
     with TemporaryDirectory() as folder:
-        inspection.client.download(small.id, Path(folder) / "file", file_size(small))
-    return Finding(OK, "yes")
+        check.client.download(small.id, Path(folder) / "file", file_size(small))
+    return None
 
 
-def ask_fields(inspection: Inspection) -> Finding:
+def ask_fields(check: Check) -> None:
     """Read the remote's incident fields."""
-    inspection.fields = inspection.client.incident_fields()
-    return Finding(OK, "yes")
+    check.fields = check.client.incident_fields()
 
 
-def ask_types(inspection: Inspection) -> Finding:
-    """Read the remote's incident types."""
-    inspection.client.incident_types()
-    return Finding(OK, "yes")
-
-
-def ask_first_fetch(inspection: Inspection) -> Finding:
+def ask_first_fetch(check: Check) -> Finding:
     """Count what a first fetch with the settings of this instance would bring."""
-    client, settings = inspection.client, inspection.settings
+    client, settings = check.client, check.settings
     try:
         start_ms = first_fetch_ms(settings, remote_now_ms(client))
     except ValueError as error:
@@ -5658,499 +5395,588 @@ def ask_first_fetch(inspection: Inspection) -> Finding:
     for portion in islice(search_everything(client, read_page, SEARCH_PAGE, "created", start_ms), CHECK_PAGES):
         portions += 1
         types += [str(incident.get("type") or "") for incident in portion if not is_from_here(incident, here)]
-    return judge_first_fetch(types, portions < CHECK_PAGES and not client.is_late(), settings.max_fetch)
+    if not types:
+        return Finding(WARN, "a first fetch would bring no incidents", "check First fetch time and the query, if you expect some")
+    is_whole = portions < CHECK_PAGES and not client.is_late()
+    by_type = sorted(((types.count(name), name) for name in dict.fromkeys(types)), key=lambda item: -item[0])
+    names = ", ".join(f"{name or 'no type'}: {count}" for count, name in by_type)
+    found = f"a first fetch would bring incidents: {'' if is_whole else 'more than '}{len(types)}; their types: {len(by_type)}; "
+    found += f"fetches: {-(-len(types) // settings.max_fetch)}"
+    if is_whole and len(types) <= MANY_AT_FIRST:
+        return Finding(OK, found, names=names)
+    return Finding(WARN, found, "narrow First fetch time or the query, unless you want them all", names)
 
 
-def ask_tags(inspection: Inspection) -> Finding:
-    """Look for entries that would come in."""
-    settings = inspection.settings
-    rooms = inspection.rooms if takes_entries(settings) and settings.comes_in else {}
-    pages = [inspection.client.entries(room, {**tag_filter(settings), "pageSize": CHECK_ENTRIES}) for room in rooms]
-    return judge_tags(settings, len(rooms), sum(bool(arriving(map(Entry.of, page), settings, EMPTY_RECORD)) for page in pages))
+def ask_custom_fields(check: Check) -> Finding | str:
+    """Compare the custom fields of both tenants, as xsoar-mirror-mappers does."""
+    if check.fields is None:
+        return NO_FIELDS
+    pairs = paired_fields(check.fields_here, check.fields, Choice())
+    both, missing, other = ([pair.cli_name for pair in pairs if pair.fate == fate] for fate in (MAPPED, ONLY_THERE, TYPE_DIFFERS))
+    found = f"remote custom fields: {len(both + missing + other)}"
+    if not check.fields_here:
+        return Finding(WARN, f"{found}; which are here is not known", "run xsoar-mirror-mappers")
+    found += f"; missing here: {len(missing)}; of another type here: {len(other)}"
+    if not missing and not other:
+        return found
+    names = "; ".join(f"{title}: {', '.join(group)}" for title, group in (("missing", missing), ("other type", other)) if group)
+    return Finding(WARN, found, "run xsoar-mirror-mappers, and add the fields that you need", names)
 
 
-def ask_moves_seen(inspection: Inspection) -> Finding:
-    """Look for an entry that is newer than its incident."""
-    for incident in inspection.changed:
-        entries = inspection.rooms.get(str(incident.get("investigationId")), [])
-        newest_ms = max((Entry.of(entry).touched_ms for entry in entries), default=0)
-        if newest_ms - parse_ms(incident.get("modified"), 0) <= MOVED_WITHIN_MS:
-            continue
-        # The entry may have come after the search.
-        now = inspection.client.load(str(incident["id"]))
-        if newest_ms - parse_ms(now.get("modified"), 0) > MOVED_WITHIN_MS:
-            inspection.moves["seen"] = False
-            return judge_move("an entry", False)
-    return Finding(OK, "whether an entry moves modified is not known", "write=true tells")
+def ask_close_reasons(check: Check) -> Finding | str:
+    """Tell whether the remote offers the close reasons that this tenant has."""
+    if check.fields is None:
+        return NO_FIELDS
+    offered = offered_reasons(check.fields)
+    if not offered:
+        return "the remote lists none (null): a close reason crosses as it is"
+    found = f"reasons that the remote lists: {len(offered)}"
+    if unknown := [reason for reason in offered_reasons(check.fields_here) if reason not in offered]:
+        remedy = "add them there; until then they cross as Other, with the reason in the close notes"
+        return Finding(WARN, f"{found}; of those here it lacks: {len(unknown)}", remedy, ", ".join(unknown))
+    rest = "it has all of those here" if check.fields_here else "those here are not known"
+    return Finding(OK, f"{found}; {rest}", names=", ".join(offered))
 
 
-def ask_clocks(inspection: Inspection) -> Finding:
-    """Compare the clocks."""
-    newest_ms = max((parse_ms(incident.get("modified"), 0) for incident in inspection.changed), default=0)
-    return judge_clocks(local_now_ms(), inspection.client.remote_time_ms, newest_ms)
+def ask_tags(check: Check) -> Finding:
+    """Tell whether the instance has the tags that its direction needs, and whether entries there carry them."""
+    settings = check.settings
+    found = f"incoming entry tags: {len(settings.tags) or 'none'}; outgoing entry tags: {len(settings.mirror_tags) or 'none'}"
+    needed = [
+        (settings.comes_in, settings.tags, "set Incoming Entry tags, or no entry comes in"),
+        (settings.comes_in, settings.categories, "set Entry Categories, or no entry comes in"),
+        (settings.direction in ("Out", "Both"), settings.mirror_tags, "set Outgoing Entry Tags, or no entry goes out"),
+    ]
+    lacking = [remedy for is_needed, value, remedy in needed if is_needed and not value]
+    if settings.comes_in and takes_entries(settings):
+        entry_filter = {**tag_filter(settings), "pageSize": CHECK_ENTRIES}
+        pages = [map(Entry.of, check.client.entries(room, entry_filter)) for room in check.rooms]
+        tagged = sum(bool(arriving(page, settings, EMPTY_RECORD)) for page in pages)
+        found += f"; War Rooms with an entry that would come in: {tagged} of {len(pages)}"
+        if not tagged:
+            lacking.append("unless nothing there is tagged yet, compare the incoming tags letter by letter with those there")
+    return Finding(WARN if lacking else OK, found, "; ".join(lacking))
 
 
-def ask_sort_keys(inspection: Inspection) -> Finding:
-    """Search by two keys, the second one up and down."""
-
-    def by(ascending: bool) -> list[dict[str, Any]] | None:
-        order = [{"field": "severity", "asc": True}, {"field": "created", "asc": ascending}]
-        asked = {"query": "", "size": CHECK_SAMPLE, "page": 0, "sort": order}
-        answer = refused_as_none(inspection.client.answer_of_search, asked)
-        return answer if answer is None else with_ids(answer.get("data"))
-
-    ascending = by(True)
-    return judge_sort_keys(ascending, [] if ascending is None else by(False) or [])
+def apart(skew_ms: int) -> str:
+    """Return how far a clock is from another, in words."""
+    # The header Date has whole seconds, and is read some time after it was written.
+    if abs(skew_ms) <= 2000:
+        return "within two seconds of"
+    size = f"{round(abs(skew_ms) / MINUTE_MS)} min" if abs(skew_ms) >= MINUTE_MS else f"{round(abs(skew_ms) / 1000)} s"
+    return f"about {size} {'ahead of' if skew_ms > 0 else 'behind'}"
 
 
-def ask_empty(inspection: Inspection) -> Finding:
-    """Search what nobody has."""
+def ask_clocks(check: Check) -> Finding | str:
+    """Compare the remote's header Date with the clock here, and with the newest change there."""
+    date_ms = check.client.remote_time_ms
+    if not date_ms:
+        return Finding(WARN, "the remote does not tell its clock: no usable header Date", "keep both clocks right by NTP")
+    newest_ms = max((parse_ms(incident.get("modified"), 0) for incident in check.changed), default=0)
+    skew_ms = date_ms - local_now_ms()
+    found = f"the remote's header Date is {apart(skew_ms)} the clock here"
+    if newest_ms - date_ms > MINUTE_MS:
+        found += f", and {apart(date_ms - newest_ms)} the newest change there: it is not the clock of the server"
+        return Finding(WARN, found, "have the gateway's or the server's clock corrected")
+    if abs(skew_ms) > MINUTE_MS:
+        return Finding(WARN, found, "correct the clock that is wrong; an advanced key needs both right")
+    return found
+
+
+def ask_sort_keys(check: Check) -> Finding | str:
+    """Search by severity and then created, the second key up and down."""
+    ascending = refused_as_none(found_incidents, check.client, "", "severity created")
+    if ascending is None:
+        return "two sort keys are refused, so one is used"
+    descending = refused_as_none(found_incidents, check.client, "", "severity -created") or []
+    if [incident["id"] for incident in ascending] != [incident["id"] for incident in descending]:
+        return "all sort keys count"
+    keys = {(incident.get("severity"), incident.get("created")) for incident in ascending}
+    if len(keys) == len({severity for severity, _ in keys}):
+        return not_known("no two incidents have the same severity")
+    return "only the first sort key counts"
+
+
+def ask_empty(check: Check) -> Finding | str:
+    """Search for what nobody has."""
     query = f'dbotMirrorId:"{secrets.token_hex(16)}@xsoar-mirror-check"'
-    order = [{"field": "created", "asc": True}]
-    return judge_empty(inspection.client.answer_of_search({"query": query, "size": 1, "page": 0, "sort": order}))
+    data = search_page(check.client, query, "created", size=1).get("data")
+    if data:
+        return Finding(WARN, "a search that must find nothing finds something", "tell the maintainers")
+    return f"an empty answer is {'a list' if isinstance(data, list) else 'null'}"
 
 
-def ask_page_size(inspection: Inspection) -> Finding:
-    """Ask for a page of more than 1,000 incidents, and for the next one where it is shorter."""
-
-    def found(page: int) -> int:
-        order = [{"field": "id", "asc": True}]
-        asked = {"query": "", "size": SEARCH_PAGE_LIMIT + 1, "page": page, "sort": order}
-        return len(with_ids(inspection.client.answer_of_search(asked).get("data")))
-
-    first = found(0)
-    return judge_page_size(first, found(1) if first <= SEARCH_PAGE_LIMIT else 0)
-
-
-def ask_total(inspection: Inspection) -> Finding:
-    """Count some pages of two incidents, and hear what the first says there are in all."""
-    size, pages, total = 2, 4, None
+def ask_total(check: Check) -> Finding | str:
+    """Count incidents on some pages of two, and compare with the `total` of the first page."""
+    size, total, is_whole = 2, None, False
     seen: set[str] = set()
-    order = [{"field": "id", "asc": True}]
-    for page in range(pages):
-        answer = inspection.client.answer_of_search({"query": "", "size": size, "page": page, "sort": order})
+    for page in range(4):
+        answer = search_page(check.client, "", "id", size, page)
         total = answer.get("total") if page == 0 else total
         found = with_ids(answer.get("data"))
         seen.update(str(incident["id"]) for incident in found)
-        if len(found) < size:
-            return judge_total(total, size, len(seen), is_whole=True)
-    return judge_total(total, size, len(seen), is_whole=False)
+        if is_whole := len(found) < size:
+            break
+    if is_whole and len(seen) <= size:
+        return not_known("all incidents fit on one page")
+    if is_whole and total == len(seen):
+        return "total is right"
+    if not is_whole and isinstance(total, int) and total >= len(seen):
+        return f"total is at least the {len(seen)} that were counted"
+    kind = "zero" if total == 0 else "the size of the page" if total == size else "wrong"
+    return f"total is {kind}; it is used for nothing"
 
 
-def bound_word(inspection: Inspection, time_field: str, bound: Callable[[str], tuple[str, dict[str, Any]]]) -> str:
-    """Return what becomes of a bound on a time beside a query that names two incidents which changed last.
+def ask_page_size(check: Check) -> Finding | str:
+    """Ask for a page of more than 1,000 incidents, and for the next one where it is shorter."""
+
+    def count(page: int) -> int:
+        return len(found_incidents(check.client, "", "id", size=SEARCH_PAGE_LIMIT + 1, page=page))
+
+    first = count(0)
+    if first > SEARCH_PAGE_LIMIT:
+        return "a page of more than 1,000 incidents is heard"
+    return f"a page is cut to {first}" if count(1) else not_known("there are no more than 1,000 incidents")
+
+
+def bound_word(check: Check, time_field: str, filter_key: str) -> str:
+    """Return what becomes of a time bound in a search for the oldest and the newest of the incidents that changed last.
 
     Args:
-        bound: gives for a time the clause of the query, and what else the filter has.
+        filter_key: where the bound stands beside the query; empty: in the query.
     """
-    dated = sorted((parse_ms(incident.get(time_field), 0), str(incident["id"])) for incident in inspection.changed)
+    dated = sorted((parse_ms(incident.get(time_field), 0), str(incident["id"])) for incident in check.changed)
     dated = [item for item in dated if item[0]]
     if len(dated) < 2 or dated[-1][0] <= dated[0][0] + 1000:
         return UNSEEN
     (_, older), (newer_ms, newer) = dated[0], dated[-1]
-    for earlier_ms, word in ((0, HOLDS), (1, TO_NEXT), (1000, TO_SECOND)):
-        clause, more = bound(iso(newer_ms - earlier_ms))
-        query = f"(id:{quoted(older)} or id:{quoted(newer)}){clause}"
-        found = refused_as_none(found_incidents, inspection.client, query, "created", True, **more)
-        ids = [str(incident["id"]) for incident in found or ()]
-        if found is None or older in ids:
-            return REFUSED if found is None else IGNORED
+    for earlier_ms, word in ((0, "holds"), (1, "holds, but not for that very millisecond"), (1000, "holds to the second")):
+        moment = iso(newer_ms - earlier_ms)
+        query = f"(id:{quoted(older)} or id:{quoted(newer)})" + ("" if filter_key else f' and {time_field}:>="{moment}"')
+        more = {filter_key: moment} if filter_key else {}
+        found = refused_as_none(found_incidents, check.client, query, "created", **more)
+        if found is None:
+            return REFUSED
+        ids = [str(incident["id"]) for incident in found]
+        if older in ids:
+            return IGNORED
         if newer in ids:
             return word
     return LOST
 
 
-def ask_bounds(inspection: Inspection) -> Finding:
-    """Search from a creation time on, by `fromDate` beside a query and by the query itself."""
-    return judge_bounds(
-        {
-            "fromDate beside a query": bound_word(inspection, "created", lambda moment: ("", {"fromDate": moment})),
-            "created:>= in it": bound_word(inspection, "created", lambda moment: (f' and created:>="{moment}"', {})),
-        }
-    )
+def ask_bounds(bounds: dict[str, tuple[str, str]], check: Check) -> Finding | str:
+    """Search from a time on. `bounds`: the arguments of `bound_word`, by what the bound is called."""
+    words = {name: bound_word(check, *bound) for name, bound in bounds.items()}
+    found, kinds = "; ".join(f"{name} {word}" for name, word in words.items()), {*words.values()}
+    if kinds & {REFUSED, LOST}:
+        return Finding(STOP, found, "tell the maintainers: incidents or changes would be missed")
+    if kinds == {UNSEEN}:
+        return not_known("no two incidents have times that differ")
+    if kinds <= {IGNORED, UNSEEN}:
+        return Finding(WARN, f"{found}; times are checked here again, at the price of calls", "tell the maintainers")
+    return found
 
 
-def ask_modified(inspection: Inspection) -> Finding:
-    """Search from a change on."""
-    word = bound_word(inspection, "modified", lambda moment: (f' and modified:>="{moment}"', {}))
-    return judge_bounds({"modified:>=": word})
-
-
-def ask_modified_route(inspection: Inspection) -> Finding:
-    """Ask the route that some servers have for incidents that changed."""
-
-    def asked_by(method: str) -> Any:
+def ask_modified_route(check: Check) -> str:
+    """Ask the route for changed incidents that some servers have."""
+    told = []
+    for method in ("GET", "POST"):
         try:
-            return inspection.client.modified_ids(method, local_now_ms() // 1000 - 3600)
+            answer = check.client.modified_ids(method, local_now_ms() // 1000 - 3600)
         except RemoteError as error:
             if error.kind not in (NOT_API, NOT_FOUND, REJECTED):
                 raise
-            return error
-
-    return judge_modified_route({method: asked_by(method) for method in ("GET", "POST")})
-
-
-def fullest_room(inspection: Inspection, least: int) -> tuple[str, list[dict[str, Any]]]:
-    """Return the War Room with the most entries seen, and those; an empty one when none has `least`."""
-    room, entries = max(inspection.rooms.items(), key=lambda item: len(item[1]), default=("", []))
-    return (room, entries) if len(entries) >= least else ("", [])
+            told.append(f"{method} is not there ({error.status})")
+            continue
+        shapes = {list: f"a list of {len(answer or ())}", dict: "an object", type(None): "nothing"}
+        told.append(f"{method} answers with {shapes.get(type(answer), 'something else')}")
+    return f"incidents/modified: {'; '.join(told)}; it is not used"
 
 
-NO_ROOM = "no War Room with enough entries was seen"
-WRITE_ROOM = "write=true asks in a War Room of its own"
+def ask_page(position: str, check: Check) -> Finding | str:
+    """Ask for a page of two entries: back from the oldest (`lastId`), on from the newest (`firstID`), or without a position."""
+    room, entries = max(check.rooms.items(), key=lambda item: len(item[1]), default=("", []))
+    if len(entries) < 3:
+        return NO_ROOM
+    edge, ids = entries[0 if position == "lastId" else -1], [str(entry["id"]) for entry in entries]
+    if not position:
+        kept = {str(entry["id"]) for entry in check.client.entries(room, {"pageSize": 2})}
+        if len(kept) != 2:
+            return f"pageSize 2 gives {len(kept)} entries"
+        end = "the newest" if kept == {*ids[-2:]} else "the oldest" if kept == {*ids[:2]} else "neither end of the"
+        return f"a page keeps {end} entries"
+    page = refused_as_none(check.client.entries, room, {"pageSize": 2, position: edge["id"]})
+    if page is None:
+        return f"{position} is refused; War Rooms are read whole where they need it"
+    others = [entry for entry in page if entry["id"] != edge["id"]]
+    if any((created_order(entry) > created_order(edge)) == (position == "lastId") for entry in others):
+        return f"{position} is ignored; War Rooms of more than {ENTRY_PAGE} tagged entries may not come whole"
+    return f"{position} works, and {'leaves out' if len(others) == len(page) else 'includes'} the entry that it names"
 
 
-def ask_page_end(inspection: Inspection) -> Finding:
-    """Ask for a page of two entries."""
-    room, entries = fullest_room(inspection, 3)
-    if not room:
-        return not_known(NO_ROOM, WRITE_ROOM)
-    return judge_page_end(entries, inspection.client.entries(room, {"pageSize": 2}))
-
-
-def ask_position(name: str, inspection: Inspection) -> Finding:
-    """Ask for a page of two entries from one on."""
-    room, entries = fullest_room(inspection, 3)
-    if not room:
-        return not_known(NO_ROOM, WRITE_ROOM)
-    edge = entries[0] if name == "lastId" else entries[-1]
-    page = refused_as_none(inspection.client.entries, room, {"pageSize": 2, name: edge["id"]})
-    return judge_position(name, edge, page)
-
-
-def ask_tag_filter(inspection: Inspection) -> Finding:
-    """Ask for entries by a tag and by categories, where there is a tagged entry."""
-    tagged = [(room, tag) for room, entries in inspection.rooms.items() for entry in entries for tag in texts(entry.get("tags"))]
+def ask_tag_filter(check: Check) -> Finding | str:
+    """Ask a War Room with a tagged entry for entries by a tag and all categories, by these alone, and by the category `tags`."""
+    tagged = [(room, tag) for room, entries in check.rooms.items() for entry in entries for tag in texts(entry.get("tags"))]
     if not tagged:
-        return not_known("no tagged entry was seen", WRITE_ROOM)
+        return not_known("no tagged entry was seen", NO_ROOM.remedy)
     room, tag = tagged[-1]
 
-    def found(**asked: Any) -> list[dict[str, Any]]:
-        return inspection.client.entries(room, {"pageSize": ENTRY_PAGE, **asked})
+    def carry(**asked: Any) -> list[bool]:
+        entries = check.client.entries(room, {"pageSize": ENTRY_PAGE, **asked})
+        return [tag in texts(entry.get("tags")) for entry in entries]
 
     categories = list(CATEGORIES)
-    return judge_tag_filter(
-        tag,
-        found(categories=categories, tags=[tag]),
-        found(categories=categories),
-        found(categories=["tags"], tags=[tag]),
-    )
+    both = carry(categories=categories, tags=[tag])
+    by_category = carry(categories=categories)
+    as_category = carry(categories=["tags"], tags=[tag])
+    if all(by_category):
+        return not_known("no War Room was seen with a tagged and an untagged entry")
+    if all(both):
+        return "tags and categories combine"
+    if as_category and all(as_category):
+        return "tags count only as a category; entries are checked here again"
+    return "tags are ignored beside categories; entries are checked here again"
 
 
-def ask_from_time(inspection: Inspection) -> Finding:
-    """Ask for entries from a time on that lies between the creation and the change of one."""
-    for room, entries in inspection.rooms.items():
+def ask_from_time(check: Check) -> Finding | str:
+    """Ask for the entries since a time between the creation and the change of one."""
+    for room, entries in check.rooms.items():
         for entry in entries:
             created_ms, modified_ms = parse_ms(entry.get("created"), 0), parse_ms(entry.get("modified"), 0)
             if created_ms and modified_ms > created_ms + 1:
                 since = iso((created_ms + modified_ms + 1) // 2)
-                found = inspection.client.entries(room, {"pageSize": ENTRY_PAGE, "fromTime": since})
-                return judge_from_time(str(entry["id"]), [str(item["id"]) for item in found])
-    return not_known("no entry was seen that was changed after it was written", WRITE_ROOM)
+                found = check.client.entries(room, {"pageSize": ENTRY_PAGE, "fromTime": since})
+                is_in = any(str(item["id"]) == str(entry["id"]) for item in found)
+                return f"fromTime compares {'modified' if is_in else 'created'}; mirroring does not use it"
+    return not_known("no entry was seen that was changed after it was written", NO_ROOM.remedy)
 
 
-NOTHING_CREATED = (FORBIDDEN, REFUSED_KEY, REJECTED, NOT_FOUND, RATE_LIMIT)  # How a creation fails that was not carried out.
+def ask_moves_seen(check: Check) -> Finding | str:
+    """Look for an entry that is newer than its incident."""
+    for incident in check.changed:
+        entries = check.rooms.get(str(incident.get("investigationId")), [])
+        newest_ms = max((Entry.of(entry).touched_ms for entry in entries), default=0)
+        if newest_ms - parse_ms(incident.get("modified"), 0) <= MOVED_WITHIN_MS:
+            continue
+        # The entry may be newer than the search.
+        now = check.client.load(str(incident["id"]))
+        if newest_ms - parse_ms(now.get("modified"), 0) > MOVED_WITHIN_MS:
+            check.moves["seen"] = False
+            return f"an entry {STILL}"
+    return Finding(OK, "whether an entry moves modified is not known", "write=true tells")
 
 
-def find_scratch(inspection: Inspection) -> bool:
-    """Look for the scratch incident by where it comes from; return whether it was found, and remember it."""
-    found = found_incidents(inspection.client, f"dbotMirrorId:{quoted(inspection.origin)}", "created", ascending=False)
-    ours = [str(incident["id"]) for incident in found if incident.get("dbotMirrorId") == inspection.origin]
-    inspection.scratch_id = inspection.scratch_id or (ours[0] if ours else "")
-    return bool(ours)
+def create_scratch(check: Check, **changes: Any) -> tuple[int, Any]:
+    """Create an incident as mirroring does, and note its ID if the remote tells it; return HTTP status and JSON of the answer."""
+    data = {"name": SCRATCH_NAME, "details": "Created to see how this tenant answers. Nobody needs to look at it."}
+    incident = new_remote_incident(data, frozenset(), check.origin, check.settings.instance)
+    status, body = check.client.create_as_answered({**incident, **changes})
+    if isinstance(body, dict) and is_id(body.get("id")):
+        check.scratch_id = str(body["id"])
+    return status, body
 
 
-def scratch_incident(inspection: Inspection) -> dict[str, Any]:
-    """Return the scratch incident as an incident of this tenant would be created."""
-    data = {"name": SCRATCH_NAME, "details": "It was made to see how this tenant answers. Nobody has to look at it."}
-    return new_remote_incident(data, frozenset(), inspection.origin, inspection.settings.instance)
+def find_scratch(check: Check) -> bool:
+    """Search for the scratch incident by its origin, and note its ID; return whether it was found."""
+    found = found_incidents(check.client, f"dbotMirrorId:{quoted(check.origin)}", "-created")
+    found_id = next((str(incident["id"]) for incident in found if incident.get("dbotMirrorId") == check.origin), "")
+    check.scratch_id = check.scratch_id or found_id
+    return bool(found_id)
 
 
-def ask_to_create(inspection: Inspection) -> Finding:
-    """Create the scratch incident."""
-    inspection.origin = f"check-{secrets.token_hex(8)}@{tenant_name(inspection.settings)}"
-    incident = scratch_incident(inspection)
+def scratch_is_closed(check: Check) -> bool:
+    """Return whether the scratch incident is closed."""
+    return check.client.load(check.scratch_id).get("status") == IncidentStatus.DONE
+
+
+def close_scratch(check: Check) -> str:
+    """Close the scratch incident; return how long it took to show, in words; an empty text when it did not."""
+    remote = check.client.load(check.scratch_id)
+    if remote.get("status") != IncidentStatus.DONE:
+        reason, _ = closing_words({}, offered_reasons(check.fields or []))
+        check.client.close(check.scratch_id, whole(remote.get("version"), 0), reason, "The check is over.")
+    return waited_until(check.client, lambda: scratch_is_closed(check))
+
+
+def cleaned_up(check: Check) -> Finding:
+    """Close what was created, whatever happened before."""
+
+    def close() -> bool:
+        if not check.scratch_id:
+            waited_until(check.client, lambda: find_scratch(check), INDEX_PAUSES)
+        return bool(check.scratch_id and close_scratch(check))
+
+    is_closed, names = False, []
     try:
-        status, body = inspection.client.create_as_answered(incident)
+        try:
+            is_closed = close()
+        except RemoteError as error:
+            if error.kind != RATE_LIMIT or check.client.is_late():
+                raise
+            check.client.pause(QUOTA_SECONDS)
+            is_closed = close()
+    except Exception as error:  # Whatever it is, the operator must hear that something is left there.
+        names.append(short(error))
+    names += [f"its ID is {check.scratch_id}"] if check.scratch_id else []
+    verdict, found, remedy = OK, "the scratch incident is closed", ""
+    if not is_closed:
+        verdict, remedy = WARN, f'search the remote for "{SCRATCH_NAME}" and close it by hand'
+        found = (
+            "the scratch incident is still open" if check.scratch_id else "whether a scratch incident was created is not known"
+        )
+    return Finding(verdict, found, remedy, "; ".join(names), "Scratch incident")
+
+
+def ask_to_create(check: Check) -> Finding | str:
+    """Create the scratch incident."""
+    check.origin = f"check-{secrets.token_hex(8)}@{tenant_name(check.settings)}"
+    try:
+        status, body = create_scratch(check)
     except RemoteError as error:
         if error.kind in NOTHING_CREATED:
-            inspection.origin = ""
+            check.origin = ""
         raise
-    if isinstance(body, dict) and is_id(body.get("id")):
-        inspection.scratch_id = str(body["id"])
-    finding = judge_created(status, body)
-    inspection.origin = "" if finding.verdict == STOP else inspection.origin
-    return finding
+    if status == 200 and body is None:
+        check.origin = ""
+        remedy = "exempt this integration from the remote's pre-processing rules"
+        return Finding(STOP, "the new incident was dropped (200, empty)", remedy)
+    told = "empty answer" if body is None else f"the answer holds {'the incident' if check.scratch_id else 'no id'}"
+    return f"created ({status}); {told}"
 
 
-def ask_search_by_origin(inspection: Inspection) -> Finding:
-    """Look for the scratch incident by its dbotMirrorId."""
-    return judge_search_by_origin(waited_until(inspection.pause, lambda: find_scratch(inspection), INDEX_PAUSES))
+def ask_search_by_origin(check: Check) -> Finding | str:
+    """Search for the scratch incident by its dbotMirrorId."""
+    if not check.origin:
+        return not_known("no incident was created")  # Without an origin, others match: those that were not created from here.
+    if after := waited_until(check.client, lambda: find_scratch(check), INDEX_PAUSES):
+        return f"a search by dbotMirrorId finds the new incident {after}"
+    remedy = "tell the maintainers: a lost answer doubles it"
+    return Finding(WARN, "a search by dbotMirrorId does not find the new incident", remedy)
 
 
-def ask_brand(inspection: Inspection) -> Finding:
-    """See what the remote kept of where the scratch incident comes from."""
-    return judge_brand(inspection.client.load(inspection.scratch_id), inspection.settings.instance, inspection.origin)
+def ask_brand(check: Check) -> Finding | str:
+    """Tell what the remote kept of where the scratch incident comes from."""
+    incident, instance = check.client.load(check.scratch_id), check.settings.instance
+    labels = [(item.get("type"), item.get("value")) for item in objects(incident.get("labels"))]
+    is_kept = {
+        "sourceBrand": incident.get("sourceBrand") == BRAND,
+        "sourceInstance": incident.get("sourceInstance") == instance,
+        "label Instance": ("Instance", instance) in labels,
+        "label Brand": ("Brand", BRAND) in labels,
+        "dbotMirrorId": incident.get("dbotMirrorId") == check.origin,
+    }
+    kept, lost = ([name for name in is_kept if is_kept[name] is wanted] for wanted in (True, False))
+    found = f"kept: {', '.join(kept) or 'nothing'}; lost: {', '.join(lost) or 'nothing'}"
+    if "dbotMirrorId" in lost:
+        return Finding(STOP, found, "tell the maintainers: incidents created from here would be fetched back")
+    if "sourceBrand" in lost:
+        return Finding(WARN, found, "other tenants that fetch from the remote fetch these incidents too: exclude them by query")
+    return found
 
 
-def ask_brand_without_label(inspection: Inspection) -> Finding:
-    """Create another scratch incident without labels, see what becomes of its brand, and close it."""
-    bare = replace(inspection, origin=f"bare-{inspection.origin}", scratch_id="")
-    _, body = bare.client.create_as_answered({**scratch_incident(bare), "labels": []})
+def ask_brand_without_label(check: Check) -> Finding | str:
+    """Create another scratch incident without labels, see what becomes of its brand, and close it. Mirroring sends the labels."""
+    bare = replace(check, origin=f"bare-{check.origin}", scratch_id="")
+    create_scratch(bare, labels=[])
     try:
-        if isinstance(body, dict) and is_id(body.get("id")):
-            bare.scratch_id = str(body["id"])
-        else:
-            waited_until(bare.pause, lambda: find_scratch(bare), INDEX_PAUSES)
-        finding = judge_brand_without_label(bare.client.load(bare.scratch_id))
+        if not bare.scratch_id:
+            waited_until(bare.client, lambda: find_scratch(bare), INDEX_PAUSES)
+        is_kept = bare.client.load(bare.scratch_id).get("sourceBrand") == BRAND
     finally:
         cleanup = cleaned_up(bare)
-    return finding if cleanup.verdict == OK else cleanup
+    told = "a brand is kept without a label" if is_kept else "a brand is kept only beside a label Instance"
+    return told if cleanup.verdict == OK else cleanup
 
 
-def ask_server_clock(inspection: Inspection) -> Finding:
+def ask_server_clock(check: Check) -> Finding | str:
     """Compare when the scratch incident was created with the header Date."""
-    created_ms = parse_ms(inspection.client.load(inspection.scratch_id).get("created"), 0)
-    return judge_server_clock(created_ms, inspection.client.remote_time_ms)
+    created_ms = parse_ms(check.client.load(check.scratch_id).get("created"), 0)
+    date_ms = check.client.remote_time_ms
+    if not date_ms or not created_ms:
+        return not_known("the remote does not tell its clock")
+    found = f"the header Date is {apart(date_ms - created_ms)} the server's clock"
+    if abs(date_ms - created_ms) > MINUTE_MS:
+        return Finding(WARN, found, "have the clock of the gateway corrected, or First fetch time is off by as much")
+    return found
 
 
-def ask_edit(inspection: Inspection) -> Finding:
-    """Change a field of the scratch incident, as mirroring does: the whole incident is written."""
-    remote = inspection.client.load(inspection.scratch_id)
-    inspection.client.save(apply_delta(remote, {"details": "xsoar-mirror-check may edit this incident."}, {}))
-    return Finding(OK, "yes")
+def ask_edit(check: Check) -> None:
+    """Change a field of the scratch incident as mirroring does, by writing the whole incident."""
+    remote = check.client.load(check.scratch_id)
+    check.client.save(apply_delta(remote, {"details": "xsoar-mirror-check may edit this incident."}, {}))
 
 
-def scratch_modified_ms(inspection: Inspection) -> int:
-    """Return when the scratch incident changed last."""
-    return parse_ms(inspection.client.load(inspection.scratch_id).get("modified"), 0)
+def ask_move(what: str, check: Check) -> Finding | str:
+    """Write a note or a file into the scratch incident, or tag its newest entry, and see whether its `modified` moves soon."""
+    client, room = check.client, check.scratch_id
 
+    def modified_ms() -> int:
+        return parse_ms(client.load(room).get("modified"), 0)
 
-def ask_move(what: str, write: Callable[[Inspection], Any], inspection: Inspection) -> Finding:
-    """Write something into the scratch incident's War Room and see whether `modified` moves, at once or a little later."""
-    seen_ms = [scratch_modified_ms(inspection)]
+    seen_ms = [modified_ms()]
 
     def is_still() -> bool:
-        seen_ms.append(scratch_modified_ms(inspection))
+        seen_ms.append(modified_ms())
         return seen_ms[-1] == seen_ms[-2]
 
-    # What the remote itself still does with a new incident, as its playbook, is not to be taken for a move.
-    if waited_until(inspection.pause, is_still) is None:
+    # The playbook of a new incident changes it too.
+    if not waited_until(check.client, is_still):
         return not_known("the scratch incident is being changed all the time")
-    write(inspection)
-    inspection.moves[what] = waited_until(inspection.pause, lambda: scratch_modified_ms(inspection) > seen_ms[-1]) is not None
-    return judge_move(f"a {what}", inspection.moves[what])
+    if what == "note":
+        client.add_note(room, "A note of xsoar-mirror-check.", markdown=False)
+    elif what == "tag":
+        client.tag_entry(some_entries(client, room)[-1], room, ["xsoar-mirror-check"])
+    else:
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "file"
+            path.write_text("A file of xsoar-mirror-check.\n")
+            client.upload(room, path, "xsoar-mirror-check.txt", "", note=False)
+    check.moves[what] = bool(waited_until(check.client, lambda: modified_ms() > seen_ms[-1]))
+    return f"a {what} moves modified" if check.moves[what] else f"a {what} {STILL}"
 
 
-def write_note(inspection: Inspection) -> None:
-    """Write a note into the scratch incident."""
-    inspection.client.add_note(inspection.scratch_id, "A note of xsoar-mirror-check.", markdown=False)
-
-
-def write_tag(inspection: Inspection) -> None:
-    """Tag an entry of the scratch incident, which is written before it."""
-    entries = sorted(inspection.client.entries(inspection.scratch_id, {"pageSize": CHECK_ENTRIES}), key=created_order)
-    inspection.client.tag_entry(entries[-1], inspection.scratch_id, [SCRATCH_TAG])
-
-
-def write_file(inspection: Inspection) -> None:
-    """Add a file to the scratch incident."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "file"
-        path.write_text("A file of xsoar-mirror-check.\n")
-        inspection.client.upload(inspection.scratch_id, path, "xsoar-mirror-check.txt", "", note=False)
-
-
-def ask_formatted(inspection: Inspection) -> Finding:
-    """Write a formatted entry, and read what is in the War Room by now."""
-    client, room = inspection.client, inspection.scratch_id
-    status = 0
+def ask_formatted(check: Check) -> str:
+    """Write a formatted entry, and read what is in the War Room by now for the questions that follow."""
+    client, room, text = check.client, check.scratch_id, "An entry of xsoar-mirror-check."
+    found = "/entry/formatted is open"
     try:
-        client.add_formatted(room, "An entry of xsoar-mirror-check.", EntryFormat.TEXT)
+        client.add_formatted(room, text, EntryFormat.TEXT)
     except RemoteError as error:
         if error.status not in (303, 404, 405):
             raise
-        status = error.status
-        client.add_chat(room, "An entry of xsoar-mirror-check.", markdown=False)
-    inspection.rooms = {room: sorted(client.entries(room, {"pageSize": CHECK_ENTRIES}), key=created_order)}
-    return judge_formatted(status)
+        found = f"/entry/formatted is closed to keys ({error.status}); chats go by /entry, as text or Markdown"
+        client.add_chat(room, text, markdown=False)
+    check.rooms = {room: some_entries(client, room)}
+    return found
 
 
-def scratch_status_is(inspection: Inspection, status: int) -> bool:
-    """Return whether the scratch incident has a status."""
-    return inspection.client.load(inspection.scratch_id).get("status") == status
-
-
-def close_scratch(inspection: Inspection) -> float | None:
-    """Close the scratch incident; return after how many seconds that showed; None: it did not."""
-    remote = inspection.client.load(inspection.scratch_id)
-    if remote.get("status") != IncidentStatus.DONE:
-        reason, _ = closing_words({}, offered_reasons(inspection.fields or []))
-        version = whole(remote.get("version"), 0)
-        inspection.client.close(inspection.scratch_id, version, reason, "The check is over.")
-    return waited_until(inspection.pause, lambda: scratch_status_is(inspection, IncidentStatus.DONE))
-
-
-def ask_closing(inspection: Inspection) -> Finding:
+def ask_closing(check: Check) -> Finding | str:
     """Close the scratch incident."""
-    return judge_closing(close_scratch(inspection))
+    if after := close_scratch(check):
+        return f"a closing shows {after}"
+    return Finding(WARN, "a closing does not show", "see whether the closing form there asks for more fields")
 
 
-def ask_status_write(inspection: Inspection) -> Finding:
+def ask_status_write(check: Check) -> Finding | str:
     """Write status 1 into the closed scratch incident."""
-    remote = inspection.client.load(inspection.scratch_id)
+    remote = check.client.load(check.scratch_id)
     if remote.get("status") != IncidentStatus.DONE:
         return not_known("the scratch incident is not closed")
     try:
-        inspection.client.save({**remote, "status": IncidentStatus.ACTIVE})
+        check.client.save({**remote, "status": IncidentStatus.ACTIVE})
     except RemoteError as error:
         if error.kind not in (CLOSED, REJECTED, CONFLICT):
             raise
-        return judge_status_write(error.kind, False)
-    return judge_status_write("", not scratch_status_is(inspection, IncidentStatus.DONE))
+        told = f"is refused ({error.kind})"
+    else:
+        told = "changes nothing" if scratch_is_closed(check) else "reopens it"
+    return f"writing status 1 into a closed incident {told}; it is not used"
 
 
-def ask_reopening(inspection: Inspection) -> Finding:
+def ask_reopening(check: Check) -> Finding | str:
     """Reopen the scratch incident by a command in the War Room of another open incident."""
-    client = inspection.client
-    if close_scratch(inspection) is None:
+    client = check.client
+    if not close_scratch(check):
         return not_known("the scratch incident is not closed")
-    others = found_incidents(client, "status:active", "created", ascending=False)
-    rooms = [str(item.get("investigationId") or "") for item in others if str(item["id"]) != inspection.scratch_id]
+    others = found_incidents(client, "status:active", "-created")
+    rooms = [str(item.get("investigationId") or "") for item in others if str(item["id"]) != check.scratch_id]
     room = next(filter(None, rooms), "")
-    if not room or not re.fullmatch(r"[\w-]+", inspection.scratch_id):
+    if not room or not re.fullmatch(r"[\w-]+", check.scratch_id):
         return not_known("there is no other open incident in whose War Room the command could run", "try again when there is one")
-    refused_as_none(client.run, room, f"!reopenInvestigation id={inspection.scratch_id}")
-    return judge_reopening(waited_until(inspection.pause, lambda: not scratch_status_is(inspection, IncidentStatus.DONE)))
+    refused_as_none(client.run, room, f"!reopenInvestigation id={check.scratch_id}")
+    if after := waited_until(check.client, lambda: not scratch_is_closed(check)):
+        return f"reopenInvestigation reopens {after}"
+    remedy = "let the key's role run it; until then reopen incidents there by hand"
+    return Finding(WARN, "reopenInvestigation does not reopen", remedy)
 
 
-def cleaned_up(inspection: Inspection) -> Finding:
-    """Close what was created, whatever happened before."""
-
-    def clean_up() -> Finding:
-        if not inspection.scratch_id:
-            waited_until(inspection.pause, lambda: find_scratch(inspection), INDEX_PAUSES)
-        is_closed = close_scratch(inspection) is not None if inspection.scratch_id else None
-        return judge_cleanup(is_closed, bool(inspection.scratch_id))
-
-    try:
-        try:
-            finding = clean_up()
-        except RemoteError as error:
-            if error.kind != RATE_LIMIT or inspection.client.is_late():
-                raise
-            inspection.pause(QUOTA_SECONDS)
-            finding = clean_up()
-    except Exception as error:  # Whatever it is, the operator must hear that something is left there.
-        finding = replace(judge_cleanup(None, bool(inspection.scratch_id)), names=short(error))
-    names = [finding.names, f"its ID is {inspection.scratch_id}" if inspection.scratch_id else ""]
-    return replace(finding, names="; ".join(filter(None, names)), question="Scratch incident")
-
-
-READING = (
-    Question("Version", ask_version, STOP, is_basic=True),
-    Question("Right to search incidents", ask_search, STOP),
-    Question("Right to view incidents", ask_load, STOP),
-    Question("Right to view War Rooms", ask_war_room, STOP),
-    Question("Right to download files", ask_download),
-    Question("Right to read incident fields", ask_fields),
-    Question("Right to read incident types", ask_types),
-    Question("First fetch", ask_first_fetch, STOP),
-    Question("Custom fields", lambda inspection: judge_custom_fields(fields_of_own_server() or None, inspection.fields)),
-    Question("Close reasons", lambda inspection: judge_close_reasons(fields_of_own_server() or None, inspection.fields)),
-    Question("Entry tags", ask_tags),
-    Question("Clocks", ask_clocks),
-    Question("Sort keys", ask_sort_keys),
-    Question("Empty answers", ask_empty),
-    Question("Total", ask_total),
-    Question("Page of a search", ask_page_size),
-    Question("Time bound beside a query", ask_bounds),
-    Question("Search by modified", ask_modified),
-    Question("Route incidents/modified", ask_modified_route),
-)
-IN_WAR_ROOMS = (
-    Question("Page of a War Room", ask_page_end),
-    *(Question(f"War Room, {words}", functools.partial(ask_position, name)) for name, words in POSITIONS.items()),
-    Question("Tags beside categories", ask_tag_filter),
-    Question("fromTime of a War Room", ask_from_time),
-)
-NOT_TESTED = (
-    Question("Entries and modified", ask_moves_seen),
-    Question("Rights to write", lambda _: Finding(OK, "not tested", "write=true tests them in an incident of its own")),
-)
-CREATING = (
-    Question("Creating", ask_to_create, STOP),
-    Question("Search by dbotMirrorId", ask_search_by_origin),
-)
-WRITING = (
-    Question("Brand and labels", ask_brand),
-    Question("Brand without a label", ask_brand_without_label),
-    Question("Clock of the server", ask_server_clock),
-    Question("Right to edit incidents", ask_edit),
-    Question("A note", functools.partial(ask_move, "note", write_note)),
-    Question("A tag", functools.partial(ask_move, "tag", write_tag)),
-    Question("A file", functools.partial(ask_move, "file", write_file)),
-    Question("Formatted entries", ask_formatted),
-)
-ENDING = (
-    Question("Closing", ask_closing),
-    Question("Status of a closed incident", ask_status_write),
-    Question("Reopening", ask_reopening),
+READING: dict[str, Ask] = {
+    "Version": ask_version,
+    "Right to search incidents": ask_search,
+    "Right to view incidents": ask_load,
+    "Right to view War Rooms": ask_war_room,
+    "Right to download files": ask_download,
+    "Right to read incident fields": ask_fields,
+    "Right to read incident types": lambda check: check.client.incident_types(),
+    "First fetch": ask_first_fetch,
+    "Custom fields": ask_custom_fields,
+    "Close reasons": ask_close_reasons,
+    "Entry tags": ask_tags,
+    "Clocks": ask_clocks,
+    "Sort keys": ask_sort_keys,
+    "Empty answers": ask_empty,
+    "Total": ask_total,
+    "Page of a search": ask_page_size,
+    "Time bound beside a query": functools.partial(
+        ask_bounds, {"fromDate beside a query": ("created", "fromDate"), "created:>= in it": ("created", "")}
+    ),
+    "Search by modified": functools.partial(ask_bounds, {"modified:>=": ("modified", "")}),
+    "Route incidents/modified": ask_modified_route,
+}
+IN_WAR_ROOMS: dict[str, Ask] = {
+    "Page of a War Room": functools.partial(ask_page, ""),
+    "War Room, back from an entry": functools.partial(ask_page, "lastId"),
+    "War Room, on from an entry": functools.partial(ask_page, "firstID"),
+    "Tags beside categories": ask_tag_filter,
+    "fromTime of a War Room": ask_from_time,
+}
+NOT_TESTED: dict[str, Ask] = {
+    "Entries and modified": ask_moves_seen,
+    "Rights to write": lambda _: Finding(OK, "not tested", "write=true tests them in an incident of its own"),
+}
+CREATING: dict[str, Ask] = {"Creating": ask_to_create, "Search by dbotMirrorId": ask_search_by_origin}
+WRITING: dict[str, Ask] = {
+    "Brand and labels": ask_brand,
+    "Brand without a label": ask_brand_without_label,
+    "Clock of the server": ask_server_clock,
+    "Right to edit incidents": ask_edit,
+    "A note": functools.partial(ask_move, "note"),
+    "A tag": functools.partial(ask_move, "tag"),
+    "A file": functools.partial(ask_move, "file"),
+    "Formatted entries": ask_formatted,
+}
+ENDING: dict[str, Ask] = {"Closing": ask_closing, "Status of a closed incident": ask_status_write, "Reopening": ask_reopening}
+# Mirroring cannot work where one of these is refused.
+ESSENTIAL = (
+    "Version",
+    "Right to search incidents",
+    "Right to view incidents",
+    "Right to view War Rooms",
+    "First fetch",
+    "Creating",
 )
 
 
-def answers(inspection: Inspection, questions: Iterable[Question]) -> Iterator[Finding]:
-    """Yield what came of each question. One that fails does not end the others; a limit of calls, or of time, does."""
-    for question in questions:
-        if inspection.has_ended:
+def answers(check: Check, questions: dict[str, Ask]) -> Iterator[Finding]:
+    """Yield the finding of each question. One that fails does not end the rest; a call limit, the time or a wrong remote does."""
+    for name, ask in questions.items():
+        if check.has_ended:
             return
-        if inspection.client.is_late():
-            inspection.has_ended = True
-            finding = Finding(
-                WARN, "this run has lasted long enough: this and what follows is not asked", "run the command again"
-            )
-        else:
-            finding = answer(inspection, question)
-        yield replace(finding, question=question.name)
+        check.has_ended = check.client.is_late()
+        try:
+            finding = TOO_LATE if check.has_ended else ask(check)
+        except RemoteError as error:
+            check.has_ended = error.kind == RATE_LIMIT
+            stops = name in ESSENTIAL and (error.kind != BUSY or name == "Version")
+            status = f" ({error.status})" if error.status else ""
+            remedy = "give the role of the API key that permission" if error.kind == FORBIDDEN else "see what the remote said"
+            finding = Finding(STOP if stops else WARN, f"not answered: {error.kind}{status}", remedy, str(error))
+            finding = NO_MORE_CALLS if check.has_ended else finding
+        except Exception as error:  # No XSOAR answers like this; the other questions can still be asked.
+            finding = not_known(f"the answer is none that is understood ({type(error).__name__})", "tell the maintainers")
+        if not isinstance(finding, Finding):
+            finding = Finding(OK, finding if isinstance(finding, str) else "yes")
+        check.has_ended = check.has_ended or (name == "Version" and finding.verdict == STOP)
+        yield replace(finding, question=name)
 
 
-def answer(inspection: Inspection, question: Question) -> Finding:
-    """Return what came of a question."""
-    try:
-        finding = question.ask(inspection)
-    except RemoteError as error:
-        finding = unanswered(question, error)
-        if error.kind == RATE_LIMIT:
-            inspection.has_ended = True
-            finding = Finding(
-                WARN, "the remote accepts no more calls for now (429): this and what follows is not asked", "run it again later"
-            )
-    except Exception as error:  # What no XSOAR answers must not end the other questions.
-        finding = not_known(f"the answer is none that is understood ({type(error).__name__})", "tell the maintainers")
-    inspection.has_ended = inspection.has_ended or (question.is_basic and finding.verdict == STOP)
-    return finding
-
-
-def written_answers(inspection: Inspection) -> Iterator[Finding]:
-    """Yield what comes of the questions that need a scratch incident, which is closed at the end whatever happens."""
-    yield from answers(inspection, CREATING)
-    if inspection.scratch_id:
-        yield from answers(inspection, (*WRITING, *IN_WAR_ROOMS, *ENDING))
-    if inspection.origin:
-        yield cleaned_up(inspection)
-
-
-def report_of(findings: list[Finding]) -> str:
-    """Return the findings as a text that an operator may give away: without names, IDs or contents of either tenant."""
-    lines = [f"{item.verdict}\t{item.question}: {item.found}{f' -> {item.remedy}' if item.remedy else ''}" for item in findings]
-    return "\n".join(["xsoar-mirror-check", *lines, ""])
-
-
-def remember_moves(moves: bool | None) -> None:
-    """Remember whether entries move their incident, if it was seen. That they do not stays, once an incident has shown it."""
+def remember_moves(moves: dict[str, bool]) -> None:
+    """Remember whether entries move `modified`: one that did not settles it for good, a yes takes a note and a file."""
+    found = None if all(moves.values()) and not {"note", "file"} <= moves.keys() else all(moves.values())
 
     def remember(memory: Memory) -> Memory:
-        return memory if moves is None or memory.entries_move is False else replace(memory, entries_move=moves)
+        return memory if found is None or memory.entries_move is False else replace(memory, entries_move=found)
 
     # What was found matters more than the note of it.
     with contextlib.suppress(DemistoException):
@@ -6160,36 +5986,42 @@ def remember_moves(moves: bool | None) -> None:
 def mirror_check_command(client: Client, settings: Settings, args: dict[str, Any]) -> list[Any]:
     """Return how the remote and this instance fit together, a line for each question, and with `report` a file of it.
 
-    It reads only, unless `write` is true: then it creates two scratch incidents in the remote and closes them.
+    It only reads, unless `write` is true: then it creates two scratch incidents in the remote and closes them.
     """
     writes, wants_report = (flag(args, name, name, False, "give true or false") for name in ("write", "report"))
-    inspection = Inspection(client, settings, time.sleep)
-    findings = list(answers(inspection, READING if writes else (*READING, *IN_WAR_ROOMS, *NOT_TESTED)))
+    check = Check(client, settings, fields_of_own_server())
+    findings = list(answers(check, READING if writes else {**READING, **IN_WAR_ROOMS, **NOT_TESTED}))
     if writes and any(item.verdict == STOP for item in findings):
-        findings.append(Finding(WARN, "not tried, since something stops", "solve that first", question=CREATING[0].name))
-    elif writes and not inspection.has_ended:
-        findings += written_answers(inspection)
-    remember_moves(all_move(inspection.moves) if inspection.moves else None)
+        findings.append(Finding(WARN, "not tried, since something stops", "solve that first", question="Creating"))
+    elif writes:
+        findings += answers(check, CREATING)
+        if check.scratch_id:
+            findings += answers(check, {**WRITING, **IN_WAR_ROOMS, **ENDING})
+        if check.origin:
+            findings.append(cleaned_up(check))
+    remember_moves(check.moves)
     worst = next((verdict for verdict in (STOP, WARN) if any(item.verdict == verdict for item in findings)), OK)
     columns = ["question", "verdict", "found", "remedy", "names"]
     rows = [{column: getattr(item, column) for column in columns} for item in findings]
-    outputs = {
-        "Instance": settings.instance,
-        "Verdict": worst,
-        "Wrote": bool(inspection.origin),
-        "Findings": [{column.capitalize(): value for column, value in row.items()} for row in rows],
-    }
     title = f"Check of {settings.instance}: {worst}"
     shown = CommandResults(
         outputs_prefix="XSOAR.Mirror.Check",
         outputs_key_field="Instance",
-        outputs=outputs,
+        outputs={
+            "Instance": settings.instance,
+            "Verdict": worst,
+            "Wrote": bool(check.origin),
+            "Findings": [{column.capitalize(): value for column, value in row.items()} for row in rows],
+        },
         readable_output=tableToMarkdown(
             title, rows_shown(rows), headers=columns, headerTransform=string_to_table_header, removeNull=True
         ),
     )
-    report = [fileResult("xsoar-mirror-check.txt", report_of(findings))] if wants_report else []
-    return [shown.to_context(), *report]
+    if not wants_report:
+        return [shown.to_context()]
+    # An operator may pass it on: it has no names, IDs or contents of either tenant.
+    lines = [f"{item.verdict}\t{item.question}: {item.found}{f' -> {item.remedy}' if item.remedy else ''}" for item in findings]
+    return [shown.to_context(), fileResult("xsoar-mirror-check.txt", "\n".join(["xsoar-mirror-check", *lines, ""]))]
 
 
 """ TEST """
@@ -6201,11 +6033,32 @@ def run_test(client: Client, settings: Settings) -> str:
     Raises:
         RemoteError: it would not; the message says why and what to do.
     """
+
+    def other_kind_works() -> bool:
+        try:
+            Client(replace(settings, advanced_key=not settings.advanced_key)).about()
+        except RemoteError:
+            return False
+        return True
+
     try:
-        about = client.about()
-        ensure_is_xsoar(about, settings)
+        mode = str(client.about().get("productMode") or "xsoar")
+        if mode.lower() != "xsoar":
+            # Other products on the same platform have incidents of another kind.
+            raise RemoteError(
+                NOT_API,
+                f"{host_of(settings.api_root)} is {short(mode, 40)}, not Cortex XSOAR: enter the address of an XSOAR tenant as "
+                "XSOAR Server URL.",
+            )
         start_ms = first_fetch_ms(settings, remote_now_ms(client))
         client.search(combined_query(settings.query, settings.skip_own), size=1, from_ms=start_ms)
+        named = (*settings.sharing.in_fields, *settings.sharing.out_fields)
+        if named and (unknown := unknown_fields(named, client.incident_fields())):
+            raise RemoteError(
+                NOT_SHARED,
+                f"Fields that come in or Fields that go out names {short(', '.join(unknown), 200)}, which the remote tenant does "
+                "not have: enter CLI names of its fields, such as sourceip.",
+            )
         if without_rule := missing_rules(client, settings, read_store().memory.rules):
             # Test knows only ok and failures, and this is none: xsoar-mirror-status shows it.
             demisto.info(f"{BRAND}: {missing_rules_told(without_rule)}")
@@ -6213,7 +6066,7 @@ def run_test(client: Client, settings: Settings) -> str:
         if error.status == 500 and not settings.key_id:
             # XSOAR REST API: an XSOAR 8 answers so where the address lacks the /xsoar that a key ID brings.
             raise RemoteError(NOT_API, f"{host_of(settings.api_root)} answers with an error (500): {CHECK_URL}")
-        if error.kind in (REFUSED_KEY, FORBIDDEN) and settings.key_id and other_kind_works(settings):
+        if error.kind in (REFUSED_KEY, FORBIDDEN) and settings.key_id and other_kind_works():
             word = "standard key: clear" if settings.advanced_key else "advanced key: select"
             raise RemoteError(
                 REFUSED_KEY, f"The API key is right, but it is a {word} the parameter The API key is an advanced key."
@@ -6222,26 +6075,6 @@ def run_test(client: Client, settings: Settings) -> str:
             raise RemoteError(REJECTED, f"{error} It is the parameter Fetch only incidents that match the query.")
         raise
     return "ok"
-
-
-def ensure_is_xsoar(about: dict[str, Any], settings: Settings) -> None:
-    """Raise RemoteError when the remote is another product on the same platform: its incidents are not those of XSOAR."""
-    mode = str(about.get("productMode") or "xsoar")
-    if mode.lower() != "xsoar":
-        raise RemoteError(
-            NOT_API,
-            f"{host_of(settings.api_root)} is {short(mode, 40)}, not Cortex XSOAR: enter the address of an XSOAR tenant as XSOAR "
-            "Server URL.",
-        )
-
-
-def other_kind_works(settings: Settings) -> bool:
-    """Return whether the remote accepts the key as one of the other kind, standard or advanced."""
-    try:
-        Client(replace(settings, advanced_key=not settings.advanced_key)).about()
-    except RemoteError:
-        return False
-    return True
 
 
 """ MAIN """
@@ -6261,11 +6094,15 @@ def run_command(command: str, args: dict[str, Any], client: Client, settings: Se
         "get-remote-data": lambda: get_remote_data_command(client, settings, args),
         "update-remote-system": lambda: update_remote_system_command(client, settings, args),
         "get-mapping-fields": lambda: get_mapping_fields_command(client),
-        "xsoar-search-incidents": lambda: search_incidents_command(client, args),
-        "xsoar-get-incident": lambda: get_incident_command(client, args),
+        "xsoar-search-incidents": lambda: search_incidents_command(client, settings, args),
+        "xsoar-get-incident": lambda: get_incident_command(client, settings, args),
         "xsoar-mirror-status": lambda: mirror_status_command(client, settings, args),
         "xsoar-mirror-diff": lambda: mirror_diff_command(client, settings, args),
         "xsoar-mirror-resync": lambda: mirror_resync_command(client, settings, args),
+        "xsoar-mirror-stop": lambda: mirror_stop_command(settings, args, is_stopped=True),
+        "xsoar-mirror-start": lambda: mirror_stop_command(settings, args, is_stopped=False),
+        "xsoar-mirror-pause": lambda: mirror_pause_command(settings, {"until": "", **args}),
+        "xsoar-mirror-resume": lambda: mirror_pause_command(settings, {}),
         "xsoar-mirror-mappers": lambda: mirror_mappers_command(client, settings, args),
         "xsoar-mirror-check": lambda: mirror_check_command(client, settings, args),
     }
@@ -6282,17 +6119,18 @@ def main() -> None:
         settings = parse_settings(demisto.params(), demisto.integrationInstance())
         client = Client(settings)
         result = run_command(command, demisto.args(), client, settings)
-        # What get-remote-data has answered must not be lost by anything behind it: it notes the limit before.
+        # get-remote-data notes the limit before it answers, since a failure after that would lose the answer.
         if client.limit and command in MIRRORING_COMMANDS - {"get-remote-data"}:
             with contextlib.suppress(DemistoException):
                 note_limit()
         if result is not None:
             return_results(result)
     except NotImplementedError:
-        # The platform takes it as: ask for every incident instead.
+        # The platform then asks for every incident instead.
         raise
     except Exception as error:
-        if command in MIRRORING_COMMANDS:
+        is_held = isinstance(error, RemoteError) and error.kind == HELD
+        if command in MIRRORING_COMMANDS and not is_held:
             # The failure itself matters more than the note of it.
             with contextlib.suppress(Exception):
                 note_error(command, short(error))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 # The integration's name, as its instances carry it.
 BRAND = "XSOAR Mirroring"
 # From best to worst.
-DISABLED, HEALTHY, ATTENTION, DOWN = STATES = ("Disabled", "Healthy", "Attention", "Down")
+DISABLED, HEALTHY, PAUSED, ATTENTION, DOWN = STATES = ("Disabled", "Healthy", "Paused", "Attention", "Down")
 COLORS = {HEALTHY: "green", ATTENTION: "orange", DOWN: "red"}
 # The status notes a round or a fetch that brought nothing every five minutes only.
 ROUND_LATE_MINUTES = 10
@@ -50,7 +50,13 @@ def row_of(instance: str, status: dict[str, Any], now: datetime) -> Row:
     """
     last_round, last_fetch = (minutes_since(status.get(key), now) for key in ("LastRound", "LastFetch"))
     errors = status.get("IncidentsWithError") or 0
-    found = [*remote_findings(status, now), *age_findings(status, last_round, last_fetch)]
+    if status.get("State") == PAUSED:
+        # Nothing is brought or sent meanwhile, so ages tell nothing.
+        found = [(PAUSED, f"It is paused until {status.get('PausedUntil')}: xsoar-mirror-resume ends the pause.")]
+    else:
+        found = [*remote_findings(status, now), *age_findings(status, last_round, last_fetch)]
+    if stopped := status.get("IncidentsStopped"):
+        found.append((HEALTHY, f"Incidents that somebody stopped: {stopped}. xsoar-mirror-start starts them again."))
     if errors:
         found.append((ATTENTION, f"Incidents in error: {errors}. The table Mirroring Errors says why."))
     if without_rule := status.get("FieldsWithoutRule"):

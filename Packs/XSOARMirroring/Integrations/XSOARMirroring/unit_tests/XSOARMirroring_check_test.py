@@ -1,13 +1,16 @@
 """Tests of xsoar-mirror-check: how it judges what it reads, what it asks, what it writes and leaves behind."""
 
 import json
+from dataclasses import fields
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 import XSOARMirroring as script
-from stand_ins import change_memory, memory_of, HOST_8, KEY, Call, Remote, Server, load
+from stand_ins import change_memory, memory_of, HOST_8, KEY, NOW, PARAMS, Call, Remote, Server, load
 from XSOARMirroring import OK, STOP, WARN, Finding
 
 HOUR_MS = 3_600_000
@@ -37,125 +40,328 @@ def incident(number: int, severity: int = 1) -> dict[str, Any]:
     return {"id": str(number), "severity": severity, "created": f"2026-03-01T10:00:0{number}Z"}
 
 
-def bounds(*words: str) -> Finding:
-    """Return how bounds are judged that are called a, b."""
-    return script.judge_bounds(dict(zip("ab", words, strict=False)))
-
-
-def absent(status: int) -> script.RemoteError:
-    """Return the error of a route that is not there."""
-    error = script.RemoteError(script.NOT_API, "It redirects.")
+def error(kind: str, status: int = 0) -> script.RemoteError:
+    """Return an error of the remote."""
+    error = script.RemoteError(kind, "No.")
     error.status = status
     return error
 
 
-JUDGED: dict[str, tuple[Finding, str, str]] = {
-    "8": (script.judge_version({"demistoVersion": "8.8.0", "productMode": "xsoar"}), OK, "8.8.0"),
-    "6": (script.judge_version({"demistoVersion": "6.12.0"}), OK, "as on 6.x"),
-    "another product": (script.judge_version({"demistoVersion": "8.8.0", "productMode": "xsiam"}), STOP, "xsiam"),
-    "an unknown version": (script.judge_version({"demistoVersion": "9.1"}), WARN, "version 9.1"),
-    "a version that is none": (script.judge_version({"demistoVersion": "host.example.com"}), WARN, "of an unknown form"),
+def found(*incidents: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """Return the answer of a search."""
+    return {"data": list(incidents) or None, **more}
+
+
+def pages(total: int, *sizes: int) -> list[dict[str, Any]]:
+    """Return the answers of a search that is read page by page."""
+    return [found(*({"id": f"{page}-{number}"} for number in range(size)), total=total) for page, size in enumerate(sizes)]
+
+
+def to_fetch(*types: str) -> list[dict[str, Any]]:
+    """Return incidents of these types."""
+    return [{"id": str(number), "type": name} for number, name in enumerate(types)]
+
+
+def asked(question: str, **given: Any) -> Finding:
+    """Put one question to a remote.
+
+    Args:
+        given: what the check knows so far, by the fields of `Check`; `params`; and what the client answers: a list has the
+            answers of a method in turn, an exception is raised; all else is an attribute.
+    """
+    known = {item.name: given.pop(item.name) for item in fields(script.Check) if item.name in given}
+    settings = script.parse_settings({**PARAMS, **given.pop("params", {})}, "here")
+    answers = {"is_late": [False] * 9, "remote_time_ms": 0, "pause": lambda _: None, **given}
+    client: Any = SimpleNamespace(
+        **{name: Mock(side_effect=value) if isinstance(value, list) else value for name, value in answers.items()}
+    )
+    questions = {**script.READING, **script.IN_WAR_ROOMS, **script.CREATING, **script.WRITING, **script.ENDING}
+    ask = {**questions, "Scratch incident": script.cleaned_up}[question]
+    (finding,) = script.answers(script.Check(client, settings, **known), {question: ask})
+    return finding
+
+
+OPEN, DONE = {"id": "4", "status": 1, "version": 1}, {"id": "4", "status": 2}
+OURS = {"id": "4", "dbotMirrorId": "o"}
+OLDER, NEWER = (incident(number) | {"modified": f"2026-03-01T11:00:0{number}Z"} for number in (1, 9))
+ROOM = {"1": [entry(1), entry(2), entry(3)]}
+TWO = {"changed": [OLDER, NEWER]}
+TAGGED = {"1": [entry(1, "t")]}
+CHANGED_LATER = {"1": [{**entry(1), "modified": "2026-03-01T11:00:00Z"}]}
+STILL, MOVED = ({"id": "4", "modified": f"2026-03-01T11:00:0{number}Z"} for number in (1, 2))
+REFUSED = error(script.REJECTED, 400)
+
+# By case: the question, what it meets, the verdict and words of the finding.
+JUDGED: dict[str, tuple[str, dict[str, Any], str, str]] = {
+    "8": ("Version", {"about": [{"demistoVersion": "8.8.0", "productMode": "xsoar"}]}, OK, "8.8.0"),
+    "6": ("Version", {"about": [{"demistoVersion": "6.12.0"}]}, OK, "as on 6.x"),
+    "another product": ("Version", {"about": [{"demistoVersion": "8.8.0", "productMode": "xsiam"}]}, STOP, "xsiam"),
+    "an unknown version": ("Version", {"about": [{"demistoVersion": "9.1"}]}, WARN, "version 9.1"),
+    "a version that is none": ("Version", {"about": [{"demistoVersion": "host.example.com"}]}, WARN, "of an unknown form"),
     "a mode that is none": (
-        script.judge_version({"demistoVersion": "8.8.0", "productMode": "no.mode"}),
+        "Version",
+        {"about": [{"demistoVersion": "8.8.0", "productMode": "no.mode"}]},
         STOP,
         "of an unknown form",
     ),
-    "nothing to fetch": (script.judge_first_fetch([], True, 50), WARN, "no incidents"),
-    "some to fetch": (script.judge_first_fetch(["A", "B", "A"], True, 2), OK, "incidents: 3; their types: 2; fetches: 2"),
-    "many to fetch": (script.judge_first_fetch(["A"] * 1001, True, 200), WARN, "incidents: 1001"),
-    "more than counted": (script.judge_first_fetch(["A"] * 9, False, 200), WARN, "more than 9;"),
-    "fields here": (script.judge_custom_fields([custom("ticket")], [custom("ticket")]), OK, "missing here: 0"),
-    "field missing": (script.judge_custom_fields([custom("other")], [custom("ticket")]), WARN, "missing here: 1"),
-    "other type": (script.judge_custom_fields([custom("ticket", "number")], [custom("ticket")]), WARN, "another type here: 1"),
-    "a timer": (script.judge_custom_fields([], [custom("clock", "timer")]), OK, "custom fields: 0"),
-    "fields here unknown": (script.judge_custom_fields(None, [custom("ticket")]), WARN, "fields: 1; which are here is not known"),
-    "types alike": (script.judge_custom_fields([custom("ticket", "longText")], [custom("ticket")]), OK, "another type here: 0"),
-    "fields there unknown": (script.judge_custom_fields([], None), WARN, "not known"),
-    "no reasons": (script.judge_close_reasons(reasons("Mine"), reasons()), OK, "null"),
-    "the reasons fit": (script.judge_close_reasons(reasons("Other"), reasons("Other", "Resolved")), OK, "it has all"),
-    "a reason is lacking": (script.judge_close_reasons(reasons("Mine"), reasons("Other")), WARN, "it lacks: 1"),
-    "clocks agree": (script.judge_clocks(NOW_MS, NOW_MS + 900, NOW_MS), OK, "within two seconds"),
-    "the clock is ahead": (script.judge_clocks(NOW_MS, NOW_MS + 240_000, NOW_MS), WARN, "4 min ahead of"),
-    "the clock is behind": (script.judge_clocks(NOW_MS, NOW_MS - 240_000, 0), WARN, "4 min behind"),
-    "a Date of a gateway": (script.judge_clocks(NOW_MS, NOW_MS, NOW_MS + 240_000), WARN, "not the clock of the server"),
-    "no Date": (script.judge_clocks(NOW_MS, 0, NOW_MS), WARN, "does not tell its clock"),
-    "a sort that counts": (script.judge_sort_keys([incident(1), incident(2)], [incident(2), incident(1)]), OK, "all sort keys"),
-    "a sort that does not": (
-        script.judge_sort_keys([incident(1), incident(2)], [incident(1), incident(2)]),
+    "nothing to fetch": ("First fetch", {"search": [([], 0)]}, WARN, "no incidents"),
+    "some to fetch": (
+        "First fetch",
+        {"search": [(to_fetch("A", "B", "A"), 3)], "params": {"max_fetch": "2"}},
         OK,
-        "only the first",
+        "incidents: 3; their types: 2; fetches: 2",
     ),
-    "no tie to sort": (script.judge_sort_keys([incident(1), incident(2, 3)], [incident(1), incident(2, 3)]), WARN, "not known"),
-    "sort keys refused": (script.judge_sort_keys(None, []), OK, "refused"),
-    "empty list": (script.judge_empty({"data": []}), OK, "a list"),
-    "empty null": (script.judge_empty({"data": None}), OK, "null"),
-    "not empty": (script.judge_empty({"data": [{"id": "1"}]}), WARN, "finds something"),
-    "total right": (script.judge_total(5, 2, 5, True), OK, "total is right"),
-    "total zero": (script.judge_total(0, 2, 5, True), OK, "zero"),
-    "total of the page": (script.judge_total(2, 2, 5, True), OK, "the size of the page"),
-    "total wrong": (script.judge_total(7, 2, 5, True), OK, "wrong"),
-    "total of many": (script.judge_total(900, 2, 8, False), OK, "at least the 8"),
-    "total of one page": (script.judge_total(1, 2, 1, True), WARN, "not known"),
-    "bound kept": (bounds(script.HOLDS, script.HOLDS), OK, "a holds; b holds"),
-    "one bound ignored": (bounds(script.IGNORED, script.HOLDS), OK, "a is ignored; b holds"),
-    "no bound kept": (bounds(script.IGNORED, script.IGNORED), WARN, "times are checked here again"),
-    "a bound refused": (bounds(script.REFUSED, script.HOLDS), STOP, "a is refused"),
-    "a bound that loses": (bounds(script.LOST, script.HOLDS), STOP, "a finds nothing"),
-    "a coarse bound": (bounds(script.TO_SECOND), OK, "a holds to the second"),
-    "no bound to try": (bounds(script.UNSEEN, script.UNSEEN), WARN, "not known"),
+    "many to fetch": ("First fetch", {"search": [(to_fetch(*["A"] * 1001), 1001), ([], 1001)]}, WARN, "incidents: 1001"),
+    "more than counted": (
+        "First fetch",
+        {"search": [(to_fetch(*["A"] * 9), 9)], "is_late": [False, True]},
+        WARN,
+        "more than 9;",
+    ),
+    "fields here": ("Custom fields", {"fields_here": [custom("ticket")], "fields": [custom("ticket")]}, OK, "missing here: 0"),
+    "field missing": ("Custom fields", {"fields_here": [custom("other")], "fields": [custom("ticket")]}, WARN, "missing here: 1"),
+    "other type": (
+        "Custom fields",
+        {"fields_here": [custom("ticket", "number")], "fields": [custom("ticket")]},
+        WARN,
+        "another type here: 1",
+    ),
+    "a timer": ("Custom fields", {"fields_here": reasons(), "fields": [custom("clock", "timer")]}, OK, "custom fields: 0"),
+    "fields here unknown": ("Custom fields", {"fields": [custom("ticket")]}, WARN, "fields: 1; which are here is not known"),
+    "types alike": (
+        "Custom fields",
+        {"fields_here": [custom("ticket", "longText")], "fields": [custom("ticket")]},
+        OK,
+        "another type here: 0",
+    ),
+    "fields there unknown": ("Custom fields", {}, WARN, "not known"),
+    "no reasons": ("Close reasons", {"fields_here": reasons("Mine"), "fields": reasons()}, OK, "null"),
+    "the reasons fit": (
+        "Close reasons",
+        {"fields_here": reasons("Other"), "fields": reasons("Other", "Resolved")},
+        OK,
+        "it has all",
+    ),
+    "a reason is lacking": (
+        "Close reasons",
+        {"fields_here": reasons("Mine"), "fields": reasons("Other")},
+        WARN,
+        "it lacks: 1",
+    ),
+    "clocks agree": ("Clocks", {"remote_time_ms": NOW_MS + 900, "changed": [NEWER]}, OK, "within two seconds"),
+    "the clock is ahead": ("Clocks", {"remote_time_ms": NOW_MS + 240_000, "changed": [NEWER]}, WARN, "4 min ahead of"),
+    "the clock is behind": ("Clocks", {"remote_time_ms": NOW_MS - 240_000}, WARN, "4 min behind"),
+    "a Date of a gateway": (
+        "Clocks",
+        {"remote_time_ms": NOW_MS, "changed": [{"modified": "2026-03-01T12:04:00Z"}]},
+        WARN,
+        "not the clock of the server",
+    ),
+    "no Date": ("Clocks", {"changed": [NEWER]}, WARN, "does not tell its clock"),
+    "a sort that counts": (
+        "Sort keys",
+        {"answer_of_search": [found(incident(1), incident(2)), found(incident(2), incident(1))]},
+        OK,
+        "all sort keys",
+    ),
+    "a sort that does not": ("Sort keys", {"answer_of_search": [found(incident(1), incident(2))] * 2}, OK, "only the first"),
+    "no tie to sort": ("Sort keys", {"answer_of_search": [found(incident(1), incident(2, 3))] * 2}, WARN, "not known"),
+    "sort keys refused": ("Sort keys", {"answer_of_search": [REFUSED]}, OK, "refused"),
+    "empty list": ("Empty answers", {"answer_of_search": [{"data": []}]}, OK, "a list"),
+    "empty null": ("Empty answers", {"answer_of_search": [{"data": None}]}, OK, "null"),
+    "not empty": ("Empty answers", {"answer_of_search": [{"data": [{"id": "1"}]}]}, WARN, "finds something"),
+    "total right": ("Total", {"answer_of_search": pages(5, 2, 2, 1)}, OK, "total is right"),
+    "total zero": ("Total", {"answer_of_search": pages(0, 2, 2, 1)}, OK, "zero"),
+    "total of the page": ("Total", {"answer_of_search": pages(2, 2, 2, 1)}, OK, "the size of the page"),
+    "total wrong": ("Total", {"answer_of_search": pages(7, 2, 2, 1)}, OK, "wrong"),
+    "total of many": ("Total", {"answer_of_search": pages(900, 2, 2, 2, 2)}, OK, "at least the 8"),
+    "total of one page": ("Total", {"answer_of_search": pages(1, 1)}, WARN, "not known"),
+    "bound kept": (
+        "Time bound beside a query",
+        {**TWO, "answer_of_search": [found(NEWER), found(NEWER)]},
+        OK,
+        "fromDate beside a query holds; created:>= in it holds",
+    ),
+    "one bound ignored": (
+        "Time bound beside a query",
+        {**TWO, "answer_of_search": [found(OLDER, NEWER), found(NEWER)]},
+        OK,
+        "fromDate beside a query is ignored; created:>= in it holds",
+    ),
+    "no bound kept": (
+        "Time bound beside a query",
+        {**TWO, "answer_of_search": [found(OLDER, NEWER), found(OLDER, NEWER)]},
+        WARN,
+        "times are checked here again",
+    ),
+    "a bound refused": (
+        "Time bound beside a query",
+        {**TWO, "answer_of_search": [REFUSED, found(NEWER)]},
+        STOP,
+        "fromDate beside a query is refused",
+    ),
+    "a bound that loses": (
+        "Time bound beside a query",
+        {**TWO, "answer_of_search": [found(), found(), found(), found(NEWER)]},
+        STOP,
+        "fromDate beside a query finds nothing",
+    ),
+    "a coarse bound": (
+        "Search by modified",
+        {**TWO, "answer_of_search": [found(), found(), found(NEWER)]},
+        OK,
+        "modified:>= holds to the second",
+    ),
+    "a bound without its very millisecond": (
+        "Search by modified",
+        {**TWO, "answer_of_search": [found(), found(NEWER)]},
+        OK,
+        "modified:>= holds, but not for that very millisecond",
+    ),
+    "no bound to try": ("Time bound beside a query", {"changed": [OLDER]}, WARN, "not known"),
     "modified list": (
-        script.judge_modified_route({"GET": ["1", "2"], "POST": {}}),
+        "Route incidents/modified",
+        {"modified_ids": [["1", "2"], {}]},
         OK,
-        "GET answers with a list of 2; POST answers",
+        "GET answers with a list of 2; POST answers with an object",
     ),
-    "modified absent": (script.judge_modified_route({"GET": absent(303)}), OK, "GET is not there (303)"),
-    "newest page": (script.judge_page_end([entry(1), entry(2), entry(3)], [entry(2), entry(3)]), OK, "newest"),
-    "oldest page": (script.judge_page_end([entry(1), entry(2), entry(3)], [entry(1), entry(2)]), OK, "oldest"),
-    "a longer page": (script.judge_page_end([entry(1), entry(2), entry(3)], [entry(1), entry(2), entry(3)]), OK, "gives 3"),
-    "lastId works": (script.judge_position("lastId", entry(1), []), OK, "leaves out"),
-    "lastId inclusive": (script.judge_position("lastId", entry(1), [entry(1)]), OK, "includes"),
-    "lastId ignored": (script.judge_position("lastId", entry(1), [entry(2), entry(3)]), OK, "lastId is ignored"),
-    "firstID works": (script.judge_position("firstID", entry(3), [entry(3)]), OK, "includes"),
-    "firstID ignored": (script.judge_position("firstID", entry(3), [entry(2), entry(3)]), OK, "firstID is ignored"),
-    "firstID refused": (script.judge_position("firstID", entry(3), None), OK, "refused"),
-    "tags combine": (script.judge_tag_filter("t", [entry(1, "t")], [entry(1, "t"), entry(2)], []), OK, "combine"),
-    "tags ignored": (script.judge_tag_filter("t", [entry(1, "t"), entry(2)], [entry(1, "t"), entry(2)], []), OK, "ignored"),
-    "a category": (script.judge_tag_filter("t", [entry(2)], [entry(2)], [entry(1, "t")]), OK, "only as a category"),
-    "all tagged": (script.judge_tag_filter("t", [entry(1, "t")], [entry(1, "t")], []), WARN, "not known"),
-    "fromTime created": (script.judge_from_time("1@1", []), OK, "compares created"),
-    "fromTime modified": (script.judge_from_time("1@1", ["1@1"]), OK, "compares modified"),
-    "created": (script.judge_created(201, {"id": "4"}), OK, "created (201); the answer holds the incident"),
-    "created without id": (script.judge_created(201, {}), OK, "no id"),
-    "created without answer": (script.judge_created(201, None), OK, "empty answer"),
-    "dropped": (script.judge_created(200, None), STOP, "dropped"),
-    "search by origin": (script.judge_search_by_origin(3.0), OK, "after 3 s"),
-    "no search by origin": (script.judge_search_by_origin(None), WARN, "does not find"),
-    "moves": (script.judge_move("a note", True), OK, "a note moves"),
-    "does not move": (script.judge_move("a note", False), OK, "does not move"),
-    "formatted open": (script.judge_formatted(0), OK, "open"),
-    "formatted closed": (script.judge_formatted(303), OK, "closed to keys (303)"),
-    "server's clock": (script.judge_server_clock(NOW_MS, NOW_MS + 240_000), WARN, "4 min ahead of the server's clock"),
-    "server's clock unknown": (script.judge_server_clock(NOW_MS, 0), WARN, "not known"),
-    "closing": (script.judge_closing(0.0), OK, "a closing shows at once"),
-    "a late closing": (script.judge_closing(0.6), OK, "a closing shows after 0.6 s"),
-    "no closing": (script.judge_closing(None), WARN, "does not show"),
-    "reopening": (script.judge_reopening(0.2), OK, "reopens after 0.2 s"),
-    "a status that reopens": (script.judge_status_write("", True), OK, "reopens it"),
-    "a status that does nothing": (script.judge_status_write("", False), OK, "changes nothing"),
-    "a status that is refused": (script.judge_status_write("closed", False), OK, "is refused (closed)"),
-    "no reopening": (script.judge_reopening(None), WARN, "does not reopen"),
-    "cleaned up": (script.judge_cleanup(True, True), OK, "is closed"),
-    "left open": (script.judge_cleanup(False, True), WARN, "still open"),
-    "perhaps left": (script.judge_cleanup(None, False), WARN, "not known"),
-    "untested, needed": (script.judge_untested("Both"), WARN, "not tested"),
-    "untested, not needed": (script.judge_untested("In"), OK, "not tested"),
+    "modified absent": (
+        "Route incidents/modified",
+        {"modified_ids": [error(script.NOT_API, 303), None]},
+        OK,
+        "GET is not there (303); POST answers with nothing",
+    ),
+    "newest page": ("Page of a War Room", {"rooms": ROOM, "entries": [[entry(2), entry(3)]]}, OK, "newest"),
+    "oldest page": ("Page of a War Room", {"rooms": ROOM, "entries": [[entry(1), entry(2)]]}, OK, "oldest"),
+    "a longer page": ("Page of a War Room", {"rooms": ROOM, "entries": [ROOM["1"]]}, OK, "gives 3"),
+    "lastId works": ("War Room, back from an entry", {"rooms": ROOM, "entries": [[]]}, OK, "leaves out"),
+    "lastId inclusive": ("War Room, back from an entry", {"rooms": ROOM, "entries": [[entry(1)]]}, OK, "includes"),
+    "lastId ignored": (
+        "War Room, back from an entry",
+        {"rooms": ROOM, "entries": [[entry(2), entry(3)]]},
+        OK,
+        "lastId is ignored",
+    ),
+    "firstID works": ("War Room, on from an entry", {"rooms": ROOM, "entries": [[entry(3)]]}, OK, "includes"),
+    "firstID ignored": (
+        "War Room, on from an entry",
+        {"rooms": ROOM, "entries": [[entry(2), entry(3)]]},
+        OK,
+        "firstID is ignored",
+    ),
+    "firstID refused": ("War Room, on from an entry", {"rooms": ROOM, "entries": [REFUSED]}, OK, "refused"),
+    "tags combine": (
+        "Tags beside categories",
+        {"rooms": TAGGED, "entries": [[entry(1, "t")], [entry(1, "t"), entry(2)], []]},
+        OK,
+        "combine",
+    ),
+    "tags ignored": (
+        "Tags beside categories",
+        {"rooms": TAGGED, "entries": [[entry(1, "t"), entry(2)], [entry(1, "t"), entry(2)], []]},
+        OK,
+        "ignored",
+    ),
+    "a category": (
+        "Tags beside categories",
+        {"rooms": TAGGED, "entries": [[entry(2)], [entry(2)], [entry(1, "t")]]},
+        OK,
+        "only as a category",
+    ),
+    "all tagged": (
+        "Tags beside categories",
+        {"rooms": TAGGED, "entries": [[entry(1, "t")], [entry(1, "t")], []]},
+        WARN,
+        "not known",
+    ),
+    "fromTime created": ("fromTime of a War Room", {"rooms": CHANGED_LATER, "entries": [[]]}, OK, "compares created"),
+    "fromTime modified": ("fromTime of a War Room", {"rooms": CHANGED_LATER, "entries": [[entry(1)]]}, OK, "compares modified"),
+    "created": ("Creating", {"create_as_answered": [(201, {"id": "4"})]}, OK, "created (201); the answer holds the incident"),
+    "created without id": ("Creating", {"create_as_answered": [(201, {})]}, OK, "no id"),
+    "created without answer": ("Creating", {"create_as_answered": [(201, None)]}, OK, "empty answer"),
+    "dropped": ("Creating", {"create_as_answered": [(200, None)]}, STOP, "dropped"),
+    "search by origin": (
+        "Search by dbotMirrorId",
+        {"origin": "o", "answer_of_search": [found(), found(), found(OURS)]},
+        OK,
+        "after 3 s",
+    ),
+    "no search by origin": ("Search by dbotMirrorId", {"origin": "o", "answer_of_search": [found()] * 6}, WARN, "does not find"),
+    "moves": ("A note", {"scratch_id": "4", "load": [STILL, STILL, MOVED], "add_note": [{}]}, OK, "a note moves"),
+    "does not move": ("A note", {"scratch_id": "4", "load": [STILL] * 7, "add_note": [{}]}, OK, "does not move"),
+    "formatted open": ("Formatted entries", {"scratch_id": "4", "add_formatted": [{}], "entries": [[]]}, OK, "open"),
+    "formatted closed": (
+        "Formatted entries",
+        {"scratch_id": "4", "add_formatted": [error(script.NOT_API, 303)], "add_chat": [{}], "entries": [[]]},
+        OK,
+        "closed to keys (303)",
+    ),
+    "server's clock": (
+        "Clock of the server",
+        {"scratch_id": "4", "load": [{"created": NOW}], "remote_time_ms": NOW_MS + 240_000},
+        WARN,
+        "4 min ahead of the server's clock",
+    ),
+    "server's clock unknown": ("Clock of the server", {"scratch_id": "4", "load": [{"created": NOW}]}, WARN, "not known"),
+    "closing": ("Closing", {"scratch_id": "4", "load": [OPEN, DONE], "close": [None]}, OK, "a closing shows at once"),
+    "a late closing": (
+        "Closing",
+        {"scratch_id": "4", "load": [OPEN, OPEN, OPEN, DONE], "close": [None]},
+        OK,
+        "a closing shows after 0.6 s",
+    ),
+    "no closing": ("Closing", {"scratch_id": "4", "load": [OPEN] * 6, "close": [None]}, WARN, "does not show"),
+    "a status that reopens": (
+        "Status of a closed incident",
+        {"scratch_id": "4", "load": [DONE, OPEN], "save": [{}]},
+        OK,
+        "reopens it",
+    ),
+    "a status that does nothing": (
+        "Status of a closed incident",
+        {"scratch_id": "4", "load": [DONE, DONE], "save": [{}]},
+        OK,
+        "changes nothing",
+    ),
+    "a status that is refused": (
+        "Status of a closed incident",
+        {"scratch_id": "4", "load": [DONE], "save": [error(script.CLOSED)]},
+        OK,
+        "is refused (closed)",
+    ),
+    "reopening": (
+        "Reopening",
+        {
+            "scratch_id": "4",
+            "load": [DONE, DONE, DONE, OPEN],
+            "answer_of_search": [found({"id": "9", "investigationId": "9"})],
+            "run": [None],
+        },
+        OK,
+        "reopens after 0.2 s",
+    ),
+    "no reopening": (
+        "Reopening",
+        {
+            "scratch_id": "4",
+            "load": [DONE] * 7,
+            "answer_of_search": [found({"id": "9", "investigationId": "9"})],
+            "run": [None],
+        },
+        WARN,
+        "does not reopen",
+    ),
+    "cleaned up": ("Scratch incident", {"scratch_id": "4", "load": [DONE, DONE]}, OK, "is closed"),
+    "left open": ("Scratch incident", {"scratch_id": "4", "load": [OPEN] * 6, "close": [None]}, WARN, "still open"),
+    "perhaps left": ("Scratch incident", {"origin": "o", "answer_of_search": [found()] * 6}, WARN, "not known"),
 }
 
 
 @pytest.mark.parametrize("case", JUDGED)
 def test_each_answer_is_judged(case: str) -> None:
     """Given an answer of the remote; When it is judged; Then verdict and words fit it, and what is not well has a remedy."""
-    finding, verdict, says = JUDGED[case]
+    question, given, verdict, says = JUDGED[case]
+    finding = asked(question, **given)
     assert finding.verdict == verdict
     assert says in finding.found
     assert finding.remedy or verdict == OK or finding.found.startswith("not known")
@@ -175,7 +381,7 @@ def test_what_is_kept_of_the_origin_is_judged(kept: dict[str, Any], verdict: str
     """Given a new incident as the remote keeps it; When it is judged; Then losing its origin stops, losing its brand warns."""
     labels = [{"type": "Instance", "value": "here"}, {"type": "Brand", "value": script.BRAND}]
     whole = {"sourceBrand": script.BRAND, "sourceInstance": "here", "labels": labels, "dbotMirrorId": "1@here"}
-    assert script.judge_brand({**whole, **kept}, "here", "1@here").verdict == verdict
+    assert asked("Brand and labels", load=[{**whole, **kept}], scratch_id="4", origin="1@here").verdict == verdict
 
 
 @pytest.mark.parametrize(
@@ -191,11 +397,16 @@ def test_what_is_kept_of_the_origin_is_judged(kept: dict[str, Any], verdict: str
     ],
 )
 def test_the_tags_that_a_direction_needs(
-    server: Server, direction: str, tags: str, mirror_tag: str, tagged: int, verdict: str, lacking: str
+    direction: str, tags: str, mirror_tag: str, tagged: int, verdict: str, lacking: str
 ) -> None:
     """Given a direction, tags, and tagged entries there; When they are judged; Then only what the direction needs is missed."""
-    params = {**server.params, "mirror_direction": direction, "tags": tags, "mirror_tag": mirror_tag}
-    finding = script.judge_tags(script.parse_settings(params, "here"), 3, tagged)
+    rooms: dict[str, Any] = {"1": [], "2": [], "3": []}
+    finding = asked(
+        "Entry tags",
+        params={"mirror_direction": direction, "tags": tags, "mirror_tag": mirror_tag},
+        rooms=rooms,
+        entries=[[entry(1, "in")] * tagged, [], []],
+    )
     assert (finding.verdict, lacking in finding.remedy) == (verdict, True)
 
 
@@ -211,9 +422,10 @@ def test_the_tags_that_a_direction_needs(
     ],
     ids=str,
 )
-def test_entries_move_only_when_all_of_them_do(moves: dict[str, bool], expected: bool | None) -> None:
+def test_entries_move_only_when_all_of_them_do(server: Server, moves: dict[str, bool], expected: bool | None) -> None:
     """Given what moved; When it is summed up; Then one that does not is enough for no, and yes needs a note and a file."""
-    assert script.all_move(moves) is expected
+    script.remember_moves(moves)
+    assert memory_of(server).entries_move is expected
 
 
 """ WHAT IT ASKS AND WRITES """
@@ -461,6 +673,20 @@ def test_a_dropped_creation_leaves_nothing_to_close(server: Server, checked: Rem
 
     assert found["Creating"]["Verdict"] == "stop"
     assert "Scratch incident" not in found
+
+
+@pytest.mark.parametrize(
+    "answer", [{"status_code": 200, "text": ""}, {"status_code": 403, "json": {}}], ids=["dropped", "refused"]
+)
+def test_a_creation_that_fails_leaves_other_incidents_alone(server: Server, checked: Remote, answer: dict[str, Any]) -> None:
+    """Given incidents that were not created from here; When the check cannot create its own; Then it writes into none of them."""
+    checked.fail("POST /incident$", **answer)
+
+    found = check(server, write="true")
+
+    assert checked.writes() == ["POST /incident"]
+    assert found["Search by dbotMirrorId"]["Found"] == "not known: no incident was created"
+    assert {incident["status"] for incident in checked.incidents.values()} == {1}
 
 
 def test_nothing_is_created_while_something_stops(server: Server, checked: Remote) -> None:

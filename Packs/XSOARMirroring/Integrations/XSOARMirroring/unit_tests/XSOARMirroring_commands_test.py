@@ -517,10 +517,11 @@ def test_a_command_that_does_not_know_its_incident_says_so(
     assert remote.calls == []
 
 
+@pytest.mark.parametrize("command", ["xsoar-mirror-diff", "xsoar-mirror-resync"])
 @pytest.mark.parametrize("given", ["no JSON", "[]", "7", [7]])
-def test_diff_refuses_what_is_no_incident(server: Server, remote: Remote, given: Any) -> None:
-    """Given an argument that is no incident; When the diff runs; Then it says what to give."""
-    assert "incident is not an incident as JSON" in server.fails("xsoar-mirror-diff", id="1", incident=given)
+def test_what_is_no_incident_is_refused(server: Server, remote: Remote, command: str, given: Any) -> None:
+    """Given an argument that is no incident; When the command runs; Then it says what to give."""
+    assert "incident is not an incident as JSON" in server.fails(command, id="1", incident=given)
 
 
 def test_diff_without_a_local_incident_says_so(server: Server, remote: Remote, mirrored: str) -> None:
@@ -669,6 +670,19 @@ def test_an_incident_that_was_linked_by_hand_is_not_fetched(server: Server, remo
     server.ok("xsoar-mirror-resync")
 
     assert ids(server.fetch()) == []
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_resync_takes_the_incident_of_a_script(server: Server, remote: Remote, as_json: bool) -> None:
+    """Given a command that runs nowhere; When an incident that was linked is given; Then it is resynced, and not fetched."""
+    remote.add("5", name="theirs")
+    local = local_of(remote, "5", name="ours", sourceBrand="Manual")
+
+    server.ok("xsoar-mirror-resync", id="5", incident=json.dumps(local) if as_json else local)
+
+    assert modified(server) == ["5"]
+    assert server.pull("5")[0]["name"] == "theirs"
+    assert server.fetch() == []
 
 
 @pytest.mark.parametrize("direction", ["None", "Incoming"])

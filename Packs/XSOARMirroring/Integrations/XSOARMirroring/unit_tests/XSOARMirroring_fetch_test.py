@@ -130,7 +130,6 @@ def test_a_fetched_incident_carries_the_remote_one_and_the_mirror_fields(
         "name": "testing",
         "type": "Unclassified",
         "severity": 0,
-        "owner": "admin",
         "details": "This is the new details",
         "occurred": "2023-03-05T10:06:48.446441435Z",
         "dueDate": "2023-03-15T10:06:48.446441591Z",

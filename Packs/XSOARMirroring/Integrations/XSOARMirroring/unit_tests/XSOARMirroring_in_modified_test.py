@@ -1,10 +1,11 @@
 """Tests of get-modified-remote-data: which incidents a round tells of."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+import XSOARMirroring as script
 from stand_ins import ERRORS, LAST_UPDATE, NOW, Remote, Server, contents, error_body, modified
 
 
@@ -133,6 +134,123 @@ def test_the_cursor_moves_only_behind_what_was_told(server: Server, remote: Remo
     remote.hidden = set()
 
     assert [modified(server) for _ in range(2)] == [["1"], []]
+
+
+def time_there(remote: Remote, seconds: float = 0) -> str:
+    """Return the time by the remote's clock, some seconds later or earlier."""
+    moment = datetime.now(UTC) + remote.date_offset + timedelta(seconds=seconds)
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+
+
+def change_many(remote: Remote, count: int) -> None:
+    """Let incidents change within the last minute, the last one now."""
+    for number in range(count):
+        remote.add(str(number + 1001), modified=time_there(remote, 60 * (number + 1 - count) / count), CustomFields={})
+
+
+@pytest.mark.parametrize("put", [timedelta(), -timedelta(days=1)], ids=str)
+def test_after_a_burst_a_quiet_remote_is_asked_from_its_newest_change_on(
+    server: Server, remote: Remote, clock: Any, put: timedelta
+) -> None:
+    """
+    Given: 1,200 incidents that change within a minute, and then none for ten minutes; the local clock may be put back meanwhile.
+    When: a round runs each minute.
+    Then: the first tells all of them; the last ones ask one question each, from the newest change on, and tell nothing; the next
+        change is told, and so is one of the same millisecond as the newest.
+    """
+    change_many(remote, 1200)
+    newest = remote.incidents["2200"]["modified"]
+    assert len(modified(server)) == 1200
+    clock.tick(put)
+    remote.date_offset -= put
+    for _ in range(10):
+        clock.tick(timedelta(minutes=1))
+        remote.calls.clear()
+        assert modified(server) == []
+
+    assert [body["filter"]["query"] for body in remote.bodies("POST /incidents/search")] == [f'modified:>="{newest}"']
+    remote.incidents["1007"]["modified"] = newest
+    remote.change("1003", details="new", modified=time_there(remote))
+    assert modified(server) == ["1007", "1003"]
+    assert modified(server) == []
+
+
+@pytest.mark.parametrize(
+    ("ahead", "put", "date"),
+    [(0, 0, 0), (1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1)],
+    ids=["right", "ahead", "behind", "put forward here", "put back here", "Date ahead"],
+)
+@pytest.mark.parametrize("rounds", [(61, 121, 181), (61, 125, 190), (100, 180, 250)], ids=str)
+def test_a_change_that_the_index_shows_late_after_a_burst_is_told(
+    server: Server, remote: Remote, clock: Any, rounds: tuple[int, ...], ahead: int, put: int, date: int
+) -> None:
+    """
+    Given: 100 changes within a minute, one of which the search index shows two minutes after it was made; a remote whose clock,
+        or whose Date header alone, is off by an hour, or a local clock that is put forward or back by an hour in between.
+    When: rounds run so many seconds after the newest change.
+    Then: that one is told too, once.
+    """
+    remote.date_offset = timedelta(hours=ahead)
+    change_many(remote, 100)
+    remote.hidden = {"1095"}  # Made three seconds before the newest.
+    remote.date_offset += timedelta(hours=date)
+    clock.tick(timedelta(seconds=1))
+    assert len(modified(server)) == 99
+    clock.tick(timedelta(hours=put))
+    remote.date_offset -= timedelta(hours=put)
+
+    told, before = [], 1
+    for seconds in (*rounds, 300, 360, 420):
+        clock.tick(timedelta(seconds=seconds - before))
+        before = seconds
+        remote.hidden = {"1095"} if seconds < 117 else set()
+        told += modified(server)
+
+    assert told == ["1095"]
+
+
+def test_a_round_that_is_cut_short_ends_no_overlap(
+    server: Server, remote: Remote, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Given: 1,200 changes within a minute, one of which the search index shows two minutes later, and a round that gets no further
+        than to the first page of them.
+    When: the next round runs.
+    Then: it tells that one.
+    """
+    change_many(remote, 1200)
+    remote.hidden = {"2199"}
+    assert len(modified(server)) == 1199
+    clock.tick(timedelta(seconds=150))
+    remote.hidden = set()
+    with monkeypatch.context() as short_of_time:
+        short_of_time.setattr(script.Client, "is_late", lambda _: True)
+        assert modified(server) == []
+
+    assert modified(server) == ["2199"]
+
+
+@pytest.mark.parametrize("back", [302, 340, 420, 600])
+def test_a_change_after_a_burst_is_told_when_the_remote_s_clock_was_put_back(
+    server: Server, remote: Remote, mirrored: str, clock: Any, back: int
+) -> None:
+    """
+    Given: 100 changes within a minute, and five minutes later a remote whose clock is put back before the newest of them.
+    When: a mirrored incident changes there at once, and rounds run.
+    Then: that change is told in the next round.
+    """
+    change_many(remote, 100)
+    modified(server)
+    server.pull(mirrored)
+    for _ in range(5):
+        clock.tick(timedelta(minutes=1))
+        assert modified(server) == []
+    remote.date_offset -= timedelta(seconds=back)
+    remote.change(mirrored, modified=time_there(remote), details="new")
+    clock.tick(timedelta(minutes=1))
+
+    assert mirrored in modified(server)
+    assert server.pull(mirrored)[0]["details"] == "new"
 
 
 @pytest.mark.parametrize("skip", [0, 1], ids=["first page", "second page"])

@@ -277,7 +277,7 @@ def test_our_own_change_does_not_come_back_in(server: Server, remote: Remote, mi
 
     assert modified(server) == [mirrored]
     fields, entries = server.pull(mirrored)
-    assert (set(fields), entries) == ({"id", *REPORT}, [])
+    assert (set(fields), entries) == ({"id", "mirror_remote_owner", *REPORT}, [])
     assert server.pull(mirrored) == ({"id": mirrored}, [])
 
 

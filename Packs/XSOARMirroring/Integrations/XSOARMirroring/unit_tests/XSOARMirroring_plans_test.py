@@ -187,7 +187,7 @@ def test_what_a_pull_delivers(
     When: a pull is planned, and again with what it remembers.
     Then: states are compared, entries come only into an open incident, and the second plan delivers nothing again.
     """
-    settings = replace(SETTINGS, close_in=close_in)
+    settings = replace(SETTINGS, close_in=close_in, reopen_in=close_in)
     before = script.Record(since_ms=0, wanted=1, **record)
 
     plan = script.plan_pull(before, a_look(status, entries), settings, NOW_MS, script.Schema())

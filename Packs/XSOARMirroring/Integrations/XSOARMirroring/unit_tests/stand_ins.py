@@ -118,7 +118,7 @@ class Server:
         self.incident_fields: list[dict[str, Any]] | None = None  # Its own ones. None: it does not tell a script.
         self.fields_answer: Any = {"statusCode": 404, "body": ""}  # What it answers then; an exception is raised.
         self.instances: Any = {}  # As getModules lists them, by name.
-        self.answers: dict[str, Any] = {}  # What a command gives a script: by the instance that it runs on, or by its name.
+        self.answers: dict[str, Any] = {}  # What a command gives a script, or makes of its arguments: by its instance or name.
         self.asked: list[tuple[str, dict[str, Any]]] = []  # The commands that scripts ran.
         self.log: list[tuple[str, str]] = []
         self._results: list[Any] = []
@@ -255,7 +255,8 @@ class Server:
     def _execute(self, command: str, args: dict[str, Any]) -> Any:
         self.asked.append((command, args))
         instance = args.get("using")
-        return given(self.answers[instance if instance in self.answers else command])
+        answer = self.answers[instance if instance in self.answers else command]
+        return given(answer(args) if callable(answer) else answer)
 
     def _unique_file(self) -> str:
         self._unique += 1
