@@ -457,3 +457,23 @@ def test_the_widget_shows_a_pause(made: Mirror, monkeypatch: pytest.MonkeyPatch)
     (row,) = widget["rows"](modules, datetime.now().astimezone() + timedelta(hours=3))
 
     assert row.state == "Paused"
+
+
+def test_a_pause_before_the_first_fetch(site: Site) -> None:
+    """
+    Given: an instance that fetches the last hour, and is paused for five before it has fetched at all.
+    When: the pause is over.
+    Then: what was created within the hour before the pause and during it is here.
+    """
+    made = site.mirror("8", "8")
+    made.configure(first_fetch="1 hour")
+    remote_ids = [made.remote_incident(name="before")]
+    run(made, "pause", until="5 hours")
+    for _ in range(2):
+        made.pass_time(hours=1.5)
+        assert made.fetch() == []
+        remote_ids.append(made.remote_incident(name="meanwhile"))
+    run(made, "resume")
+    made.fetch_all()
+
+    assert made.mirrored_ids() == remote_ids

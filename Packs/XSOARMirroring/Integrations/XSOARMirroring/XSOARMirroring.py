@@ -2800,6 +2800,10 @@ def fetched_record(incident: Incident, attachments: Attachments, settings: Setti
 def fetch_incidents_command(client: Client, settings: Settings) -> None:
     """Create the local incidents for the new remote ones, with their attachments, and move the last run past them."""
     if read_store().memory.is_paused:
+        if not demisto.getLastRun():
+            # First fetch time counts from now, not from the end of the pause.
+            start_ms = first_fetch_ms(settings, local_now_ms())
+            demisto.setLastRun(Cursor(start_ms, start_ms).to_run())
         demisto.incidents([])
         return
     last_run = taken_over(demisto.getLastRun() or {})
@@ -2824,7 +2828,14 @@ def fetch_incidents_command(client: Client, settings: Settings) -> None:
     if was_put_back and len(ready) == len(new) < settings.max_fetch and not client.is_late():
         # That was everything until now, but for what the index does not hold yet.
         cursor = replace(cursor, time_ms=max(cursor.since_ms, remote_now_ms(client) - MODIFIED_OVERLAP_MS))
-    former = store.records(incident.id for incident, _ in ready)
+    # What was linked by hand while the files were read is here already.
+    former = read_store().records(incident.id for incident, _ in ready)
+    linked_now = {key for key, record in former.items() if record.origin == LINKED}
+    ready = [
+        (incident, attachments)
+        for incident, attachments in ready
+        if not (incident.id in linked_now and is_same(former[incident.id], incident))
+    ]
     incidents: list[dict[str, Any]] = []
     records: dict[str, Record] = {}
     for incident, attachments in ready:

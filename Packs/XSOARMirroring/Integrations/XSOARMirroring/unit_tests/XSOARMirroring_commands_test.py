@@ -726,6 +726,30 @@ def test_a_resync_during_a_pull_is_not_lost(server: Server, remote: Remote, cloc
     assert [last_line(entry) for entry in server.pull("1")[1]] == ["before the fetch"]
 
 
+def test_what_is_linked_while_a_fetch_reads_files_is_not_brought(
+    server: Server, remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Given: two new remote incidents.
+    When: one of them is linked to a local one by hand while the fetch reads files.
+    Then: only the other one comes, then and later.
+    """
+    remote.add("1")
+    remote.add("2")
+    deliver = script.delivered_whole
+
+    def linked_meanwhile(found: Any) -> Any:
+        script.change_store(lambda store: store.with_records({"1": script.Record(origin=script.LINKED)}))
+        return deliver(found)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(script, "delivered_whole", linked_meanwhile)
+        brought = server.fetch()
+
+    assert [incident["dbotMirrorId"] for incident in brought] == ["2"]
+    assert server.fetch() == []
+
+
 def test_a_resync_during_a_fetch_is_not_lost(server: Server, remote: Remote) -> None:
     """Given an incident that is linked while a fetch is at work; When the fetch ends; Then its record stays as it was left."""
     remote.add("1")
