@@ -470,8 +470,8 @@ def test_a_pause_before_the_first_fetch(site: Site) -> None:
     remote_ids = [made.remote_incident(name="before")]
     run(made, "pause", until="5 hours")
     for _ in range(2):
-        made.pass_time(hours=1.5)
         assert made.fetch() == []
+        made.pass_time(hours=1.5)
         remote_ids.append(made.remote_incident(name="meanwhile"))
     run(made, "resume")
     made.fetch_all()
