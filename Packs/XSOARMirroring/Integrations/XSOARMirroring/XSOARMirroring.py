@@ -76,7 +76,7 @@ SWEEP = 20  # War Rooms a round reads for new entries where these do not change 
 SWEEP_TRUSTED = 3  # The same where entries are known to change their incident.
 SWEEP_LIMITED = 4  # The same while the remote limits calls.
 MOVED_WITHIN_MS = 100  # An incident modified this soon after its newest entry was modified by it.
-LONGEST_PAUSE_MS = 24 * 3_600_000
+LONGEST_PAUSE_MS = 24 * HOUR_MS
 LIMITED_MS = 10 * MINUTE_MS  # How long a rate limit is assumed to hold.
 MOST_GONE = 50  # Incidents missing in a census that one round pulls.
 MOST_TRIED_ALONE = 64  # When the remote refuses more fields than this, they are not tried one by one.
@@ -2816,12 +2816,12 @@ def fetch_incidents_command(client: Client, settings: Settings) -> None:
     if was_put_back:
         cursor = replace(cursor, time_ms=cursor.since_ms)
         new = fetch_new(client, settings, cursor, store)
-    # The newest change seen there so far. What is older is history; what is newer is left to the next round. A `modified` in the
-    # far future tells nothing.
     kept_late = last_run.pop("late", "")  # Gone once it is switched off: later on it begins anew.
     late = late_cursor(client, kept_late) if settings.fetch_late else None
     found, looked_at = fetch_late(client, settings, late, store, cursor, settings.max_fetch - len(new)) if late else ([], {})
     new = [*new, *found]
+    # The newest change seen there so far. What is older is history; what is newer is left to the next round. A `modified` in the
+    # far future tells nothing.
     times = [incident.modified_ms for incident in new if incident.modified_ms < local_now_ms() + LARGEST_SKEW_MS]
     seen_ms = max([store.memory.health.cursor_ms, *times])
     ready = delivered_whole(read_attachments(client, settings, new, 1 if store.memory.is_limited else AT_ONCE))
@@ -4682,24 +4682,6 @@ def mirror_stop_command(settings: Settings, args: dict[str, Any], is_stopped: bo
     )
 
 
-def mirror_pause_command(settings: Settings, args: dict[str, Any]) -> CommandResults:
-    """Pause all mirroring of the instance until a time, or where none is given, end the pause."""
-    now_ms = local_now_ms()
-    until_ms = parse_until(args.get("until"), now_ms) if "until" in args else 0
-    change_memory(lambda memory: replace(memory, paused_until_ms=until_ms))
-    readable = (
-        f"Mirroring of {settings.instance} is paused until {iso(until_ms)[:19]}Z. xsoar-mirror-resume ends the pause."
-        if until_ms
-        else f"Mirroring of {settings.instance} goes on. What changed meanwhile comes with the next rounds."
-    )
-    return CommandResults(
-        outputs_prefix="XSOAR.Mirror.Pause",
-        outputs_key_field="Instance",
-        outputs={"Instance": settings.instance, "Until": iso(until_ms) if until_ms else ""},
-        readable_output=readable,
-    )
-
-
 def parse_until(value: Any, now_ms: int) -> int:
     """Return the end of a pause: a time from now ("2 hours"), or an ISO time. Raises ValueError if it is not within 24 hours."""
     typed = str(value or "").strip()
@@ -4713,6 +4695,22 @@ def parse_until(value: Any, now_ms: int) -> int:
             f"{iso(now_ms + HOUR_MS)[:19]}Z."
         )
     return until_ms
+
+
+def mirror_pause_command(settings: Settings, until_ms: int) -> CommandResults:
+    """Pause all mirroring of the instance until a time (local clock), or end the pause; 0: it ends."""
+    change_memory(lambda memory: replace(memory, paused_until_ms=until_ms))
+    readable = (
+        f"Mirroring of {settings.instance} is paused until {iso(until_ms)[:19]}Z. xsoar-mirror-resume ends the pause."
+        if until_ms
+        else f"Mirroring of {settings.instance} goes on. What changed meanwhile comes with the next rounds."
+    )
+    return CommandResults(
+        outputs_prefix="XSOAR.Mirror.Pause",
+        outputs_key_field="Instance",
+        outputs={"Instance": settings.instance, "Until": iso(until_ms) if until_ms else ""},
+        readable_output=readable,
+    )
 
 
 def mirror_status_command(client: Client, settings: Settings, args: dict[str, Any]) -> CommandResults:
@@ -6112,8 +6110,8 @@ def run_command(command: str, args: dict[str, Any], client: Client, settings: Se
         "xsoar-mirror-resync": lambda: mirror_resync_command(client, settings, args),
         "xsoar-mirror-stop": lambda: mirror_stop_command(settings, args, is_stopped=True),
         "xsoar-mirror-start": lambda: mirror_stop_command(settings, args, is_stopped=False),
-        "xsoar-mirror-pause": lambda: mirror_pause_command(settings, {"until": "", **args}),
-        "xsoar-mirror-resume": lambda: mirror_pause_command(settings, {}),
+        "xsoar-mirror-pause": lambda: mirror_pause_command(settings, parse_until(args.get("until"), local_now_ms())),
+        "xsoar-mirror-resume": lambda: mirror_pause_command(settings, until_ms=0),
         "xsoar-mirror-mappers": lambda: mirror_mappers_command(client, settings, args),
         "xsoar-mirror-check": lambda: mirror_check_command(client, settings, args),
     }
