@@ -119,5 +119,5 @@ def in_step(incident_id: str, record: Any) -> Any:
         f"{number}@9{incident_id}": script.short_digest([incident_id, number])[:2] for number in range(3, 3 + ENTRIES_EACH // 2)
     }
     ledger = script.Ledger(seen=came, sent=sent)
-    now = script.replace(record, done=record.wanted, met=True, told=1, here=1, since_ms=0, ledger=ledger)
-    return script.replace(now, in_ms=record.in_ms + 1, out_ms=record.in_ms + 2)
+    now = record._replace(done=record.wanted, met=True, told=1, here=1, since_ms=0, ledger=ledger)
+    return now._replace(in_ms=record.in_ms + 1, out_ms=record.in_ms + 2)

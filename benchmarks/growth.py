@@ -150,7 +150,7 @@ def tracked(size: int, folder: Path, command: str) -> float:
 
 def kept(records: dict[str, Any]) -> str:
     """Return the integration context with some records, where it is known that entries move their incident."""
-    store = script.Store({}).with_memory(lambda memory: script.replace(memory, entries_move=True))
+    store = script.Store({}).with_memory(lambda memory: memory._replace(entries_move=True))
     return json.dumps(store.with_records(records).context)
 
 

@@ -300,11 +300,18 @@ class MirrorMachine(RuleBasedStateMachine):
         It is closed on both sides, or it was reopened here and no other incident is active there, in which to tell the remote.
         """
         local = self.mirror.here.incident(local_id)
+        # The server learns the ID of an incident that was created there only with an update that succeeds.
+        remote_id = local["dbotMirrorId"] or self.created_from(local_id)
         return (
             "is closed, so nothing can be written" in error
-            and self.mirror.there.incident(local["dbotMirrorId"])["status"] == 2
+            and self.mirror.there.incident(remote_id)["status"] == 2
             and (local["status"] == 2 or self.remote_ids(status=1) == [])
         )
+
+    def created_from(self, local_id: str) -> str:
+        """Return the remote incident that was created from a local one."""
+        found, _ = self.mirror.there.search({"query": "", "size": 1000})
+        return next(str(item["id"]) for item in found if str(item["dbotMirrorId"]).startswith(f"{local_id}@"))
 
     def compare(self) -> None:
         """Every remote incident is here once; fields are equal; every entry and file is on the other side once."""

@@ -5,7 +5,6 @@ How long it takes is measured by `make bench`, and no test here depends on it.
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -211,7 +210,7 @@ def test_a_quiet_minute_looks_at_few_records(
     """
     server.params["tags"] = tags
     mirror(server, remote, clock, 2_000)
-    remember(server, {key: replace(record, status=2) for key, record in records_of(server).items() if int(key) > opened})
+    remember(server, {key: record._replace(status=2) for key, record in records_of(server).items() if int(key) > opened})
     looked: list[int] = []
     plain = script.expanded
 

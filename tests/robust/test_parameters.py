@@ -6,7 +6,6 @@ The table of all of them is written to build/parameters.md.
 import json
 import re
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +163,7 @@ def test_every_parameter_has_a_meaning_or_a_sentence(server: Server, remote: Rem
         tested, fetched = server.run("test-module"), server.run("fetch-incidents")
 
         try:
-            settings = asdict(script.parse_settings(server.params, "headquarters"))
+            settings = script.parse_settings(server.params, "headquarters")._asdict()
             is_read = "First fetch time" not in tested.error
         except ValueError:
             is_read = False
@@ -262,7 +261,7 @@ def test_the_table_names_them_all(server: Server, remote: Remote, table: Table) 
     When: the yml is read.
     Then: the table has a way to name its meaning.
     """
-    settings = asdict(script.parse_settings(PARAMS, "headquarters"))
+    settings = script.parse_settings(PARAMS, "headquarters")._asdict()
     for item in YML["configuration"]:
         assert item["name"] in BY_THE_SERVER or FIELDS.get(item["name"], item["name"]) in settings
     for command in YML["script"]["commands"]:

@@ -27,12 +27,12 @@ import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, is_dataclass, replace
-from dataclasses import fields as fields_of
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from itertools import accumulate, islice, pairwise, takewhile
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from requests.exceptions import InvalidHeader, InvalidURL, ProxyError, RequestException, SSLError, Timeout
@@ -407,8 +407,7 @@ def api_root(url: Any, key_id: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc, path + ("/xsoar" if key_id else "") + account, "", ""))
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """The parameters of the instance, checked and typed. See `parse_settings`."""
 
     instance: str
@@ -548,8 +547,7 @@ SHUT = (IncidentStatus.DONE, IncidentStatus.ARCHIVE)
 UNMARKED = "AA"  # The mark of an entry without a creation time.
 
 
-@dataclass(frozen=True)
-class Incident:
+class Incident(NamedTuple):
     """A remote incident, parsed once.
 
     created_ms: when it was created there, 0 if unknown. With the ID it is the incident's identity.
@@ -584,8 +582,7 @@ class Incident:
         return parse_ms(self.modified, 0)
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """A War Room entry of either tenant, parsed once.
 
     key: the ID; for an edited text also the number of edits and a digest of the text. XSOAR REST API: `history` holds the
@@ -835,8 +832,7 @@ TELEPHONE = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Sharing:
+class Sharing(NamedTuple):
     """What may cross between the two tenants. As it stands here, everything.
 
     in_fields, out_fields: names of fields in lower case, a custom one perhaps behind `customfields.`; only these cross, or where
@@ -1006,7 +1002,7 @@ def shared_entry(entry: Entry, sharing: Sharing) -> Entry:
     if not sharing.redact:
         return entry
     raw = {key: value if key in ENTRY_IDENTITY else cleaned(value, sharing.redact) for key, value in entry.raw.items()}
-    return replace(entry, raw=raw)
+    return entry._replace(raw=raw)
 
 
 def file_refusal(name: Any, size: int | None, sharing: Sharing) -> str:
@@ -1750,17 +1746,16 @@ class ReadPool(contextlib.AbstractContextManager["ReadPool"]):
 """ WHAT THE MIRROR REMEMBERS """
 
 
-@dataclass(frozen=True)
-class Ledger:
+class Ledger(NamedTuple):
     """Which entries of an incident have crossed: marks by `Entry.key`. IDs are reused after a restore; the mark tells."""
 
     # Remote entries that came in or were written from here. Behind the mark stands the `copy_digest` of the local copy, so that
     # the copy is recognized when somebody tags it here.
-    seen: dict[str, str] = field(default_factory=dict)
-    history: dict[str, str] = field(default_factory=dict)  # Remote entries from before the incident was mirrored.
-    missing: dict[str, str] = field(default_factory=dict)  # Remote entries whose file could not be read: the number of tries.
-    trying: dict[str, str] = field(default_factory=dict)  # Local entries, and CLOSING, that the remote may have already.
-    sent: dict[str, str] = field(default_factory=dict)  # Local entries that the remote has.
+    seen: dict[str, str] = {}
+    history: dict[str, str] = {}  # Remote entries from before the incident was mirrored.
+    missing: dict[str, str] = {}  # Remote entries whose file could not be read: the number of tries.
+    trying: dict[str, str] = {}  # Local entries, and CLOSING, that the remote may have already.
+    sent: dict[str, str] = {}  # Local entries that the remote has.
 
     def has_seen(self, entry: "Entry") -> bool:
         """Return whether a remote entry is known. An edited one has its plain ID where the remote no longer gives its history."""
@@ -1782,8 +1777,7 @@ class Ledger:
         return bool(digest) and any(value[len(UNMARKED) :] == digest for value in self.seen.values())
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """What is remembered of one remote incident: IDs, times and digests, and no text but sentences for people."""
 
     created_ms: int = 0  # When it was created there, which with its ID identifies it; 0: not given.
@@ -1799,7 +1793,7 @@ class Record:
     here: int | None = None  # The local status, as last seen.
     since_ms: int | None = None  # Entries before it are history, until the War Room was read once; None: before lastUpdate.
     owes_files: bool = False  # Attachments of the fetched incident have yet to come.
-    ledger: Ledger = field(default_factory=Ledger)
+    ledger: Ledger = Ledger()
     wanted: int = 0  # How often it was asked for. It is due while this and `done` differ.
     done: int = 0  # The `wanted` that the last complete pull had read.
     tries: int = 0  # Failed reads in a row.
@@ -1808,10 +1802,10 @@ class Record:
     in_error: str = ""  # Why something does not come in.
     out_ms: int = 0  # When something last went out (local clock); 0: never.
     out_error: str = ""  # Why something does not go out.
-    unsent: dict[str, int] = field(default_factory=dict)  # Since when each change waits (local clock), by `change_digest`.
+    unsent: dict[str, int] = {}  # Since when each change waits (local clock), by `change_digest`.
     shown: str = ""  # Digest of the report that the local incident shows. See `mirror_report`.
-    notices: dict[str, str] = field(default_factory=dict)  # What people here have yet to be told in the War Room, by digest.
-    settled: dict[str, str] = field(default_factory=dict)  # Digests of local values that went, or gave way to what is there, in
+    notices: dict[str, str] = {}  # What people here have yet to be told in the War Room, by digest.
+    settled: dict[str, str] = {}  # Digests of local values that went, or gave way to what is there, in
     # an update yet to succeed: the server sends them again.
     came_late: bool = False  # It was fetched because a change made it match.
     is_stopped: bool = False  # Somebody stopped its mirroring with xsoar-mirror-stop.
@@ -1837,8 +1831,7 @@ class Record:
         return not self.is_stopped and self.status not in (IncidentStatus.PENDING, *SHUT)
 
 
-@dataclass(frozen=True)
-class Health:
+class Health(NamedTuple):
     """What xsoar-mirror-status tells of the instance. 0: not yet."""
 
     cursor_ms: int = 0  # The newest change that a round answered, in the remote's time.
@@ -1848,20 +1841,18 @@ class Health:
     round_calls: int = 0
     entries_in: int = 0
     entries_out: int = 0
-    errors: dict[str, list[Any]] = field(default_factory=dict)  # The last failure of each command: its time and its sentence.
+    errors: dict[str, list[Any]] = {}  # The last failure of each command: its time and its sentence.
 
 
-@dataclass(frozen=True)
-class Schema:
+class Schema(NamedTuple):
     """What is kept of the remote's incident fields."""
 
-    custom_fields: dict[str, str] = field(default_factory=dict)  # The types of the custom ones, by CLI name.
+    custom_fields: dict[str, str] = {}  # The types of the custom ones, by CLI name.
     close_reasons: tuple[str, ...] = ()  # The close reasons it takes; none: any.
     read_ms: int = 0  # When they were read (local clock); 0: not yet.
 
 
-@dataclass(frozen=True)
-class Rules:
+class Rules(NamedTuple):
     """Which of the remote's custom fields have a rule in the mappers that xsoar-mirror-mappers exported last."""
 
     mapped: frozenset[str] = frozenset()  # Those that have one, by their CLI names in lower case.
@@ -1869,21 +1860,20 @@ class Rules:
     exported_ms: int = 0  # When (local clock); 0: never, and the instance is taken to use this pack's own mappers.
 
 
-@dataclass(frozen=True)
-class Memory:
+class Memory(NamedTuple):
     """What the mirror remembers besides the records of its incidents."""
 
     entries_move: bool | None = None  # Whether a new entry moves its incident's `modified` in the remote; None: not known yet.
     # The incidents being created there: remote ID by origin, empty while unknown. The server learns the ID only when the whole
     # update succeeds, and until then asks for the creation again.
-    creating: dict[str, str] = field(default_factory=dict)
+    creating: dict[str, str] = {}
     reach_ms: int = 0  # How far back the next question for changes must reach, in the remote's time; 0: as usual.
     limited_ms: int = 0  # When the remote last refused a call because there were too many (local clock); 0: never.
     paused_until_ms: int = 0  # Until when all mirroring pauses (local clock).
     fetched: tuple[str, ...] = ()  # The IDs of all that was ever fetched or forgotten. See `packed_ids`.
-    schema: Schema = field(default_factory=Schema)
-    rules: Rules = field(default_factory=Rules)
-    health: Health = field(default_factory=Health)
+    schema: Schema = Schema()
+    rules: Rules = Rules()
+    health: Health = Health()
 
     @property
     def is_limited(self) -> bool:
@@ -1899,11 +1889,11 @@ class Memory:
         """Return the memory with more incidents that were fetched."""
         known = unpacked_ids(self.fetched)
         new = {*incident_ids} - known
-        return replace(self, fetched=packed_ids(known | new)) if new else self
+        return self._replace(fetched=packed_ids(known | new)) if new else self
 
     def with_health(self, **health: Any) -> "Memory":
         """Return the memory with some of its health changed."""
-        return replace(self, health=replace(self.health, **health))
+        return self._replace(health=self.health._replace(**health))
 
 
 FETCHED, CREATED, LINKED = "fetched", "created", "linked"
@@ -1964,12 +1954,16 @@ def unpack_marks(packed: Any) -> dict[str, str]:
         return {}
 
 
+def is_record(value: Any) -> bool:
+    """Return whether a value has named fields, as Record, Memory and their parts have."""
+    return hasattr(value, "_fields")
+
+
 def pack(value: Any) -> Any:
-    """Return a value as plain data; of a dataclass only what differs from a new one."""
-    if is_dataclass(value):
-        kind: Any = type(value)
-        new = kind()
-        names = [item.name for item in fields_of(value) if getattr(value, item.name) != getattr(new, item.name)]
+    """Return a value as plain data; of a record only what differs from a new one."""
+    if is_record(value):
+        new = type(value)()
+        names = [name for name in value._fields if getattr(value, name) != getattr(new, name)]
         pack_field: Callable[[Any], Any] = pack_marks if isinstance(value, Ledger) else pack
         return {name: pack_field(getattr(value, name)) for name in names}
     return sorted(value) if isinstance(value, frozenset) else list(value) if isinstance(value, tuple) else value
@@ -1977,13 +1971,12 @@ def pack(value: Any) -> Any:
 
 def unpack(packed: Any, new: Any) -> Any:
     """Return what `pack` packed, in the type of `new`; what is missing or damaged is as in `new`."""
-    if is_dataclass(new):
+    if is_record(new):
         kept = packed if isinstance(packed, dict) else {}
-        names = [item.name for item in fields_of(new) if item.name in kept]
-        kind: Any = type(new)
+        names = [name for name in new._fields if name in kept]
         if isinstance(new, Ledger):
             return Ledger(**{name: unpack_marks(kept[name]) for name in names})
-        return kind(**{name: unpack(kept[name], getattr(new, name)) for name in names})
+        return type(new)(**{name: unpack(kept[name], getattr(new, name)) for name in names})
     if isinstance(new, frozenset | tuple):
         return type(new)(texts(packed))
     return packed if type(packed) is type(new) or (new is None and isinstance(packed, int)) else new
@@ -2153,17 +2146,17 @@ def merged(before: Any, after: Any, now: Any) -> Any:
     if now == before:
         return after
     changes: dict[str, Any] = {}
-    for item in fields_of(before):
-        was, then, current = (getattr(record, item.name) for record in (before, after, now))
-        if is_dataclass(was):
-            changes[item.name] = merged(was, then, current)
+    for name in before._fields:
+        was, then, current = (getattr(record, name) for record in (before, after, now))
+        if is_record(was):
+            changes[name] = merged(was, then, current)
         elif isinstance(was, dict):
             added = {key: value for key, value in then.items() if was.get(key) != value}
             gone = was.keys() - then.keys()
-            changes[item.name] = {key: value for key, value in {**current, **added}.items() if key not in gone}
+            changes[name] = {key: value for key, value in {**current, **added}.items() if key not in gone}
         elif current == was:
-            changes[item.name] = then
-    return replace(now, **changes)
+            changes[name] = then
+    return now._replace(**changes)
 
 
 def asked_for(record: Record, settings: Settings) -> Record:
@@ -2173,7 +2166,7 @@ def asked_for(record: Record, settings: Settings) -> Record:
 
 def wanted_again(record: Record) -> Record:
     """Return the record of an incident to pull once more, at once."""
-    return replace(record, wanted=record.wanted + 1, not_before_ms=0, tries=0 if record.tries >= MOST_TRIES else record.tries)
+    return record._replace(wanted=record.wanted + 1, not_before_ms=0, tries=0 if record.tries >= MOST_TRIES else record.tries)
 
 
 def tried_in_vain(record: Record, now_ms: int, at_once: int = 0) -> Record:
@@ -2183,8 +2176,7 @@ def tried_in_vain(record: Record, now_ms: int, at_once: int = 0) -> Record:
         at_once: how many of the first pauses are left out.
     """
     pauses = record.tries - at_once
-    return replace(
-        record,
+    return record._replace(
         wanted=max(record.wanted, record.done + 1),
         tries=min(record.tries + 1, MOST_TRIES),
         not_before_ms=now_ms + HOUR_MS * 2**pauses if pauses >= 0 else 0,
@@ -2211,7 +2203,7 @@ def note_error(command: str, error: str) -> None:
 def note_limit() -> None:
     """Remember that the remote refuses calls because there were too many, at most once a minute."""
     now_ms = local_now_ms()
-    change_memory(lambda memory: replace(memory, limited_ms=now_ms) if now_ms - memory.limited_ms >= MINUTE_MS else memory)
+    change_memory(lambda memory: memory._replace(limited_ms=now_ms) if now_ms - memory.limited_ms >= MINUTE_MS else memory)
 
 
 def last_failure(health: Health, command: str) -> tuple[int, str]:
@@ -2243,13 +2235,12 @@ UNREADABLE_RUN = (
 )
 
 
-@dataclass(frozen=True)
-class Cursor:
+class Cursor(NamedTuple):
     """Up to where incidents of the remote have been delivered, in the remote's own time."""
 
     time_ms: int  # When the newest delivered one was created (fetch) or changed (mirroring).
     since_ms: int  # From when on `known` is complete; nothing before it is asked for again.
-    known: dict[str, int] = field(default_factory=dict)  # What was delivered from `since_ms` on: key and time. It is skipped.
+    known: dict[str, int] = {}  # What was delivered from `since_ms` on: key and time. It is skipped.
 
     def start(self, look_back_ms: int) -> int:
         """Return from when on to ask: no earlier than what is known, even where the look-back was enlarged."""
@@ -2602,8 +2593,7 @@ def readable(client: Client, work: Callable[..., Any], *args: Any) -> Any:
         return error
 
 
-@dataclass(frozen=True)
-class Download:
+class Download(NamedTuple):
     """A file of the remote that was read: its file result, and the digest that recognizes its local copy (`copy_digest`)."""
 
     result: dict[str, Any]
@@ -2685,11 +2675,10 @@ def has_attachments(incident: Incident, settings: Settings) -> bool:
     return bool(incident.raw.get("attachment")) and is_shared("attachment", settings.sharing.in_fields)
 
 
-@dataclass(frozen=True)
-class Attachments:
+class Attachments(NamedTuple):
     """The attachments of one incident, as far as they could be read."""
 
-    files: list[tuple[Entry, Download]] = field(default_factory=list)  # What was downloaded, with the entry that holds it.
+    files: list[tuple[Entry, Download]] = []  # What was downloaded, with the entry that holds it.
     is_whole: bool = True  # All of them were.
     problem: RemoteError | None = None  # Why the first that was not could not be.
 
@@ -2762,7 +2751,7 @@ def with_brought(store: Store, brought: list[str]) -> Store:
     """Return the store with what a fetch brought, given by `fetched_key`, noted as fetched and mirrored here."""
     ids = [key.rpartition(" ")[0] for key in brought]
     records = store.records(ids)
-    is_brought = {key: replace(record, met=True) for key, record in records.items() if f"{key} {record.created_ms}" in brought}
+    is_brought = {key: record._replace(met=True) for key, record in records.items() if f"{key} {record.created_ms}" in brought}
     return store.with_records(is_brought).with_memory(lambda memory: memory.with_fetched(ids))
 
 
@@ -2792,7 +2781,7 @@ def fetched_record(incident: Incident, attachments: Attachments, settings: Setti
         in_error=short(problem) if problem and problem.kind == FORBIDDEN else "",
     )
     if not attachments.is_whole and settings.comes_in:
-        return tried_in_vain(replace(record, owes_files=True), local_now_ms(), at_once=1)
+        return tried_in_vain(record._replace(owes_files=True), local_now_ms(), at_once=1)
     has_more = settings.history and takes_entries(settings)
     return asked_for(record, settings) if has_more or (is_closed(incident.status) and settings.close_in) else record
 
@@ -2814,7 +2803,7 @@ def fetch_incidents_command(client: Client, settings: Settings) -> None:
     new = fetch_new(client, settings, cursor, store)
     was_put_back = cursor.is_ahead(remote_now_ms(client))
     if was_put_back:
-        cursor = replace(cursor, time_ms=cursor.since_ms)
+        cursor = cursor._replace(time_ms=cursor.since_ms)
         new = fetch_new(client, settings, cursor, store)
     kept_late = last_run.pop("late", "")  # Gone once it is switched off: later on it begins anew.
     late = late_cursor(client, kept_late) if settings.fetch_late else None
@@ -2827,7 +2816,7 @@ def fetch_incidents_command(client: Client, settings: Settings) -> None:
     ready = delivered_whole(read_attachments(client, settings, new, 1 if store.memory.is_limited else AT_ONCE))
     if was_put_back and len(ready) == len(new) < settings.max_fetch and not client.is_late():
         # That was everything until now, but for what the index does not hold yet.
-        cursor = replace(cursor, time_ms=max(cursor.since_ms, remote_now_ms(client) - MODIFIED_OVERLAP_MS))
+        cursor = cursor._replace(time_ms=max(cursor.since_ms, remote_now_ms(client) - MODIFIED_OVERLAP_MS))
     # What was linked by hand while the files were read is here already.
     former = read_store().records(incident.id for incident, _ in ready)
     linked_now = {key for key, record in former.items() if record.origin == LINKED}
@@ -2840,10 +2829,10 @@ def fetch_incidents_command(client: Client, settings: Settings) -> None:
     records: dict[str, Record] = {}
     for incident, attachments in ready:
         is_taken = incident.id in former and former[incident.id].is_mirrored_here
-        record = replace(fetched_record(incident, attachments, settings, seen_ms + 1), came_late=incident in found)
+        record = fetched_record(incident, attachments, settings, seen_ms + 1)._replace(came_late=incident in found)
         if is_taken:
-            record = replace(record, in_error=TAKEN_ID.format(incident.id))
-        record = replace(record, shown=report_digest(settings, incident.id, record))
+            record = record._replace(in_error=TAKEN_ID.format(incident.id))
+        record = record._replace(shown=report_digest(settings, incident.id, record))
         files = [{"path": download.result["FileID"], "name": download.result["File"]} for _, download in attachments.files]
         incidents.append(
             fetched_incident(shared_in(incident.raw, settings.sharing), settings, record, files, is_mirrored=not is_taken)
@@ -2860,7 +2849,7 @@ def fetch_incidents_command(client: Client, settings: Settings) -> None:
         after = with_brought(kept, brought)
         after = after.with_records({key: record for key, record in records.items() if key not in linked})
         if records:
-            after = after.with_memory(lambda memory: replace(memory, reach_ms=max(1, min(memory.reach_ms or seen_ms, seen_ms))))
+            after = after.with_memory(lambda memory: memory._replace(reach_ms=max(1, min(memory.reach_ms or seen_ms, seen_ms))))
         return after.with_health(kept, "fetch_ms", fetch_calls=client.calls)
 
     change_store(remember)
@@ -2969,7 +2958,7 @@ def get_modified_remote_data_command(client: Client, settings: Settings, args: d
             gone = forgotten(after.all_records(), now_ms)
             after = after.with_records({}, gone=gone).with_memory(lambda memory: memory.with_fetched(gone))
         if after.memory.reach_ms == reach_ms and not client.is_late():
-            after = after.with_memory(lambda memory: replace(memory, reach_ms=0))
+            after = after.with_memory(lambda memory: memory._replace(reach_ms=0))
         return after.with_health(kept, "round_ms", round_calls=client.calls, cursor_ms=cursor.time_ms)
 
     change_store(remember)
@@ -3187,16 +3176,15 @@ def signed_text(entry: Entry) -> tuple[str, str]:
     return "**" + re.sub(r"([\\`*_\[\]<>|])", r"\\\1", line) + f":**\n\n{contents}", EntryFormat.MARKDOWN
 
 
-@dataclass(frozen=True)
-class Look:
+class Look(NamedTuple):
     """What was read of a remote incident for one pull."""
 
     incident: Incident
-    entries: list[Entry] = field(default_factory=list)  # The tagged ones, known ones included.
-    files: dict[str, Any] = field(default_factory=dict)  # By the key of the entry: its Download, or why there is none.
-    attachments: list[tuple[str, Entry | None]] = field(default_factory=list)  # Those that the fetch still owes.
+    entries: list[Entry] = []  # The tagged ones, known ones included.
+    files: dict[str, Any] = {}  # By the key of the entry: its Download, or why there is none.
+    attachments: list[tuple[str, Entry | None]] = []  # Those that the fetch still owes.
     problem: RemoteError | None = None  # Why its War Room could not be read whole.
-    unredacted: dict[str, str] = field(default_factory=dict)  # The `field_digests` without what is redacted, if anything is.
+    unredacted: dict[str, str] = {}  # The `field_digests` without what is redacted, if anything is.
 
 
 def read_incident(client: Client, settings: Settings, incident_id: str, record: Record) -> Look:
@@ -3222,7 +3210,7 @@ def read_incident(client: Client, settings: Settings, incident_id: str, record: 
                 if entry and entry.key not in downloads:
                     downloads[entry.key] = start_download(client, settings, pool, entry, name)
         files = {key: download.result() for key, download in downloads.items()}
-        shared = replace(incident, raw=shared_in(incident.raw, settings.sharing))
+        shared = incident._replace(raw=shared_in(incident.raw, settings.sharing))
         unredacted = field_digests(incident.raw) if settings.sharing.redact else {}
         return Look(shared, in_order(entries), files, attachments, problem, unredacted)
 
@@ -3255,18 +3243,17 @@ def with_history_known(record: Record, entries: Iterable[Entry], settings: Setti
     # An entry that is tagged only later is no history.
     old = [entry for entry in entries if is_meant(entry, settings) and entry.touched_ms < since_ms]
     past = {entry.key: entry.mark for entry in old if not ledger.has_seen(entry)}
-    return replace(record, since_ms=0, ledger=replace(ledger, history={**ledger.history, **past}))
+    return record._replace(since_ms=0, ledger=ledger._replace(history={**ledger.history, **past}))
 
 
-@dataclass(frozen=True)
-class PullPlan:
+class PullPlan(NamedTuple):
     """What one pull gives to the server, and the record to keep of it."""
 
     fields: dict[str, Any]  # For the incoming mapper.
     entries: list[dict[str, Any]]  # For the local War Room, in order; closing and reopening are among them.
     record: Record
     crossed: int = 0  # How many entries come in.
-    log: list[str] = field(default_factory=list)
+    log: list[str] = []
 
 
 def plan_pull(
@@ -3285,7 +3272,7 @@ def plan_pull(
     # The server takes entries only into an open incident.
     is_shut_here = before.is_closed_here and not reopens
     waits = is_shut_here and not (settings.close_in and is_closed_there)
-    delivery, notices = (Delivery(), {}) if waits else (plan_entries(before, look, settings), before.notices)
+    delivery, notices = (Delivery([], {}, {}, []), {}) if waits else (plan_entries(before, look, settings), before.notices)
     note = {"Type": EntryType.NOTE, "ContentsFormat": EntryFormat.TEXT, "Tags": [], "Note": True}
     entries = [*delivery.entries, *({**note, "Contents": text} for text in notices.values())]
     # It was reopened there, written into and closed again since the last pull, or an entry of a closed incident was tagged.
@@ -3308,8 +3295,7 @@ def plan_pull(
     is_whole = delivery.tried.keys() <= delivery.seen.keys()
     told = {f"notice {key}": UNMARKED + copy_digest(text) for key, text in notices.items()}
     missing = {key: tries for key, tries in before.ledger.missing.items() if key not in delivery.seen} | delivery.tried
-    after = replace(
-        before,
+    after = before._replace(
         created_ms=incident.created_ms or before.created_ms,
         met=True,
         modified=incident.modified,
@@ -3317,7 +3303,7 @@ def plan_pull(
         given=incident.status if is_delivered else before.given,
         asked=IncidentStatus.DONE if closes or opens_briefly else IncidentStatus.ACTIVE if reopens else before.asked,
         owes_files=before.owes_files and (waits or not is_whole or problem is not None),
-        ledger=replace(before.ledger, seen={**before.ledger.seen, **delivery.seen, **told}, missing=missing),
+        ledger=before.ledger._replace(seen={**before.ledger.seen, **delivery.seen, **told}, missing=missing),
         notices=before.notices if waits else {},
         in_ms=now_ms if entries or (is_changed and incident.modified) else before.in_ms,
         in_error="",
@@ -3330,15 +3316,15 @@ def plan_pull(
         delivery.log.append(f"get-remote-data: the War Room of incident {incident.id} cannot be read: {problem}")
         if problem.kind not in (RATE_LIMIT, LATE):
             sentence = f"The War Room of the remote incident cannot be read: {problem}"
-            after = replace(after, in_error=short(sentence, 500))
+            after = after._replace(in_error=short(sentence, 500))
     kinds = {failure.kind for failure in (problem, *look.files.values()) if isinstance(failure, RemoteError)}
     if kinds & {RATE_LIMIT, LATE}:
-        after = replace(after, wanted=max(before.wanted, before.done + 1), not_before_ms=0)
+        after = after._replace(wanted=max(before.wanted, before.done + 1), not_before_ms=0)
     elif problem or not is_whole:
         after = tried_in_vain(after, now_ms, at_once=BUSY_TRIES if problem and problem.kind == BUSY else 1)
     else:
-        after = replace(after, done=before.wanted, tries=0, not_before_ms=0)
-    after = replace(after, shown=report_digest(settings, incident.id, after))
+        after = after._replace(done=before.wanted, tries=0, not_before_ms=0)
+    after = after._replace(shown=report_digest(settings, incident.id, after))
 
     fields: dict[str, Any] = {"id": incident.id}
     if is_changed:
@@ -3346,7 +3332,7 @@ def plan_pull(
         # What came in before it was to be redacted has not changed.
         original = look.unredacted or now
         changed = {key for key in {*was, *now} if was.get(key) not in (now.get(key), original.get(key))} if was else set()
-        after = replace(after, fields=pack_digests(now), news="".join(sorted(changed)))
+        after = after._replace(fields=pack_digests(now), news="".join(sorted(changed)))
         news = incident.raw if is_for_person or not was else news_of(incident.raw, changed, schema, settings.sharing)
         fields = mirrored_fields(news, settings, after) | remote_owner(incident.raw)
     elif after.shown != before.shown:
@@ -3354,19 +3340,18 @@ def plan_pull(
     return PullPlan(fields, entries, after, len(delivery.seen), delivery.log)
 
 
-@dataclass(frozen=True)
-class Delivery:
+class Delivery(NamedTuple):
     """The entries that a pull delivers, oldest first, and what the ledger keeps of them and of missing files."""
 
-    entries: list[dict[str, Any]] = field(default_factory=list)
-    seen: dict[str, str] = field(default_factory=dict)
-    tried: dict[str, str] = field(default_factory=dict)  # Also in `seen` when a note takes the place of the file.
-    log: list[str] = field(default_factory=list)
+    entries: list[dict[str, Any]]
+    seen: dict[str, str]
+    tried: dict[str, str]  # Also in `seen` when a note takes the place of the file.
+    log: list[str]
 
 
 def plan_entries(before: Record, look: Look, settings: Settings) -> Delivery:
     """Decide which entries are delivered, and how. After a few tries a note stands for a file that cannot be had."""
-    plan, incident = Delivery(), look.incident
+    plan, incident = Delivery([], {}, {}, []), look.incident
     attached = [(entry or entry_of_attachment(name, incident, settings.sharing), name) for name, entry in look.attachments]
     keys = {entry.key for entry, _ in attached}
     tagged = [(entry, str(entry.raw.get("file"))) for entry in arriving(look.entries, settings, before) if entry.key not in keys]
@@ -3391,7 +3376,7 @@ def plan_entries(before: Record, look: Look, settings: Settings) -> Delivery:
             given, digest = {**outcome.result, "Contents": signed_comment(shared)}, outcome.digest
         else:
             raw = {**shared.raw, "contents": note, "format": EntryFormat.TEXT} if note else shared.raw
-            text, entry_format = signed_text(replace(entry, raw=raw))
+            text, entry_format = signed_text(entry._replace(raw=raw))
             category = entry.raw["category"] if isinstance(entry.raw.get("category"), str) else ""
             given = {"Type": EntryType.NOTE, "Contents": text, "ContentsFormat": entry_format, "Category": category}
             digest = copy_digest(text)
@@ -3416,9 +3401,9 @@ def plan_unreadable(before: Record, problem: RemoteError, settings: Settings, in
     is_last = before.tries + 1 >= MOST_TRIES
     sentence = f"{problem} It is not tried any more: xsoar-mirror-resync does." if is_last else str(problem)
     # The first pull that succeeds compares all fields.
-    failed = replace(before, met=True, modified="", news="", in_error=short(sentence, 500))
+    failed = before._replace(met=True, modified="", news="", in_error=short(sentence, 500))
     after = tried_in_vain(failed, now_ms)
-    after = replace(after, shown=report_digest(settings, incident_id, after))
+    after = after._replace(shown=report_digest(settings, incident_id, after))
     fields = {"id": incident_id, "dbotMirrorId": incident_id, "dbotMirrorInstance": settings.instance}
     fields |= mirror_report(settings, incident_id, after)
     return PullPlan(fields, [], after, log=[f"get-remote-data: incident {incident_id} cannot be read: {problem.kind}."])
@@ -3430,7 +3415,7 @@ def held_fields(store: Store, settings: Settings, incident_id: str) -> dict[str,
     if store.record(incident_id).is_stopped and not store.memory.is_paused:
 
         def shown(record: Record) -> Record:
-            return replace(record, done=record.wanted, shown=report_digest(settings, incident_id, record))
+            return record._replace(done=record.wanted, shown=report_digest(settings, incident_id, record))
 
         change_record(incident_id, shown)
         fields |= mirror_report(settings, incident_id, store.record(incident_id))
@@ -3456,7 +3441,7 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
     if before.since_ms is None:
         # Its first pull. It was listed only once, so keep that it is due, and where its history ends, before reading it.
         read, since_ms = before, parse_last_update(args.get("lastUpdate"), 0)
-        before = replace(wanted_again(read), met=True, since_ms=since_ms)
+        before = wanted_again(read)._replace(met=True, since_ms=since_ms)
         if is_remembered:
             change_record(incident_id, lambda now: merged(read, before, now))
     moves: bool | None = None
@@ -3489,10 +3474,9 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
         record = merged(before, plan.record, current)
         if current.since_ms != before.since_ms:
             # Another command has decided meanwhile what is history.
-            record = replace(record, ledger=replace(record.ledger, history=current.ledger.history))
-        learned = replace(
-            memory,
-            health=replace(memory.health, entries_in=memory.health.entries_in + plan.crossed),
+            record = record._replace(ledger=record.ledger._replace(history=current.ledger.history))
+        learned = memory._replace(
+            health=memory.health._replace(entries_in=memory.health.entries_in + plan.crossed),
             entries_move=memory.entries_move if moves is None else moves,
             limited_ms=local_now_ms() if client.limit else memory.limited_ms,
         )
@@ -3540,8 +3524,7 @@ def news_of(remote: dict[str, Any], changed: set[str], schema: Schema, sharing: 
 """ PUSH """
 
 
-@dataclass(frozen=True)
-class Update:
+class Update(NamedTuple):
     """What the server sends with update-remote-system."""
 
     remote_id: str
@@ -3565,12 +3548,11 @@ class Update:
         )
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """One thing to do in the remote: REOPEN, SAVE its fields, SEND the entries or CLOSE."""
 
     kind: str
-    fields: dict[str, Any] = field(default_factory=dict)
+    fields: dict[str, Any] = {}
 
 
 REOPEN, SAVE, SEND, CLOSE = "reopen", "save", "send", "close"
@@ -3744,8 +3726,8 @@ def schema_if_allowed(client: Client, holds: Callable[[Schema], bool], purpose: 
     schema = client.schema = Schema(custom, offered_reasons(fields), local_now_ms())
 
     def remember(memory: Memory) -> Memory:
-        is_known = replace(memory.schema, read_ms=schema.read_ms) == schema
-        return memory if is_known and is_recent(memory.schema) else replace(memory, schema=schema)
+        is_known = memory.schema._replace(read_ms=schema.read_ms) == schema
+        return memory if is_known and is_recent(memory.schema) else memory._replace(schema=schema)
 
     # Failing to keep it must not stop what needs it.
     with contextlib.suppress(DemistoException):
@@ -3908,13 +3890,13 @@ def send_fields(
         modified = after.modified if current.modified == before.modified else current.modified
         modified = "" if yielded else modified
         notices_now, settled_now = {**current.notices, **notices}, {**current.settled, **settled}
-        current = replace(current, modified=modified, notices=notices_now, settled=settled_now, news="")
+        current = current._replace(modified=modified, notices=notices_now, settled=settled_now, news="")
         if current.fields:  # Without them, it is not known what else both sides hold.
             was, now = (field_digests(shared_in(incident.raw, settings.sharing)) for incident in (before, after))
             both = unpack_digests(current.fields) | dict(now.items() - was.items())
             both |= {name_digest(name): TO_COME for name in yielded}
             emptied = was.keys() - now.keys()
-            current = replace(current, fields=pack_digests({key: value for key, value in both.items() if key not in emptied}))
+            current = current._replace(fields=pack_digests({key: value for key, value in both.items() if key not in emptied}))
         return asked_for(current, settings) if notices or yielded else current
 
     change_record(incident_id, remember)
@@ -3953,7 +3935,7 @@ def send_entry(client: Client, sharing: Sharing, investigation_id: str, entry: E
     shared = shared_entry(entry, sharing)
     if file and (refusal := file_refusal(file[0], file[1].stat().st_size, sharing)):
         note = f"A file was added here that is not shared: {refusal}."
-        shared, file = replace(shared, raw={**shared.raw, "contents": note, "format": EntryFormat.TEXT}), None
+        shared, file = shared._replace(raw={**shared.raw, "contents": note, "format": EntryFormat.TEXT}), None
     elif file:
         file = (safe_file_name(redacted_name(file[0], sharing)), file[1])
     text, entry_format = (signed_comment(shared), "") if file else signed_text(shared)
@@ -4036,7 +4018,7 @@ def note_entries(incident_id: str, ended: list[tuple[Entry, list[Entry]]], about
     def note(record: Record) -> Record:
         ledger, ended_keys = record.ledger, {entry.key for entry, _ in ended}
         trying = {key: mark for key, mark in ledger.trying.items() if key not in ended_keys} | going
-        return replace(record, ledger=replace(ledger, sent=ledger.sent | sent, trying=trying, seen=ledger.seen | arrived))
+        return record._replace(ledger=ledger._replace(sent=ledger.sent | sent, trying=trying, seen=ledger.seen | arrived))
 
     change_record(incident_id, note, entries_out=len(sent))
 
@@ -4071,7 +4053,7 @@ def close_remote(client: Client, settings: Settings, incident_id: str, local: di
         # Failing to note it must not stop the closing.
         with contextlib.suppress(DemistoException):
             change_record(
-                incident_id, lambda now: replace(now, ledger=replace(now.ledger, trying=now.ledger.trying | {CLOSING: ""}))
+                incident_id, lambda now: now._replace(ledger=now.ledger._replace(trying=now.ledger.trying | {CLOSING: ""}))
             )
         version, first_words = whole(remote.raw.get("version"), 0), words()
         try:
@@ -4092,8 +4074,8 @@ def close_remote(client: Client, settings: Settings, incident_id: str, local: di
 def as_told(record: Record, status: int) -> Record:
     """Return the record of an incident that has the same status on both sides now."""
     trying = {key: mark for key, mark in record.ledger.trying.items() if key != CLOSING}
-    ledger = replace(record.ledger, trying=trying)
-    return replace(record, status=status, given=status, told=status, asked=None, ledger=ledger)
+    ledger = record.ledger._replace(trying=trying)
+    return record._replace(status=status, given=status, told=status, asked=None, ledger=ledger)
 
 
 def offered_reasons(fields: list[dict[str, Any]]) -> tuple[str, ...]:
@@ -4170,7 +4152,7 @@ def create_remote(client: Client, settings: Settings, data: dict[str, Any], orig
         records = store.records(str(incident["id"]) for incident in ours)
         created = next((incident for incident in ours if local_id or str(incident["id"]) not in records), None)
     if created is None:
-        change_memory(lambda memory: replace(memory, creating={**memory.creating, origin: ""}))
+        change_memory(lambda memory: memory._replace(creating={**memory.creating, origin: ""}))
         schema = schema_if_allowed(client, lambda _: False, "so the incident is created without knowing its custom fields")
         names = frozenset(schema.custom_fields) if schema else None
         try:
@@ -4189,11 +4171,11 @@ def create_remote(client: Client, settings: Settings, data: dict[str, Any], orig
         both = {key: both[key] if both.get(key) == there.get(key) else TO_COME for key in {*both, *there}}
     fields = pack_digests(both)
     record = Record(created_ms=incident.created_ms, origin=CREATED, met=True, fields=fields, since_ms=0)
-    record = replace(record, status=incident.status, given=incident.status)
+    record = record._replace(status=incident.status, given=incident.status)
 
     def remember(now: Store) -> Store:
         known = now.with_records({incident.id: record, **now.records([incident.id])})
-        return known.with_memory(lambda memory: replace(memory, creating={**memory.creating, origin: incident.id}))
+        return known.with_memory(lambda memory: memory._replace(creating={**memory.creating, origin: incident.id}))
 
     change_store(remember)
     return incident.id, is_new
@@ -4207,7 +4189,7 @@ def origin_of(data: dict[str, Any], settings: Settings) -> str:
 def forget_creation(origin: str) -> None:
     """Forget a creation that has ended."""
     change_memory(
-        lambda memory: replace(memory, creating={key: value for key, value in memory.creating.items() if key != origin})
+        lambda memory: memory._replace(creating={key: value for key, value in memory.creating.items() if key != origin})
     )
 
 
@@ -4267,7 +4249,7 @@ def update_remote_system_command(client: Client, settings: Settings, args: dict[
     if origin:
         incident_id, is_new = create_remote(client, settings, update.data, origin)
         # Created by an earlier try, it lacks the local changes since then.
-        update = replace(update, remote_id=incident_id, delta={} if is_new else update.delta or update.data)
+        update = update._replace(remote_id=incident_id, delta={} if is_new else update.delta or update.data)
     record = read_store().record(update.remote_id)
     wanted = leaving(update.entries, record, settings, local_digest)
     were_tried = all(entry.key in record.ledger.trying for entry in wanted)
@@ -4321,12 +4303,12 @@ def after_push(
     `went`: whether the remote changed. `is_shown`: whether a pull is to show that, as nothing else may list the incident.
     `sent_before`: what an earlier try settled, see `Record`.
     """
-    after = replace(record, met=True, out_ms=local_now_ms() if went else record.out_ms, out_error="", unsent={}, settled={})
+    after = record._replace(met=True, out_ms=local_now_ms() if went else record.out_ms, out_error="", unsent={}, settled={})
     known = unpack_digests(record.fields)
     # While the update failed they changed there, and the server may have kept the local value.
     older = {name for name, value in sent_before.items() if known and known.get(name, "") not in (TO_COME, value)}
     if older:
-        after = replace(after, modified="", fields=pack_digests(known | dict.fromkeys(older, TO_COME)))
+        after = after._replace(modified="", fields=pack_digests(known | dict.fromkeys(older, TO_COME)))
     is_reopened = False
     if update.status is not None:
         is_as_asked = record.asked is None or is_closed(record.asked) == is_closed(update.status)
@@ -4335,7 +4317,7 @@ def after_push(
         is_told = is_settled and (follows or (record.asked is not None and is_as_asked))
         is_reopened = record.is_closed_here and is_settled and is_open(update.status)
         asked = None if is_settled else record.asked
-        after = replace(after, here=update.status, asked=asked, told=update.status if is_told else record.told)
+        after = after._replace(here=update.status, asked=asked, told=update.status if is_told else record.told)
     # Entries may have waited for the reopening.
     return asked_for(after, settings) if is_reopened or is_shown or record.out_error or older else after
 
@@ -4350,14 +4332,14 @@ def with_unsent(record: Record, update: Update, settings: Settings) -> Record:
     """Return the record with the time since when each change of a failed update waits."""
     steps = plan_push(record, update, settings, [])
     changes = [change_digest(name, value) for step in steps if step.kind == SAVE for name, value in step.fields.items()]
-    return replace(record, unsent={key: record.unsent.get(key) or local_now_ms() for key in changes})
+    return record._replace(unsent={key: record.unsent.get(key) or local_now_ms() for key in changes})
 
 
 def after_failure(record: Record, update: Update, settings: Settings, error: str) -> Record:
     """Return the record of an incident whose changes did not all go. The next pull shows an error, if there is one to show."""
     here = record.here if update.status is None else update.status
-    after = with_unsent(replace(record, met=True, here=here), update, settings)
-    return after if error in ("", record.out_error) else asked_for(replace(after, out_error=error), settings)
+    after = with_unsent(record._replace(met=True, here=here), update, settings)
+    return after if error in ("", record.out_error) else asked_for(after._replace(out_error=error), settings)
 
 
 """ SCHEMA """
@@ -4631,11 +4613,10 @@ def mirror_resync_command(client: Client, settings: Settings, args: dict[str, An
         if entries:
             # History comes, and files that a note stands for are tried again.
             seen = {key: mark for key, mark in ledger.seen.items() if key not in ledger.missing}
-            ledger = replace(ledger, history={}, missing={}, seen=seen)
+            ledger = ledger._replace(history={}, missing={}, seen=seen)
         # Its closing did not succeed, so it is delivered again.
         is_unclosed = is_open_here and is_closed(known.asked)
-        return replace(
-            wanted_again(known),
+        return wanted_again(known)._replace(
             created_ms=remote.created_ms if is_linked else known.created_ms or remote.created_ms,
             origin=LINKED if is_linked else known.origin,
             modified="" if fields else known.modified,
@@ -4669,7 +4650,7 @@ def mirror_stop_command(settings: Settings, args: dict[str, Any], is_stopped: bo
     if remote_id not in read_store().records([remote_id]):
         raise ValueError(f"This instance mirrors no incident {short(remote_id, 80)}: give the ID of one that it mirrors, id=4.")
     # The next pull shows the state, and after a start brings what changed meanwhile.
-    change_record(remote_id, lambda record: replace(wanted_again(record), is_stopped=is_stopped))
+    change_record(remote_id, lambda record: wanted_again(record)._replace(is_stopped=is_stopped))
     told = {
         True: f"Mirroring of the remote incident {remote_id} is stopped. xsoar-mirror-start id={remote_id} starts it again.",
         False: f"Mirroring of the remote incident {remote_id} goes on. What changed meanwhile comes with the next rounds.",
@@ -4699,7 +4680,7 @@ def parse_until(value: Any, now_ms: int) -> int:
 
 def mirror_pause_command(settings: Settings, until_ms: int) -> CommandResults:
     """Pause all mirroring of the instance until a time (local clock), or end the pause; 0: it ends."""
-    change_memory(lambda memory: replace(memory, paused_until_ms=until_ms))
+    change_memory(lambda memory: memory._replace(paused_until_ms=until_ms))
     readable = (
         f"Mirroring of {settings.instance} is paused until {iso(until_ms)[:19]}Z. xsoar-mirror-resume ends the pause."
         if until_ms
@@ -4844,8 +4825,7 @@ MOST_LISTED = 500  # CLI names of one kind in the context.
 MOST_SHOWN = 30  # The same in a table.
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(NamedTuple):
     """The custom fields to map, as the arguments of xsoar-mirror-mappers choose them. Empty: all.
 
     types: fields of these incident types, besides those of all types.
@@ -4859,8 +4839,7 @@ class Choice:
     missing: str = REPORT
 
 
-@dataclass(frozen=True)
-class Pair:
+class Pair(NamedTuple):
     """A custom field by its CLI name in lower case: as each tenant has it (empty: it does not), and what becomes of it."""
 
     cli_name: str
@@ -5177,7 +5156,7 @@ def mirror_mappers_command(client: Client, settings: Settings, args: dict[str, A
         left_out=frozenset(name for fate in settled for name in names[fate]) & {*custom_by_name(there)},
         exported_ms=local_now_ms(),
     )
-    change_memory(lambda memory: replace(memory, rules=rules))
+    change_memory(lambda memory: memory._replace(rules=rules))
     outputs = {
         "Instance": settings.instance,
         "IncomingMapper": mapper_name("Incoming", settings.instance),
@@ -5241,8 +5220,7 @@ STILL = "does not move modified; more War Rooms are looked into each round"
 IGNORED, REFUSED, LOST, UNSEEN = "is ignored", "is refused", "finds nothing", "is not known"  # What becomes of a time bound.
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """The answer to one question of xsoar-mirror-check.
 
     found, remedy: hold no names, IDs or contents of either tenant, so that they may go into the report.
@@ -5977,7 +5955,7 @@ def answers(check: Check, questions: dict[str, Ask]) -> Iterator[Finding]:
         if not isinstance(finding, Finding):
             finding = Finding(OK, finding if isinstance(finding, str) else "yes")
         check.has_ended = check.has_ended or (name == "Version" and finding.verdict == STOP)
-        yield replace(finding, question=name)
+        yield finding._replace(question=name)
 
 
 def remember_moves(moves: dict[str, bool]) -> None:
@@ -5985,7 +5963,7 @@ def remember_moves(moves: dict[str, bool]) -> None:
     found = None if all(moves.values()) and not {"note", "file"} <= moves.keys() else all(moves.values())
 
     def remember(memory: Memory) -> Memory:
-        return memory if found is None or memory.entries_move is False else replace(memory, entries_move=found)
+        return memory if found is None or memory.entries_move is False else memory._replace(entries_move=found)
 
     # What was found matters more than the note of it.
     with contextlib.suppress(DemistoException):
@@ -6045,7 +6023,7 @@ def run_test(client: Client, settings: Settings) -> str:
 
     def other_kind_works() -> bool:
         try:
-            Client(replace(settings, advanced_key=not settings.advanced_key)).about()
+            Client(settings._replace(advanced_key=not settings.advanced_key)).about()
         except RemoteError:
             return False
         return True

@@ -147,6 +147,8 @@ RECORDS = st.builds(
     script.Record,
     status=st.sampled_from([None, 0, 1, 2, 3]),
     here=st.sampled_from([None, 1, 2]),
+    asked=st.none(),
+    tries=st.integers(0, script.MOST_TRIES - 1),
     wanted=st.integers(0, 3),
     done=st.integers(0, 3),
     not_before_ms=st.sampled_from([0, 1, 10**12]),
@@ -178,7 +180,9 @@ def test_records_come_back_and_take_turns(records: dict[str, script.Record], gon
     }
     turn = [key for key, _ in script.quiet_in_turn(store, swept, frozenset())]
     quiet = {
-        key for key, record in left.items() if record.status in (None, 1) and record.here != 2 and record.wanted <= record.done
+        key
+        for key, record in left.items()
+        if record.status in (None, 1) and record.here != 2 and record.wanted <= record.done and not record.is_stopped
     }
     assert (set(turn), len(turn)) == (quiet, len(quiet))
     assert swept not in turn[:-1]

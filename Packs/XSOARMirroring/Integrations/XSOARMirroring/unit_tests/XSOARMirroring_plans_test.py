@@ -1,7 +1,6 @@
 """Decision tables: what a pull delivers, what a push does and in which order, what becomes of the remote's status."""
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -133,7 +132,7 @@ def test_which_local_entries_go(tags: list[str], ledger: dict[str, Any], goes: b
     When: it is decided whether it goes.
     Then: it goes unless it has no tag of this side, went already, or came in; an ID alone is no identity.
     """
-    entry = replace(an_entry(1, tuple(tags)), mark="mk")
+    entry = an_entry(1, tuple(tags))._replace(mark="mk")
 
     left = script.leaving([entry], script.Record(ledger=script.Ledger(**ledger)), SETTINGS, script.local_digest)
 
@@ -187,7 +186,7 @@ def test_what_a_pull_delivers(
     When: a pull is planned, and again with what it remembers.
     Then: states are compared, entries come only into an open incident, and the second plan delivers nothing again.
     """
-    settings = replace(SETTINGS, close_in=close_in, reopen_in=close_in)
+    settings = SETTINGS._replace(close_in=close_in, reopen_in=close_in)
     before = script.Record(since_ms=0, wanted=1, **record)
 
     plan = script.plan_pull(before, a_look(status, entries), settings, NOW_MS, script.Schema())

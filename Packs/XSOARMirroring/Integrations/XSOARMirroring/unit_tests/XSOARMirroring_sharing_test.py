@@ -542,7 +542,7 @@ def test_an_entry_stays_the_same_entry(name: str) -> None:
     after = script.shared_entry(before, ALL_KINDS)
 
     assert not holds(after.raw, "falcon", "10.0.0.1", "eve@")
-    assert script.replace(after, raw=before.raw) == before
+    assert after._replace(raw=before.raw) == before
     assert all(after.raw[key] == before.raw[key] for key in ("id", "created", "modified", "tags", "type", "format", "category"))
     assert MAIL.removeprefix("[") in script.signature(after)
 

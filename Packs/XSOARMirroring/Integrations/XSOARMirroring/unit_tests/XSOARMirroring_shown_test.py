@@ -132,7 +132,7 @@ def test_a_failure_during_a_pull_is_told_with_the_next(
     modified(server)
 
     def fail(_: Any) -> None:
-        script.change_record(mirrored, lambda now: script.replace(script.wanted_again(now), out_error="refused"))
+        script.change_record(mirrored, lambda now: script.wanted_again(now)._replace(out_error="refused"))
 
     meanwhile(monkeypatch, fail)
     server.pull(mirrored)

@@ -13,7 +13,7 @@ import re
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.policy import HTTP
@@ -799,12 +799,12 @@ def memory_of(server: Server) -> script.Memory:
 
 def pack_without_health(memory: script.Memory) -> dict[str, Any]:
     """Return what is remembered besides the records, without what only xsoar-mirror-status tells, as plain data."""
-    return dict(script.pack(replace(memory, health=script.Health(), limited_ms=0)))
+    return dict(script.pack(memory._replace(health=script.Health(), limited_ms=0)))
 
 
 def change_memory(server: Server, **fields: Any) -> None:
     """Let the server remember other things besides the records, by the names of `Memory`."""
-    server.context = json.dumps(store_of(server).with_memory(lambda memory: replace(memory, **fields)).context)
+    server.context = json.dumps(store_of(server).with_memory(lambda memory: memory._replace(**fields)).context)
 
 
 def spoil_record(server: Server, incident_id: str, kept: Any) -> None:
