@@ -835,3 +835,25 @@ def test_right_parameters_of_sharing(remote: Mirror) -> None:
     run = remote.host.test(INSTANCE)
 
     assert run.ok, run.error
+
+
+def test_a_push_between_a_resync_and_its_pull(site: Site) -> None:
+    """
+    Given: a redacted custom field that changes there, a resync, and a server that sends all custom fields when one changed.
+    When: the change made here goes out before the resync's pull.
+    Then: the original there stands, and both changes have crossed.
+    """
+    made = site.mirror("8", "8", None, HostSettings(custom_fields_delta="whole"))
+    made.configure(redact="email")
+    remote_id, local_id = in_step(made, CustomFields={"ticket": f"first by {EMAIL}", "hosts": "a"})
+    made.there.change_incident(remote_id, {"CustomFields": {"ticket": f"then by {EMAIL}"}}, user="carla")
+    succeeded(made.host.run(INSTANCE, "xsoar-mirror-resync", {"id": remote_id}))
+    made.here.change_incident(local_id, {"CustomFields": {"hosts": "b"}}, user="hanna")
+    made.interference.before = refusing(made, "/incidents/search", 429)
+    made.host.mirror(INSTANCE)
+    made.interference.forget()
+    made.pass_time(minutes=11)
+    live(made)
+
+    assert (value_of(made.there, remote_id, "ticket"), value_of(made.there, remote_id, "hosts")) == (f"then by {EMAIL}", "b")
+    assert value_of(made.here, local_id, "ticket") == "then by [e-mail address]"

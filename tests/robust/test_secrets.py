@@ -27,7 +27,10 @@ from stand_ins import (
     attach,
     load,
     local_entry,
+    memory_of,
     push,
+    records_of,
+    script,
 )
 
 NAMES = [
@@ -97,9 +100,15 @@ class Outside:
     def add(self, server: Server, outcome: Outcome) -> None:
         """Collect what one run left."""
         self.private.append(json.dumps([outcome.result if not outcome.error else None, outcome.incidents], ensure_ascii=False))
-        self.public += [outcome.error, server.kept_text(), json.dumps([server.last_run, server.last_mirror_run])]
+        self.public += [outcome.error, kept_without_notices(server), json.dumps([server.last_run, server.last_mirror_run])]
         self.public += [line for _, line in server.log]
         server.log.clear()
+
+
+def kept_without_notices(server: Server) -> str:
+    """Return what is kept but for the notes on conflicts, which hold both values until the next pull tells them."""
+    records = [script.pack(record._replace(notices={})) for record in records_of(server).values()]
+    return server.context + json.dumps([script.pack(memory_of(server)), records])
 
 
 def secrets_of(remote: Remote) -> set[str]:

@@ -1785,6 +1785,7 @@ class Record(NamedTuple):
     met: bool = False  # A local incident mirrors it: the server asked for it or sent it, or kept the last run of its fetch.
     modified: str = ""  # The remote's `modified` of the fields delivered last.
     fields: str = ""  # Digests of the fields when both sides last agreed. See `field_digests` and `pack_digests`.
+    all_fields: bool = False  # The next pull gives all fields, changed or not.
     news: str = ""  # The keys of the fields that the last pull gave, packed as in `fields`.
     status: int | None = None  # The remote's status, as last read.
     given: int | None = None  # The remote's status, as last delivered here.
@@ -3299,6 +3300,7 @@ def plan_pull(
         created_ms=incident.created_ms or before.created_ms,
         met=True,
         modified=incident.modified,
+        all_fields=before.all_fields and not is_changed,
         status=incident.status if incident.status is not None else before.status,
         given=incident.status if is_delivered else before.given,
         asked=IncidentStatus.DONE if closes or opens_briefly else IncidentStatus.ACTIVE if reopens else before.asked,
@@ -3333,7 +3335,8 @@ def plan_pull(
         original = look.unredacted or now
         changed = {key for key in {*was, *now} if was.get(key) not in (now.get(key), original.get(key))} if was else set()
         after = after._replace(fields=pack_digests(now), news="".join(sorted(changed)))
-        news = incident.raw if is_for_person or not was else news_of(incident.raw, changed, schema, settings.sharing)
+        gives_all = is_for_person or before.all_fields or not was
+        news = incident.raw if gives_all else news_of(incident.raw, changed, schema, settings.sharing)
         fields = mirrored_fields(news, settings, after) | remote_owner(incident.raw)
     elif after.shown != before.shown:
         fields |= mirror_report(settings, incident.id, after) | remote_owner(incident.raw)
@@ -4620,7 +4623,7 @@ def mirror_resync_command(client: Client, settings: Settings, args: dict[str, An
             created_ms=remote.created_ms if is_linked else known.created_ms or remote.created_ms,
             origin=LINKED if is_linked else known.origin,
             modified="" if fields else known.modified,
-            fields="" if fields else known.fields,
+            all_fields=fields or known.all_fields,
             since_ms=0 if entries else begin_ms if known.since_ms is None else known.since_ms,
             given=remote.status if is_forgotten else None if is_unclosed else known.given,
             asked=None if is_unclosed else known.asked,
