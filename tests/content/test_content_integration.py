@@ -70,6 +70,7 @@ COMMANDS: dict[str, dict[str, str | None]] = {
     "update-remote-system": {},
     "get-mapping-fields": {},
     "xsoar-mirror-status": {"id": None},
+    "xsoar-mirror-journal": {"id": None, "since": None, "direction": None, "outcome": None, "limit": "50"},
     "xsoar-mirror-diff": {"id": None, "incident": None},
     "xsoar-mirror-resync": {"id": None, "incident": None, "fields": "true", "entries": "true"},
     "xsoar-mirror-stop": {"id": None},

@@ -91,6 +91,8 @@ LARGEST_SKEW_MS = 7 * 24 * HOUR_MS  # A clock further off than this is ignored.
 KEPT_KNOWN_MS = 24 * HOUR_MS  # How far the remote's clock may be set back without incidents being missed or fetched twice.
 KEPT_KNOWN = 2_000
 SCHEMA_MS = 10 * MINUTE_MS  # How long the remote's schema may be cached.
+MOST_CROSSINGS = 2_000  # In the journal.
+LARGEST_JOURNAL = 64 << 10  # Bytes in the integration context.
 HEALTH_MS = 5 * MINUTE_MS  # How stale xsoar-mirror-status may be while there is nothing else to write.
 # What a fetched incident gets from the remote one besides custom fields. Mappers find the rest in rawJSON.
 FETCHED_FIELDS = ("name", "type", "severity", "details", "occurred", "phase", "dueDate", "playbookId")
@@ -366,7 +368,7 @@ def choice(params: dict[str, Any], name: str, display: str, options: Iterable[st
     """Return a parameter with options; the first of them if it was never set."""
     chosen, options = str(params.get(name) or "").strip(), tuple(options)
     if chosen and chosen not in options:
-        raise ValueError(f"{display} is {short(chosen, 80)!r}: choose one of {', '.join(options)}.")
+        raise ValueError(f"{display} is {short(chosen, 80)!r}: choose one of {', '.join(filter(None, options))}.")
     return chosen or options[0]
 
 
@@ -545,6 +547,7 @@ def first_fetch_ms(settings: Settings, now_ms: int) -> int:
 
 SHUT = (IncidentStatus.DONE, IncidentStatus.ARCHIVE)
 UNMARKED = "AA"  # The mark of an entry without a creation time.
+UNHELD = "attachment "  # Begins what stands for the ID of an attachment that no entry holds.
 
 
 class Incident(NamedTuple):
@@ -1228,7 +1231,10 @@ class RemoteError(DemistoException):
     """A failed call to the remote tenant. `kind` is for the code; the message is one sentence for a person.
 
     retry_after: the pause that the remote asks for, in seconds. status: that of an HTTP error; 0 if there was none.
+    refused: what the journal calls the fields or the entries that the remote refused, if not everything.
     """
+
+    refused: tuple[str, ...] = ()
 
     def __init__(self, kind: str, message: str, retry_after: float = 0.0, status: int = 0) -> None:
         super().__init__(message)
@@ -1897,11 +1903,25 @@ class Memory(NamedTuple):
         return self._replace(health=self.health._replace(**health))
 
 
+class Crossing(NamedTuple):
+    """One thing that crossed, or did not, for the journal. It names fields and entries and holds nothing of their contents."""
+
+    direction: str  # IN or OUT.
+    incident_id: str  # Of the remote incident.
+    kind: str  # FETCHED, CREATED, "fields", "entry", "file", "close", "reopen" or "error".
+    what: str = ""  # The names of the fields, the ID of the entry, or when a fetched incident was created.
+    outcome: str = "crossed"
+    since_ms: int = 0  # When it came about, by the clock of the side it comes from; 0: not known.
+
+
 FETCHED, CREATED, LINKED = "fetched", "created", "linked"
+IN, OUT = "in", "out"
+OUTCOMES = ("crossed", "already there", "gave way", "refused", "as a note", "given up")
+CROSSED, STOOD_THERE, GAVE_WAY, REFUSED_THERE, AS_NOTE, GIVEN_UP = OUTCOMES
 EMPTY_RECORD = Record()
 CLOSING = "closing"  # Stands in `Ledger.trying` for a closing that was begun; it may have succeeded.
 SHARD_KEY, SHARDS = "incidents_", 64  # A command on one of 10,000 incidents unpacks and packs some 150 of them.
-MEMORY_KEY, QUEUE_KEY, OPEN_KEY = "memory", "queue", "open"
+MEMORY_KEY, QUEUE_KEY, OPEN_KEY, JOURNAL_KEY = "memory", "queue", "open", "journal"
 
 
 def packed_ids(ids: Iterable[str]) -> tuple[str, ...]:
@@ -2010,8 +2030,8 @@ class Store:
     """The integration context as a value: all that the mirror remembers between commands.
 
     Records are kept in compressed shards, of which a command touches only a few. Beside them, as plain JSON, stand `queue` (when
-    to pull each incident that is due, by ID) and `open` (the incidents that may have quiet news), so that a quiet round opens no
-    shard.
+    to pull each incident that is due, by ID, and since when it is) and `open` (the incidents that may have quiet news), so that
+    a quiet round opens no shard. `journal` is compressed as well.
     """
 
     context: dict[str, Any]
@@ -2038,7 +2058,19 @@ class Store:
     @functools.cached_property
     def queue(self) -> dict[str, int]:
         """When to pull each incident that is due (local clock, in ms), by ID, the longest waiting first."""
-        return {key: whole(not_before_ms, 0) for key, not_before_ms in kept_as(dict, self.context.get(QUEUE_KEY)).items()}
+        return {key: not_before_ms for key, (not_before_ms, _) in self.waiting.items()}
+
+    @functools.cached_property
+    def waiting(self) -> dict[str, tuple[int, int]]:
+        """The queue with since when each incident is due (local clock, in ms); 0: an older version did not keep it."""
+        kept = kept_as(dict, self.context.get(QUEUE_KEY))
+        pairs = {key: value if isinstance(value, list) and len(value) == 2 else (value, 0) for key, value in kept.items()}
+        return {key: (whole(not_before_ms, 0), whole(since_ms, 0)) for key, (not_before_ms, since_ms) in pairs.items()}
+
+    @functools.cached_property
+    def journal(self) -> list[list[Any]]:
+        """The last crossings, the oldest first. See `journaled`."""
+        return unpack_journal(self.context.get(JOURNAL_KEY))
 
     @functools.cached_property
     def open(self) -> list[str]:
@@ -2070,10 +2102,12 @@ class Store:
                 shard[incident_id] = pack(record)
         context = {key: value for key, value in self.context.items() if key not in shards}
         context |= {key: squeezed(shard) for key, shard in shards.items() if shard}
-        due = {key: record.not_before_ms for key, record in after.items() if record and record.is_due}
-        queue = {key: moment for key, moment in {**self.queue, **due}.items() if key in due or key not in after}
-        if queue != self.queue:
-            context[QUEUE_KEY] = to_json(queue)
+        since = {key: since_ms for key, (_, since_ms) in self.waiting.items()}
+        now_ms = local_now_ms()
+        due = {key: (record.not_before_ms, since.get(key, now_ms)) for key, record in after.items() if record and record.is_due}
+        waiting = {key: times for key, times in {**self.waiting, **due}.items() if key in due or key not in after}
+        if waiting != self.waiting:
+            context[QUEUE_KEY] = to_json(waiting)
         quiet = {key for key, record in after.items() if record and record.may_have_quiet_news}
         still_open = quiet | (set(self.open) - after.keys())
         if still_open != set(self.open):
@@ -2085,6 +2119,13 @@ class Store:
         after = change(self.memory)
         return self if after == self.memory else Store({**self.context, MEMORY_KEY: squeezed(pack(after))})
 
+    def with_crossings(self, crossings: Iterable[Crossing], there_ms: int = 0, is_fetch: bool = False) -> "Store":
+        """Return the store with more crossings in its journal. `there_ms`: the remote's clock. `is_fetch`: see `journaled`."""
+        if not (new := list(crossings)):
+            return self
+        rows = journaled(self.journal, new, local_now_ms(), there_ms, is_fetch)
+        return Store({**self.context, JOURNAL_KEY: packed_journal(rows)})
+
     def with_health(self, before: "Store", noted: str, **health: Any) -> "Store":
         """Return the store with some of its health changed, and the time `noted`, which tells when, set to now.
 
@@ -2094,6 +2135,77 @@ class Store:
         if self == before and now_ms - getattr(self.memory.health, noted) < HEALTH_MS:
             return before
         return self.with_memory(lambda memory: memory.with_health(**{**health, noted: now_ms}))
+
+
+def journaled(
+    rows: list[list[Any]], crossings: list[Crossing], now_ms: int, there_ms: int, is_fetch: bool = False
+) -> list[list[Any]]:
+    """Return the journal with more crossings, each as [time here in ms, direction, remote ID, kind, what, outcome, lag].
+
+    The lag is in seconds; None where it is not known. What a fetch brings takes the place of the same in the journal: the first
+    run was killed before its incidents were created.
+    """
+    new: list[list[Any]] = [
+        [
+            *(now_ms, crossing.direction, crossing.incident_id, crossing.kind, short(crossing.what), crossing.outcome),
+            max(0, (there_ms if crossing.direction == IN else now_ms) - crossing.since_ms) // 1000 if crossing.since_ms else None,
+        ]
+        for crossing in crossings
+    ]
+    again = {tuple(row[1:5]) for row in new} if is_fetch else ()
+    return [*(row for row in rows if tuple(row[1:5]) not in again), *new][-MOST_CROSSINGS:]
+
+
+def packed_journal(rows: list[list[Any]]) -> str:
+    """Return the rows of a journal as a compressed text, without the oldest where it would be too large.
+
+    They are kept by columns, and the times as the steps between them, since this compresses better.
+    """
+    while True:
+        times, *columns = zip(*rows, strict=True) if rows else [()]
+        steps = [after - before for before, after in pairwise([0, *times])]
+        packed = squeezed({"columns": [steps, *columns]})
+        if len(packed) <= LARGEST_JOURNAL:
+            return packed
+        rows = rows[len(rows) // 16 + 1 :]
+
+
+def unpack_journal(packed: Any) -> list[list[Any]]:
+    """Return the rows that `packed_journal` packed; none when they are damaged."""
+    try:
+        steps, *columns = expanded(packed)["columns"]
+        rows = [list(row) for row in zip(accumulate(steps), *columns, strict=True)]
+    except (KeyError, TypeError, ValueError):
+        return []
+    kinds = [int, *[str] * 5]
+    return [row for row in rows if [*map(type, row[:-1])] == kinds and type(row[-1]) in (int, type(None))]
+
+
+def percentile(values: Iterable[int], share: float) -> int | None:
+    """Return the value that a share of all values does not exceed; None without values."""
+    ordered = sorted(values)
+    return ordered[math.ceil(share * len(ordered)) - 1] if ordered else None
+
+
+def entry_crossing(direction: str, incident_id: str, entry: Entry, outcome: str = CROSSED) -> Crossing:
+    """Return the crossing of an entry or its file; an edit of it is `<ID>#<number>`.
+
+    An attachment without an entry is known by its file's name, which is left out.
+    """
+    edit = entry.key[len(entry.id) :].partition(".")[0]
+    what = "attachment" if entry.id.startswith(UNHELD) else entry.id + edit
+    return Crossing(direction, incident_id, "file" if entry.has_file else "entry", what, outcome, entry.touched_ms)
+
+
+def names_among(incident: dict[str, Any], digests: Iterable[str]) -> str:
+    """Return the names of those fields of an incident whose names have one of the digests, in one text."""
+    names = [*(key for key in incident if key != "CustomFields"), *(f"{CUSTOM}{key}" for key in custom_fields(incident))]
+    return named(name for name in names if name_digest(name) in digests)
+
+
+def named(names: Iterable[str]) -> str:
+    """Return names of fields in one text, the custom ones without their prefix."""
+    return ", ".join(sorted({name.removeprefix(CUSTOM) for name in names}))
 
 
 def shard_of(incident_id: str) -> str:
@@ -2130,13 +2242,19 @@ def change_memory(change: Callable[[Memory], Memory]) -> None:
     change_store(lambda store: store.with_memory(change))
 
 
-def change_record(incident_id: str, change: Callable[[Record], Record], entries_out: int = 0) -> None:
-    """Change the record of one incident, and count entries that went out. See `change_store`."""
+def change_record(
+    incident_id: str, change: Callable[[Record], Record], entries_out: int = 0, crossings: Iterable[Crossing] = ()
+) -> None:
+    """Change the record of one incident, count entries that went out, and journal what crossed. See `change_store`.
+
+    What did not cross is journaled only with a change of the record, so that nothing is written or listed at each try.
+    """
 
     def change_one(store: Store) -> Store:
         before = store.record(incident_id)
         after = change(before)
         changed = store if after == before else store.with_records({incident_id: after})
+        changed = changed.with_crossings(item for item in crossings if after != before or item.outcome == CROSSED)
         return changed.with_memory(lambda memory: memory.with_health(entries_out=memory.health.entries_out + entries_out))
 
     change_store(change_one)
@@ -2595,10 +2713,13 @@ def readable(client: Client, work: Callable[..., Any], *args: Any) -> Any:
 
 
 class Download(NamedTuple):
-    """A file of the remote that was read: its file result, and the digest that recognizes its local copy (`copy_digest`)."""
+    """A file of the remote that was read, or a note in its place: its file result, the digest that recognizes its local copy
+    (`copy_digest`), and its outcome for the journal.
+    """
 
     result: dict[str, Any]
     digest: str
+    outcome: str = CROSSED
 
 
 def start_download(client: Client, settings: Settings, pool: ReadPool, entry: Entry, name: str) -> "Future[Any]":
@@ -2719,7 +2840,7 @@ def read_attachments(
                     outcome = Download(fileResult("A file that is not shared.txt", note), copy_digest(note))
                 elif isinstance(outcome, RemoteError) and outcome.kind == TOO_LARGE and entry:
                     note, title = note_for_file(settings, incident.id, name, outcome), redacted_name(name, settings.sharing)
-                    outcome = Download(fileResult(safe_file_name(f"{title} (too large).txt"), note), copy_digest(note))
+                    outcome = Download(fileResult(safe_file_name(f"{title} (too large).txt"), note), copy_digest(note), AS_NOTE)
                 if entry and isinstance(outcome, Download):
                     files.append((entry, outcome))
                 else:
@@ -2787,6 +2908,16 @@ def fetched_record(incident: Incident, attachments: Attachments, settings: Setti
     return asked_for(record, settings) if has_more or (is_closed(incident.status) and settings.close_in) else record
 
 
+def fetched_crossings(incident: Incident, attachments: Attachments, came_late: bool, begun_ms: int) -> list[Crossing]:
+    """Return what the journal tells of a fetched incident. The lag of what is older than the first fetch says nothing."""
+    since_ms, what = incident.modified_ms if came_late else incident.created_ms, iso(incident.created_ms)
+    crossings = [
+        Crossing(IN, incident.id, FETCHED, what, since_ms=since_ms),
+        *(entry_crossing(IN, incident.id, entry, download.outcome) for entry, download in attachments.files),
+    ]
+    return [item if item.since_ms >= begun_ms else item._replace(since_ms=0) for item in crossings]
+
+
 def fetch_incidents_command(client: Client, settings: Settings) -> None:
     """Create the local incidents for the new remote ones, with their attachments, and move the last run past them."""
     if read_store().memory.is_paused:
@@ -2798,6 +2929,7 @@ def fetch_incidents_command(client: Client, settings: Settings) -> None:
         return
     last_run = taken_over(demisto.getLastRun() or {})
     cursor = read_cursor(last_run, lambda: first_fetch_ms(settings, asked_now_ms(client)))
+    last_run = last_run or {"begun": iso(remote_now_ms(client))}  # When the first fetch was. See `fetched_crossings`.
     # The server kept the last run, so it also created the incidents that the last fetch brought.
     brought = texts(kept_as(list, last_run.pop("brought", "")))
     store = with_brought(read_store(), brought)
@@ -2840,6 +2972,8 @@ def fetch_incidents_command(client: Client, settings: Settings) -> None:
         )
         if settings.direction and not is_taken:
             records[incident.id] = record
+    begun_ms = parse_ms(last_run.get("begun"), 0)
+    crossings = [row for item in ready for row in fetched_crossings(*item, item[0] in found, begun_ms)]
     brought_now = [fetched_key(incident) for incident, _ in ready]
     names = ", ".join(incident.id for incident, _ in ready)
     log(settings, f"fetch-incidents: {len(ready)} new incidents: {names or 'none'}.")
@@ -2849,6 +2983,7 @@ def fetch_incidents_command(client: Client, settings: Settings) -> None:
         linked = {key for key, record in kept.records(records).items() if record.origin == LINKED}
         after = with_brought(kept, brought)
         after = after.with_records({key: record for key, record in records.items() if key not in linked})
+        after = after.with_crossings(crossings, remote_now_ms(client), is_fetch=True)
         if records:
             after = after.with_memory(lambda memory: memory._replace(reach_ms=max(1, min(memory.reach_ms or seen_ms, seen_ms))))
         return after.with_health(kept, "fetch_ms", fetch_calls=client.calls)
@@ -3255,6 +3390,7 @@ class PullPlan(NamedTuple):
     record: Record
     crossed: int = 0  # How many entries come in.
     log: list[str] = []
+    crossings: list[Crossing] = []
 
 
 def plan_pull(
@@ -3273,7 +3409,7 @@ def plan_pull(
     # The server takes entries only into an open incident.
     is_shut_here = before.is_closed_here and not reopens
     waits = is_shut_here and not (settings.close_in and is_closed_there)
-    delivery, notices = (Delivery([], {}, {}, []), {}) if waits else (plan_entries(before, look, settings), before.notices)
+    delivery, notices = (Delivery([], {}, {}, [], []), {}) if waits else (plan_entries(before, look, settings), before.notices)
     note = {"Type": EntryType.NOTE, "ContentsFormat": EntryFormat.TEXT, "Tags": [], "Note": True}
     entries = [*delivery.entries, *({**note, "Contents": text} for text in notices.values())]
     # It was reopened there, written into and closed again since the last pull, or an entry of a closed incident was tagged.
@@ -3329,8 +3465,9 @@ def plan_pull(
     after = after._replace(shown=report_digest(settings, incident.id, after))
 
     fields: dict[str, Any] = {"id": incident.id}
+    was, names = unpack_digests(before.fields), ""
     if is_changed:
-        was, now = unpack_digests(before.fields), field_digests(incident.raw)
+        now = field_digests(incident.raw)
         # What came in before it was to be redacted has not changed.
         original = look.unredacted or now
         changed = {key for key in {*was, *now} if was.get(key) not in (now.get(key), original.get(key))} if was else set()
@@ -3338,9 +3475,18 @@ def plan_pull(
         gives_all = is_for_person or before.all_fields or not was
         news = incident.raw if gives_all else news_of(incident.raw, changed, schema, settings.sharing)
         fields = mirrored_fields(news, settings, after) | remote_owner(incident.raw)
+        names = names_among(news, changed if was else now)
     elif after.shown != before.shown:
         fields |= mirror_report(settings, incident.id, after) | remote_owner(incident.raw)
-    return PullPlan(fields, entries, after, len(delivery.seen), delivery.log)
+    turns = [("reopen", reopens or opens_briefly, ""), ("fields", names, names), ("close", closes or opens_briefly, "")]
+    crossings = [
+        *(Crossing(IN, incident.id, kind, what, since_ms=incident.modified_ms) for kind, is_so, what in turns if is_so),
+        *delivery.crossings,
+    ]
+    # Of what comes anew or for the first time nobody knows since when it was to come.
+    if (not was and not before.tries) or (settings.history and not before.done):
+        crossings = [item._replace(since_ms=0) for item in crossings]
+    return PullPlan(fields, entries, after, len(delivery.seen), delivery.log, crossings)
 
 
 class Delivery(NamedTuple):
@@ -3350,11 +3496,12 @@ class Delivery(NamedTuple):
     seen: dict[str, str]
     tried: dict[str, str]  # Also in `seen` when a note takes the place of the file.
     log: list[str]
+    crossings: list[Crossing]
 
 
 def plan_entries(before: Record, look: Look, settings: Settings) -> Delivery:
     """Decide which entries are delivered, and how. After a few tries a note stands for a file that cannot be had."""
-    plan, incident = Delivery([], {}, {}, []), look.incident
+    plan, incident = Delivery([], {}, {}, [], []), look.incident
     attached = [(entry or entry_of_attachment(name, incident, settings.sharing), name) for name, entry in look.attachments]
     keys = {entry.key for entry, _ in attached}
     tagged = [(entry, str(entry.raw.get("file"))) for entry in arriving(look.entries, settings, before) if entry.key not in keys]
@@ -3364,8 +3511,9 @@ def plan_entries(before: Record, look: Look, settings: Settings) -> Delivery:
         outcome = look.files.get(entry.key, NO_FILE) if entry.has_file else None
         if outcome is NO_FILE and (refusal := file_refusal(name, None, settings.sharing)):
             outcome = RemoteError(NOT_SHARED, refusal)
-        note = ""
+        note, came_as = "", CROSSED
         if isinstance(outcome, RemoteError) and outcome.kind in NOTED:
+            came_as = AS_NOTE
             note = note_for_file(settings, incident.id, name, outcome)
         elif isinstance(outcome, RemoteError):
             tries = int(before.ledger.missing.get(entry.key, "0")) + (outcome.kind not in (RATE_LIMIT, LATE))
@@ -3373,6 +3521,7 @@ def plan_entries(before: Record, look: Look, settings: Settings) -> Delivery:
             if tries < FILE_TRIES:
                 plan.log.append(f"get-remote-data: the file of the entry {entry.id} is left out for now: {outcome}")
                 continue
+            came_as = GIVEN_UP
             note = note_for_file(settings, incident.id, name, outcome)
         shared = shared_entry(entry, settings.sharing)
         if isinstance(outcome, Download):
@@ -3387,6 +3536,7 @@ def plan_entries(before: Record, look: Look, settings: Settings) -> Delivery:
         tags = [tag for tag in dict.fromkeys((*entry.tags, settings.came_in_tag)) if tag and tag not in settings.mirror_tags]
         plan.entries.append({**given, "Tags": tags, "Note": entry.is_note})
         plan.seen[entry.key] = entry.mark + digest
+        plan.crossings.append(entry_crossing(IN, incident.id, entry, came_as))
     return plan
 
 
@@ -3396,7 +3546,7 @@ def entry_of_attachment(name: str, incident: Incident, sharing: Sharing) -> Entr
     """
     is_plain = redacted_name(name, sharing) == name and not file_refusal(name, None, sharing)
     known_by = name if is_plain else short_digest(name)
-    return Entry.of({"id": f"attachment {known_by}", "file": name, "created": incident.raw.get("created")})
+    return Entry.of({"id": f"{UNHELD}{known_by}", "file": name, "created": incident.raw.get("created")})
 
 
 def plan_unreadable(before: Record, problem: RemoteError, settings: Settings, incident_id: str, now_ms: int) -> PullPlan:
@@ -3409,7 +3559,9 @@ def plan_unreadable(before: Record, problem: RemoteError, settings: Settings, in
     after = after._replace(shown=report_digest(settings, incident_id, after))
     fields = {"id": incident_id, "dbotMirrorId": incident_id, "dbotMirrorInstance": settings.instance}
     fields |= mirror_report(settings, incident_id, after)
-    return PullPlan(fields, [], after, log=[f"get-remote-data: incident {incident_id} cannot be read: {problem.kind}."])
+    crossings = [Crossing(IN, incident_id, "error", problem.kind, GIVEN_UP)] if is_last else []
+    line = f"get-remote-data: incident {incident_id} cannot be read: {problem.kind}."
+    return PullPlan(fields, [], after, log=[line], crossings=crossings)
 
 
 def held_fields(store: Store, settings: Settings, incident_id: str) -> dict[str, Any]:
@@ -3483,7 +3635,8 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
             entries_move=memory.entries_move if moves is None else moves,
             limited_ms=local_now_ms() if client.limit else memory.limited_ms,
         )
-        return now.with_records({incident_id: record}).with_memory(lambda _: learned)
+        after = now.with_records({incident_id: record}).with_crossings(plan.crossings, remote_now_ms(client))
+        return after.with_memory(lambda _: learned)
 
     if is_remembered:
         change_store(remember)
@@ -3559,6 +3712,7 @@ class Step(NamedTuple):
 
 
 REOPEN, SAVE, SEND, CLOSE = "reopen", "save", "send", "close"
+STEP_KINDS = {REOPEN: "reopen", SAVE: "fields", SEND: "entry", CLOSE: "close"}  # In the journal.
 
 
 def plan_status(
@@ -3859,19 +4013,30 @@ def send_fields(
         # A server may send all custom fields when one changed. The unchanged ones must not undo newer changes there.
         nested = {name: value for name, value in nested.items() if known.get(name_digest(name)) != value_digest(value)}
 
+    def made_ms(name: str, here: Any) -> int:
+        # A change that could not go out at once is at least as old as its first try.
+        return min(filter(None, (record.unsent.get(change_digest(name, here)), changed_ms)), default=0)
+
     def yields(remote: Incident, name: str, here: Any) -> bool:
         # What was redacted on its way in must not take the place of the original.
         if plain(here) == plain(held_there(remote, name, settings.sharing.redact)):
             return True
         if record.settled.get(name_digest(name)) == (value_digest(here) or ""):
             return True
-        # A change that could not go out at once is at least as old as its first try.
-        times = [moment for moment in (record.unsent.get(change_digest(name, here)), changed_ms) if moment]
         is_both = is_conflict(remote, name, here, record, settings, now_ms)
-        return is_both and remote_wins(settings, remote, min(times, default=0))
+        return is_both and remote_wins(settings, remote, made_ms(name, here))
 
     changes = top | nested
     before, after, refused = write_fields(client, settings, loaded, changes, yields)
+    # A run that was killed may have written it.
+    stood = {
+        name
+        for name, here in changes.items()
+        if known
+        and known.get(name_digest(name)) != value_digest(here)
+        and plain(here) == plain(held_there(before, name, settings.sharing.redact))
+    }
+    written = {name for name, here in changes.items() if name not in refused and not yields(before, name, here)}
     conflicting = {name: here for name, here in changes.items() if is_conflict(before, name, here, record, settings, now_ms)}
     yielded = {name for name, here in conflicting.items() if yields(before, name, here)}
     is_new = after is not before or yielded
@@ -3881,6 +4046,11 @@ def send_fields(
         for name, here in conflicting.items()
         if name not in refused and record.settled.get(name_digest(name)) != (value_digest(here) or "")
     }
+    crossings = [
+        Crossing(OUT, incident_id, "fields", named(names), outcome, min(made_ms(name, changes[name]) or now_ms for name in names))
+        for outcome, names in ((CROSSED, written), (STOOD_THERE, stood), (GAVE_WAY, told.keys() & yielded))
+        if names
+    ]
     # Only a pull can show them.
     notices = {short_digest([text, now_ms]): text for text in told.values()} if settings.comes_in else {}
     log(settings, f"update-remote-system: incident {incident_id}: {len(changes.keys() - refused - yielded)} fields.")
@@ -3896,17 +4066,20 @@ def send_fields(
         current = current._replace(modified=modified, notices=notices_now, settled=settled_now, news="")
         if current.fields:  # Without them, it is not known what else both sides hold.
             was, now = (field_digests(shared_in(incident.raw, settings.sharing)) for incident in (before, after))
-            both = unpack_digests(current.fields) | dict(now.items() - was.items())
+            moved = {key for key in {*was, *now} if was.get(key) != now.get(key)} | {name_digest(name) for name in stood}
+            both = unpack_digests(current.fields) | {key: now[key] for key in moved & now.keys()}
             both |= {name_digest(name): TO_COME for name in yielded}
-            emptied = was.keys() - now.keys()
+            emptied = moved - now.keys()
             current = current._replace(fields=pack_digests({key: value for key, value in both.items() if key not in emptied}))
         return asked_for(current, settings) if notices or yielded else current
 
-    change_record(incident_id, remember)
+    change_record(incident_id, remember, crossings=crossings)
     if refused:
         names = ", ".join(name.removeprefix(CUSTOM) for name in refused)
         reason = next(iter(refused.values()))
-        raise RemoteError(REJECTED, f"The remote tenant rejects the field {names}; only the others were written: {reason}")
+        error = RemoteError(REJECTED, f"The remote tenant rejects the field {names}; only the others were written: {reason}")
+        error.refused = (named(refused),)
+        raise error
     return after, after is not before
 
 
@@ -3981,6 +4154,7 @@ def send_entries(client: Client, settings: Settings, incident_id: str, entries: 
     there = read_entries(client, investigation_id, {}) if is_uncertain else []
     there = [remote_entry for remote_entry in there if not record.ledger.has_seen(remote_entry)]
     failures: list[RemoteError] = []
+    refused: list[str] = []
     ended: list[tuple[Entry, list[Entry]]] = []  # Not recorded yet.
     for entry in entries:
         if client.is_late():
@@ -3992,6 +4166,7 @@ def send_entries(client: Client, settings: Settings, incident_id: str, entries: 
             ended = [(entry, send_entry(client, settings.sharing, investigation_id, entry, there))]
         except RemoteError as error:
             failures.append(error)
+            refused += [entry_crossing(OUT, incident_id, entry).what] if error.kind in UNREADABLE else []
             is_first_try = entry.key not in record.ledger.trying
             if error.kind == CLOSED and is_first_try:
                 ended = [(entry, [])]
@@ -4004,6 +4179,7 @@ def send_entries(client: Client, settings: Settings, incident_id: str, entries: 
         note_entries(incident_id, ended)
     log(settings, f"update-remote-system: incident {incident_id}: {len(entries) - len(failures)} entries.")
     if failures:
+        failures[0].refused = tuple(refused)
         raise failures[0]
 
 
@@ -4017,19 +4193,25 @@ def note_entries(incident_id: str, ended: list[tuple[Entry, list[Entry]]], about
     sent = {entry.key: entry.mark for entry, written in ended if written}
     arrived = {remote_entry.key: remote_entry.mark for _, written in ended for remote_entry in written}
     going = {about_to_go.key: about_to_go.mark} if about_to_go else {}
+    crossings = [
+        # A note may stand for a file.
+        entry_crossing(OUT, incident_id, entry, CROSSED if written[0].has_file or not entry.has_file else AS_NOTE)
+        for entry, written in ended
+        if written
+    ]
 
     def note(record: Record) -> Record:
         ledger, ended_keys = record.ledger, {entry.key for entry, _ in ended}
         trying = {key: mark for key, mark in ledger.trying.items() if key not in ended_keys} | going
         return record._replace(ledger=ledger._replace(sent=ledger.sent | sent, trying=trying, seen=ledger.seen | arrived))
 
-    change_record(incident_id, note, entries_out=len(sent))
+    change_record(incident_id, note, len(sent), crossings)
 
 
-def close_remote(client: Client, settings: Settings, incident_id: str, local: dict[str, Any]) -> bool:
+def close_remote(client: Client, settings: Settings, incident_id: str, local: dict[str, Any], since_ms: int = 0) -> bool:
     """Close the remote incident if it is open, and remember that it is closed; return whether we closed it.
 
-    `local` is the local incident, with its keys in lower case.
+    `local` is the local incident, with its keys in lower case, `since_ms` when it was closed here or this was first offered.
     """
 
     def after_pauses(pauses: Iterable[float]) -> Incident:
@@ -4070,8 +4252,10 @@ def close_remote(client: Client, settings: Settings, incident_id: str, local: di
             remedy = "If it stays open, close it there: its closing form may ask for more."
             raise RemoteError(BUSY, f"The remote tenant has not closed the incident yet; the next round tries again. {remedy}")
     log(settings, f"update-remote-system: incident {incident_id}: closed.")
-    change_record(incident_id, lambda record: as_told(record, IncidentStatus.DONE))
-    return was_open or is_uncertain
+    is_ours = was_open or is_uncertain
+    crossings = [Crossing(OUT, incident_id, "close", since_ms=since_ms)] if is_ours else []
+    change_record(incident_id, lambda record: as_told(record, IncidentStatus.DONE), crossings=crossings)
+    return is_ours
 
 
 def as_told(record: Record, status: int) -> Record:
@@ -4104,8 +4288,8 @@ def closing_words(
     return "Other" if "Other" in offered else offered[0], f"{reason}: {notes}"
 
 
-def reopen_remote(client: Client, settings: Settings, incident_id: str) -> bool:
-    """Reopen the remote incident if it is closed; return whether it was reopened.
+def reopen_remote(client: Client, settings: Settings, incident_id: str, since_ms: int = 0) -> bool:
+    """Reopen the remote incident if it is closed; return whether it was reopened. `since_ms`: see `close_remote`.
 
     XSOAR REST API: there is no route for it, only the command reopenInvestigation, which runs in the War Room of another open
     incident. If there is none, or the command has no effect, the log says so and the incident stays closed.
@@ -4133,7 +4317,8 @@ def reopen_remote(client: Client, settings: Settings, incident_id: str) -> bool:
             return False
         log(settings, f"update-remote-system: incident {incident_id}: reopened.")
     # Recorded as told now: if a closing follows and fails, it must still count as untold.
-    change_record(incident_id, lambda record: as_told(record, IncidentStatus.ACTIVE))
+    crossings = [Crossing(OUT, incident_id, "reopen", since_ms=since_ms)] if was_closed else []
+    change_record(incident_id, lambda record: as_told(record, IncidentStatus.ACTIVE), crossings=crossings)
     return was_closed
 
 
@@ -4143,7 +4328,7 @@ def create_remote(client: Client, settings: Settings, data: dict[str, Any], orig
     The answer of that try may have been lost, so the remote incident carries its origin, for which we search. A mapper may leave
     out the local ID; the origin is then not unique, and we search for it only after a try whose outcome is unknown.
     """
-    local_id = str(data.get("id") or "")
+    local_id, begun_ms = str(data.get("id") or ""), local_now_ms()
     store = read_store()
     creating = store.memory.creating
     if creating.get(origin):
@@ -4168,7 +4353,9 @@ def create_remote(client: Client, settings: Settings, data: dict[str, Any], orig
     incident = Incident.of(created)
     log(settings, f"update-remote-system: incident {incident.id}: created.")
     # What the remote holds otherwise than it was sent has yet to come in.
-    both = field_digests(sent or new_remote_incident(shared_out(data, settings.sharing), None, origin, settings.instance))
+    sent = sent or new_remote_incident(shared_out(data, settings.sharing), None, origin, settings.instance)
+    both = field_digests(sent)
+    crossing = Crossing(OUT, incident.id, CREATED, names_among(sent, both), since_ms=parse_ms(data.get("modified"), begun_ms))
     if not is_new:
         there = field_digests(shared_in(incident.raw, settings.sharing))
         both = {key: both[key] if both.get(key) == there.get(key) else TO_COME for key in {*both, *there}}
@@ -4177,7 +4364,8 @@ def create_remote(client: Client, settings: Settings, data: dict[str, Any], orig
     record = record._replace(status=incident.status, given=incident.status)
 
     def remember(now: Store) -> Store:
-        known = now.with_records({incident.id: record, **now.records([incident.id])})
+        before = now.records([incident.id])
+        known = now.with_records({incident.id: record, **before}).with_crossings([] if before else [crossing])
         return known.with_memory(lambda memory: memory._replace(creating={**memory.creating, origin: incident.id}))
 
     change_store(remember)
@@ -4261,7 +4449,10 @@ def update_remote_system_command(client: Client, settings: Settings, args: dict[
         f"update-remote-system: incident {update.remote_id}: status {update.status}, changed {update.is_changed}, "
         f"{len(wanted)} entries, delta {', '.join(sorted(map(str, update.delta))) or 'empty'}.",
     )
+    changed_ms = parse_ms(update.data.get("modified"), 0)
+    since_ms = min(filter(None, [*record.unsent.values(), changed_ms]), default=local_now_ms())
     failures: list[RemoteError] = []
+    refused: list[Crossing] = []
     went, remote = bool(origin), None
     for step in plan_push(record, update, settings, wanted):
         if step.kind == CLOSE and failures and not (were_tried and all(error.kind in UNREADABLE for error in failures)):
@@ -4269,9 +4460,8 @@ def update_remote_system_command(client: Client, settings: Settings, args: dict[
             continue
         try:
             if step.kind == REOPEN:
-                went |= reopen_remote(client, settings, update.remote_id)
+                went |= reopen_remote(client, settings, update.remote_id, since_ms)
             elif step.kind == SAVE:
-                changed_ms = parse_ms(update.data.get("modified"), 0)
                 remote, is_changed = send_fields(client, settings, update.remote_id, step.fields, changed_ms)
                 went |= is_changed
             elif step.kind == SEND:
@@ -4279,17 +4469,18 @@ def update_remote_system_command(client: Client, settings: Settings, args: dict[
                 went = True
             else:
                 data, delta = (in_lower_case(shared_out(fields, settings.sharing)) for fields in (update.data, update.delta))
-                went |= close_remote(
-                    client, settings, update.remote_id, data | {key: value for key, value in delta.items() if value}
-                )
+                words = data | {key: value for key, value in delta.items() if value}
+                went |= close_remote(client, settings, update.remote_id, words, since_ms)
         except RemoteError as error:
             failures.append(error)
+            whats = error.refused or ((named(step.fields),) if error.kind in UNREADABLE else ())
+            refused += [Crossing(OUT, update.remote_id, STEP_KINDS[step.kind], what, REFUSED_THERE) for what in whats]
     if failures:
         sentences = " ".join(dict.fromkeys(map(str, failures)))
         # Show nothing that the next round simply goes on with.
         shown = short(sentences, 500) if any(error.kind not in (RATE_LIMIT, LATE) for error in failures) else ""
         with contextlib.suppress(DemistoException):  # The failure itself matters more.
-            change_record(update.remote_id, lambda now: after_failure(now, update, settings, shown))
+            change_record(update.remote_id, lambda now: after_failure(now, update, settings, shown), crossings=refused)
         raise RemoteError(failures[0].kind, f"Incident {update.remote_id}: {sentences}")
     is_shown = bool(origin) or (went and not read_store().memory.is_limited)
     change_record(update.remote_id, lambda now: after_push(now, update, settings, went, is_shown, record.settled))
@@ -4711,6 +4902,9 @@ def mirror_status_command(client: Client, settings: Settings, args: dict[str, An
         version, problem = "", str(error)
     skew = round((client.remote_time_ms + 500 - now_ms) / 1000) if client.remote_time_ms else None
     without_rule = None if problem else missing_rules(client, settings, memory.rules)
+    lags = [row[-1] for row in store.journal if row[-1] is not None]
+    since = [since_ms for key, (_, since_ms) in store.waiting.items() if key in records and not records[key].is_stopped]
+    since += [moment for record in records.values() if not record.is_stopped for moment in record.unsent.values()]
     error_ms, last_error, command = max((*last_failure(health, name), name) for name in sorted(MIRRORING_COMMANDS))
     outputs: dict[str, Any] = {
         "Instance": settings.instance,
@@ -4734,6 +4928,9 @@ def mirror_status_command(client: Client, settings: Settings, args: dict[str, An
         "IncidentsBehind": sum(record.tries > 0 for record in records.values()),
         "IncidentsWithError": sum(bool(record.in_error or record.out_error) for record in records.values()),
         "IncidentsStopped": sum(record.is_stopped for record in records.values()),
+        "OldestPendingSeconds": max(0, now_ms - min(filter(None, since), default=now_ms)) // 1000,
+        "LagP50Seconds": percentile(lags, 0.5),
+        "LagP95Seconds": percentile(lags, 0.95),
         "CreationsPending": len(memory.creating),
         "FetchedLate": sum(record.came_late for record in records.values()),
         "EntriesIn": health.entries_in,
@@ -4771,6 +4968,28 @@ def mirror_status_command(client: Client, settings: Settings, args: dict[str, An
         )
     return CommandResults(
         outputs_prefix="XSOAR.Mirror.Status", outputs_key_field="Instance", outputs=outputs, readable_output=readable
+    )
+
+
+def mirror_journal_command(settings: Settings, args: dict[str, Any]) -> CommandResults:
+    """Return the last crossings that match the arguments, the newest first. Asks the remote nothing, and writes nothing."""
+    remote_id = str(args.get("id") or "").strip()
+    direction, outcome = (
+        choice(args, name, name, ("", *options)) for name, options in (("direction", (IN, OUT)), ("outcome", OUTCOMES))
+    )
+    since_ms = parse_when(args["since"], "since", local_now_ms()) if args.get("since") else 0
+    limit = whole_number(args.get("limit") or 50, "limit", 1, MOST_CROSSINGS)
+    wanted = {1: direction, 2: remote_id, 5: outcome}
+    newest = reversed(read_store().journal)
+    found = [row for row in newest if row[0] >= since_ms and all(row[at] == value for at, value in wanted.items() if value)]
+    columns = ["Time", "Direction", "Id", "Kind", "What", "Outcome", "LagSeconds"]
+    rows = [dict(zip(columns, [iso(row[0]), *row[1:]], strict=True)) for row in found[:limit]]
+    title = f"What crossed by {settings.instance}: {len(rows)} of {len(found)}"
+    return CommandResults(
+        outputs_prefix="XSOAR.Mirror.Journal",
+        outputs_key_field="Instance",
+        outputs={"Instance": settings.instance, "Total": len(found), "Crossings": rows},
+        readable_output=tableToMarkdown(title, rows_shown(rows), headers=columns, headerTransform=pascalToSpace),
     )
 
 
@@ -6087,6 +6306,7 @@ def run_command(command: str, args: dict[str, Any], client: Client, settings: Se
         "xsoar-search-incidents": lambda: search_incidents_command(client, settings, args),
         "xsoar-get-incident": lambda: get_incident_command(client, settings, args),
         "xsoar-mirror-status": lambda: mirror_status_command(client, settings, args),
+        "xsoar-mirror-journal": lambda: mirror_journal_command(settings, args),
         "xsoar-mirror-diff": lambda: mirror_diff_command(client, settings, args),
         "xsoar-mirror-resync": lambda: mirror_resync_command(client, settings, args),
         "xsoar-mirror-stop": lambda: mirror_stop_command(settings, args, is_stopped=True),

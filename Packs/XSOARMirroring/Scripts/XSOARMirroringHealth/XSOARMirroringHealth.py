@@ -23,7 +23,7 @@ ROUND_DOWN_MINUTES = 30
 FETCH_LATE_MINUTES = 30
 # An instance whose remote is away may take 90 seconds to say so, and a server ends a script after five minutes.
 ASKING_SECONDS = 150
-COLUMNS = ["Instance", "State", "Last Round", "Last Fetch", "Pending", "Errors"]
+COLUMNS = ["Instance", "State", "Last Round", "Last Fetch", "Pending", "Lag", "Errors"]
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,7 @@ def row_of(instance: str, status: dict[str, Any], now: datetime) -> Row:
         "Last Round": age(last_round),
         "Last Fetch": age(last_fetch),
         "Pending": status.get("IncidentsPending") or 0,
+        "Lag": lag(status),
         "Errors": errors,
     }
     return Row(instance, state, tuple(sentence for _, sentence in found), figures)
@@ -124,6 +125,14 @@ def age(minutes: float | None) -> str:
     if minutes < 120:
         return f"{int(minutes)} min"
     return f"{int(minutes // 60)} h" if minutes < 48 * 60 else f"{int(minutes // (24 * 60))} d"
+
+
+def lag(status: dict[str, Any]) -> str:
+    """Return how long 95 % of the crossings took at most, in seconds or as `age` says it; a dash where nothing tells."""
+    seconds = status.get("LagP95Seconds")
+    if seconds is None:
+        return "-"
+    return f"{seconds} s" if seconds < 120 else age(seconds / 60)
 
 
 def ask(instance: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ WELL = {
     "IncidentsTracked": 12,
     "IncidentsPending": 2,
     "IncidentsWithError": 0,
+    "LagP95Seconds": 45,
     "LastError": "",
     "LastErrorCommand": "",
     "LastErrorTime": None,
@@ -53,7 +54,7 @@ def shown(server: Server) -> str:
 def cells(text: str) -> list[list[str]]:
     """Return the cells of the table, without its head."""
     lines = [line for line in text.splitlines() if line.startswith("|")]
-    assert lines[0] == "|Instance|State|Last Round|Last Fetch|Pending|Errors|"
+    assert lines[0] == "|Instance|State|Last Round|Last Fetch|Pending|Lag|Errors|"
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
@@ -76,7 +77,7 @@ def test_a_healthy_mirror_is_green_and_needs_no_sentence(server: Server) -> None
     """
     text = shown(server)
 
-    assert cells(text) == [["customer", "{{color:green}}(Healthy)", "3 min", "4 min", "2", "0"]]
+    assert cells(text) == [["customer", "{{color:green}}(Healthy)", "3 min", "4 min", "2", "45 s", "0"]]
     assert sentences(text) == []
     assert server.asked == [("xsoar-mirror-status", {"using": "customer"})]
 

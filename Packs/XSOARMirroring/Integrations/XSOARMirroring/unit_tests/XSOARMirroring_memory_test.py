@@ -46,7 +46,7 @@ def test_a_context_that_others_change_all_the_time_is_an_error(server: Server, r
     assert ids(server.fetch()) == ["1"]
 
 
-KEYS = (script.shard_of("1"), script.MEMORY_KEY, script.QUEUE_KEY, script.OPEN_KEY)
+KEYS = (script.shard_of("1"), script.MEMORY_KEY, script.QUEUE_KEY, script.OPEN_KEY, script.JOURNAL_KEY)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_one_record_is_written_without_the_others(server: Server, remote: Remote
     """
     Given: 300 mirrored incidents, kept in shards, and one of them that changed.
     When: it is pulled.
-    Then: only the shard that holds it is another, and it holds a few incidents only.
+    Then: only the shard that holds it is another, beside the journal, and it holds a few incidents only.
     """
     for _ in range(300):
         remote.add()
@@ -133,7 +133,7 @@ def test_one_record_is_written_without_the_others(server: Server, remote: Remote
 
     after = json.loads(server.context)
     assert len(records_of(server)) == 300
-    assert {key for key in after if after[key] != before[key]} == {script.shard_of("7")}
+    assert {key for key in after if after[key] != before[key]} == {script.shard_of("7"), script.JOURNAL_KEY}
     assert len(script.expanded(after[script.shard_of("7")])) < 20
 
 

@@ -1,0 +1,358 @@
+"""Tests of the journal: what crossed, when and how long it took; and of the lag that xsoar-mirror-status tells from it."""
+
+import json
+import random
+import string
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import XSOARMirroring as script
+from stand_ins import (
+    Remote,
+    Server,
+    attach,
+    local_entry,
+    local_file,
+    modified,
+    push,
+    pushed,
+    status,
+    store_of,
+)
+
+SECRET = "CANARY"  # Stands in every value and text, and in no name of a field.
+
+
+def journal(server: Server, **args: Any) -> list[dict[str, Any]]:
+    """Run xsoar-mirror-journal; return what it puts into the context, the newest first."""
+    result = server.ok("xsoar-mirror-journal", **args)
+    outputs = result["EntryContext"]["XSOAR.Mirror.Journal(val.Instance && val.Instance == obj.Instance)"]
+    crossings: list[dict[str, Any]] = outputs["Crossings"]
+    assert all(str(item["Id"]) in result["HumanReadable"] for item in crossings)
+    return crossings
+
+
+def brief(crossings: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """Return direction, kind, what and outcome of crossings, the oldest first."""
+    return [(item["Direction"], item["Kind"], item["What"], item["Outcome"]) for item in reversed(crossings)]
+
+
+def test_what_comes_in_is_listed(server: Server, remote: Remote, mirrored: str, clock: Any) -> None:
+    """
+    Given: a mirrored incident that changes, is written into, gets a file and is closed in the remote, a minute before a round.
+    When: it is pulled and the journal is asked for.
+    Then: each stands there once with its name or ID and its lag of a minute, and a second pull adds nothing.
+    """
+    remote.change(mirrored, details=SECRET, severity=3)
+    text, file = remote.write(mirrored, SECRET), remote.write_file(mirrored, f"{SECRET}.bin", b"x", tags=["share"])
+    remote.close(mirrored, notes=SECRET)
+    clock.tick(timedelta(minutes=1))
+    modified(server)
+
+    server.pull(mirrored)
+    server.pull(mirrored)
+
+    found = journal(server, since="30 seconds")
+    assert brief(found) == [
+        ("in", "fields", "closeNotes, closeReason, details, severity", "crossed"),
+        ("in", "close", "", "crossed"),
+        ("in", "entry", text["id"], "crossed"),
+        ("in", "file", file["id"], "crossed"),
+    ]
+    assert {item["LagSeconds"] for item in found} <= {59, 60}
+    assert {item["Time"][:19] for item in found} == {"2026-03-01T12:02:00"}
+    assert SECRET not in json.dumps(journal(server, limit=2000))
+
+
+def test_what_goes_out_is_listed(server: Server, remote: Remote, mirrored: str, clock: Any, tmp_path: Path) -> None:
+    """
+    Given: local changes, entries and a closing, made a minute ago.
+    When: they go out, and the server sends the same again.
+    Then: each is listed once, with its lag.
+    """
+    now = remote.now()
+    clock.tick(timedelta(minutes=1))
+    update: dict[str, Any] = {
+        "data": {"id": "77", "modified": now, "closeNotes": SECRET},
+        "delta": {"details": SECRET, "severity": 3},
+        "entries": [
+            local_entry(1, SECRET, created=now, modified=now),
+            local_file(server, tmp_path, 2, b"x", created=now, modified=now),
+        ],
+        "status": 2,
+    }
+
+    pushed(server, mirrored, **update)
+    pushed(server, mirrored, **update)
+
+    found = journal(server, direction="out")
+    assert brief(found) == [
+        ("out", "fields", "details, severity", "crossed"),
+        ("out", "entry", "1@77", "crossed"),
+        ("out", "file", "2@77", "crossed"),
+        ("out", "close", "", "crossed"),
+    ]
+    assert {item["LagSeconds"] for item in found} <= {59, 60}
+    assert SECRET not in json.dumps(found)
+
+
+def test_creations_and_fetches_are_listed(server: Server, remote: Remote, clock: Any) -> None:
+    """
+    Given: a remote incident with an attachment from before the first fetch, one from after it, and a local one to create.
+    When: they cross.
+    Then: each is listed, and only what is newer than the first fetch has a lag.
+    """
+    old = remote.add(created="2026-03-01T11:30:00Z")
+    attach(remote, old["id"], f"{SECRET}.bin", b"x")
+    clock.tick(timedelta(minutes=1))
+    server.fetch()
+    remote.add(name=SECRET)
+    clock.tick(timedelta(minutes=2))
+    server.fetch()
+    pushed(server, "", data={"id": "9", "name": SECRET, "modified": "2026-03-01T12:02:30Z"}, delta={"name": SECRET})
+
+    found = journal(server)
+    assert [(item["Direction"], item["Kind"]) for item in reversed(found)] == [
+        *(("in", "fetched"), ("in", "file"), ("in", "fetched"), ("out", "created")),
+    ]
+    assert [item["LagSeconds"] is None for item in reversed(found)] == [True, True, False, False]
+    assert "name" in found[0]["What"].split(", ")
+    assert SECRET not in json.dumps(found)
+
+
+def test_what_does_not_cross_is_listed_once(server: Server, remote: Remote, mirrored: str, clock: Any) -> None:
+    """
+    Given: a field that the remote refuses, and the server sends it again and again.
+    When: the journal is asked for what was refused.
+    Then: it names the field once; and nothing counts as crossed.
+    """
+    remote.fail("POST /incident$", status_code=400, json={"error": "no"}, times=50)
+
+    for _ in range(3):
+        assert push(server, mirrored, delta={"details": SECRET}).error
+
+    assert brief(journal(server, direction="out")) == [("out", "fields", "details", "refused")]
+    assert journal(server, outcome="crossed", direction="out") == []
+
+
+def test_a_value_that_a_killed_run_wrote_is_listed_once(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: a run that wrote a field and was killed before it could note that.
+    When: the server sends the change again, twice.
+    Then: the field is listed once, as already there.
+    """
+    remote.change(mirrored, details="here")
+
+    for _ in range(2):
+        pushed(server, mirrored, delta={"details": "here"})
+
+    assert brief(journal(server, direction="out")) == [("out", "fields", "details", "already there")]
+
+
+def test_a_fetch_that_is_killed_is_listed_once(server: Server, remote: Remote) -> None:
+    """
+    Given: a fetch that is killed after it noted what it brings.
+    When: the next fetch brings the same.
+    Then: each is listed once.
+    """
+    attach(remote, remote.add()["id"], "a.bin", b"x")
+    last_run = dict(server.last_run)
+    server.fetch()
+    server.last_run = last_run
+
+    assert len(server.fetch()) == 1
+
+    assert [kind for _, kind, _, _ in brief(journal(server))] == ["fetched", "file"]
+
+
+def test_concurrent_writes_lose_and_double_nothing(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: another command that journals a crossing of its own just before ours is saved.
+    When: an incident is pulled.
+    Then: both are listed, each once.
+    """
+    remote.change(mirrored, details="new")
+    other = script.Crossing(script.OUT, "9", "close")
+    server.rivals = [lambda context: context.update(script.Store(context).with_crossings([other]).context)]
+
+    server.pull(mirrored)
+
+    assert brief(journal(server))[1:] == [("out", "close", "", "crossed"), ("in", "fields", "details", "crossed")]
+
+
+def test_the_journal_takes_no_write_of_its_own(
+    server: Server, remote: Remote, mirrored: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """
+    Given: a day's work in both directions, with refusals.
+    When: it is done with and without the journal.
+    Then: the integration context is written as often.
+    """
+
+    def work() -> int:
+        remote.change(mirrored, details=str(random.random()))
+        remote.write(mirrored, "text")
+        modified(server)
+        server.pull(mirrored)
+        pushed(server, mirrored, delta={"severity": 2 + work_done % 2}, entries=[local_entry(10 + work_done, "a text")])
+        remote.fail("POST /incident$", status_code=400, json={"error": "no"}, times=3)
+        for _ in range(3):
+            push(server, mirrored, delta={"name": f"a name {work_done}"})
+        remote.faults.clear()
+        pushed(server, mirrored, delta={"name": f"a name {work_done}"})
+        remote.add()
+        server.fetch()
+        return server.context_version
+
+    counts = []
+    for work_done in range(3):
+        if work_done == 2:
+            monkeypatch.setattr(script.Store, "with_crossings", lambda store, *_, **__: store)
+        before = server.context_version
+        counts.append(work() - before)
+
+    assert counts[1] == counts[2]
+
+
+@pytest.mark.parametrize("length", [5, 250])
+def test_the_journal_is_bounded(length: int) -> None:
+    """
+    Given: a full journal, with short or very long names of fields, no two alike.
+    When: more crosses.
+    Then: it keeps the newest, at most 2,000 and 64 KiB.
+    """
+    chance = random.Random(1)
+    store = script.Store({})
+    for _ in range(30):
+        crossings = [
+            script.Crossing("in", str(number), "fields", "".join(chance.choices(string.ascii_letters, k=length)))
+            for number in range(100)
+        ]
+        store = store.with_crossings(crossings)
+
+    kept = script.Store(store.context).journal
+    assert len(store.context[script.JOURNAL_KEY]) <= 64 << 10
+    assert len(kept) <= 2000
+    assert len(kept) > (1900 if length == 5 else 150)
+    assert [row[4] for row in kept[-100:]] == [item.what for item in crossings]
+
+
+def test_a_busy_journal_holds_two_thousand() -> None:
+    """
+    Given: 2,000 crossings of entries and fields of several incidents, as a busy day brings them.
+    When: they are kept.
+    Then: all are, in less than 64 KiB.
+    """
+    chance = random.Random(2)
+    names = [*"abcdefghijklm", "name", "severity", "details", "owner", "phase", "ticket", "affectedhosts", "waterdepth"]
+    crossings = []
+    for _ in range(2000):
+        room, some = str(chance.randrange(10_000, 20_000)), ", ".join(sorted(chance.sample(names, 4)))
+        kind, what = chance.choice([("entry", f"{chance.randrange(900)}@{room}"), ("fields", some)])
+        since_ms = chance.randrange(1, 10**12)
+        crossings.append(script.Crossing(chance.choice(["in", "out"]), room, kind, what, since_ms=since_ms))
+
+    assert len(script.Store({}).with_crossings(crossings, 10**12).journal) == 2000
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        *(None, 7, "x", "AAAA", script.squeezed([]), script.squeezed({"columns": 5})),
+        *(script.squeezed({"columns": rows}) for rows in ([[1], ["in"]], [["x"], *[["in"]] * 6], [[1], *[[5]] * 6])),
+    ],
+)
+def test_a_damaged_journal_begins_anew(kept: Any) -> None:
+    """
+    Given: a journal that is damaged.
+    When: something crosses.
+    Then: the journal holds that.
+    """
+    store = script.Store({script.JOURNAL_KEY: kept}).with_crossings([script.Crossing("in", "1", "close")])
+
+    assert [row[1:4] for row in store.journal] == [["in", "1", "close"]]
+
+
+def test_the_arguments_narrow_it_down(server: Server, remote: Remote, clock: Any) -> None:
+    """
+    Given: crossings of two incidents in both directions, an hour apart.
+    When: the journal is asked for some.
+    Then: those come, the newest first, and Total counts those that match beyond the limit.
+    """
+    remote.add("1")
+    remote.add("2")
+    server.fetch()
+    remote.change("1", details="new")
+    server.pull("1")
+    clock.tick(timedelta(hours=1))
+    pushed(server, "2", delta={"details": "here"})
+    clock.tick(timedelta(hours=1))
+    remote.change("2", severity=3)
+    server.pull("2")
+    clock.tick(timedelta(hours=1))
+    remote.calls.clear()
+
+    def ids_of(**args: Any) -> list[tuple[str, str]]:
+        return [(item["Direction"], item["Id"]) for item in journal(server, **args)]
+
+    assert ids_of() == [("in", "2"), ("out", "2"), ("in", "1"), ("in", "2"), ("in", "1")]
+    assert ids_of(id="2") == [("in", "2"), ("out", "2"), ("in", "2")]
+    assert ids_of(direction="in", limit="1") == [("in", "2")]
+    assert ids_of(since="90 minutes") == [("in", "2")]
+    assert ids_of(outcome="refused") == []
+    assert not remote.calls
+
+
+def test_the_status_tells_the_lag(server: Server, remote: Remote, clock: Any) -> None:
+    """
+    Given: 20 crossings that took 1 to 20 seconds, and one of which that is not known.
+    When: the status is asked for.
+    Then: it tells of half and of 95 % of them how long they took at most; with an empty journal nothing.
+    """
+    assert status(server)["LagP50Seconds"] is None
+    now_ms = script.local_now_ms()
+    crossings = [script.Crossing("out", "1", "fields", "name", since_ms=now_ms - 1000 * lag) for lag in range(1, 21)]
+    server.context = json.dumps(store_of(server).with_crossings([*crossings, script.Crossing("out", "1", "close")]).context)
+
+    told = status(server)
+
+    assert (told["LagP50Seconds"], told["LagP95Seconds"]) == (10, 19)
+
+
+def test_the_status_tells_what_waits_longest(server: Server, remote: Remote, mirrored: str, clock: Any) -> None:
+    """
+    Given: nothing that waits; then a change here that cannot go out; then a change there that is not pulled yet.
+    When: the status is asked for.
+    Then: it tells how long the oldest has been waiting, and nothing once it crossed or its incident is stopped.
+    """
+    assert status(server)["OldestPendingSeconds"] == 0
+    remote.change(mirrored, details="new")
+    modified(server)
+    clock.tick(timedelta(minutes=3))
+    assert 180 <= status(server)["OldestPendingSeconds"] <= 181
+    server.pull(mirrored)
+    assert status(server)["OldestPendingSeconds"] == 0
+    remote.fail("POST /incident$", status_code=400, json={"error": "no"}, times=3)
+    push(server, mirrored, delta={"details": "here"})
+    server.pull(mirrored)
+    clock.tick(timedelta(minutes=2))
+    assert 120 <= status(server)["OldestPendingSeconds"] <= 121
+    server.ok("xsoar-mirror-stop", id=mirrored)
+    assert status(server)["OldestPendingSeconds"] == 0
+
+
+def test_a_queue_of_an_older_version_is_understood(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: an incident that is due, in the queue as an older version kept it.
+    When: a round runs.
+    Then: it is listed, and does not count as waiting since 1970.
+    """
+    remote.change(mirrored, details="new")
+    modified(server)
+    server.context = json.dumps({**json.loads(server.context), script.QUEUE_KEY: json.dumps({mirrored: 0})})
+
+    assert modified(server) == [mirrored]
+    assert status(server)["OldestPendingSeconds"] == 0
