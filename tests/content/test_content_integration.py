@@ -73,6 +73,7 @@ COMMANDS: dict[str, dict[str, str | None]] = {
     "xsoar-mirror-journal": {"id": None, "since": None, "direction": None, "outcome": None, "limit": "50"},
     "xsoar-mirror-diff": {"id": None, "incident": None},
     "xsoar-mirror-resync": {"id": None, "incident": None, "fields": "true", "entries": "true"},
+    "xsoar-mirror-reconcile": {"scope": "open", "max": None, "after": None, "entries": "false", "repair": "false"},
     "xsoar-mirror-stop": {"id": None},
     "xsoar-mirror-start": {"id": None},
     "xsoar-mirror-pause": {"until": None},

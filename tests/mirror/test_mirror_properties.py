@@ -289,7 +289,8 @@ class MirrorMachine(RuleBasedStateMachine):
             ]
             assert errors == []
             # Several quiet ones in a row: a remote whose entries do not show is looked into in turn.
-            quiet = 0 if mirror_round.modified or mirror_round.sent else quiet + 1
+            linked = {self.mirror.here.incident(local_id)["dbotMirrorId"] for local_id in self.local_ids()}
+            quiet = 0 if linked.intersection(mirror_round.modified or ()) or mirror_round.sent else quiet + 1
             if quiet == 5:
                 return
         raise AssertionError(f"The mirror did not come to rest within {QUIET_ROUNDS} rounds.")
@@ -297,15 +298,15 @@ class MirrorMachine(RuleBasedStateMachine):
     def waits_for_opening(self, local_id: str, error: str) -> bool:
         """Return whether an entry rightly waits until somebody opens the remote incident.
 
-        It is closed on both sides, or it was reopened here and no other incident is active there, in which to tell the remote.
+        It is closed on both sides, or it was reopened here and no other incident is active there, in which to tell the remote,
+        or it was closed there before its creation was complete, so that the server does not know yet whose closing that is.
         """
         local = self.mirror.here.incident(local_id)
-        # The server learns the ID of an incident that was created there only with an update that succeeds.
         remote_id = local["dbotMirrorId"] or self.created_from(local_id)
         return (
             "is closed, so nothing can be written" in error
             and self.mirror.there.incident(remote_id)["status"] == 2
-            and (local["status"] == 2 or self.remote_ids(status=1) == [])
+            and (not local["dbotMirrorId"] or local["status"] == 2 or self.remote_ids(status=1) == [])
         )
 
     def created_from(self, local_id: str) -> str:

@@ -473,6 +473,7 @@ def test_a_spoiled_answer_is_said_and_got_over(several: World, route: str, path:
         ("xsoar-mirror-status", {"id": "1"}),
         ("xsoar-mirror-diff", {}),
         ("xsoar-mirror-resync", {}),
+        ("xsoar-mirror-reconcile", {"entries": "true", "scope": "all"}),
         ("xsoar-mirror-check", {}),
     ):
         outcome = server.run(command, args)

@@ -78,7 +78,9 @@ SWEEP_LIMITED = 4  # The same while the remote limits calls.
 MOVED_WITHIN_MS = 100  # An incident modified this soon after its newest entry was modified by it.
 LONGEST_PAUSE_MS = 24 * HOUR_MS
 LIMITED_MS = 10 * MINUTE_MS  # How long a rate limit is assumed to hold.
-MOST_GONE = 50  # Incidents missing in a census that one round pulls.
+CENSUS_RECORDS = 400  # A portion of a census is the fewest shards of records that hold so many.
+CENSUS_CALLS = 5  # Calls of a round from which on it begins no further portion of a census.
+MOST_DRIFTED = 50  # Incidents that a census lists in one round.
 MOST_TRIED_ALONE = 64  # When the remote refuses more fields than this, they are not tried one by one.
 BOTH_SIDES_MS = 2 * MINUTE_MS  # A field that came in this recently may have been changed here before that.
 BUSY_TRIES = 3  # After so many server errors for one incident, while the remote is well, the incident is unreadable.
@@ -2050,6 +2052,15 @@ class Store:
         shards = sorted(key for key in self.context if key.startswith(SHARD_KEY))
         return {key: unpack(packed, EMPTY_RECORD) for shard in shards for key, packed in self._shard(shard).items()}
 
+    def portion(self, begin: int, most: int) -> tuple[dict[str, Record], int]:
+        """Return the records of some shards, until there are `most`, and the number of the next shard; SHARDS: that is all."""
+        found: dict[str, Record] = {}
+        for number in range(begin, SHARDS):
+            if len(found) >= most:
+                return found, number
+            found |= {key: unpack(kept, EMPTY_RECORD) for key, kept in self._shard(f"{SHARD_KEY}{number:02d}").items()}
+        return found, SHARDS
+
     @functools.cached_property
     def memory(self) -> Memory:
         """What is remembered besides the records."""
@@ -3006,6 +3017,9 @@ def fetch_incidents_command(client: Client, settings: Settings) -> None:
 
 """ PULL """
 
+# How a remote incident may differ from what is known of it here.
+GONE, OTHER, CHANGED, PUT_BACK, CLOSED_THERE, REOPENED_THERE = "gone", "stranger", "changed", "restored", "closed", "reopened"
+
 
 def modified_since(client: Client, cursor: Cursor, start_ms: int) -> list[Incident]:
     """Return the remote incidents that changed since a time."""
@@ -3149,48 +3163,88 @@ def quiet_in_turn(store: Store, swept: str, skipped: frozenset[str]) -> Iterator
                 yield incident_id, record
 
 
-def census(client: Client, store: Store, skipped: frozenset[str], last_run: dict[str, Any]) -> tuple[list[str], dict[str, str]]:
-    """Check once an hour that the open incidents still exist: no change tells that one was deleted or hidden.
+def drift(record: Record, incident: Incident | None, now_ms: int) -> str:
+    """Return how a remote incident, as a search gave it, differs from its record; empty if it does not.
 
-    Each round asks for up to 500 of them in one search. Returns those to pull, which tells why they are gone, and what to keep
-    in the last mirror run: when the census began, and how far it has come.
+    What is younger than MODIFIED_OVERLAP_MS is left to the next rounds: the search may not show it yet.
+
+    Args:
+        incident: None when the search did not give it.
+        now_ms: the remote's clock.
     """
-    begun_ms, now_ms, counted = parse_ms(last_run.get("census"), 0), local_now_ms(), str(last_run.get("counted") or "")
-    if not begun_ms:
-        return [], {"census": iso(now_ms)}
-    if not counted:
-        if abs(now_ms - begun_ms) < HOUR_MS:
-            return [], {}
-        begun_ms = now_ms
-    tracked = [incident_id for incident_id in store.open if not counted or entry_number(incident_id) > entry_number(counted)]
-    portion = tracked[:SEARCH_PAGE]
-    # A pull is about to tell of one that is skipped, and has told of one that could not be read.
-    records = {key: record for key, record in store.records(portion).items() if key not in skipped and not record.tries}
-    try:
-        gone = not_there(client, records)
-    except RemoteError as error:
-        demisto.info(f"{BRAND}: get-modified-remote-data: which incidents are still there cannot be read: {error}")
-        return [], {}
-    return gone[:MOST_GONE], {"census": iso(begun_ms), "counted": portion[-1] if len(tracked) > len(portion) else ""}
+    if incident and not is_same(record, incident):
+        return OTHER
+    modified_ms, known_ms = incident.modified_ms if incident else 0, parse_ms(record.modified, 0)
+    if any(abs(now_ms - moment) < MODIFIED_OVERLAP_MS for moment in (record.created_ms, modified_ms, known_ms)):
+        return ""
+    if not incident:
+        return GONE
+    is_moved = None not in (incident.status, record.status) and incident.status != record.status
+    if is_moved and is_closed(incident.status) != is_closed(record.status):
+        return CLOSED_THERE if is_closed(incident.status) else REOPENED_THERE
+    # A search may give times in another precision than the incident itself.
+    is_other = modified_ms != known_ms if modified_ms and known_ms else incident.modified not in ("", record.modified)
+    return PUT_BACK if is_other and 0 < modified_ms < known_ms else CHANGED if is_other or is_moved else ""
 
 
-def not_there(client: Client, records: dict[str, Record]) -> list[str]:
-    """Return the incidents that the remote does not list, and those that are others than their records are about.
+def drifts(client: Client, records: dict[str, Record]) -> dict[str, str]:
+    """Return which incidents differ from their records, and how. See `drift`.
 
-    A remote may return fewer incidents than asked for, so ask again for those it left out, until it lists none of them. One that
-    returns others ignores the filter, so its answer proves nothing.
+    A remote may return fewer incidents than asked for, so ask again for those it left out, until it lists none of them.
+
+    Raises:
+        RemoteError: the remote cannot be asked. UNUSABLE: it returns others, so it ignores the filter and proves nothing.
     """
-    missing, strangers = list(records), set[str]()
-    while missing:
+    there: dict[str, Incident] = {}
+    while missing := [incident_id for incident_id in records if incident_id not in there]:
         answer = client.answer_of_search({"query": "", "id": missing, "size": len(missing)})
-        there = {incident.id: incident for incident in map(Incident.of, with_ids(answer.get("data")))}
-        if not there.keys() <= set(missing):
-            return []
-        strangers |= {key for key, incident in there.items() if not is_same(records[key], incident)}
-        if not there:
+        found = {incident.id: incident._replace(raw={}) for incident in map(Incident.of, with_ids(answer.get("data")))}
+        if not found.keys() <= set(missing):
+            raise RemoteError(UNUSABLE, "The remote tenant does not search by ID, so its incidents cannot be compared.")
+        if not found:
             break
-        missing = [incident_id for incident_id in missing if incident_id not in there]
-    return sorted({*missing, *strangers}, key=entry_number)
+        there |= found
+    now_ms = remote_now_ms(client)
+    kinds = {key: drift(records[key], there.get(key), now_ms) for key in sorted(records, key=entry_number)}
+    return {key: kind for key, kind in kinds.items() if kind}
+
+
+def census(client: Client, store: Store, skipped: frozenset[str], last_run: dict[str, Any]) -> tuple[list[str], dict[str, str]]:
+    """Compare all tracked incidents with the remote once an hour, one search for each portion, until the round's share is done.
+
+    Returns those that differ, and what to keep in the last mirror run: when the census began, and where it goes on: at which
+    shard and, if not all of its portion that differ were listed, behind which incident.
+    """
+    begun_ms, now_ms = parse_ms(last_run.get("census"), 0), local_now_ms()
+    place, _, behind = str(last_run.get("counting") or SHARDS).partition(" ")
+    shard = int(place) if place.isdecimal() else SHARDS
+    if shard >= SHARDS:
+        if not begun_ms or abs(now_ms - begun_ms) < HOUR_MS:
+            return [], {} if begun_ms else {"census": iso(now_ms)}
+        begun_ms, shard = now_ms, 0
+    found, most_calls = list[str](), client.calls + (1 if store.memory.is_limited else CENSUS_CALLS)
+    while shard < SHARDS and len(found) < MOST_DRIFTED and client.calls < most_calls and not (client.limit or client.is_late()):
+        portion, after = store.portion(shard, CENSUS_RECORDS)
+        # A pull is about to tell of one that is due, and has told of one that could not be read.
+        records = {
+            key: record
+            for key, record in portion.items()
+            if entry_number(key) > entry_number(behind)
+            and not (key in skipped or key in store.queue or record.tries or record.is_stopped)
+        }
+        try:
+            # What is closed may be cleared away there.
+            kinds = drifts(client, records).items()
+            differing = [key for key, kind in kinds if kind != GONE or not is_closed(records[key].status)]
+        except RemoteError as error:
+            demisto.info(f"{BRAND}: get-modified-remote-data: the incidents for the hourly comparison cannot be read: {error}")
+            if error.kind not in UNREADABLE:
+                break
+            differing = []
+        listed_now = differing[: MOST_DRIFTED - len(found)]
+        found += listed_now
+        shard, behind = (after, "") if listed_now == differing else (shard, listed_now[-1])
+    return found, {"census": iso(begun_ms), "counting": f"{shard} {behind}".strip()}
 
 
 def read_entries(client: Client, investigation_id: str, entry_filter: dict[str, Any]) -> list[Entry]:
@@ -4782,7 +4836,9 @@ def mirror_resync_command(client: Client, settings: Settings, args: dict[str, An
     """Make the next round bring a remote incident again: its fields, and all earlier entries that match and are not here yet."""
     local = local_incident(args)
     remote_id = wanted_remote_id(args, local, settings)
-    fields, entries = (flag(args, name, name, True, "give true or false") for name in ("fields", "entries"))
+    again = str(args.get("entries") or "").strip().lower() == "again"
+    given = {**args, "entries": True} if again else args
+    fields, entries = (flag(given, name, name, True, "give true or false") for name in ("fields", "entries"))
     if not fields and not entries:
         raise ValueError("There is nothing to resync: set fields or entries to true.")
     remote = Incident.of(client.load(remote_id))
@@ -4807,6 +4863,10 @@ def mirror_resync_command(client: Client, settings: Settings, args: dict[str, An
         if entries:
             # History comes, and files that a note stands for are tried again.
             seen = {key: mark for key, mark in ledger.seen.items() if key not in ledger.missing}
+            if again:
+                # Under another key their copies here are still recognized. What was written from here has a mark alone.
+                came = {key for key, mark in seen.items() if len(mark) > len(UNMARKED) and " " not in key}
+                seen = {f"again {key}" if key in came else key: mark for key, mark in seen.items()}
             ledger = ledger._replace(history={}, missing={}, seen=seen)
         # Its closing did not succeed, so it is delivered again.
         is_unclosed = is_open_here and is_closed(known.asked)
@@ -4826,9 +4886,9 @@ def mirror_resync_command(client: Client, settings: Settings, args: dict[str, An
         )
 
     change_record(remote_id, restart)
-    outputs = {"id": remote_id, "fields": fields, "entries": entries}
+    outputs = {"id": remote_id, "fields": fields, "entries": entries, "again": again and entries}
     parts = ["all fields"] if fields else []
-    parts += ["the earlier entries that were not brought yet"] if entries else []
+    parts += [f"the earlier entries{' once more' if again else ' that were not brought yet'}"] if entries else []
     parts = parts or ["what is new"]
     readable = f"The next mirroring round brings, of the remote incident {remote_id}, {' and '.join(parts)}."
     if is_forgotten:
@@ -4836,6 +4896,135 @@ def mirror_resync_command(client: Client, settings: Settings, args: dict[str, An
     if not settings.comes_in:
         readable += " By the instance's direction nothing comes in, so it applies to incidents whose own direction lets it."
     return CommandResults(outputs_prefix="XSOAR.Mirror.Resync", outputs_key_field="id", outputs=outputs, readable_output=readable)
+
+
+# Further kinds of drift, and what a person is to do about those that the next rounds cannot heal.
+NO_ENTRY, NO_COPY = "entry missing", "file missing"
+NOT_HEALED = NOT_THERE, GIVEN_UP, UNSENT, UNREAD = ("entry lost", "file given up", "unsent", "War Room unread")
+DECISIONS = {
+    GONE: "Let the key's role see the incident again, or if it was deleted there, end its mirroring with xsoar-mirror-stop.",
+    OTHER: "Another incident has its ID: check XSOAR Server URL, or after a restore there end its mirroring: xsoar-mirror-stop.",
+    NOT_THERE: "Entries that crossed are no longer there, as after a restore from a backup: write there again what is needed.",
+    GIVEN_UP: "A note stands here for the file: if it can be read by now, xsoar-mirror-resync brings it.",
+    UNSENT: "It is not certain that all local changes are there: if the server does not send them soon, see xsoar-mirror-status.",
+    UNREAD: "Its entries were not compared: let the key's role see its War Room.",
+}
+
+
+def kept_drift(record: Record) -> dict[str, list[str]]:
+    """Return what a record itself says is missing, as IDs of entries by kind: files, and what has not gone out for certain."""
+    seen, missing, trying = record.ledger.seen, record.ledger.missing, record.ledger.trying
+    kinds = {NO_COPY: [key for key in missing if key not in seen], GIVEN_UP: [key for key in missing if key in seen]}
+    kinds[UNSENT] = [key for key in trying if key != CLOSING]
+    is_so = {NO_COPY: record.owes_files, UNSENT: bool(record.unsent or trying)}
+    return {kind: entry_ids for kind, entry_ids in kinds.items() if entry_ids or is_so.get(kind)}
+
+
+def war_room_drift(client: Client, settings: Settings, incident_id: str, record: Record) -> dict[str, list[str]]:
+    """Return the entries that are missing here, and those that crossed and are no longer there: IDs by kind.
+
+    Raises RemoteError if the War Room cannot be read.
+    """
+    tagged = read_entries(client, incident_id, tag_filter(settings))
+    settled_ms = remote_now_ms(client) - MODIFIED_OVERLAP_MS
+    new = [entry for entry in arriving(tagged, settings, record) if entry.touched_ms <= settled_ms]
+    crossed = {key.partition("#")[0]: mark for key, mark in record.ledger.seen.items() if " " not in key}
+
+    def lost(entries: list[Entry]) -> list[str]:
+        there = {entry.id for entry in entries if is_marked(entry, crossed.get(entry.id))}
+        return sorted(crossed.keys() - there, key=entry_number)
+
+    kinds = {NO_ENTRY: [entry.id for entry in new if not entry.has_file], NO_COPY: [entry.id for entry in new if entry.has_file]}
+    # What was written from here has no tag of theirs, and a tag may have been taken off.
+    kinds[NOT_THERE] = lost(tagged) and lost(read_entries(client, incident_id, {}))
+    return {kind: entry_ids for kind, entry_ids in kinds.items() if entry_ids}
+
+
+def compared(
+    client: Client, settings: Settings, records: dict[str, Record], entries: bool
+) -> Iterator[tuple[str, dict[str, list[str]]]]:
+    """Yield incidents in their order with how they differ from the remote: the IDs of entries by kind of drift.
+
+    Raises:
+        RemoteError: the others cannot be compared, for now or at all.
+    """
+
+    def look(key: str, record: Record, kind: str) -> Any:
+        # A pending incident has no War Room. While one is closed here alone, its entries wait.
+        waits = record.is_closed_here and not (settings.close_in and is_closed(record.status))
+        if not (entries and record.status) or record.since_ms is None or waits or kind in (GONE, OTHER):
+            return {}
+        return readable(client, war_room_drift, client, settings, key, record)
+
+    for begin in range(0, len(records), SEARCH_PAGE):
+        portion = dict(islice(records.items(), begin, begin + SEARCH_PAGE))
+        kinds = readable(client, drifts, client, portion)
+        if isinstance(kinds, RemoteError):
+            raise kinds
+        with ReadPool(AT_ONCE) as pool:
+            reading = {key: pool.start(look, key, record, kinds.get(key, "")) for key, record in portion.items()}
+            for key, record in portion.items():
+                room = reading[key].result()
+                if isinstance(room, RemoteError):
+                    if room.kind in (LATE, RATE_LIMIT):
+                        raise room
+                    room = {UNREAD: []}
+                yield key, {**({kinds[key]: []} if key in kinds else {}), **kept_drift(record), **room}
+
+
+def mirror_reconcile_command(client: Client, settings: Settings, args: dict[str, Any]) -> CommandResults:
+    """List how the mirrored incidents differ from the remote ones. With `repair` the next rounds set right what they can."""
+    scope, after = choice(args, "scope", "scope", ("open", "all")), str(args.get("after") or "").strip()
+    most = whole_number(args.get("max") or KEPT_RECORDS, "max", 1, KEPT_RECORDS)
+    repair, entries = (flag(args, name, name, False, "give true or false") for name in ("repair", "entries"))
+    store = read_store()
+    if store.memory.is_paused:
+        raise ValueError(held_sentence(store, settings, ""))
+    records = store.all_records()
+    wanted = [
+        key
+        for key in sorted(records, key=entry_number)
+        if entry_number(key) > entry_number(after) and not records[key].is_stopped
+        if scope == "all" or not is_closed(records[key].status)
+    ]
+    found, why = dict[str, dict[str, list[str]]](), "max is reached."
+    try:
+        chosen = {key: records[key] for key in wanted[:most]}
+        for key, kinds in compared(client, settings, chosen, entries and takes_entries(settings)):
+            # Where nothing comes in, only these are no matter of course.
+            found[key] = {kind: ids for kind, ids in kinds.items() if settings.comes_in or kind in DECISIONS}
+    except RemoteError as error:
+        if not found:
+            raise
+        why = str(error)
+    differing = {key: kinds for key, kinds in found.items() if kinds}
+    # The pull of one that is gone says so in the incident.
+    healed = [key for key, kinds in differing.items() if kinds.keys() - {*NOT_HEALED}]
+    if repair and healed:
+        change_store(lambda kept: kept.with_records({key: wanted_again(kept.record(key)) for key in kept.records(healed)}))
+    rows = [
+        {
+            "id": key,
+            "instance": settings.instance,
+            "kinds": [*kinds],
+            "entries": [entry_id for ids in kinds.values() for entry_id in ids],
+            "repaired": repair and key in healed,
+            "decide": " ".join(DECISIONS[kind] for kind in kinds if kind in DECISIONS),
+        }
+        for key, kinds in differing.items()
+    ]
+    left = len(wanted) - len(found)
+    summary = {"Instance": settings.instance, "LookedAt": len(found), "NotLookedAt": left, "Differ": len(rows)}
+    title = f"{len(rows)} of {len(found)} incidents differ from {host_of(settings.api_root)}"
+    readable = tableToMarkdown(title, rows_shown(rows), headers=["id", "kinds", "entries", "decide"], removeNull=True)
+    if left:
+        readable += f"\nNot looked at: {left} incidents. {why} Go on with after={next(reversed(found))}."
+    if healed and not repair:
+        readable += "\nWith repair=true the next rounds set right what does not need a decision."
+    readable += "\nThe values of fields here and there are compared by xsoar-mirror-diff in the War Room of an incident."
+    keys = "(val.Instance && val.Instance == obj.Instance)", "(val.id && val.id == obj.id && val.instance == obj.instance)"
+    outputs = {f"XSOAR.Mirror.Reconcile{keys[0]}": summary, f"XSOAR.Mirror.Drift{keys[1]}": rows}
+    return CommandResults(outputs=outputs, readable_output=readable)
 
 
 def mirror_stop_command(settings: Settings, args: dict[str, Any], is_stopped: bool) -> CommandResults:
@@ -6309,6 +6498,7 @@ def run_command(command: str, args: dict[str, Any], client: Client, settings: Se
         "xsoar-mirror-journal": lambda: mirror_journal_command(settings, args),
         "xsoar-mirror-diff": lambda: mirror_diff_command(client, settings, args),
         "xsoar-mirror-resync": lambda: mirror_resync_command(client, settings, args),
+        "xsoar-mirror-reconcile": lambda: mirror_reconcile_command(client, settings, args),
         "xsoar-mirror-stop": lambda: mirror_stop_command(settings, args, is_stopped=True),
         "xsoar-mirror-start": lambda: mirror_stop_command(settings, args, is_stopped=False),
         "xsoar-mirror-pause": lambda: mirror_pause_command(settings, parse_until(args.get("until"), local_now_ms())),
