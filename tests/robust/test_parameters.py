@@ -288,6 +288,7 @@ def test_the_table_names_them_all(server: Server, remote: Remote, table: Table) 
         ("xsoar-mirror-reconcile", {"scope": "x"}, "scope"),
         ("xsoar-mirror-reconcile", {"max": "0"}, "max"),
         ("xsoar-mirror-reconcile", {"repair": "x"}, "repair"),
+        ("xsoar-mirror-reconcile", {"entries": "some"}, "entries"),
         ("xsoar-mirror-diff", {"id": "1", "incident": "x"}, "incident"),
         ("xsoar-mirror-mappers", {"local_fields": load("incident_fields"), "types": "x"}, "types"),
         ("xsoar-mirror-mappers", {"local_fields": load("incident_fields"), "include": "x"}, "include"),

@@ -4941,9 +4941,13 @@ def war_room_drift(client: Client, settings: Settings, incident_id: str, record:
 
 
 def compared(
-    client: Client, settings: Settings, records: dict[str, Record], entries: bool
+    client: Client, settings: Settings, records: dict[str, Record], entries: bool, is_trusting: bool
 ) -> Iterator[tuple[str, dict[str, list[str]]]]:
     """Yield incidents in their order with how they differ from the remote: the IDs of entries by kind of drift.
+
+    Args:
+        entries: whether to compare War Rooms.
+        is_trusting: leave out the War Room of an incident that was pulled whole and has not changed since.
 
     Raises:
         RemoteError: the others cannot be compared, for now or at all.
@@ -4952,7 +4956,8 @@ def compared(
     def look(key: str, record: Record, kind: str) -> Any:
         # A pending incident has no War Room. While one is closed here alone, its entries wait.
         waits = record.is_closed_here and not (settings.close_in and is_closed(record.status))
-        if not (entries and record.status) or record.since_ms is None or waits or kind in (GONE, OTHER):
+        is_proved = is_trusting and not kind and record.wanted == record.done
+        if not (entries and record.status) or record.since_ms is None or waits or kind in (GONE, OTHER) or is_proved:
             return {}
         return readable(client, war_room_drift, client, settings, key, record)
 
@@ -4976,7 +4981,10 @@ def mirror_reconcile_command(client: Client, settings: Settings, args: dict[str,
     """List how the mirrored incidents differ from the remote ones. With `repair` the next rounds set right what they can."""
     scope, after = choice(args, "scope", "scope", ("open", "all")), str(args.get("after") or "").strip()
     most = whole_number(args.get("max") or KEPT_RECORDS, "max", 1, KEPT_RECORDS)
-    repair, entries = (flag(args, name, name, False, "give true or false") for name in ("repair", "entries"))
+    is_thorough = str(args.get("entries") or "").strip().lower() == "all"
+    given = {**args, "entries": True} if is_thorough else args
+    repair = flag(given, "repair", "repair", False, "give true or false")
+    entries = flag(given, "entries", "entries", False, "give true, false or all") and takes_entries(settings)
     store = read_store()
     if store.memory.is_paused:
         raise ValueError(held_sentence(store, settings, ""))
@@ -4990,7 +4998,7 @@ def mirror_reconcile_command(client: Client, settings: Settings, args: dict[str,
     found, why = dict[str, dict[str, list[str]]](), "max is reached."
     try:
         chosen = {key: records[key] for key in wanted[:most]}
-        for key, kinds in compared(client, settings, chosen, entries and takes_entries(settings)):
+        for key, kinds in compared(client, settings, chosen, entries, bool(store.memory.entries_move) and not is_thorough):
             # Where nothing comes in, only these are no matter of course.
             found[key] = {kind: ids for kind, ids in kinds.items() if settings.comes_in or kind in DECISIONS}
     except RemoteError as error:

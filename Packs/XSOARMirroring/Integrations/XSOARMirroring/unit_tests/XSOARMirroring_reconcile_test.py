@@ -9,6 +9,7 @@ import XSOARMirroring as script
 from stand_ins import (
     Remote,
     Server,
+    change_memory,
     contents,
     last_line,
     local_entry,
@@ -371,6 +372,27 @@ def test_a_war_room_that_cannot_be_read_is_named(server: Server, remote: Remote,
     remote.fail("POST /investigation/2", times=9, status_code=403, json={"error": "forbidden"})
 
     assert reconcile(server, entries="true")[1] == {"2": ["War Room unread"], "3": ["entry missing"]}
+
+
+def test_what_did_not_change_needs_no_look_where_entries_move_modified(server: Server, remote: Remote, clock: Any) -> None:
+    """
+    Given: a remote whose entries are known to move `modified`, one incident that changed, and one whose entry moved nothing.
+    When: entries are compared, and then all of them.
+    Then: the first reads the War Room of the changed incident alone, the second reads each and names both.
+    """
+    tracked(server, remote, clock, 3)
+    server.params["tags"] = "share"
+    change_memory(server, entries_move=True)
+    remote.write("2", "moves", created="2026-03-01T12:10:00Z", modified="2026-03-01T12:10:00Z")
+    remote.incidents["2"]["modified"] = "2026-03-01T12:10:00Z"
+    unmoved = remote.incidents["3"]["modified"]
+    remote.write("3", "moves nothing", created="2026-03-01T12:10:00Z", modified="2026-03-01T12:10:00Z")
+    remote.incidents["3"]["modified"] = unmoved
+
+    _, kinds, _ = reconcile(server, entries="true")
+    rooms = [call.route for call in remote.calls if call.route.startswith("POST /investigation")]
+    assert (kinds, rooms) == ({"2": ["changed", "entry missing"]}, ["POST /investigation/2"])
+    assert reconcile(server, entries="all")[1] == {"2": ["changed", "entry missing"], "3": ["entry missing"]}
 
 
 # A resync that brings again what was brought
