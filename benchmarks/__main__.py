@@ -20,14 +20,14 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import calls, fetch_cpu, growth, latency, memory, start
+from benchmarks import calls, fetch_cpu, growth, latency, memory, proof, start
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "dist" / "bench.json"
 DOCUMENT = ROOT / "docs" / "performance.md"
 COLUMNS = ("work", "measured", "compared with", "must be", "holds")
 PACKAGES = ("requests", "urllib3", "dateparser", "starlette", "uvicorn")
-PARTS = ("cpu", "latency", "calls", "memory", "growth", "start")
+PARTS = ("cpu", "latency", "calls", "proof", "memory", "growth", "start")
 
 
 def main() -> int:
@@ -51,6 +51,7 @@ def main() -> int:
         "cpu": lambda: [fetch_cpu.measure()],
         "latency": latency.measure,
         "calls": calls.measure,
+        "proof": proof.measure,
         "memory": memory.measure,
         "growth": grow,
         "start": start.measure,

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +42,17 @@ class Seen:
 class Remote:
     """A context manager. `tenant` is a second hand on the tenant's data, to prepare and to change it; `params` reach it."""
 
-    def __init__(self, folder: Path, away: float = 0.0, version: str = "8.8.0", clock: Callable[[], int] = time.time_ns) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        away: float = 0.0,
+        version: str = "8.8.0",
+        clock: Callable[[], int] = time.time_ns,
+        entry_moves_modified: bool = False,
+    ) -> None:
         self.key = secrets.token_hex(8)
-        self.tenant = Tenant(settings_of(folder, version, self.key), clock)
+        settings = replace(settings_of(folder, version, self.key), entry_moves_modified=entry_moves_modified)
+        self.tenant = Tenant(settings, clock)
         self._arguments = [str(folder), version, self.key, str(away)]
 
     def __enter__(self) -> "Remote":

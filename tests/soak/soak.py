@@ -515,6 +515,8 @@ class Soak:
         self.phase("come to rest")
         self.compare()
         self.phase("compare")
+        self.prove()
+        self.phase("prove")
         self.sum_up()
         return self.outcome
 
@@ -563,6 +565,32 @@ class Soak:
             "comparisons": compared,
             "texts written": sum(len(numbers_in(act)) for act in [*self.day.before, *itertools.chain(*self.day.steps)]),
         }
+
+    def prove(self) -> None:
+        """Let the mirror itself compare both sides, each incident with its entries, and note its lag."""
+        self.clock.pass_minutes(SETTLE_MINUTES)
+        proved = 0
+        summary: dict[str, Any] = {"After": "", "NotLookedAt": 1}
+        while summary["NotLookedAt"]:
+            args = {"scope": "all", "entries": "all", "after": summary["After"]}
+            told = self.context_of("xsoar-mirror-reconcile", args)
+            self.outcome.differences += [f"xsoar-mirror-reconcile: {drift}" for drift in told["XSOAR.Mirror.Drift"]]
+            summary = told["XSOAR.Mirror.Reconcile"]
+            proved += summary["LookedAt"]
+        status = self.context_of("xsoar-mirror-status", {})["XSOAR.Mirror.Status"]
+        names = {
+            "lag, median, in s": "LagP50Seconds",
+            "lag, 95 %, in s": "LagP95Seconds",
+            "pending, in s": "OldestPendingSeconds",
+        }
+        self.outcome.counts |= {"incidents proved": proved, **{name: status[key] or 0 for name, key in names.items()}}
+
+    def context_of(self, command: str, args: dict[str, str]) -> dict[str, Any]:
+        """Run a command of the War Room; return what it gave, by its path in the context."""
+        run = self.mirror.host.run(INSTANCE, command, args)
+        assert run.ok, run.error
+        (entry,) = run.entries
+        return {path.partition("(")[0]: value for path, value in entry["EntryContext"].items()}
 
     def all_incidents(self, side: str) -> list[dict[str, Any]]:
         """Return all incidents of a side, oldest first."""

@@ -46,10 +46,12 @@ def test_both_sides_are_equal_after_a_day_with_faults(outcome: Outcome) -> None:
     """
     Given: two tenants with work on both sides, a remote that fails and hangs, is away for a while, and workers that are killed.
     When: the day is over and all has come to rest.
-    Then: each incident, field, entry and file is on both sides once, and all of that did happen.
+    Then: each incident, field, entry and file is on both sides once, the mirror's own proof says so, and all of that did happen.
     """
     assert outcome.differences == []
     assert outcome.counts["incidents here"] == outcome.counts["incidents there"] == SHORT.incidents
+    assert outcome.counts["incidents proved"] == SHORT.incidents
+    assert (outcome.counts["lag, 95 %, in s"] > 0, outcome.counts["pending, in s"]) == (True, 0)
     assert outcome.counts["entries here"] > 0.9 * SHORT.entries
     happened = {kind.partition(" ")[0] for kind in outcome.acts}
     assert happened >= {*ENTRY_KINDS, CREATE, CLOSE, REOPEN, "edit", "tag", "rewrite"}

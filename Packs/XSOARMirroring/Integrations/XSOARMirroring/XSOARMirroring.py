@@ -5022,11 +5022,12 @@ def mirror_reconcile_command(client: Client, settings: Settings, args: dict[str,
         for key, kinds in differing.items()
     ]
     left = len(wanted) - len(found)
-    summary = {"Instance": settings.instance, "LookedAt": len(found), "NotLookedAt": left, "Differ": len(rows)}
+    go_on = next(reversed(found)) if left else ""
+    summary = {"Instance": settings.instance, "LookedAt": len(found), "NotLookedAt": left, "After": go_on, "Differ": len(rows)}
     title = f"{len(rows)} of {len(found)} incidents differ from {host_of(settings.api_root)}"
     readable = tableToMarkdown(title, rows_shown(rows), headers=["id", "kinds", "entries", "decide"], removeNull=True)
     if left:
-        readable += f"\nNot looked at: {left} incidents. {why} Go on with after={next(reversed(found))}."
+        readable += f"\nNot looked at: {left} incidents. {why} Go on with after={go_on}."
     if healed and not repair:
         readable += "\nWith repair=true the next rounds set right what does not need a decision."
     readable += "\nThe values of fields here and there are compared by xsoar-mirror-diff in the War Room of an incident."
