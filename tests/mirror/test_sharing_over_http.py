@@ -857,3 +857,29 @@ def test_a_push_between_a_resync_and_its_pull(site: Site) -> None:
 
     assert (value_of(made.there, remote_id, "ticket"), value_of(made.there, remote_id, "hosts")) == (f"then by {EMAIL}", "b")
     assert value_of(made.here, local_id, "ticket") == "then by [e-mail address]"
+
+
+@pytest.mark.parametrize("delta", ["changed", "whole"])
+def test_an_edit_of_a_redacted_text_does_not_replace_the_original(site: Site, delta: str) -> None:
+    """
+    Given: a text that is redacted here, on a server that sends the custom fields that changed, or all of them.
+    When: somebody edits what they see of it, and later writes it anew without the redacted part.
+    Then: the original stands there until then, one note says so, and the text here is as it is there.
+    """
+    made = site.mirror("8", "8", None, HostSettings(custom_fields_delta=delta))
+    made.configure(redact="email")
+    remote_id, local_id = in_step(made, CustomFields={"ticket": f"ask {EMAIL}", "hosts": "a"})
+    made.here.change_incident(local_id, {"CustomFields": {"ticket": "ask [e-mail address] again"}}, user="hanna")
+    live(made)
+    made.here.change_incident(local_id, {"CustomFields": {"hosts": "b"}}, user="hanna")
+    live(made)
+
+    assert (value_of(made.there, remote_id, "ticket"), value_of(made.there, remote_id, "hosts")) == (f"ask {EMAIL}", "b")
+    assert value_of(made.here, local_id, "ticket") == "ask [e-mail address]"
+    notes = [entry["contents"] for entry in made.here.entries(local_id) if "redacted here" in str(entry["contents"])]
+    assert len(notes) == 1
+    assert "ask [e-mail address] again" in notes[0]
+
+    made.here.change_incident(local_id, {"CustomFields": {"ticket": "nobody to ask"}}, user="hanna")
+    live(made)
+    assert value_of(made.there, remote_id, "ticket") == value_of(made.here, local_id, "ticket") == "nobody to ask"

@@ -4020,6 +4020,13 @@ def is_conflict(remote: Incident, name: str, here: Any, record: Record, settings
     return is_recent_news or known.get(name_digest(name)) not in (TO_COME, value_digest(there), value_digest(original))
 
 
+def is_redacted_edit(remote: Incident, name: str, here: Any, redact: tuple[str, ...]) -> bool:
+    """Return whether a local change would put what stands for redacted text over the original in the remote."""
+    original = held_there(remote, name, ())
+    there = cleaned(original, redact)
+    return original != there and plain(here) != plain(there) and bool(PLACEHOLDER.search(to_json(here)))
+
+
 def remote_wins(settings: Settings, remote: Incident, changed_ms: int) -> bool:
     """Return whether the remote value of a field stands that was changed on both sides, each by its own clock.
 
@@ -4032,13 +4039,16 @@ def remote_wins(settings: Settings, remote: Incident, changed_ms: int) -> bool:
     return settings.conflicts == REMOTE_WINS or 0 < changed_ms < remote.modified_ms
 
 
-def conflict_notice(name: str, there: Any, here: Any, is_remote: bool) -> str:
-    """Return what to tell people here of a field that was changed on both sides."""
+def conflict_notice(name: str, there: Any, here: Any, is_remote: bool, is_redacted: bool) -> str:
+    """Return what to tell people here of a field that was changed on both sides, or whose text is redacted here."""
 
     def shown(value: Any) -> str:
         return short(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)) or "(empty)"
 
-    values = f"{name.removeprefix(CUSTOM)} was changed in both tenants. There: {shown(there)}. Here: {shown(here)}."
+    name, values = name.removeprefix(CUSTOM), f"There: {shown(there)}. Here: {shown(here)}."
+    if is_redacted:
+        return f"{name} holds text that is redacted here, so the change is not written over the original. {values} Make it there."
+    values = f"{name} was changed in both tenants. {values}"
     if is_remote:
         return f"{values} The remote value stands and is brought here; if the local one is right, set it again."
     return f"{values} The local value stands in both; if the other one is right, set it here."
@@ -4073,7 +4083,8 @@ def send_fields(
 
     def yields(remote: Incident, name: str, here: Any) -> bool:
         # What was redacted on its way in must not take the place of the original.
-        if plain(here) == plain(held_there(remote, name, settings.sharing.redact)):
+        redact = settings.sharing.redact
+        if plain(here) == plain(held_there(remote, name, redact)) or is_redacted_edit(remote, name, here, redact):
             return True
         if record.settled.get(name_digest(name)) == (value_digest(here) or ""):
             return True
@@ -4091,12 +4102,17 @@ def send_fields(
         and plain(here) == plain(held_there(before, name, settings.sharing.redact))
     }
     written = {name for name, here in changes.items() if name not in refused and not yields(before, name, here)}
-    conflicting = {name: here for name, here in changes.items() if is_conflict(before, name, here, record, settings, now_ms)}
+    held_back = {name for name, here in changes.items() if is_redacted_edit(before, name, here, settings.sharing.redact)}
+    conflicting = {
+        name: here
+        for name, here in changes.items()
+        if name in held_back or is_conflict(before, name, here, record, settings, now_ms)
+    }
     yielded = {name for name, here in conflicting.items() if yields(before, name, here)}
     is_new = after is not before or yielded
     settled = {name_digest(name): value_digest(here) or "" for name, here in changes.items() if is_new and name not in refused}
     told = {
-        name: conflict_notice(name, held_there(before, name, settings.sharing.redact), here, name in yielded)
+        name: conflict_notice(name, held_there(before, name, settings.sharing.redact), here, name in yielded, name in held_back)
         for name, here in conflicting.items()
         if name not in refused and record.settled.get(name_digest(name)) != (value_digest(here) or "")
     }
