@@ -301,11 +301,12 @@ class MirrorMachine(RuleBasedStateMachine):
         It is closed on both sides, or it was reopened here and no other incident is active there, in which to tell the remote,
         or it was closed there before its creation was complete, so that the server does not know yet whose closing that is.
         """
+        if "is closed, so nothing can be written" not in error:
+            return False
         local = self.mirror.here.incident(local_id)
         remote_id = local["dbotMirrorId"] or self.created_from(local_id)
-        return (
-            "is closed, so nothing can be written" in error
-            and self.mirror.there.incident(remote_id)["status"] == 2
+        return bool(
+            self.mirror.there.incident(remote_id)["status"] == 2
             and (not local["dbotMirrorId"] or local["status"] == 2 or self.remote_ids(status=1) == [])
         )
 

@@ -4401,8 +4401,12 @@ def create_remote(client: Client, settings: Settings, data: dict[str, Any], orig
     local_id, begun_ms = str(data.get("id") or ""), local_now_ms()
     store = read_store()
     creating = store.memory.creating
-    if creating.get(origin):
-        return creating[origin], False
+    if begun := creating.get(origin):
+        loaded = as_result(client.load, begun)
+        if not (isinstance(loaded, RemoteError) and loaded.kind == NOT_FOUND):
+            return begun, False
+        # It was deleted there before all of this incident was in it.
+        change_store(lambda now: now.with_records({}, gone=[begun]))
     created, is_new, sent = None, False, dict[str, Any]()
     if local_id or origin in creating:
         found, _ = client.search(f"dbotMirrorId:{quoted(origin)}", size=SEARCH_PAGE)

@@ -9,7 +9,20 @@ import pytest
 import requests
 
 import demistomock as demisto
-from stand_ins import NOW, REPORT, Remote, Server, TEMPLATE, drop, error_body, local_entry, modified, push, pushed
+from stand_ins import (
+    NOW,
+    REPORT,
+    Remote,
+    Server,
+    TEMPLATE,
+    drop,
+    error_body,
+    local_entry,
+    modified,
+    push,
+    pushed,
+    records_of,
+)
 
 """ OUT: FIELDS """
 
@@ -394,6 +407,27 @@ def test_what_changes_here_while_a_creation_is_repeated_goes_too(
     pushed(server, "", data={**data, "owner": "lea"}, delta=delta, entries=[local_entry(1, "hello")], incidentChanged=True)
 
     assert [incident["owner"] for incident in remote.incidents.values()] == ["lea"]
+
+
+def test_what_is_deleted_before_its_creation_is_complete_is_created_anew(server: Server, remote: Remote) -> None:
+    """
+    Given: a remote incident that was created from here, and deleted before an entry was in it.
+    When: the server asks for the creation again, twice.
+    Then: it is created once more with all of it, and nothing of the first is remembered.
+    """
+    remote.fail("POST /entry", status_code=503)
+    data = {"id": "77", "name": "from here"}
+    assert push(server, "", data=data, delta={}, entries=[local_entry(1, "hello")]).error
+    (first,) = remote.incidents
+    del remote.incidents[first]
+    remote.add(str(int(first) + 1))
+
+    for _ in range(2):
+        created = pushed(server, "", data=data, delta={}, entries=[local_entry(1, "hello")])
+        assert remote.incidents[created]["name"] == "from here"
+        assert [entry["contents"].splitlines()[-1] for entry in remote.entries[created]] == ["hello"]
+
+    assert list(records_of(server)) == [created]
 
 
 def test_an_incident_that_the_remote_drops_is_an_error(server: Server, remote: Remote) -> None:
