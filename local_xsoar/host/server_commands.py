@@ -45,18 +45,63 @@ def set_incident(tenant: Tenant, incident_id: str, args: Mapping[str, Any]) -> l
     changed_id = str(args.get("id") or incident_id)
     if not changed_id:
         return [error_entry("There is no incident here: give its id.")]
+    tenant.change_incident(changed_id, _as_fields(tenant, {name: value for name, value in args.items() if name != "id"}))
+    return [{"Type": NOTE, "ContentsFormat": "text", "Contents": "done", "HumanReadable": None, "EntryContext": {}}]
+
+
+def create_new_incident(tenant: Tenant, incident_id: str, args: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Create an incident with an open War Room; return one entry, with its ID in the context as CreatedIncidentID.
+
+    Args:
+        tenant: the server.
+        incident_id: of the incident that the script runs in, which is not asked for.
+        args: fields by their CLI names, among them `name`; mirroring takes the incident up only where they say so.
+    """
+    created = tenant.create_incident(_as_fields(tenant, args))
+    if created is None:
+        return [error_entry("The pre-processing rule dropped the incident.")]
+    # XSOAR content, CreateAndLink.
+    context = {"CreatedIncidentID": created["id"]}
+    text = f"Created incident with ID {created['id']}"
+    return [{"Type": NOTE, "ContentsFormat": "text", "Contents": text, "HumanReadable": None, "EntryContext": context}]
+
+
+def close_investigation(tenant: Tenant, incident_id: str, args: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Close an incident, and return one entry that says so.
+
+    Args:
+        tenant: the server.
+        incident_id: of the incident that the script runs in, which is closed unless the arguments name another one.
+        args: `id`, `closeReason`, `closeNotes`, and custom fields by their CLI names.
+    """
+    closed_id = str(args.get("id") or incident_id)
+    if not closed_id:
+        return [error_entry("There is no incident here: give its id.")]
+    fields = _as_fields(tenant, {name: value for name, value in args.items() if name != "id"})
+    tenant.close_incident(
+        closed_id,
+        reason=str(fields.get("closeReason") or ""),
+        notes=str(fields.get("closeNotes") or ""),
+        custom_fields=fields.get("CustomFields"),
+    )
+    return [{"Type": NOTE, "ContentsFormat": "text", "Contents": "done", "HumanReadable": None, "EntryContext": {}}]
+
+
+def _as_fields(tenant: Tenant, args: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments that name fields as an incident holds these: the custom ones apart, the mirror tags as a list."""
     custom_names = {item["cliName"] for item in tenant.incident_fields() if not item["system"]}
-    fields = {name: value for name, value in args.items() if name != "id" and name not in custom_names}
+    fields = {name: value for name, value in args.items() if name not in custom_names}
     custom = {name: value for name, value in args.items() if name in custom_names}
     if isinstance(fields.get("dbotMirrorTags"), str):
         fields["dbotMirrorTags"] = [tag.strip() for tag in fields["dbotMirrorTags"].split(",") if tag.strip()]
-    tenant.change_incident(changed_id, {**fields, **({"CustomFields": custom} if custom else {})})
-    return [{"Type": NOTE, "ContentsFormat": "text", "Contents": "done", "HumanReadable": None, "EntryContext": {}}]
+    return {**fields, **({"CustomFields": custom} if custom else {})}
 
 
 SERVER_COMMANDS: dict[str, Callable[[Tenant, str, Mapping[str, Any]], list[dict[str, Any]]]] = {
     "getIncidents": get_incidents,
     "setIncident": set_incident,
+    "createNewIncident": create_new_incident,
+    "closeInvestigation": close_investigation,
 }
 
 

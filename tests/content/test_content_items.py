@@ -96,8 +96,8 @@ def test_every_kind_of_item_is_there() -> None:
         "IncidentTypes": 1,
         "Integrations": 1,
         "Layouts": 1,
-        "Playbooks": 2,
-        "Scripts": 5,
+        "Playbooks": 3,
+        "Scripts": 6,
         "TestPlaybooks": 1,
     }
 
@@ -345,6 +345,29 @@ def test_the_script_that_adopts_takes_what_its_commands_take() -> None:
         assert {"id", "incident"} <= arguments_of(commands()[script_constant(name, command)]).keys()
     assert script_constant(name, "BRAND") == the("Integrations")["name"]
     assert tuple(arguments_of(script(name).data)["direction"]["predefined"]) == script_constant(name, "DIRECTIONS")
+
+
+def test_the_script_that_watches_reads_what_its_commands_give() -> None:
+    """
+    Given: the automation script that watches the instances.
+    When: the commands that it runs, their arguments and what it reads of them are looked up.
+    Then: each is there; its states and changes are those that the yml tells.
+    """
+    name = "XSOARMirroringWatch"
+    source = script(name).path.with_suffix(".py").read_text(encoding="utf-8")
+    assert script_constant(name, "BRAND") == the("Integrations")["name"]
+    assert {"since", "limit"} <= arguments_of(commands()[script_constant(name, "JOURNAL")]).keys()
+    status = {path.removeprefix("XSOAR.Mirror.Status.") for path in outputs_of(script_constant(name, "STATUS"))}
+    read = set(re.findall(r'status\.get\("(\w+)"', source))
+    assert len(read) > 5
+    assert (read | {"LastRound", "LastFetch"}) - status == set()
+    drift = {path.rpartition(".")[2] for path in outputs_of(script_constant(name, "RECONCILE"))}
+    assert {"NotLookedAt", "id", "kinds", "decide"} <= drift
+    texts = {output["contextPath"].rpartition(".")[2]: output["description"] for output in script(name).data["outputs"]}
+    states = ("Disabled", "Well", "Not asked", "Paused", "Attention", "Down")
+    changes = ("none", "created", "updated", "closed", "failed")
+    assert [word for word in states if word not in texts["State"] or f'"{word}"' not in source] == []
+    assert [word for word in changes if word not in texts["Change"] or f'"{word}"' not in source] == []
 
 
 def rules_of(kind: str) -> dict[str, str]:

@@ -15,9 +15,7 @@ from tests.content.pack_items import (
     Item,
     arguments_of,
     commands,
-    ids,
     of,
-    outputs_of,
     script_constant,
     sources,
     the,
@@ -27,9 +25,9 @@ from tools.playbook_picture import MARGIN, Node, digest, draw, picture_of, read_
 
 PLAYBOOKS = of("Playbooks")
 ALL = [*PLAYBOOKS, *of("TestPlaybooks")]
-# Scripts and commands that every server has, with the arguments of theirs that are used here; setIncident takes any field.
+# Scripts and commands that every server has, with the arguments of theirs that are used here; these commands take any field.
 PLATFORM_SCRIPTS = {"Print": {"value"}, "PrintErrorEntry": {"message"}, "DeleteContext": {"all"}}
-PLATFORM_COMMANDS = {"setIncident"}
+PLATFORM_COMMANDS = {"setIncident", "closeInvestigation"}
 FALLBACK, NEXT, ON_ERROR = "#default#", "#none#", "#error#"
 
 playbooks = pytest.mark.parametrize("playbook", PLAYBOOKS, ids=[item.id for item in PLAYBOOKS])
@@ -66,8 +64,15 @@ def commands_behind(playbook: Item) -> set[str]:
     """Return the commands of the integration that a playbook runs, itself or through the script."""
     actions = script_constant("XSOARMirroringIncident", "COMMANDS")
     ran = {command_of(task) for task in tasks(playbook).values()}
-    ran |= {actions[given(task)["action"]["simple"]] for task in tasks(playbook).values() if script_of(task) in ids("Scripts")}
+    ran |= {actions[given(task)["action"]["simple"]] for task in tasks(playbook).values() if "action" in given(task)}
     return ran & commands().keys()
+
+
+def outputs_behind(playbook: Item) -> dict[str, str]:
+    """Return the context paths, with their types, that the commands and scripts of a playbook fill."""
+    ran = [commands()[name] for name in commands_behind(playbook)]
+    ran += [item.data for item in of("Scripts") if item.id in {script_of(task) for task in tasks(playbook).values()}]
+    return {output["contextPath"]: output["type"] for one in ran for output in one.get("outputs") or []}
 
 
 def inputs_of(playbook: Item) -> dict[str, dict[str, Any]]:
@@ -162,9 +167,9 @@ def test_what_is_read_was_written(playbook: Item) -> None:
     """
     Given: the context paths that a playbook reads.
     When: they are looked up.
-    Then: each is an input of it, a field of the incident, or an output of a command that it runs.
+    Then: each is an input of it, a field of the incident, or an output of what it runs.
     """
-    written = {path for command in commands_behind(playbook) for path in outputs_of(command)}
+    written = outputs_behind(playbook)
     for path in sources(list(tasks(playbook).values())):
         if path.startswith("inputs."):
             assert path.removeprefix("inputs.") in inputs_of(playbook)
@@ -179,15 +184,11 @@ def test_inputs_and_outputs_are_used(playbook: Item) -> None:
     """
     Given: the inputs and outputs of a playbook.
     When: they are looked for among its tasks.
-    Then: each input is read, and each output is one of a command that it runs, of the same type.
+    Then: each input is read, and each output is one of what it runs, of the same type.
     """
     read = set(sources(list(tasks(playbook).values())))
     assert {f"inputs.{name}" for name in inputs_of(playbook)} <= read
-    types = {
-        output["contextPath"]: output["type"]
-        for name in commands_behind(playbook)
-        for output in commands()[name].get("outputs", [])
-    }
+    types = outputs_behind(playbook)
     assert playbook.data["outputs"]
     for output in playbook.data["outputs"]:
         assert types[output["contextPath"]] == output["type"]

@@ -12,7 +12,7 @@ import pytest
 from tests.mirror.test_mirror_properties import FAULTS, KILLED_AT
 from tests.mirror.two_tenants import IN_TAG, INSTANCE, OUT_TAG, Mirror, Site, succeeded
 
-SECRET = "canary"  # Stands in every text, name, owner and file, and in no name of a field.
+CANARY = "canary"  # Stands in every text, name, owner and file, and in no name of a field.
 FIELDS = ("severity", "name", "details", "ticket", "depth")
 
 
@@ -49,7 +49,7 @@ class Hour:
     def text(self) -> str:
         """Return a text that was never written before."""
         self.number += 1
-        return f"{SECRET} {self.number}"
+        return f"{CANARY} {self.number}"
 
     def new_there(self) -> None:
         """Create a remote incident."""
@@ -155,7 +155,7 @@ def test_after_a_lively_hour_the_journal_holds_what_crossed(site: Site, seed: in
     assert all(kind in ("fields", "close", "reopen") for _, _, kind, _ in turned)
     assert len(turned) <= reaper.killed
     assert reaper.killed > 2
-    assert SECRET not in json.dumps(rows).lower()
+    assert CANARY not in json.dumps(rows).lower()
     assert [row["Time"] for row in rows] == sorted(row["Time"] for row in rows)
     lags = [row["LagSeconds"] for row in rows if row["LagSeconds"] is not None]
     assert len(lags) > len(rows) / 2

@@ -65,6 +65,9 @@ def test_a_command_that_no_instance_has_raises(host: Host, command: str, args: d
         ("console-crash", {}, "bad key"),
         ("setIncident", {"id": "404", "name": "x"}, "setIncident failed"),
         ("setIncident", {"name": "x"}, "There is no incident here"),
+        ("createNewIncident", {"name": 7}, "createNewIncident failed"),
+        ("closeInvestigation", {"id": "404"}, "closeInvestigation failed"),
+        ("closeInvestigation", {}, "There is no incident here"),
         ("getIncidents", {"query": "name:("}, "getIncidents failed"),
         ("getIncidents", {"owner": "ann"}, "knows no argument owner"),
     ],
@@ -115,6 +118,29 @@ def test_an_incident_is_changed_as_a_person_does_it(host: Host, tenant: Tenant) 
     assert (changed["dbotMirrorTags"], changed["CustomFields"]["depth"]) == (["a", "b"], "3m")
     assert tenant.incident(second)["details"] == "new"
     assert tenant.incident(second)["dbotCurrentDirtyFields"] == ["details"]
+
+
+def test_an_incident_is_created_and_closed(host: Host, tenant: Tenant) -> None:
+    """
+    Given: a custom field.
+    When: a script creates an incident, and closes it and the one that it runs in.
+    Then: the first has its fields and no mirror, its ID was in the context, and both are closed with reason and notes.
+    """
+    tenant.add_incident_field("depth", name="Depth")
+    here = str((tenant.create_incident({"name": "here"}) or {})["id"])
+
+    (entry,) = answer(host, "createNewIncident", name="Flood", type="Unclassified", severity=3, depth="3m")
+    created_id = entry["EntryContext"]["CreatedIncidentID"]
+    created = tenant.incident(created_id)
+    answer(host, "closeInvestigation", here, id=created_id, closeReason="Resolved", closeNotes="dry", depth="0m")
+    answer(host, "closeInvestigation", here)
+
+    assert (created["name"], created["severity"], created["CustomFields"]["depth"]) == ("Flood", 3, "3m")
+    assert (created["status"], created["dbotMirrorInstance"], bool(created["investigationId"])) == (1, "", True)
+    closed = tenant.incident(created_id)
+    assert (closed["status"], closed["closeReason"], closed["closeNotes"]) == (2, "Resolved", "dry")
+    assert closed["CustomFields"]["depth"] == "0m"
+    assert tenant.incident(here)["status"] == 2
 
 
 def test_a_script_knows_the_instances_and_keeps_nothing(host: Host) -> None:

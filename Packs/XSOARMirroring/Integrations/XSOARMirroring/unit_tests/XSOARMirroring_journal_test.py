@@ -23,7 +23,7 @@ from stand_ins import (
     store_of,
 )
 
-SECRET = "CANARY"  # Stands in every value and text, and in no name of a field.
+CANARY = "CANARY"  # Stands in every value and text, and in no name of a field.
 
 
 def journal(server: Server, **args: Any) -> list[dict[str, Any]]:
@@ -46,9 +46,9 @@ def test_what_comes_in_is_listed(server: Server, remote: Remote, mirrored: str, 
     When: it is pulled and the journal is asked for.
     Then: each stands there once with its name or ID and its lag of a minute, and a second pull adds nothing.
     """
-    remote.change(mirrored, details=SECRET, severity=3)
-    text, file = remote.write(mirrored, SECRET), remote.write_file(mirrored, f"{SECRET}.bin", b"x", tags=["share"])
-    remote.close(mirrored, notes=SECRET)
+    remote.change(mirrored, details=CANARY, severity=3)
+    text, file = remote.write(mirrored, CANARY), remote.write_file(mirrored, f"{CANARY}.bin", b"x", tags=["share"])
+    remote.close(mirrored, notes=CANARY)
     clock.tick(timedelta(minutes=1))
     modified(server)
 
@@ -64,7 +64,7 @@ def test_what_comes_in_is_listed(server: Server, remote: Remote, mirrored: str, 
     ]
     assert {item["LagSeconds"] for item in found} <= {59, 60}
     assert {item["Time"][:19] for item in found} == {"2026-03-01T12:02:00"}
-    assert SECRET not in json.dumps(journal(server, limit=2000))
+    assert CANARY not in json.dumps(journal(server, limit=2000))
 
 
 def test_what_goes_out_is_listed(server: Server, remote: Remote, mirrored: str, clock: Any, tmp_path: Path) -> None:
@@ -76,10 +76,10 @@ def test_what_goes_out_is_listed(server: Server, remote: Remote, mirrored: str, 
     now = remote.now()
     clock.tick(timedelta(minutes=1))
     update: dict[str, Any] = {
-        "data": {"id": "77", "modified": now, "closeNotes": SECRET},
-        "delta": {"details": SECRET, "severity": 3},
+        "data": {"id": "77", "modified": now, "closeNotes": CANARY},
+        "delta": {"details": CANARY, "severity": 3},
         "entries": [
-            local_entry(1, SECRET, created=now, modified=now),
+            local_entry(1, CANARY, created=now, modified=now),
             local_file(server, tmp_path, 2, b"x", created=now, modified=now),
         ],
         "status": 2,
@@ -96,7 +96,7 @@ def test_what_goes_out_is_listed(server: Server, remote: Remote, mirrored: str, 
         ("out", "close", "", "crossed"),
     ]
     assert {item["LagSeconds"] for item in found} <= {59, 60}
-    assert SECRET not in json.dumps(found)
+    assert CANARY not in json.dumps(found)
 
 
 def test_creations_and_fetches_are_listed(server: Server, remote: Remote, clock: Any) -> None:
@@ -106,13 +106,13 @@ def test_creations_and_fetches_are_listed(server: Server, remote: Remote, clock:
     Then: each is listed, and only what is newer than the first fetch has a lag.
     """
     old = remote.add(created="2026-03-01T11:30:00Z")
-    attach(remote, old["id"], f"{SECRET}.bin", b"x")
+    attach(remote, old["id"], f"{CANARY}.bin", b"x")
     clock.tick(timedelta(minutes=1))
     server.fetch()
-    remote.add(name=SECRET)
+    remote.add(name=CANARY)
     clock.tick(timedelta(minutes=2))
     server.fetch()
-    pushed(server, "", data={"id": "9", "name": SECRET, "modified": "2026-03-01T12:02:30Z"}, delta={"name": SECRET})
+    pushed(server, "", data={"id": "9", "name": CANARY, "modified": "2026-03-01T12:02:30Z"}, delta={"name": CANARY})
 
     found = journal(server)
     assert [(item["Direction"], item["Kind"]) for item in reversed(found)] == [
@@ -120,7 +120,7 @@ def test_creations_and_fetches_are_listed(server: Server, remote: Remote, clock:
     ]
     assert [item["LagSeconds"] is None for item in reversed(found)] == [True, True, False, False]
     assert "name" in found[0]["What"].split(", ")
-    assert SECRET not in json.dumps(found)
+    assert CANARY not in json.dumps(found)
 
 
 def test_what_does_not_cross_is_listed_once(server: Server, remote: Remote, mirrored: str, clock: Any) -> None:
@@ -132,7 +132,7 @@ def test_what_does_not_cross_is_listed_once(server: Server, remote: Remote, mirr
     remote.fail("POST /incident$", status_code=400, json={"error": "no"}, times=50)
 
     for _ in range(3):
-        assert push(server, mirrored, delta={"details": SECRET}).error
+        assert push(server, mirrored, delta={"details": CANARY}).error
 
     assert brief(journal(server, direction="out")) == [("out", "fields", "details", "refused")]
     assert journal(server, outcome="crossed", direction="out") == []
