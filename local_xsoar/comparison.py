@@ -83,7 +83,7 @@ def _compare_texts(kind: str, source: list[dict[str, Any]], target: list[dict[st
     )
     for (user, text), count in wanted.items():
         found = sum(1 for entry in target if _quotes(entry, user, text))
-        yield Finding(kind, text.strip()[:60], f"{count} x", f"{found} x", found == count)
+        yield _counted(kind, text.strip()[:60], count, found)
 
 
 def _quotes(entry: dict[str, Any], user: str, text: str) -> bool:
@@ -98,7 +98,13 @@ def _is_tagged(entry: dict[str, Any], tag: str) -> bool:
 def _compare_files(kind: str, source: Counter[tuple[str, str]], target: Counter[tuple[str, str]]) -> Iterable[Finding]:
     for (name, digest), count in source.items():
         found = target[name, digest]
-        yield Finding(kind, f"{name} ({digest[:12]})", f"{count} x", f"{found} x", found == count)
+        yield _counted(kind, f"{name} ({digest[:12]})", count, found)
+
+
+def _counted(kind: str, name: str, wanted: int, found: int) -> Finding:
+    """Return the comparison of how often something stands where it comes from, and where it must be."""
+    here, there = (wanted, found) if kind.endswith(" out") else (found, wanted)
+    return Finding(kind, name, f"{here} x", f"{there} x", found == wanted)
 
 
 def _files(tenant: Tenant, entries: list[dict[str, Any]]) -> Counter[tuple[str, str]]:

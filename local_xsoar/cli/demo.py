@@ -1,4 +1,7 @@
-"""Two running tenants whose incidents are mirrored in both directions by the pack, and the proof that both sides are equal."""
+"""Two running tenants whose incidents are mirrored in both directions by the pack, and the proof that both sides are equal.
+
+Then some of it is broken on purpose, named, repaired, and proved equal again.
+"""
 
 import secrets
 import shutil
@@ -20,8 +23,10 @@ from local_xsoar.cli.arguments import OneSentenceParser
 from local_xsoar.comparison import Finding, compare_incidents
 from local_xsoar.custom_mappers import custom_mappers
 from local_xsoar.host import CommandRun, Host, HostError
+from local_xsoar.pairs import HostPairs
 from local_xsoar.tenant import Tenant, TenantError, TenantSettings, serving
 from local_xsoar.tenant.samples import SAMPLE_FIELDS, load_samples
+from local_xsoar.tenant.times import MINUTE
 from local_xsoar.tenant.web import new_token, page_address
 
 INTEGRATION = Path(__file__).resolve().parents[2] / "Packs" / "XSOARMirroring" / "Integrations" / "XSOARMirroring"
@@ -30,11 +35,27 @@ IN_TAG, OUT_TAG = "FromRemote", "ToRemote"
 # The custom fields of both tenants, besides those of the samples: CLI name, name, type.
 FIELDS = (*SAMPLE_FIELDS, ("affectedhosts", "Affected Hosts", "number"), ("ticket", "Ticket", "shortText"))
 MOST_ROUNDS = 10
+HALF_AN_HOUR, AN_HOUR, TEN_MINUTES = 30 * MINUTE, 60 * MINUTE, 10 * MINUTE
 KEEP_PAUSE = 5.0  # Seconds between two rounds while --keep lets one look around. The platform's is a minute.
 
 
 class DemoError(Exception):
     """Something in the demo did not go as it must; the message is one sentence."""
+
+
+@dataclass
+class Clock:
+    """The clock of both tenants: as far behind this machine's as the demo lets time pass, so that it ends in the present."""
+
+    behind: int = HALF_AN_HOUR + TEN_MINUTES + AN_HOUR  # Nanoseconds.
+
+    def __call__(self) -> int:
+        """Return the time in epoch nanoseconds."""
+        return time.time_ns() - self.behind
+
+    def pass_time(self, nanoseconds: int) -> None:
+        """Let time pass at once."""
+        self.behind -= nanoseconds
 
 
 @dataclass
@@ -50,10 +71,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Stage:
-    """The two tenants, where they and their web pages are, the line to the customer, and the host of the pack at headquarters."""
+    """The two tenants and their clock, where they and their web pages are, the line to the customer, and headquarters' host."""
 
     headquarters: Tenant
     customer: Tenant
+    clock: Clock
     line: Line
     headquarters_url: str
     customer_url: str
@@ -102,23 +124,29 @@ def stage(console: Console) -> Iterator[Stage]:
     with ExitStack() as exits:
         folder = Path(tempfile.mkdtemp(prefix="xsoar-mirroring-"))
         exits.callback(shutil.rmtree, folder, ignore_errors=True)
+        clock = Clock()
         headquarters = Tenant(
-            TenantSettings("headquarters", folder / "headquarters", version="8.8.0", api_key=secrets.token_hex(16), key_id="7")
+            TenantSettings("headquarters", folder / "headquarters", version="8.8.0", api_key=secrets.token_hex(16), key_id="7"),
+            clock,
         )
         exits.callback(headquarters.close)
-        customer = Tenant(TenantSettings("customer", folder / "customer", version="6.12.0", api_key=secrets.token_hex(16)))
+        # Its HTTP answers tell the time of its clock, so that the lag that the mirror measures is a right one.
+        customer = Tenant(
+            TenantSettings("customer", folder / "customer", version="6.12.0", api_key=secrets.token_hex(16), date_header=0), clock
+        )
         exits.callback(customer.close)
         line = Line()
         tokens = new_token(), new_token()
-        headquarters_url = exits.enter_context(serving(headquarters, page_token=tokens[0]))
+        host = exits.enter_context(Host(headquarters, folder / "host"))
+        pairs = HostPairs(headquarters, host)
+        headquarters_url = exits.enter_context(serving(headquarters, page_token=tokens[0], pairs=pairs))
         customer_url = exits.enter_context(serving(customer, hook=line, page_token=tokens[1]))
         pages = page_address(headquarters_url, tokens[0]), page_address(customer_url, tokens[1])
-        host = exits.enter_context(Host(headquarters, folder / "host"))
-        yield Stage(headquarters, customer, line, headquarters_url, customer_url, *pages, host, console)
+        yield Stage(headquarters, customer, clock, line, headquarters_url, customer_url, *pages, host, console)
 
 
 def run(set_up: Stage, incidents: int, keep: bool) -> int:
-    """Play the demo from the first fetch to the comparison."""
+    """Play the demo from the first fetch to the last comparison; return the exit status."""
     started = time.monotonic()
     set_up.say(f"[bold]headquarters[/] is an XSOAR {set_up.headquarters.settings.version} at {set_up.headquarters_url}")
     set_up.say(f"[bold]customer[/] is an XSOAR {set_up.customer.settings.version} at {set_up.customer_url}")
@@ -140,7 +168,17 @@ def run(set_up: Stage, incidents: int, keep: bool) -> int:
 
     findings = {remote_id: compare(set_up, remote_id) for remote_id in remote_ids}
     show_crossed(set_up, findings)
-    equal = show_comparison(set_up, findings)
+    show_comparison(set_up, findings)
+    equal = tell_verdict(set_up, findings)
+    show_journal(set_up)
+
+    gone, changed, lost = remote_ids[2], remote_ids[3], remote_ids[5]
+    break_on_purpose(set_up, gone, changed, lost)
+    name_and_repair(set_up, {gone: ["gone"], changed: ["changed"]}, lost)
+    census(set_up, remote_ids[4])
+    set_up.say(f"\nIncident {gone} stays at headquarters and says: {error_in(set_up, gone)}")
+    kept = [remote_id for remote_id in remote_ids if remote_id != gone]
+    equal &= tell_verdict(set_up, {remote_id: compare(set_up, remote_id) for remote_id in kept})
     set_up.say(f"{time.monotonic() - started:.1f} s from the first incident to the last comparison.")
     if keep:
         keep_running(set_up)
@@ -323,12 +361,10 @@ def show_crossed(set_up: Stage, findings: dict[str, list[Finding]]) -> None:
     set_up.console.print("\n", table)
 
 
-def show_comparison(set_up: Stage, findings: dict[str, list[Finding]]) -> bool:
-    """Print the comparison of both sides; return whether they are equal."""
+def show_comparison(set_up: Stage, findings: dict[str, list[Finding]]) -> None:
+    """Print the comparison of both sides, a line for each incident."""
     table = Table("customer", "headquarters", "fields", "custom fields", "entries", "files by hash", title="Both sides compared")
-    different: list[tuple[str, Finding]] = []
     for remote_id, of_incident in findings.items():
-        different += [(remote_id, finding) for finding in of_incident if not finding.equal]
         cells = []
         for kinds in (("field",), ("custom field",), ("entry in", "entry out"), ("file in", "file out", "attachment")):
             compared = [finding for finding in of_incident if finding.kind in kinds]
@@ -336,15 +372,109 @@ def show_comparison(set_up: Stage, findings: dict[str, list[Finding]]) -> bool:
             cells.append(f"{equal} of {len(compared)}" if compared else "-")
         table.add_row(remote_id, set_up.local_id(remote_id), *cells)
     set_up.console.print(table)
-    for remote_id, finding in different:
-        set_up.say(
-            f"[red]differs:[/] incident {remote_id}, {finding.kind} {finding.name}: "
-            f"headquarters {finding.here!r}, customer {finding.there!r}"
-        )
+
+
+def tell_verdict(set_up: Stage, findings: dict[str, list[Finding]]) -> bool:
+    """Print each difference and how many comparisons agree; return whether both sides are equal."""
+    different = sum(tell_differences(set_up, remote_id, of_incident) for remote_id, of_incident in findings.items())
     compared_in_all = sum(len(of_incident) for of_incident in findings.values())
     verdict = "[bold green]Both sides are equal" if not different else "[bold red]The sides differ"
-    set_up.say(f"{verdict}[/]: {compared_in_all - len(different)} of {compared_in_all} comparisons agree.")
+    set_up.say(f"{verdict}[/]: {compared_in_all - different} of {compared_in_all} comparisons agree.")
     return not different
+
+
+def tell_differences(set_up: Stage, remote_id: str, findings: list[Finding]) -> int:
+    """Print what differs in an incident; return how many comparisons do."""
+    different = [finding for finding in findings if not finding.equal]
+    for finding in different:
+        set_up.say(
+            f"    [red]differs:[/] incident {remote_id}, {finding.kind} {finding.name}: "
+            f"headquarters {finding.here!r}, customer {finding.there!r}"
+        )
+    return len(different)
+
+
+def told(set_up: Stage, command: str, **args: str) -> dict[str, Any]:
+    """Print a command of the pack as one types it and run it; return its context by path, without the keys in brackets."""
+    set_up.say(f"  [bold]!{command}{''.join(f' {name}={value}' for name, value in args.items())}[/]")
+    (entry,) = checked(set_up.host.run(INSTANCE, command, args), command).entries
+    return {path.partition("(")[0]: value for path, value in entry["EntryContext"].items()}
+
+
+def show_journal(set_up: Stage) -> None:
+    """Print what crossed last, and how long crossing took."""
+    set_up.say("\nThe mirror tells what crossed last, and how long it took:")
+    for crossing in told(set_up, "xsoar-mirror-journal", limit="5")["XSOAR.Mirror.Journal"]["Crossings"]:
+        what = f"{crossing['Kind']} {crossing['What']}".strip()
+        lag = "" if crossing["LagSeconds"] is None else f" after {crossing['LagSeconds']} s"
+        set_up.say(f"    {crossing['Direction']:<3} incident {crossing['Id']}: {what}: {crossing['Outcome']}{lag}")
+    status = told(set_up, "xsoar-mirror-status")["XSOAR.Mirror.Status"]
+    set_up.say(f"    lag: half of it within {status['LagP50Seconds']} s, 95 % within {status['LagP95Seconds']} s")
+
+
+def break_on_purpose(set_up: Stage, gone: str, changed: str, lost: str) -> None:
+    """Delete an incident there, change one unnoticed, and restore headquarters to before the last that came in of a third."""
+    customer, backup = set_up.customer, set_up.headquarters.backup()
+    set_up.clock.pass_time(HALF_AN_HOUR)
+    customer.change_incident(lost, {"severity": 2}, user="carla")
+    customer.add_entry(lost, contents="The same address again.", user="carla", category="chat", tags=[IN_TAG])
+    customer.add_entry(lost, user="carl", entry_type=3, tags=[IN_TAG], file=("addresses.csv", b"address\n203.0.113.9\n"))
+    set_up.say(f"\nThe customer goes on with incident {lost}: another severity, a chat, a file.")
+    mirror(set_up, "They cross")
+
+    customer.delete_incident(gone)
+    change_unnoticed(set_up, changed)
+    set_up.headquarters.restore(backup)
+    set_up.clock.pass_time(TEN_MINUTES)
+    set_up.say(
+        "\n[bold]Broken on purpose[/]\n"
+        f"  The customer's incident {gone} is deleted.\n"
+        f"  The customer's incident {changed} changes, and no search for changes finds it.\n"
+        f"  Headquarters is restored from a backup: what just came in of incident {lost} is gone there."
+    )
+
+
+def change_unnoticed(set_up: Stage, remote_id: str) -> None:
+    """Change the customer's incident at a time that the search for changes has passed already."""
+    set_up.clock.pass_time(-TEN_MINUTES)
+    set_up.customer.change_incident(remote_id, {"details": "Changed, and no search found it."}, user="carla")
+    set_up.clock.pass_time(TEN_MINUTES)
+
+
+def name_and_repair(set_up: Stage, expected: dict[str, list[str]], lost: str) -> None:
+    """Let the mirror name what differs at the customer and the comparison what headquarters lost, and repair both.
+
+    Raises:
+        DemoError: the mirror does not name exactly the incidents, by remote id, and kinds of drift that are expected.
+    """
+    set_up.say("\nThe mirror names what differs at the customer:")
+    drifts = told(set_up, "xsoar-mirror-reconcile", scope="all", entries="true")["XSOAR.Mirror.Drift"]
+    for drift in drifts:
+        set_up.say(f"    incident {drift['id']}: {', '.join(drift['kinds'])}. {drift['decide']}".rstrip())
+    if {drift["id"]: drift["kinds"] for drift in drifts} != expected:
+        raise DemoError(f"The mirror names other differences than those that were made: {expected}.")
+    set_up.say("It cannot see what headquarters lost; the comparison of both sides can:")
+    tell_differences(set_up, lost, compare(set_up, lost))
+    set_up.say("\nBoth are repaired:")
+    told(set_up, "xsoar-mirror-reconcile", scope="all", repair="true")
+    told(set_up, "xsoar-mirror-resync", id=lost, entries="again")
+    mirror(set_up, "The next round brings it all")
+
+
+def census(set_up: Stage, remote_id: str) -> None:
+    """Let an hour pass after a change that no search finds, so that the mirror compares all incidents by itself."""
+    change_unnoticed(set_up, remote_id)
+    set_up.clock.pass_time(AN_HOUR)
+    set_up.say(f"\nThe customer's incident {remote_id} changes, no search for changes finds it, and an hour passes.")
+    mirror(set_up, "Once an hour the mirror compares all incidents by itself")
+
+
+def error_in(set_up: Stage, remote_id: str) -> str:
+    """Return what the incident at headquarters says of its remote one. Raises DemoError if it says nothing."""
+    said = set_up.headquarters.incident(set_up.local_id(remote_id))["CustomFields"].get("xsoarmirroringerrorin")
+    if not said:
+        raise DemoError(f"The incident that mirrors {remote_id} does not say that it cannot be read any more.")
+    return str(said)
 
 
 def keep_running(set_up: Stage) -> None:
@@ -363,6 +493,7 @@ def keep_running(set_up: Stage) -> None:
         set_up.say(
             f"\nWar Room entries cross with a tag: {IN_TAG} at {set_up.customer.settings.name}, {OUT_TAG} at "
             f"{set_up.headquarters.settings.name}.\n"
+            f"Mirroring, on the page of {set_up.headquarters.settings.name}, shows what crossed, the lag and what differs.\n"
             "Both tenants go on; new incidents and changes are mirrored every few seconds. Ctrl-C ends it."
         )
         while True:

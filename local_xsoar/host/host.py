@@ -169,6 +169,10 @@ class Host:
             raise HostError(f"There is no instance {name}: there is {known}.")
         return self._instances[name]
 
+    def instances_with(self, command: str) -> list[str]:
+        """Return the names of the instances that have a command."""
+        return [name for name, instance in self._instances.items() if command in instance.integration.commands]
+
     def test(self, name: str) -> CommandRun:
         """Press Test: the run is ok when the script says "ok". What it writes into its integration context is not kept."""
         with self._runner.run(self.instance(name), "test", "test-module", {}) as (run, _outcome):

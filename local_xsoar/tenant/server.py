@@ -20,7 +20,7 @@ from local_xsoar.tenant.routes import API_ROOTS, answer_api, error_response, jso
 from local_xsoar.tenant.settings import TenantSettings
 from local_xsoar.tenant.tenant import Tenant
 from local_xsoar.tenant.times import SECOND
-from local_xsoar.tenant.web import WebPage, is_page
+from local_xsoar.tenant.web import Pairs, WebPage, is_page
 
 BeforeHook = Callable[[Request], Awaitable[Response | None]]
 AfterHook = Callable[[Request, Response], Awaitable[Response | None]]
@@ -44,10 +44,15 @@ class TenantApplication:
     """The ASGI application of one tenant."""
 
     def __init__(
-        self, tenant: Tenant, hook: BeforeHook | None = None, after: AfterHook | None = None, page_token: str = ""
+        self,
+        tenant: Tenant,
+        hook: BeforeHook | None = None,
+        after: AfterHook | None = None,
+        page_token: str = "",
+        pairs: Pairs | None = None,
     ) -> None:
         self._tenant = tenant
-        self._page = WebPage(tenant, page_token)
+        self._page = WebPage(tenant, page_token, pairs)
         self._gate = Gate(tenant.settings)
         self._quota = Quota(tenant.settings.calls_a_minute)
         self._hook = hook
@@ -196,7 +201,12 @@ class _Server(uvicorn.Server):
 
 @contextmanager
 def serving(
-    tenant: Tenant, port: int = 0, hook: BeforeHook | None = None, after: AfterHook | None = None, page_token: str = ""
+    tenant: Tenant,
+    port: int = 0,
+    hook: BeforeHook | None = None,
+    after: AfterHook | None = None,
+    page_token: str = "",
+    pairs: Pairs | None = None,
 ) -> Iterator[str]:
     """Serve the tenant's REST API and its web page on 127.0.0.1 in a thread; yields the root address, stops on exit.
 
@@ -206,6 +216,7 @@ def serving(
         hook: sees each request before the tenant does, and may answer instead of it.
         after: sees each request with its answer after the work was done, and may answer something else, as `LostAnswer`.
         page_token: opens the web page (see `web.page_address`); with "" nobody gets in.
+        pairs: the tenant's mirrored instances, for the web page; None where no host runs on it.
 
     Raises:
         TenantError: the port cannot be had.
@@ -213,7 +224,7 @@ def serving(
     listener = _listener(port)
     # Keep-alive outlasts the pauses of a client that polls, so that none finds its connection closed under it.
     config = uvicorn.Config(
-        TenantApplication(tenant, hook, after, page_token),
+        TenantApplication(tenant, hook, after, page_token, pairs),
         lifespan="off",
         log_level="critical",
         access_log=False,

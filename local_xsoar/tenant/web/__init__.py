@@ -1,6 +1,7 @@
 """A web page of one tenant, to look at its incidents and War Rooms and to work in them with a browser on this machine."""
 
 from local_xsoar.tenant.web.guard import new_token, page_address
+from local_xsoar.tenant.web.mirroring import Pairs
 from local_xsoar.tenant.web.page import WebPage, is_page
 
-__all__ = ["WebPage", "is_page", "new_token", "page_address"]
+__all__ = ["Pairs", "WebPage", "is_page", "new_token", "page_address"]

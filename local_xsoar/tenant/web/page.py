@@ -1,11 +1,11 @@
 """The routes of the web page, under /web: its three files, and what its script asks for and does, under /web/api.
 
-A handler gets the tenant, the parameters of the path and what the page sent (the query of a GET, the JSON of a POST), and returns
-plain data: a view, or {"said": a sentence} on what was done.
+A handler gets the tenant (of the routes of mirroring: its pairs), the parameters of the path and what the page sent (the query of
+a GET, the JSON of a POST), and returns plain data: a view, or {"said": a sentence} on what was done.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from local_xsoar.tenant.routes import API_USER, Params, download_entry, json_bod
 from local_xsoar.tenant.tenant import Tenant
 from local_xsoar.tenant.web import views
 from local_xsoar.tenant.web.guard import PREFIX, Guard, check_host, check_origin
+from local_xsoar.tenant.web.mirroring import Pairs, comparison_view, pair_view
 
 STATIC = Path(__file__).with_name("static")
 FILES = {
@@ -48,6 +49,7 @@ HEADERS = {
 
 Given = Mapping[str, Any]
 Handler = Callable[[Tenant, Params, Given], dict[str, Any]]
+PairsHandler = Callable[[Pairs | None, Params, Given], dict[str, Any]]
 
 
 def is_page(request: Request) -> bool:
@@ -101,6 +103,21 @@ def show_incident(tenant: Tenant, params: Params, given: Given) -> dict[str, Any
     incident = tenant.incident(params["id"])
     entries = tenant.entries(params["id"]) if incident["investigationId"] else []
     return views.incident_view(incident, entries, tenant.incident_fields(), _number(given, "entries", ENTRIES_SHOWN))
+
+
+def show_mirroring(pairs: Pairs | None, params: Params, given: Given) -> dict[str, Any]:
+    """GET /mirroring: the names of the pairs, and one of them: `instance`, or the first."""
+    names = pairs.names() if pairs else []
+    pair = _pair(pairs, given) if names or _text(given, "instance") else None
+    return {"names": names, "pair": pair and pair_view(pair[1], pair[0].look(pair[1]))}
+
+
+def _pair(pairs: Pairs | None, given: Given) -> tuple[Pairs, str]:
+    """Return the pairs and the name of the one that is meant. Raises NotFound when there is none of that name."""
+    wanted, names = _text(given, "instance"), pairs.names() if pairs else []
+    if pairs is None or not names or (wanted and wanted not in names):
+        raise NotFound(f'No instance "{wanted}" of this tenant mirrors incidents.')
+    return pairs, wanted or names[0]
 
 
 # What is done
@@ -182,6 +199,12 @@ def _edit(tenant: Tenant, entry: Mapping[str, Any], text: str) -> dict[str, Any]
     return {"said": "The entry was changed."}
 
 
+def compare_pair(pairs: Pairs | None, params: Params, given: Given) -> dict[str, Any]:
+    """POST /mirroring: compare all incidents of `instance`, and with `repair` have the next rounds set right what they can."""
+    asked, name = _pair(pairs, given)
+    return {"said": comparison_view(name, asked.compare(name, given.get("repair") is True))["said"]}
+
+
 def _text(given: Given, name: str) -> str:
     value = given.get(name, "")
     if not isinstance(value, str):
@@ -215,14 +238,19 @@ HANDLERS: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/api/incidents/{id}/entries", add_entry),
     ("POST", "/api/entries/{id}", change_entry),
 )
+PAIRS_HANDLERS: tuple[tuple[str, str, PairsHandler], ...] = (
+    ("GET", "/api/mirroring", show_mirroring),
+    ("POST", "/api/mirroring", compare_pair),
+)
 
-Endpoint = Callable[[Request, Tenant, Params], Awaitable[Response]]
+Endpoint = Callable[[Request, Any, Params], Awaitable[Response]]
+Route = tuple[str, re.Pattern[str], Endpoint]
 
 
-def _data_endpoint(handler: Handler) -> Endpoint:
-    async def answer(request: Request, tenant: Tenant, params: Params) -> Response:
+def _data_endpoint(handler: Callable[[Any, Params, Given], dict[str, Any]]) -> Endpoint:
+    async def answer(request: Request, subject: Any, params: Params) -> Response:
         given = dict(request.query_params) if request.method == "GET" else await json_body(request, required=False)
-        return json_response(await run_in_threadpool(handler, tenant, params, given))
+        return json_response(await run_in_threadpool(handler, subject, params, given))
 
     return answer
 
@@ -234,21 +262,27 @@ async def add_file(request: Request, tenant: Tenant, params: Params) -> Response
     return json_response({"said": "The file was added."})
 
 
-def _compiled() -> list[tuple[str, re.Pattern[str], Endpoint]]:
-    endpoints = [(method, path, _data_endpoint(handler)) for method, path, handler in HANDLERS]
-    endpoints += [("POST", "/api/incidents/{id}/files", add_file), ("GET", "/api/entries/{id}/file", download_entry)]
+def _compiled(endpoints: Iterable[tuple[str, str, Endpoint]]) -> list[Route]:
     return [(method, compile_path(path)[0], endpoint) for method, path, endpoint in endpoints]
 
 
-ROUTES = _compiled()
+ROUTES = _compiled(
+    [
+        *((method, path, _data_endpoint(handler)) for method, path, handler in HANDLERS),
+        ("POST", "/api/incidents/{id}/files", add_file),
+        ("GET", "/api/entries/{id}/file", download_entry),
+    ]
+)
+PAIRS_ROUTES = _compiled((method, path, _data_endpoint(handler)) for method, path, handler in PAIRS_HANDLERS)
 
 
 class WebPage:
     """Answers the requests to a tenant's web page."""
 
-    def __init__(self, tenant: Tenant, token: str) -> None:
-        """Take the tenant, and the token that opens the page ("" lets nobody in)."""
+    def __init__(self, tenant: Tenant, token: str, pairs: Pairs | None = None) -> None:
+        """Take the tenant, the token that opens the page ("" lets nobody in), and its mirrored instances if they are known."""
         self._tenant = tenant
+        self._subjects = ((ROUTES, tenant), (PAIRS_ROUTES, pairs))
         self._guard = Guard(token)
 
     async def answer(self, request: Request) -> Response:
@@ -277,10 +311,11 @@ class WebPage:
         if request.method == "POST" and path == "/api/session":
             return await self._open(request)
         self._guard.check_session(request.headers, request.cookies)
-        for method, pattern, endpoint in ROUTES:
-            match = pattern.match(path) if method == request.method else None
-            if match:
-                return await endpoint(request, self._tenant, match.groupdict())
+        for routes, subject in self._subjects:
+            for method, pattern, endpoint in routes:
+                match = pattern.match(path) if method == request.method else None
+                if match:
+                    return await endpoint(request, subject, match.groupdict())
         return json_response({"error": "The page has nothing at this address."}, 404)
 
     async def _open(self, request: Request) -> Response:

@@ -294,7 +294,7 @@ def _number(value: float) -> str:
 
 
 def mirror_rows(incident: Mapping[str, Any], schema: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the mirroring section: whether there is anything to say, the state, the rows, and those that tell of errors."""
+    """Return the mirroring section: the state, the instance ("" for none), the rows, and those that tell of errors."""
     rows: list[Row] = []
     errors: list[Row] = []
     for field in (*_MIRROR_SYSTEM, "dbotCurrentDirtyFields"):
@@ -310,7 +310,7 @@ def mirror_rows(incident: Mapping[str, Any], schema: Mapping[str, Mapping[str, A
         if nodes:
             label = _MIRROR_LABELS.get(part) or str(known.get("name") or name)
             (errors if part.startswith("error") else rows).append(_row(name, label, nodes))
-    return {"state": mirror_state(incident), "rows": rows, "errors": errors}
+    return {"state": mirror_state(incident), "instance": incident["dbotMirrorInstance"], "rows": rows, "errors": errors}
 
 
 def attachment_rows(incident: Mapping[str, Any], entries: Iterable[Mapping[str, Any]]) -> list[Row]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from local_xsoar.comparison import Finding, compare_incidents
 from local_xsoar.tenant import Tenant, TenantSettings
@@ -26,20 +27,28 @@ def test_the_demo() -> None:
     """
     Given: nothing.
     When: the demo runs.
-    Then: it mirrors two tenants and proves that both sides are equal.
+    Then: it mirrors two tenants and proves that they are equal; what it breaks is named and repaired, and they are equal again.
     """
     run = subprocess.run(command("--incidents", "8"), cwd=ROOT, capture_output=True, text=True, timeout=120)
 
     assert run.returncode == 0, run.stdout + run.stderr
     assert "Fetched: 8 incidents of 8." in run.stdout
-    assert "Both sides are equal" in run.stdout
+    story, _, broken = run.stdout.partition("Broken on purpose")
+    assert story.count("Both sides are equal") == broken.count("Both sides are equal") == 1
+    assert re.search(r"lag: half of it within \d+ s, 95 % within \d+ s", story)
+    named, _, repaired = broken.partition("Both are repaired")
+    assert re.findall(r"^    incident (\d): (\w+)\.", named, re.MULTILINE) == [("3", "gone"), ("4", "changed")]
+    lost = re.findall(r"differs: incident 6, ([a-z ]+) \S+.*: headquarters '(.+)', customer '(.+)'", named)
+    assert lost == [("field", "4", "2"), ("entry in", "0 x", "1 x"), ("file in", "0 x", "1 x")]
+    assert "Incident 3 stays at headquarters and says: The remote tenant has no such incident" in repaired
+    assert "differs" not in story + repaired
 
 
 def test_keeping_it_running() -> None:
     """
     Given: --keep.
     When: Ctrl-C is pressed at the end.
-    Then: it said where to look around, and ends in order.
+    Then: it said where to look around, the page tells of the mirroring meanwhile, and it ends in order.
     """
     # A shell that runs tests in the background has Ctrl-C ignored, and a child would inherit that.
     listening = "signal.signal(signal.SIGINT, signal.default_int_handler)"
@@ -54,15 +63,31 @@ def test_keeping_it_running() -> None:
         lines.append(line)
         if "Ctrl-C" in line:
             break
+    shown = "".join(lines)
+    links = re.findall(r"^  http://127\.0\.0\.1:(\d+)/web/#token=(\S+)$", shown, re.MULTILINE)
+    mirrored, compared = ask_page(*links[0])
     os.kill(process.pid, signal.SIGINT)
     rest, _ = process.communicate(timeout=60)
 
-    shown = "".join(lines)
+    assert (mirrored["names"], mirrored["pair"]["badges"][0]["text"]) == (["Customer"], "Running, with errors")
+    assert len(mirrored["pair"]["crossings"]) > 20
+    assert compared == {"said": "1 of 6 incidents differ."}  # the one that was deleted
     assert shown.count("make warroom ARGS=") == 2
     pages = re.findall(r"^  (http://127\.0\.0\.1:\d+/web/)#token=\S+$", shown, re.MULTILINE)
     assert len(pages) == 4 and len(set(pages)) == 2, shown  # before the play, to watch it, and at its end
     assert rest.strip().endswith("Stopped.")
     assert process.returncode == 0
+
+
+def ask_page(port: str, token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what the web page of headquarters shows of the mirroring, and what it says after a comparison."""
+    address = f"http://127.0.0.1:{port}"
+    with requests.Session() as session:
+        session.headers.update({"X-Local-XSOAR": "page", "Origin": address})
+        session.post(f"{address}/web/api/session", json={"token": token}, timeout=20).raise_for_status()
+        mirrored = session.get(f"{address}/web/api/mirroring", timeout=60)
+        compared = session.post(f"{address}/web/api/mirroring", json={"instance": "Customer"}, timeout=60)
+    return mirrored.json(), compared.json()
 
 
 @pytest.mark.parametrize(

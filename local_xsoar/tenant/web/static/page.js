@@ -3,6 +3,7 @@
 // What is shown comes ready from the tenant (views.py). Texts reach the document only as text: no HTML is ever parsed here.
 
 const EVERY = 2000; // milliseconds between two looks
+const EVERY_PAIR = 10000; // the same of a pair, whose look runs two commands of its instance
 const PATIENCE = 15000; // milliseconds until a question counts as unanswered
 const MORE_ENTRIES = 200;
 
@@ -167,12 +168,17 @@ function say(text) {
   saidTimer = setTimeout(() => ($("said").textContent = ""), 6000);
 }
 
-// ---- Where we are: #/?query=…&sort=…&page=… or #/incident/12, which the platform's own links call #/Details/12
+// ---- Where we are: #/?query=…&sort=…&page=…, #/mirroring/Customer, or #/incident/12, which the platform's own links call
+// #/Details/12
+
+const VIEWS = { list: showList, incident: showIncident, mirroring: showMirroring };
 
 function readRoute() {
   const hash = location.hash;
   const incident = /^#\/(?:incident|Details)\/([^/?]+)$/.exec(hash);
   if (incident) return { view: "incident", id: decode(incident[1]) };
+  const pair = /^#\/mirroring(?:\/([^/?]+))?$/.exec(hash);
+  if (pair) return { view: "mirroring", instance: decode(pair[1] ?? "") };
   if (hash && !hash.startsWith("#/")) return now.route ?? { view: "list", query: new URLSearchParams() };
   return { view: "list", query: new URLSearchParams(hash.split("?")[1] ?? "") };
 }
@@ -186,6 +192,7 @@ function decode(text) {
 }
 
 const listAddress = (query) => (query.size ? `#/?${query}` : "#/");
+const pairAddress = (name) => `#/mirroring/${encodeURIComponent(name)}`;
 
 function go() {
   const route = readRoute();
@@ -196,9 +203,11 @@ function go() {
   now.shown = "";
   now.entries = MORE_ENTRIES;
   now.newest = 0;
-  $("list-view").hidden = route.view !== "list";
-  $("incident-view").hidden = route.view !== "incident";
-  if (route.view === "list") {
+  for (const view of Object.keys(VIEWS)) $(`${view}-view`).hidden = route.view !== view;
+  if (route.view === "mirroring") {
+    $("pair").hidden = true;
+    for (const id of ["mirroring-error", "compare-error"]) setText($(id), "");
+  } else if (route.view === "list") {
     $("query").value = route.query.get("query") ?? "";
     $("sort").value = route.query.get("sort") ?? "created";
     $("back").href = listAddress(route.query);
@@ -227,7 +236,7 @@ async function look() {
       if (turn !== now.turn) return;
       sayLine("Live", "good");
       if (text !== now.shown) {
-        inPlace(() => (now.route.view === "list" ? showList(data) : showIncident(data)));
+        inPlace(() => VIEWS[now.route.view](data));
         now.shown = text;
       }
     } catch (error) {
@@ -235,11 +244,12 @@ async function look() {
       showTrouble(error);
     }
   }
-  if (turn === now.turn && now.tenant) now.timer = setTimeout(look, EVERY);
+  if (turn === now.turn && now.tenant) now.timer = setTimeout(look, now.route.view === "mirroring" ? EVERY_PAIR : EVERY);
 }
 
 function question(route) {
   if (route.view === "list") return `incidents?${route.query}`;
+  if (route.view === "mirroring") return `mirroring?instance=${encodeURIComponent(route.instance)}`;
   return `incidents/${encodeURIComponent(route.id)}?entries=${now.entries}`;
 }
 
@@ -252,15 +262,15 @@ function showTrouble(error) {
     setText($("query-error"), error.message);
     $("query").setAttribute("aria-invalid", "true");
   } else {
-    setText($("incident-error"), error.message);
-    $("incident").hidden = true;
+    setText($(`${now.route.view}-error`), error.message);
+    $(now.route.view === "incident" ? "incident" : "pair").hidden = true;
   }
 }
 
 function lock(why) {
   now.tenant = null;
   now.turn++;
-  $("list-view").hidden = $("incident-view").hidden = true;
+  for (const view of Object.keys(VIEWS)) $(`${view}-view`).hidden = true;
   $("gate").hidden = false;
   setText($("gate-text"), why);
   sayLine("Locked", "quiet");
@@ -329,6 +339,9 @@ function showIncident(data) {
   $("mirror-none").hidden = rows.length + errors.length > 0;
   layRows($("mirror-errors"), errors);
   layRows($("mirror-rows"), rows);
+  $("mirror-more").hidden = !data.mirror.instance;
+  $("mirror-more").href = pairAddress(data.mirror.instance);
+  setText($("mirror-more"), `How ${data.mirror.instance} is doing`);
   layRows($("facts"), data.facts);
   layRows($("custom"), data.custom);
   layRows($("attachments"), data.attachments);
@@ -396,6 +409,61 @@ function fillEditForm() {
     input.dataset.base = input.value;
   }
 }
+
+// ---- A pair
+
+function showMirroring(data) {
+  setText($("mirroring-error"), "");
+  $("mirroring-none").hidden = data.names.length > 0;
+  const { pair } = data;
+  const title = pair ? `Mirroring: ${pair.name}` : "Mirroring";
+  document.title = `${title} · ${now.tenant.name} · XSOAR ${now.tenant.version}`;
+  setText($("mirroring-title"), title);
+  lay($("pairs"), data.names.map((name) => ({ key: name, current: name === pair?.name })), () => make("a"), (link, { key, current }) => {
+    link.href = pairAddress(key);
+    link.textContent = key;
+    link.toggleAttribute("aria-current", current);
+  });
+  $("pairs").hidden = data.names.length < 2;
+  $("pair").hidden = !pair;
+  layBadges($("pair-badges"), pair ? pair.badges : []);
+  if (!pair) return;
+  layRows($("pair-errors"), pair.errors);
+  layRows($("pair-figures"), pair.figures);
+  layRows($("pair-facts"), pair.facts);
+  $("compared").replaceChildren(...(pair.comparison ? [`${pair.comparison.said} Compared `, ...pair.comparison.time.map(build)] : ["Not compared yet."]));
+  layCrossings($("drifts"), pair.comparison?.drifts ?? [], ({ badges, what, entries }) => [
+    [...badges.map(badge)],
+    what,
+    entries ? [`entries ${entries}`] : [],
+  ]);
+  setText($("crossed"), pair.count);
+  layCrossings($("crossings"), pair.crossings, ({ direction, outcome, what, time, lag }) => [
+    [badge(direction), badge(outcome)],
+    what,
+    [...time.map(build), lag],
+  ]);
+}
+
+// Lines that begin with an incident: `parts` gives an item's badges, what is said of it, and smaller pieces.
+function layCrossings(list, items, parts) {
+  lay(list, items, () => make("li", { class: "crossing" }), (line, item) => {
+    const [badges, what, pieces] = parts(item);
+    line.replaceChildren(
+      make("ul", { class: "badges" }, ...badges),
+      make(
+        "div",
+        { class: "what" },
+        make("a", { href: `#/?${item.query}` }, make("span", { class: "number" }, `#${item.id}`)),
+        ` ${what}`,
+        make("p", { class: "quiet" }, ...pieces.filter(Boolean).map((piece) => make("span", {}, piece))),
+      ),
+    );
+  });
+  list.hidden = !items.length;
+}
+
+const comparePair = (repair) => () => send("mirroring", { instance: now.route.instance, repair });
 
 // ---- Entries
 
@@ -631,6 +699,8 @@ function connectForms() {
   $("reopen").addEventListener("click", () =>
     act($("reopen-error"), $("reopen"), () => send(incidentPath("reopen"), {}), () => $("edit-toggle").focus()),
   );
+  for (const [id, repair] of [["compare", false], ["repair", true]])
+    $(id).addEventListener("click", () => act($("compare-error"), $(id), comparePair(repair)));
   $("older").addEventListener("click", () => {
     now.entries += MORE_ENTRIES;
     look();

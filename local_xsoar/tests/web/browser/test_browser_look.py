@@ -11,9 +11,10 @@ from local_xsoar.tenant import Tenant
 from local_xsoar.tenant.samples import load_samples
 from local_xsoar.tests.web.browser.conftest import OpenPage
 from local_xsoar.tests.web.conftest import Serve
-from local_xsoar.tests.web.web_client import PageClient
+from local_xsoar.tests.web.web_client import STATUS, PageClient, SomePairs, crossing, drift
 
 SIZES = {"wide": (1360, 900), "half": (800, 900), "phone": (375, 800)}
+CROSSED = (("severity, details", "crossed"), ("ticket", "already there"), ("severity", "refused"), ("owner", "as a note"))
 LONG = "A-name-without-a-single-space-that-is-much-longer-than-a-narrow-window-is-wide-" * 2
 
 
@@ -97,6 +98,31 @@ def test_readable_in_each_window(
     assert faults(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     picture(page, f"incident-open-{scheme}-{size}")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+def test_a_pair_is_readable_in_each_window(
+    serve_page: Serve, open_page: OpenPage, picture: Callable[[Page, str], None], size: str, scheme: str
+) -> None:
+    """
+    Given: a window of any width, dark or light.
+    When: the page of an instance with everything that it can show is open.
+    Then: all fits, has names and contrast.
+    """
+    crossings = [crossing("4", way, "fields", what, outcome) for way in ("in", "out") for what, outcome in CROSSED]
+    decide = "Let the key's role see the incident again, or if it was deleted there, end its mirroring with xsoar-mirror-stop."
+    drifts = [drift("3", "gone", decide), drift("4", "entry missing", entries=("7@4", LONG))]
+    status = {**STATUS, "RemoteError": LONG, "LastError": LONG, "LastErrorTime": "2026-11-22T10:00:00Z"}
+    client = serve_page(pairs=SomePairs(["Customer", LONG], status, crossings, drifts))
+    width, height = SIZES[size]
+    page = open_page(client, "#/mirroring", viewport={"width": width, "height": height}, color_scheme=scheme)
+    page.get_by_role("button", name="Compare all incidents").click()
+    expect(page.get_by_role("list", name="Incidents that differ").locator("> li")).to_have_count(2)
+
+    picture(page, f"mirroring-{scheme}-{size}")
+    assert faults(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_dark_is_dark_and_light_is_light(page_client: PageClient, open_page: OpenPage) -> None:

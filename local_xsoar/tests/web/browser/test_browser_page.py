@@ -10,7 +10,7 @@ from local_xsoar.tenant.samples import load_samples
 from local_xsoar.tenant.web import page_address
 from local_xsoar.tests.web.browser.conftest import OpenPage
 from local_xsoar.tests.web.conftest import Serve
-from local_xsoar.tests.web.web_client import HOSTILE, TOKEN, PageClient
+from local_xsoar.tests.web.web_client import HOSTILE, TOKEN, PageClient, SomePairs, crossing, drift
 
 MakeIncident = Callable[..., str]
 
@@ -125,6 +125,88 @@ def test_an_incident_and_the_way_back(page_client: PageClient, open_page: OpenPa
     page.get_by_role("link", name="All incidents").click()
     expect(page.get_by_role("searchbox", name="Query")).to_have_value("name:Beacon")
     expect(page.get_by_role("list", name="Incidents").locator("> li")).to_have_count(1)
+
+
+def test_the_page_of_an_instance(serve_page: Serve, open_page: OpenPage, make_incident: MakeIncident) -> None:
+    """
+    Given: a mirrored incident, and an instance with a drift.
+    When: one goes from the incident to its instance, compares, repairs, and goes back by what crossed.
+    Then: each step shows what it should.
+    """
+    pairs = SomePairs(crossings=[crossing("41", "in", "entry", "7@41")], drifts=[drift("41", "changed")])
+    client = serve_page(pairs=pairs)
+    make_incident(client.tenant, dbotMirrorId="41", dbotMirrorInstance="Customer")
+    make_incident(client.tenant, name="Other")
+    page = open_page(client, "#/incident/1")
+
+    page.get_by_role("link", name="How Customer is doing").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Mirroring: Customer")
+    expect(page.get_by_role("list", name="State")).to_have_text("Running")
+    expect(page.get_by_role("main")).to_contain_text("1 min 30 s")
+    expect(page.get_by_role("list", name="What crossed")).to_contain_text("#41 entry 7@41")
+    expect(page.get_by_role("region", name="In step?")).to_contain_text("Not compared yet.")
+
+    page.get_by_role("button", name="Compare all incidents").click()
+    expect(page.get_by_role("status")).to_have_text("1 of 12 incidents differ.")
+    drifts = page.get_by_role("list", name="Incidents that differ")
+    expect(drifts).to_contain_text("Repair sets it right.")
+    page.get_by_role("button", name="Compare and repair").click()
+    expect(drifts).to_contain_text("The next rounds bring it.")
+
+    page.get_by_role("list", name="What crossed").get_by_role("link").click()
+    found = page.get_by_role("list", name="Incidents").get_by_role("link")
+    expect(found).to_have_count(1)
+    expect(found).to_have_text("#1 Beacon")
+
+
+def test_the_mirroring_is_found_from_the_list(serve_page: Serve, open_page: OpenPage) -> None:
+    """
+    Given: two instances.
+    When: one goes from the list to the mirroring, and to the other instance.
+    Then: each is shown, and one that cannot tell how it is says why.
+    """
+    pairs = SomePairs(instances=["Customer", "North/East"])
+    page = open_page(serve_page(pairs=pairs))
+
+    page.get_by_role("link", name="Mirroring", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Mirroring: Customer")
+    pairs.trouble = "Set the parameter url."
+    page.get_by_role("navigation", name="Instances").get_by_role("link", name="North/East").click()
+    expect(page.get_by_role("alert").filter(has_text="Set the parameter url.")).to_be_visible()
+    expect(page.get_by_role("button", name="Compare all incidents")).to_be_hidden()
+
+
+def test_what_an_instance_tells_is_text(serve_page: Serve, open_page: OpenPage) -> None:
+    """
+    Given: an instance whose name and words are full of HTML, script and quotes.
+    When: it is compared and shown.
+    Then: they are texts.
+    """
+    pairs = SomePairs(
+        instances=list(HOSTILE),
+        crossings=[crossing(text, text, text, text, text) for text in HOSTILE],
+        drifts=[drift(text, text, text, (text,)) for text in HOSTILE],
+    )
+    page = open_page(serve_page(pairs=pairs), "#/mirroring")
+
+    page.get_by_role("button", name="Compare all incidents").click()
+    expect(page.get_by_role("list", name="Incidents that differ").locator("> li")).to_have_count(len(HOSTILE))
+
+    for text in HOSTILE:
+        expect(page.get_by_role("navigation", name="Instances")).to_contain_text(text)
+    assert page.evaluate("window.ran") is None
+    assert page.locator("main").locator("img, svg, script, iframe, object, embed, style, link, base").count() == 0
+
+
+def test_a_tenant_that_mirrors_nothing(page_client: PageClient, open_page: OpenPage) -> None:
+    """
+    Given: a tenant without instances.
+    When: its mirroring is opened.
+    Then: one sentence says so.
+    """
+    page = open_page(page_client, "#/mirroring")
+
+    expect(page.get_by_text("No instance of this tenant mirrors incidents.")).to_be_visible()
 
 
 def test_an_unknown_incident(page_client: PageClient, open_page: OpenPage) -> None:
