@@ -356,3 +356,27 @@ def test_a_queue_of_an_older_version_is_understood(server: Server, remote: Remot
 
     assert modified(server) == [mirrored]
     assert status(server)["OldestPendingSeconds"] == 0
+
+
+@pytest.mark.parametrize("entries", ["true", "again"])
+@pytest.mark.parametrize("fields", ["true", "false"])
+def test_what_a_resync_brings_has_no_lag(
+    server: Server, remote: Remote, mirrored: str, clock: Any, fields: str, entries: str
+) -> None:
+    """
+    Given: an incident with an entry that came in and one that was history, written days ago, and one written a minute ago.
+    When: a resync brings them.
+    Then: they are listed and have no lag; what changes after that has one.
+    """
+    remote.write(mirrored, "history", created="2026-02-01T11:00:00Z", modified="2026-02-01T11:00:00Z")
+    remote.write(mirrored, "came")
+    server.pull(mirrored)
+    clock.tick(timedelta(days=3))
+    server.ok("xsoar-mirror-resync", id=mirrored, fields=fields, entries=entries)
+    assert len(server.pull(mirrored)[1]) == (2 if entries == "again" else 1)
+    remote.write(mirrored, "new")
+    clock.tick(timedelta(minutes=1))
+    server.pull(mirrored)
+
+    *of_resync, of_new = [item["LagSeconds"] for item in reversed(journal(server, since="2 minutes"))]
+    assert (set(of_resync), of_new) == ({None}, 59)  # The header Date has whole seconds.
