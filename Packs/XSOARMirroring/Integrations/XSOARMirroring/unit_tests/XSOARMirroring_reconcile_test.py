@@ -425,3 +425,23 @@ def test_a_resync_brings_again_what_was_brought(server: Server, remote: Remote, 
         pushed(server, mirrored, entries=[copy])
         assert server.pull(mirrored)[1] == []
     assert len(remote.entries[mirrored]) == 3
+
+
+def test_no_copy_goes_out_however_it_was_redacted(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: an entry that resyncs brought again, redacted since the second time, so that its copies here differ.
+    When: a script tags all of them to go out, before and after a third resync.
+    Then: none goes out.
+    """
+    remote.write(mirrored, "call joe@example.com")
+    copies = server.pull(mirrored)[1]
+    server.params["redact"] = "email"
+    for _ in range(3):
+        server.ok("xsoar-mirror-resync", id=mirrored, entries="again")
+        copies += server.pull(mirrored)[1]
+        tagged = [local_entry(number, copy["Contents"]) for number, copy in enumerate(copies, 4)]
+        pushed(server, mirrored, entries=tagged)
+
+    assert len(copies) == 4
+    assert len({copy["Contents"] for copy in copies}) == 2
+    assert len(remote.entries[mirrored]) == 1
