@@ -4883,12 +4883,12 @@ def mirror_resync_command(client: Client, settings: Settings, args: dict[str, An
         ledger = known.ledger
         if entries:
             # History comes, and files that a note stands for are tried again.
-            seen = {key: mark for key, mark in ledger.seen.items() if key not in ledger.missing}
+            anew = {*ledger.missing}
             if again:
-                # Their copies here are still recognized, also where each resync brings another text. What was written from here
-                # has a mark alone.
-                came = {key for key, mark in seen.items() if len(mark) > len(UNMARKED) and " " not in key}
-                seen = {f"again {mark}" if key in came else key: mark for key, mark in seen.items()}
+                # What was written from here has a mark alone.
+                anew |= {key for key, mark in ledger.seen.items() if len(mark) > len(UNMARKED) and " " not in key}
+            # Their copies here are still recognized, also where each resync brings another text.
+            seen = {f"again {mark}" if key in anew else key: mark for key, mark in ledger.seen.items()}
             ledger = ledger._replace(history={}, missing={}, seen=seen)
         # Its closing did not succeed, so it is delivered again.
         is_unclosed = is_open_here and is_closed(known.asked)

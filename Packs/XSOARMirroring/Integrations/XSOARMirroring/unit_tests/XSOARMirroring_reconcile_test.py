@@ -445,3 +445,22 @@ def test_no_copy_goes_out_however_it_was_redacted(server: Server, remote: Remote
     assert len(copies) == 4
     assert len({copy["Contents"] for copy in copies}) == 2
     assert len(remote.entries[mirrored]) == 1
+
+
+def test_no_note_for_a_file_goes_out_after_a_resync(server: Server, remote: Remote, mirrored: str, clock: Any) -> None:
+    """
+    Given: a file that could not be read, so that a note stands for it here.
+    When: a resync brings the file, and a script tags the note to go out.
+    Then: the note does not go out.
+    """
+    remote.write_file(mirrored, "a.txt", b"x", tags=["share"])
+    remote.fail("GET /entry/download", status_code=404, json={"error": "no"}, times=script.FILE_TRIES)
+    came: list[dict[str, Any]] = []
+    for _ in range(script.FILE_TRIES):
+        came += server.pull(mirrored)[1]
+    server.ok("xsoar-mirror-resync", id=mirrored)
+    _, (file,) = server.pull(mirrored)
+
+    pushed(server, mirrored, entries=[local_entry(4, came[0]["Contents"])])
+
+    assert (len(came), file["File"], len(remote.entries[mirrored])) == (1, "a.txt", 1)
