@@ -3164,19 +3164,26 @@ def quiet_in_turn(store: Store, swept: str, skipped: frozenset[str]) -> Iterator
                 yield incident_id, record
 
 
-def drift(record: Record, incident: Incident | None, now_ms: int) -> str:
-    """Return how a remote incident, as a search gave it, differs from its record; empty if it does not.
+def unsettled_ms(read_ms: int) -> int:
+    """Return how young a change is, in ms, that is left to the next rounds.
 
-    What is younger than MODIFIED_OVERLAP_MS is left to the next rounds: the search may not show it yet.
+    The search may not show it yet, or it came in since the records were read: `read_ms`, by the local clock.
+    """
+    return MODIFIED_OVERLAP_MS + max(0, local_now_ms() - read_ms)
+
+
+def drift(record: Record, incident: Incident | None, now_ms: int, young_ms: int = MODIFIED_OVERLAP_MS) -> str:
+    """Return how a remote incident, as a search gave it, differs from its record; empty if it does not.
 
     Args:
         incident: None when the search did not give it.
         now_ms: the remote's clock.
+        young_ms: see `unsettled_ms`.
     """
     if incident and not is_same(record, incident):
         return OTHER
     modified_ms, known_ms = incident.modified_ms if incident else 0, parse_ms(record.modified, 0)
-    if any(abs(now_ms - moment) < MODIFIED_OVERLAP_MS for moment in (record.created_ms, modified_ms, known_ms)):
+    if any(abs(now_ms - moment) < young_ms for moment in (record.created_ms, modified_ms, known_ms)):
         return ""
     if not incident:
         return GONE
@@ -3188,8 +3195,8 @@ def drift(record: Record, incident: Incident | None, now_ms: int) -> str:
     return PUT_BACK if is_other and 0 < modified_ms < known_ms else CHANGED if is_other or is_moved else ""
 
 
-def drifts(client: Client, records: dict[str, Record]) -> dict[str, str]:
-    """Return which incidents differ from their records, and how. See `drift`.
+def drifts(client: Client, records: dict[str, Record], read_ms: int) -> dict[str, str]:
+    """Return which incidents differ from their records, and how. See `drift`, and for `read_ms` `unsettled_ms`.
 
     A remote may return fewer incidents than asked for, so ask again for those it left out, until it lists none of them.
 
@@ -3205,8 +3212,8 @@ def drifts(client: Client, records: dict[str, Record]) -> dict[str, str]:
         if not found:
             break
         there |= found
-    now_ms = remote_now_ms(client)
-    kinds = {key: drift(records[key], there.get(key), now_ms) for key in sorted(records, key=entry_number)}
+    now_ms, young_ms = remote_now_ms(client), unsettled_ms(read_ms)
+    kinds = {key: drift(records[key], there.get(key), now_ms, young_ms) for key in sorted(records, key=entry_number)}
     return {key: kind for key, kind in kinds.items() if kind}
 
 
@@ -3235,7 +3242,7 @@ def census(client: Client, store: Store, skipped: frozenset[str], last_run: dict
         }
         try:
             # What is closed may be cleared away there.
-            kinds = drifts(client, records).items()
+            kinds = drifts(client, records, now_ms).items()
             differing = [key for key, kind in kinds if kind != GONE or not is_closed(records[key].status)]
         except RemoteError as error:
             demisto.info(f"{BRAND}: get-modified-remote-data: the incidents for the hourly comparison cannot be read: {error}")
@@ -4943,13 +4950,13 @@ def kept_drift(record: Record) -> dict[str, list[str]]:
     return {kind: entry_ids for kind, entry_ids in kinds.items() if entry_ids or is_so.get(kind)}
 
 
-def war_room_drift(client: Client, settings: Settings, incident_id: str, record: Record) -> dict[str, list[str]]:
+def war_room_drift(client: Client, settings: Settings, incident_id: str, record: Record, read_ms: int) -> dict[str, list[str]]:
     """Return the entries that are missing here, and those that crossed and are no longer there: IDs by kind.
 
-    Raises RemoteError if the War Room cannot be read.
+    `read_ms`: see `unsettled_ms`. Raises RemoteError if the War Room cannot be read.
     """
     tagged = read_entries(client, incident_id, tag_filter(settings))
-    settled_ms = remote_now_ms(client) - MODIFIED_OVERLAP_MS
+    settled_ms = remote_now_ms(client) - unsettled_ms(read_ms)
     new = [entry for entry in arriving(tagged, settings, record) if entry.touched_ms <= settled_ms]
     crossed = {key.partition("#")[0]: mark for key, mark in record.ledger.seen.items() if " " not in key}
 
@@ -4964,11 +4971,12 @@ def war_room_drift(client: Client, settings: Settings, incident_id: str, record:
 
 
 def compared(
-    client: Client, settings: Settings, records: dict[str, Record], entries: bool, is_trusting: bool
+    client: Client, settings: Settings, records: dict[str, Record], read_ms: int, entries: bool, is_trusting: bool
 ) -> Iterator[tuple[str, dict[str, list[str]]]]:
     """Yield incidents in their order with how they differ from the remote: the IDs of entries by kind of drift.
 
     Args:
+        read_ms: see `unsettled_ms`.
         entries: whether to compare War Rooms.
         is_trusting: leave out the War Room of an incident that was pulled whole and has not changed since.
 
@@ -4982,11 +4990,11 @@ def compared(
         is_proved = is_trusting and not kind and record.wanted == record.done
         if not (entries and record.status) or record.since_ms is None or waits or kind in (GONE, OTHER) or is_proved:
             return {}
-        return readable(client, war_room_drift, client, settings, key, record)
+        return readable(client, war_room_drift, client, settings, key, record, read_ms)
 
     for begin in range(0, len(records), SEARCH_PAGE):
         portion = dict(islice(records.items(), begin, begin + SEARCH_PAGE))
-        kinds = readable(client, drifts, client, portion)
+        kinds = readable(client, drifts, client, portion, read_ms)
         if isinstance(kinds, RemoteError):
             raise kinds
         with ReadPool(AT_ONCE) as pool:
@@ -5008,7 +5016,7 @@ def mirror_reconcile_command(client: Client, settings: Settings, args: dict[str,
     given = {**args, "entries": True} if is_thorough else args
     repair = flag(given, "repair", "repair", False, "give true or false")
     entries = flag(given, "entries", "entries", False, "give true, false or all") and takes_entries(settings)
-    store = read_store()
+    store, read_ms = read_store(), local_now_ms()
     if store.memory.is_paused:
         raise ValueError(held_sentence(store, settings, ""))
     records = store.all_records()
@@ -5021,7 +5029,8 @@ def mirror_reconcile_command(client: Client, settings: Settings, args: dict[str,
     found, why = dict[str, dict[str, list[str]]](), "max is reached."
     try:
         chosen = {key: records[key] for key in wanted[:most]}
-        for key, kinds in compared(client, settings, chosen, entries, bool(store.memory.entries_move) and not is_thorough):
+        is_trusting = bool(store.memory.entries_move) and not is_thorough
+        for key, kinds in compared(client, settings, chosen, read_ms, entries, is_trusting):
             # Where nothing comes in, only these are no matter of course.
             found[key] = {kind: ids for kind, ids in kinds.items() if settings.comes_in or kind in DECISIONS}
     except RemoteError as error:

@@ -317,6 +317,33 @@ def test_reconcile_stops_in_time(
     assert reconcile(server, entries=entries, after=after)[0]["LookedAt"] == summary["NotLookedAt"]
 
 
+def test_what_is_pulled_during_a_long_run_is_no_drift(
+    server: Server, remote: Remote, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Given: an incident that was changed, and one that was written into, just before a run that takes minutes.
+    When: they are pulled while the run looks at others.
+    Then: neither is named.
+    """
+    tracked(server, remote, clock, 4)
+    server.params["tags"] = "share"
+    monkeypatch.setattr(script, "SEARCH_PAGE", 2)
+    remote.change("3", details="new")
+    remote.entry_moves_modified = False
+    remote.write("4", "new")
+
+    def pull_meanwhile(call: Any) -> None:
+        if remote.calls == [call]:
+            records = records_of(server)
+            remember(server, {"3": records["3"]._replace(modified=remote.incidents["3"]["modified"])})
+            remember(server, {"4": records["4"]._replace(ledger=script.Ledger(seen={"1@4": "AA"}))})
+        clock.tick(timedelta(seconds=45))
+
+    remote.before_answer = pull_meanwhile
+
+    assert reconcile(server, entries="all")[1] == {}
+
+
 def test_reconcile_under_a_limit_of_calls(server: Server, remote: Remote, clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     Given: a remote that refuses calls after the first portion, or at once.
