@@ -2199,14 +2199,19 @@ def percentile(values: Iterable[int], share: float) -> int | None:
     return ordered[math.ceil(share * len(ordered)) - 1] if ordered else None
 
 
-def entry_crossing(direction: str, incident_id: str, entry: Entry, outcome: str = CROSSED) -> Crossing:
-    """Return the crossing of an entry or its file; an edit of it is `<ID>#<number>`.
+def named_entry(key: str) -> str:
+    """Return what a person is told of an entry by its key: its ID and the number of its edit, without the digest of the text.
 
     An attachment without an entry is known by its file's name, which is left out.
     """
-    edit = entry.key[len(entry.id) :].partition(".")[0]
-    what = "attachment" if entry.id.startswith(UNHELD) else entry.id + edit
-    return Crossing(direction, incident_id, "file" if entry.has_file else "entry", what, outcome, entry.touched_ms)
+    return "attachment" if key.startswith(UNHELD) else re.sub(r"#(\d+)\..*", r"#\1", key)
+
+
+def entry_crossing(direction: str, incident_id: str, entry: Entry, outcome: str = CROSSED) -> Crossing:
+    """Return the crossing of an entry or its file."""
+    return Crossing(
+        direction, incident_id, "file" if entry.has_file else "entry", named_entry(entry.key), outcome, entry.touched_ms
+    )
 
 
 def names_among(incident: dict[str, Any], digests: Iterable[str]) -> str:
@@ -4947,7 +4952,7 @@ def kept_drift(record: Record) -> dict[str, list[str]]:
     kinds = {NO_COPY: [key for key in missing if key not in seen], GIVEN_UP: [key for key in missing if key in seen]}
     kinds[UNSENT] = [key for key in trying if key != CLOSING]
     is_so = {NO_COPY: record.owes_files, UNSENT: bool(record.unsent or trying)}
-    return {kind: entry_ids for kind, entry_ids in kinds.items() if entry_ids or is_so.get(kind)}
+    return {kind: [*map(named_entry, keys)] for kind, keys in kinds.items() if keys or is_so.get(kind)}
 
 
 def war_room_drift(client: Client, settings: Settings, incident_id: str, record: Record, read_ms: int) -> dict[str, list[str]]:

@@ -294,6 +294,23 @@ def test_reconcile_names_what_the_records_hold(server: Server, remote: Remote, c
     assert modified(server) == ["1"]
 
 
+def test_reconcile_names_entries_by_their_ids(server: Server, remote: Remote, clock: Any) -> None:
+    """
+    Given: an edited entry whose file is missing, and an attachment that no entry holds, which is known by its file's name.
+    When: their incident is reconciled.
+    Then: the entry is named by its ID and the number of its edit, the attachment without its name.
+    """
+    tracked(server, remote, clock, 1)
+    ledger = script.Ledger(missing={"5@1#1.abcdef": "1", "attachment Layoffs.pdf": "1"})
+    remember(server, {"1": record_of(server, "1")._replace(ledger=ledger, owes_files=True)})
+
+    result = server.ok("xsoar-mirror-reconcile")
+
+    (row,) = next(rows for path, rows in result["EntryContext"].items() if "Drift" in path)
+    assert sorted(row["entries"]) == ["5@1#1", "attachment"]
+    assert "Layoffs" not in str(result)
+
+
 @pytest.mark.parametrize("entries", ["false", "true"])
 def test_reconcile_stops_in_time(
     server: Server, remote: Remote, clock: Any, monkeypatch: pytest.MonkeyPatch, entries: str
