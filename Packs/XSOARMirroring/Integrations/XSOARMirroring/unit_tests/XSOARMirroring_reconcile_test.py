@@ -311,6 +311,22 @@ def test_reconcile_names_entries_by_their_ids(server: Server, remote: Remote, cl
     assert "Layoffs" not in str(result)
 
 
+def test_a_repair_shows_no_error_where_a_closed_incident_was_cleared_away(server: Server, remote: Remote, clock: Any) -> None:
+    """
+    Given: an open and a closed incident that are gone there.
+    When: they are reconciled with repair.
+    Then: both are named, and only the open one is pulled, to show the error.
+    """
+    tracked(server, remote, clock, 3)
+    server.last_mirror_run["census"] = remote.now()
+    remember(server, {"2": record_of(server, "2")._replace(status=2, given=2)})
+    del remote.incidents["1"], remote.incidents["2"]
+
+    assert reconcile(server, scope="all", repair="true")[1] == {"1": ["gone"], "2": ["gone"]}
+
+    assert rounds(server, remote, clock, 2) == [["1"], []]
+
+
 @pytest.mark.parametrize("entries", ["false", "true"])
 def test_reconcile_stops_in_time(
     server: Server, remote: Remote, clock: Any, monkeypatch: pytest.MonkeyPatch, entries: str
