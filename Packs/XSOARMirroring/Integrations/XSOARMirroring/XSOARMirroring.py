@@ -2084,6 +2084,12 @@ class Store:
         """The last crossings, the oldest first. See `journaled`."""
         return unpack_journal(self.context.get(JOURNAL_KEY))
 
+    def was_refused(self, crossing: Crossing) -> bool:
+        """Return whether the journal tells the same refusal since something of this kind last crossed: the server tries again."""
+        told = (row[4:6] for row in reversed(self.journal) if row[1:4] == [*crossing[:3]])
+        told_since = takewhile(lambda row: row[1] != CROSSED, told)
+        return crossing.outcome == REFUSED_THERE and [short(crossing.what), REFUSED_THERE] in told_since
+
     @functools.cached_property
     def open(self) -> list[str]:
         """The incidents that may have quiet news, by age."""
@@ -2264,14 +2270,16 @@ def change_record(
 ) -> None:
     """Change the record of one incident, count entries that went out, and journal what crossed. See `change_store`.
 
-    What did not cross is journaled only with a change of the record, so that nothing is written or listed at each try.
+    What did not cross is journaled only with a change of the record, and once, so that nothing is written or listed at each try.
     """
 
     def change_one(store: Store) -> Store:
         before = store.record(incident_id)
         after = change(before)
         changed = store if after == before else store.with_records({incident_id: after})
-        changed = changed.with_crossings(item for item in crossings if after != before or item.outcome == CROSSED)
+        changed = changed.with_crossings(
+            item for item in crossings if item.outcome == CROSSED or (after != before and not store.was_refused(item))
+        )
         return changed.with_memory(lambda memory: memory.with_health(entries_out=memory.health.entries_out + entries_out))
 
     change_store(change_one)

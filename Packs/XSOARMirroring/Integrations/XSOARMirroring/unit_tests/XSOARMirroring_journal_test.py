@@ -138,6 +138,29 @@ def test_what_does_not_cross_is_listed_once(server: Server, remote: Remote, mirr
     assert journal(server, outcome="crossed", direction="out") == []
 
 
+def test_what_is_refused_in_ever_other_words_is_listed_once(server: Server, remote: Remote, mirrored: str, clock: Any) -> None:
+    """
+    Given: a remote that refuses fields, two entries and the closing, each time with another number in its sentence.
+    When: the server tries again and again; then all cross, and a field is refused again.
+    Then: each is listed once, and the field once more.
+    """
+    update: dict[str, Any] = {"delta": {"details": "a"}, "entries": [local_entry(1, "x"), local_entry(2, "y")], "status": 2}
+    for number in range(4):
+        remote.faults.clear()
+        for route in ("POST /incident$", "POST /entry", "POST /incident/close"):
+            remote.fail(route, status_code=400, json={"error": f"request {number}"}, times=50)
+        assert push(server, mirrored, **update).error
+        clock.tick(timedelta(minutes=1))
+    refused = [("fields", "details"), ("entry", "1@77"), ("entry", "2@77"), ("close", "")]
+    assert [item[1:3] for item in brief(journal(server, outcome="refused"))] == refused
+
+    remote.faults.clear()
+    pushed(server, mirrored, **update)
+    remote.fail("POST /incident$", status_code=400, json={"error": "no"}, times=50)
+    assert push(server, mirrored, delta={"details": "b"}).error
+    assert [item[1:3] for item in brief(journal(server, outcome="refused"))] == [*refused, ("fields", "details")]
+
+
 def test_a_value_that_a_killed_run_wrote_is_listed_once(server: Server, remote: Remote, mirrored: str) -> None:
     """
     Given: a run that wrote a field and was killed before it could note that.
