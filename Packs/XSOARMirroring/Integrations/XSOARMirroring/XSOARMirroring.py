@@ -5053,7 +5053,8 @@ def mirror_reconcile_command(client: Client, settings: Settings, args: dict[str,
     differing = {key: kinds for key, kinds in found.items() if kinds}
     # The pull of one that is gone says so in the incident. What is closed may be cleared away there.
     cleared = {key for key, kinds in differing.items() if GONE in kinds and is_closed(records[key].status)}
-    healed = [key for key, kinds in differing.items() if kinds.keys() - {*NOT_HEALED} and key not in cleared]
+    can_heal = [key for key, kinds in differing.items() if kinds.keys() - {*NOT_HEALED} and key not in cleared]
+    healed = can_heal if settings.comes_in else []  # Otherwise they would wait for a pull that never comes.
     if repair and healed:
         change_store(lambda kept: kept.with_records({key: wanted_again(kept.record(key)) for key in kept.records(healed)}))
     rows = [

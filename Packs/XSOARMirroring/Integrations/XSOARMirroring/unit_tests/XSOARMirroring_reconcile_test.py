@@ -18,6 +18,7 @@ from stand_ins import (
     record_of,
     records_of,
     remember,
+    status,
 )
 
 NOW_MS = script.parse_ms("2026-03-01T12:00:00Z", 0)
@@ -422,6 +423,25 @@ def test_what_does_not_come_in_by_direction_is_no_drift(server: Server, remote: 
     del remote.incidents["2"]
 
     assert reconcile(server)[1] == {"2": ["gone"]}
+
+
+def test_a_repair_waits_for_no_pull_where_nothing_comes_in(server: Server, remote: Remote, clock: Any) -> None:
+    """
+    Given: an instance that only sends, and an incident that is gone there.
+    When: it is reconciled with repair, and days pass.
+    Then: it is named and nothing counts as repaired or pending: the server pulls nothing.
+    """
+    tracked(server, remote, clock, 2)
+    server.params["mirror_direction"] = "Outgoing"
+    del remote.incidents["2"]
+
+    result = server.ok("xsoar-mirror-reconcile", repair="true")
+    clock.tick(timedelta(days=3))
+
+    (row,) = next(rows for path, rows in result["EntryContext"].items() if "Drift" in path)
+    assert (row["kinds"], row["repaired"]) == (["gone"], False)
+    assert "repair=true" not in reconcile(server)[2]
+    assert (status(server)["IncidentsPending"], status(server)["OldestPendingSeconds"]) == (0, 0)
 
 
 def test_a_war_room_that_cannot_be_read_is_named(server: Server, remote: Remote, clock: Any) -> None:
