@@ -3547,8 +3547,10 @@ def plan_pull(
         original = look.unredacted or now
         changed = {key for key in {*was, *now} if was.get(key) not in (now.get(key), original.get(key))} if was else set()
         after = after._replace(fields=pack_digests(now), news="".join(sorted(changed)))
-        gives_all = is_for_person or before.all_fields or not was
-        news = incident.raw if gives_all else news_of(incident.raw, changed, schema, settings.sharing)
+        news = news_of(incident.raw, changed, schema, settings.sharing)
+        if is_for_person or before.all_fields or not was:
+            # Besides what is there, what was emptied.
+            news = {**news, **incident.raw, "CustomFields": {**custom_fields(news), **custom_fields(incident.raw)}}
         fields = mirrored_fields(news, settings, after) | remote_owner(incident.raw)
         names = names_among(news, changed if was else now)
     elif after.shown != before.shown:

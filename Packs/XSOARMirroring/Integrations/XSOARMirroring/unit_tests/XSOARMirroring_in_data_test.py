@@ -801,3 +801,26 @@ def test_a_resync_during_the_first_pull_brings_the_history(
 
     assert modified(server) == [mirrored]
     assert contents(first) + contents(server.pull(mirrored)[1]) == ["old"]
+
+
+def test_a_resync_empties_what_was_emptied(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: fields that are emptied there, so that their keys are gone.
+    When: a resync is asked for before the round that would bring that.
+    Then: they are given empty, and all others as they are.
+    """
+    remote.change(mirrored, details="full", CustomFields={"waterdepth": "3 m", "other": "kept"})
+    remote.incident_fields = [
+        *remote.incident_fields,
+        {"id": "incident_waterdepth", "cliName": "waterdepth", "name": "Water depth", "type": "shortText"},
+    ]
+    server.pull(mirrored)
+    del remote.incidents[mirrored]["details"]
+    remote.change(mirrored, CustomFields={"other": "kept"})
+
+    server.ok("xsoar-mirror-resync", id=mirrored)
+    fields, _ = server.pull(mirrored)
+
+    assert fields["details"] == ""
+    assert fields["CustomFields"] == {"waterdepth": "", "other": "kept"}
+    assert fields["name"] == remote.incidents[mirrored]["name"]
