@@ -3236,6 +3236,11 @@ def census(client: Client, store: Store, skipped: frozenset[str], last_run: dict
     Returns those that differ, and what to keep in the last mirror run: when the census began, and where it goes on: at which
     shard and, if not all of its portion that differ were listed, behind which incident.
     """
+
+    def by_shard(key: str) -> tuple[str, tuple[int, str]]:
+        # A portion may have more shards the next time, when incidents were forgotten.
+        return shard_of(key), entry_number(key)
+
     begun_ms, now_ms = parse_ms(last_run.get("census"), 0), local_now_ms()
     place, _, behind = str(last_run.get("counting") or SHARDS).partition(" ")
     shard = int(place) if place.isdecimal() else SHARDS
@@ -3250,13 +3255,14 @@ def census(client: Client, store: Store, skipped: frozenset[str], last_run: dict
         records = {
             key: record
             for key, record in portion.items()
-            if entry_number(key) > entry_number(behind)
+            if (not behind or by_shard(key) > by_shard(behind))
             and not (key in skipped or key in store.queue or record.tries or record.is_stopped)
         }
         try:
             # What is closed may be cleared away there.
             kinds = drifts(client, records, now_ms).items()
             differing = [key for key, kind in kinds if kind != GONE or not is_closed(records[key].status)]
+            differing.sort(key=by_shard)
         except RemoteError as error:
             demisto.info(f"{BRAND}: get-modified-remote-data: the incidents for the hourly comparison cannot be read: {error}")
             if error.kind not in UNREADABLE:
@@ -3265,7 +3271,7 @@ def census(client: Client, store: Store, skipped: frozenset[str], last_run: dict
         listed_now = differing[: MOST_DRIFTED - len(found)]
         found += listed_now
         shard, behind = (after, "") if listed_now == differing else (shard, listed_now[-1])
-    return found, {"census": iso(begun_ms), "counting": f"{shard} {behind}".strip()}
+    return sorted(found, key=entry_number), {"census": iso(begun_ms), "counting": f"{shard} {behind}".strip()}
 
 
 def read_entries(client: Client, investigation_id: str, entry_filter: dict[str, Any]) -> list[Entry]:

@@ -1,5 +1,6 @@
 """Tests of the census, of xsoar-mirror-reconcile, and of a resync that brings again what was brought."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +20,7 @@ from stand_ins import (
     records_of,
     remember,
     status,
+    store_of,
 )
 
 NOW_MS = script.parse_ms("2026-03-01T12:00:00Z", 0)
@@ -188,6 +190,30 @@ def test_the_census_does_not_search_once_a_limit_was_met(server: Server, remote:
 
     assert modified(server) == []
     assert by_id(remote) == []
+
+
+def test_the_census_skips_none_when_incidents_are_forgotten(
+    server: Server, remote: Remote, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Given: many incidents that changed, so that a census lists a part of its first portion, and some are forgotten then.
+    When: rounds run.
+    Then: each that is still tracked is listed.
+    """
+    monkeypatch.setattr(script, "CENSUS_RECORDS", 20)
+    monkeypatch.setattr(script, "MOST_DRIFTED", 10)
+    tracked(server, remote, clock, 60)
+    server.last_mirror_run["time"] = server.last_mirror_run["since"] = "2026-03-01T12:59:00Z"
+    for incident in remote.incidents.values():
+        incident["modified"] = "2026-03-01T12:30:00Z"
+
+    (first,) = rounds(server, remote, clock, 1)
+    store = store_of(server)
+    gone = [key for key in store.portion(0, 20)[0] if key not in first][:6]
+    server.context = json.dumps(store.with_records({}, gone=gone).context)
+    listed = [key for ids in [first, *rounds(server, remote, clock, 8)] for key in ids]
+
+    assert sorted([*listed, *gone]) == sorted(remote.incidents)
 
 
 @pytest.mark.parametrize("way", ["ignores the filter", "refuses the filter", "caps pages"])
