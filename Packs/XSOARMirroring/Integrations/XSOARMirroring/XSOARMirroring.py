@@ -2166,7 +2166,9 @@ def journaled(
     new: list[list[Any]] = [
         [
             *(now_ms, crossing.direction, crossing.incident_id, crossing.kind, short(crossing.what), crossing.outcome),
-            max(0, (there_ms if crossing.direction == IN else now_ms) - crossing.since_ms) // 1000 if crossing.since_ms else None,
+            max(0, (there_ms if crossing.direction == IN else now_ms) - crossing.since_ms) // 1000
+            if crossing.since_ms > 0
+            else None,
         ]
         for crossing in crossings
     ]

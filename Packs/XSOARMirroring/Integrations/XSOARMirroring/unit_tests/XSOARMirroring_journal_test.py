@@ -403,3 +403,20 @@ def test_what_a_resync_brings_has_no_lag(
 
     *of_resync, of_new = [item["LagSeconds"] for item in reversed(journal(server, since="2 minutes"))]
     assert (set(of_resync), of_new) == ({None}, 59)  # The header Date has whole seconds.
+
+
+def test_a_time_that_says_nothing_gives_no_lag(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: changes and an entry whose times are the zero time of a server, the year 1.
+    When: they cross.
+    Then: they are listed without a lag.
+    """
+    zero = "0001-01-01T00:00:00Z"
+    remote.change(mirrored, details="new", modified=zero)
+    server.pull(mirrored)
+    entry = local_entry(1, "text", created=zero, modified=zero)
+    pushed(server, mirrored, data={"modified": zero}, delta={"severity": 3}, entries=[entry])
+
+    found = journal(server, since="30 seconds")
+    assert [(item["Direction"], item["Kind"]) for item in found] == [("out", "entry"), ("out", "fields"), ("in", "fields")]
+    assert {item["LagSeconds"] for item in found} == {None}
