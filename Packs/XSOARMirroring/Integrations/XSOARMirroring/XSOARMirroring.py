@@ -4129,6 +4129,7 @@ def send_fields(
         name
         for name, here in changes.items()
         if known
+        and is_shared(name, settings.sharing.in_fields)  # What both sides hold of the others is not known.
         and known.get(name_digest(name)) != value_digest(here)
         and plain(here) == plain(held_there(before, name, settings.sharing.redact))
     }

@@ -420,3 +420,21 @@ def test_a_time_that_says_nothing_gives_no_lag(server: Server, remote: Remote, m
     found = journal(server, since="30 seconds")
     assert [(item["Direction"], item["Kind"]) for item in found] == [("out", "entry"), ("out", "fields"), ("in", "fields")]
     assert {item["LagSeconds"] for item in found} == {None}
+
+
+def test_a_field_that_only_goes_out_is_not_listed_at_each_push(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: a custom field that may not come in, and a server that sends all custom fields when one changed.
+    When: another field changes here, again and again.
+    Then: the journal lists that one alone.
+    """
+    server.params["in_fields"] = "-waterdepth"
+    field = {"id": "incident_waterdepth", "cliName": "waterdepth", "name": "Water depth", "type": "shortText"}
+    remote.incident_fields = [*remote.incident_fields, field]
+    remote.change(mirrored, CustomFields={"waterdepth": "3 m"})
+    server.pull(mirrored)
+
+    for text in ("a", "b", "c"):
+        pushed(server, mirrored, delta={"details": text, "CustomFields": {"waterdepth": "3 m"}})
+
+    assert brief(journal(server, direction="out")) == [("out", "fields", "details", "crossed")] * 3
