@@ -4979,7 +4979,7 @@ def war_room_drift(client: Client, settings: Settings, incident_id: str, record:
 
     `read_ms`: see `unsettled_ms`. Raises RemoteError if the War Room cannot be read.
     """
-    tagged = read_entries(client, incident_id, tag_filter(settings))
+    tagged = read_entries(client, incident_id, tag_filter(settings)) if takes_entries(settings) else []
     settled_ms = remote_now_ms(client) - unsettled_ms(read_ms)
     new = [entry for entry in arriving(tagged, settings, record) if entry.touched_ms <= settled_ms]
     crossed = {key.partition("#")[0]: mark for key, mark in record.ledger.seen.items() if " " not in key}
@@ -5012,7 +5012,8 @@ def compared(
         # A pending incident has no War Room. While one is closed here alone, its entries wait.
         waits = record.is_closed_here and not (settings.close_in and is_closed(record.status))
         is_proved = is_trusting and not kind and record.wanted == record.done
-        if not (entries and record.status) or record.since_ms is None or waits or kind in (GONE, OTHER) or is_proved:
+        has_none = not takes_entries(settings) and not record.ledger.seen
+        if not (entries and record.status) or record.since_ms is None or has_none or waits or kind in (GONE, OTHER) or is_proved:
             return {}
         return readable(client, war_room_drift, client, settings, key, record, read_ms)
 
@@ -5039,7 +5040,7 @@ def mirror_reconcile_command(client: Client, settings: Settings, args: dict[str,
     is_thorough = str(args.get("entries") or "").strip().lower() == "all"
     given = {**args, "entries": True} if is_thorough else args
     repair = flag(given, "repair", "repair", False, "give true or false")
-    entries = flag(given, "entries", "entries", False, "give true, false or all") and takes_entries(settings)
+    entries = flag(given, "entries", "entries", False, "give true, false or all")
     store, read_ms = read_store(), local_now_ms()
     if store.memory.is_paused:
         raise ValueError(held_sentence(store, settings, ""))

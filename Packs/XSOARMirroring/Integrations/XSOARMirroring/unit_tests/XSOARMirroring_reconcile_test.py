@@ -480,6 +480,30 @@ def test_a_war_room_that_cannot_be_read_is_named(server: Server, remote: Remote,
     assert reconcile(server, entries="true")[1] == {"2": ["War Room unread"], "3": ["entry missing"]}
 
 
+def test_an_entry_from_here_that_is_lost_there_is_named_where_no_entry_comes_in(
+    server: Server, remote: Remote, mirrored: str, clock: Any
+) -> None:
+    """
+    Given: an instance without incoming tags; two entries of an incident went out, and one is lost there. No entry of another did.
+    When: entries are compared.
+    Then: the lost one is named, and no War Room is read into which nothing went.
+    """
+    server.params["tags"] = ""
+    other = remote.add(created="2026-03-01T11:30:00Z")["id"]
+    server.fetch()
+    pushed(server, mirrored, entries=[local_entry(1, "kept"), local_entry(2, "lost")])
+    lost = remote.entries[mirrored].pop()["id"]
+    server.pull(mirrored)
+    clock.tick(timedelta(minutes=10))
+    remote.calls.clear()
+
+    result = server.ok("xsoar-mirror-reconcile", entries="all")
+
+    (row,) = next(rows for path, rows in result["EntryContext"].items() if "Drift" in path)
+    assert (row["id"], row["kinds"], row["entries"]) == (mirrored, ["entry lost"], [lost])
+    assert remote.asked(f"POST /investigation/{other}") == []
+
+
 def test_what_did_not_change_needs_no_look_where_entries_move_modified(server: Server, remote: Remote, clock: Any) -> None:
     """
     Given: a remote whose entries are known to move `modified`, one incident that changed, and one whose entry moved nothing.
