@@ -97,7 +97,7 @@ def test_every_kind_of_item_is_there() -> None:
         "Integrations": 1,
         "Layouts": 1,
         "Playbooks": 3,
-        "Scripts": 6,
+        "Scripts": 7,
         "TestPlaybooks": 1,
     }
 
@@ -368,6 +368,36 @@ def test_the_script_that_watches_reads_what_its_commands_give() -> None:
     changes = ("none", "created", "updated", "closed", "failed")
     assert [word for word in states if word not in texts["State"] or f'"{word}"' not in source] == []
     assert [word for word in changes if word not in texts["Change"] or f'"{word}"' not in source] == []
+
+
+def test_the_script_that_reconciles_takes_what_its_commands_take() -> None:
+    """
+    Given: the automation script that compares the local incidents.
+    When: the commands that it runs, and its choices, are looked up.
+    Then: the commands are there and take what it gives them; the yml offers the choices of its command and the same outputs; it
+        compares the fields that xsoar-mirror-diff does, and calls kinds and states as the integration does.
+    """
+    name = "XSOARMirroringReconcile"
+    given = {
+        "RECONCILE": {"scope", "entries", "repair"},
+        "SEARCH": {"query", "start_time", "max_results", "columns"},
+        "DIFF": {"id", "incident"},
+        "RESYNC": {"id", "fields", "entries"},
+        "STATUS": {"id"},
+        "JOURNAL": {"limit"},
+    }
+    for constant, arguments in given.items():
+        assert arguments <= arguments_of(commands()[script_constant(name, constant)]).keys(), constant
+    assert script_constant(name, "BRAND") == the("Integrations")["name"]
+    taken, known = arguments_of(script(name).data), arguments_of(commands()[script_constant(name, "RECONCILE")])
+    for argument, options in (("scope", "SCOPES"), ("entries", "ENTRIES")):
+        assert set(taken[argument]["predefined"]) == set(known[argument]["predefined"]) == set(script_constant(name, options))
+    outputs = {output["contextPath"] for output in script(name).data["outputs"]}
+    assert outputs - {"XSOAR.Mirror.Drift.local", "XSOAR.Mirror.Drift.fields"} == outputs_of("xsoar-mirror-reconcile")
+    source = runpy.run_path(str(PACK / "Integrations/XSOARMirroring/XSOARMirroring.py"))
+    assert script_constant(name, "COMPARED_FIELDS") == source["COMPARED_FIELDS"]
+    kinds = (script_constant(name, kind) for kind in ("GONE", "STRANGER", "UNSENT"))
+    assert tuple(kinds) == (source["GONE"], source["OTHER"], source["UNSENT"])
 
 
 def rules_of(kind: str) -> dict[str, str]:
