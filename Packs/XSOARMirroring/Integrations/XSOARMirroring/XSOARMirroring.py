@@ -89,6 +89,7 @@ FILE_TRIES = 3  # Replace a file that cannot be downloaded by a note after this 
 KEPT_CLOSED_MS = 30 * 24 * HOUR_MS  # Forget a closed incident that has not changed for this long.
 KEPT_RECORDS = 20_000
 MODIFIED_OVERLAP_MS = 2 * MINUTE_MS  # How late a change may appear in the remote's search index.
+SETTLED_MS = 10 * MINUTE_MS  # What is younger is no drift to a person. A header Date is known to be four minutes off.
 LARGEST_SKEW_MS = 7 * 24 * HOUR_MS  # A clock further off than this is ignored.
 KEPT_KNOWN_MS = 24 * HOUR_MS  # How far the remote's clock may be set back without incidents being missed or fetched twice.
 KEPT_KNOWN = 2_000
@@ -3180,11 +3181,11 @@ def quiet_in_turn(store: Store, swept: str, skipped: frozenset[str]) -> Iterator
 
 
 def unsettled_ms(read_ms: int) -> int:
-    """Return how young a change is, in ms, that is left to the next rounds.
+    """Return how young a change is, in ms, that a person is not told of as a drift: the next round may bring it.
 
-    The search may not show it yet, or it came in since the records were read: `read_ms`, by the local clock.
+    Or it came in since the records were read: `read_ms`, by the local clock. The header Date may be some minutes off.
     """
-    return MODIFIED_OVERLAP_MS + max(0, local_now_ms() - read_ms)
+    return SETTLED_MS + max(0, local_now_ms() - read_ms)
 
 
 def drift(record: Record, incident: Incident | None, now_ms: int, young_ms: int = MODIFIED_OVERLAP_MS) -> str:
@@ -3193,7 +3194,7 @@ def drift(record: Record, incident: Incident | None, now_ms: int, young_ms: int 
     Args:
         incident: None when the search did not give it.
         now_ms: the remote's clock.
-        young_ms: see `unsettled_ms`.
+        young_ms: what is younger is left to the next rounds: the search may not show it yet.
     """
     if incident and not is_same(record, incident):
         return OTHER
@@ -3210,8 +3211,8 @@ def drift(record: Record, incident: Incident | None, now_ms: int, young_ms: int 
     return PUT_BACK if is_other and 0 < modified_ms < known_ms else CHANGED if is_other or is_moved else ""
 
 
-def drifts(client: Client, records: dict[str, Record], read_ms: int) -> dict[str, str]:
-    """Return which incidents differ from their records, and how. See `drift`, and for `read_ms` `unsettled_ms`.
+def drifts(client: Client, records: dict[str, Record], young_ms: int = MODIFIED_OVERLAP_MS) -> dict[str, str]:
+    """Return which incidents differ from their records, and how. See `drift`.
 
     A remote may return fewer incidents than asked for, so ask again for those it left out, until it lists none of them.
 
@@ -3227,7 +3228,7 @@ def drifts(client: Client, records: dict[str, Record], read_ms: int) -> dict[str
         if not found:
             break
         there |= found
-    now_ms, young_ms = remote_now_ms(client), unsettled_ms(read_ms)
+    now_ms = remote_now_ms(client)
     kinds = {key: drift(records[key], there.get(key), now_ms, young_ms) for key in sorted(records, key=entry_number)}
     return {key: kind for key, kind in kinds.items() if kind}
 
@@ -3262,7 +3263,7 @@ def census(client: Client, store: Store, skipped: frozenset[str], last_run: dict
         }
         try:
             # What is closed may be cleared away there.
-            kinds = drifts(client, records, now_ms).items()
+            kinds = drifts(client, records).items()
             differing = [key for key, kind in kinds if kind != GONE or not is_closed(records[key].status)]
             differing.sort(key=by_shard)
         except RemoteError as error:
@@ -5019,7 +5020,7 @@ def compared(
 
     for begin in range(0, len(records), SEARCH_PAGE):
         portion = dict(islice(records.items(), begin, begin + SEARCH_PAGE))
-        kinds = readable(client, drifts, client, portion, read_ms)
+        kinds = readable(client, drifts, client, portion, unsettled_ms(read_ms))
         if isinstance(kinds, RemoteError):
             raise kinds
         with ReadPool(AT_ONCE) as pool:

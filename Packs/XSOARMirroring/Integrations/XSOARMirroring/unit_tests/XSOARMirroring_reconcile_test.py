@@ -404,6 +404,25 @@ def test_what_is_pulled_during_a_long_run_is_no_drift(
     assert reconcile(server, entries="all")[1] == {}
 
 
+@pytest.mark.parametrize("offset", [240, -240])
+def test_what_the_next_round_brings_is_no_drift_by_any_header(server: Server, remote: Remote, clock: Any, offset: int) -> None:
+    """
+    Given: a remote whose header Date is four minutes off, an incident that changed a moment ago, and another one an hour ago.
+    When: they are reconciled.
+    Then: the other one is named alone.
+    """
+    tracked(server, remote, clock, 4)
+    server.params["tags"] = "share"
+    remote.date_offset = timedelta(seconds=offset)
+    remote.incidents["1"]["modified"] = "2026-03-01T12:05:00Z"
+    remote.change("2", details="new")
+    remote.entry_moves_modified = False
+    remote.write("3", "new")
+    clock.tick(timedelta(seconds=10))
+
+    assert reconcile(server, entries="all")[1] == {"1": ["changed"]}
+
+
 def test_reconcile_under_a_limit_of_calls(server: Server, remote: Remote, clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     Given: a remote that refuses calls after the first portion, or at once.
