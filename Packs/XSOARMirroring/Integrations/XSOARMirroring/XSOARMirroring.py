@@ -4557,7 +4557,9 @@ def update_remote_system_command(client: Client, settings: Settings, args: dict[
         f"{len(wanted)} entries, delta {', '.join(sorted(map(str, update.delta))) or 'empty'}.",
     )
     changed_ms = parse_ms(update.data.get("modified"), 0)
-    since_ms = min(filter(None, [*record.unsent.values(), changed_ms]), default=local_now_ms())
+    # A closing or reopening that was not offered before has not waited with the fields that could not go out.
+    waiting = record.unsent.values() if record.here == update.status else ()
+    since_ms = min(filter(None, [*waiting, changed_ms]), default=local_now_ms())
     failures: list[RemoteError] = []
     refused: list[Crossing] = []
     went, remote = bool(origin), None

@@ -438,3 +438,21 @@ def test_a_field_that_only_goes_out_is_not_listed_at_each_push(server: Server, r
         pushed(server, mirrored, delta={"details": text, "CustomFields": {"waterdepth": "3 m"}})
 
     assert brief(journal(server, direction="out")) == [("out", "fields", "details", "crossed")] * 3
+
+
+def test_a_closing_has_not_waited_as_long_as_a_field_that_is_refused(
+    server: Server, remote: Remote, mirrored: str, clock: Any
+) -> None:
+    """
+    Given: a field that the remote has refused for ten days.
+    When: the incident is closed here, and the closing goes out.
+    Then: its lag is that of the closing.
+    """
+    remote.fail("POST /incident$", status_code=400, json={"error": "no"}, times=50)
+    assert push(server, mirrored, delta={"details": "a"}).error
+    clock.tick(timedelta(days=10))
+
+    assert push(server, mirrored, delta={"details": "a"}, status=2).error
+
+    (closing,) = journal(server, outcome="crossed", direction="out")
+    assert (closing["Kind"], closing["LagSeconds"]) == ("close", 0)
