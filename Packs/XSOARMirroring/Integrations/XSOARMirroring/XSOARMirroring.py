@@ -3221,6 +3221,8 @@ def drifts(client: Client, records: dict[str, Record], young_ms: int = MODIFIED_
     """
     there: dict[str, Incident] = {}
     while missing := [incident_id for incident_id in records if incident_id not in there]:
+        if client.is_late():
+            raise RemoteError(LATE, "This run has lasted long enough; the next one goes on with it.")
         answer = client.answer_of_search({"query": "", "id": missing, "size": len(missing)})
         found = {incident.id: incident._replace(raw={}) for incident in map(Incident.of, with_ids(answer.get("data")))}
         if not found.keys() <= set(missing):

@@ -216,6 +216,24 @@ def test_the_census_skips_none_when_incidents_are_forgotten(
     assert sorted([*listed, *gone]) == sorted(remote.incidents)
 
 
+def test_a_slow_census_ends_before_the_server_ends_the_round(
+    server: Server, remote: Remote, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Given: a remote that is slow and gives one incident a page, and an incident that changed.
+    When: a round with a census has lasted long enough.
+    Then: it asks no more and lists what changed.
+    """
+    tracked(server, remote, clock, 30)
+    server.last_mirror_run["time"] = server.last_mirror_run["since"] = "2026-03-01T12:59:00Z"
+    remote.change("2", details="new")
+    remote.search_limit = 1
+    monkeypatch.setattr(script.Client, "is_late", lambda client: client.calls >= 6)
+
+    assert modified(server) == ["2"]
+    assert len(remote.calls) == 6
+
+
 @pytest.mark.parametrize("way", ["ignores the filter", "refuses the filter", "caps pages"])
 def test_a_remote_that_searches_otherwise_tells_nothing_wrong(server: Server, remote: Remote, clock: Any, way: str) -> None:
     """
