@@ -3256,12 +3256,12 @@ def census(client: Client, store: Store, skipped: frozenset[str], last_run: dict
     found, most_calls = list[str](), client.calls + (1 if store.memory.is_limited else CENSUS_CALLS)
     while shard < SHARDS and len(found) < MOST_DRIFTED and client.calls < most_calls and not (client.limit or client.is_late()):
         portion, after = store.portion(shard, CENSUS_RECORDS)
-        # A pull is about to tell of one that is due, and has told of one that could not be read.
+        # A pull is about to tell of one that is due, and has told of one that could not be read at all.
         records = {
             key: record
             for key, record in portion.items()
             if (not behind or by_shard(key) > by_shard(behind))
-            and not (key in skipped or key in store.queue or record.tries or record.is_stopped)
+            and not (key in skipped or (record.tries and not record.modified) or record.is_stopped)
         }
         try:
             # What is closed may be cleared away there.

@@ -234,6 +234,29 @@ def test_a_slow_census_ends_before_the_server_ends_the_round(
     assert len(remote.calls) == 6
 
 
+def test_the_census_sees_incidents_whose_war_room_cannot_be_read(server: Server, remote: Remote, clock: Any) -> None:
+    """
+    Given: two incidents whose War Rooms the key may not see, so that they are tried again after ever longer pauses; one is closed
+        and one deleted without a sign.
+    When: an hour has passed.
+    Then: both are listed, once.
+    """
+    tracked(server, remote, clock, 3)
+    server.params["tags"] = "share"
+    remote.fail("POST /investigation", times=999, status_code=403, json={"error": "forbidden"})
+    server.last_mirror_run["census"] = remote.now()
+    for _ in range(4):
+        for key in ("1", "2"):
+            server.pull(key)
+    remote.incidents["1"]["status"] = 2
+    del remote.incidents["2"]
+    clock.tick(timedelta(minutes=61))
+    server.last_mirror_run["time"] = server.last_mirror_run["since"] = remote.now()
+
+    assert rounds(server, remote, clock, 3) == [["1", "2"], [], []]
+    assert (record_of(server, "1").given, "404" in record_of(server, "2").in_error) == (2, True)
+
+
 @pytest.mark.parametrize("way", ["ignores the filter", "refuses the filter", "caps pages"])
 def test_a_remote_that_searches_otherwise_tells_nothing_wrong(server: Server, remote: Remote, clock: Any, way: str) -> None:
     """
