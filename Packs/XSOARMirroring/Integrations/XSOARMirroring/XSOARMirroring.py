@@ -5150,6 +5150,9 @@ def mirror_pause_command(settings: Settings, until_ms: int) -> CommandResults:
     )
 
 
+UNASKED_MS = 24 * HOUR_MS
+
+
 def mirror_status_command(client: Client, settings: Settings, args: dict[str, Any]) -> CommandResults:
     """Return what the mirror knows, and how the remote tenant looks from here. Writes nothing."""
 
@@ -5165,8 +5168,14 @@ def mirror_status_command(client: Client, settings: Settings, args: dict[str, An
     skew = round((client.remote_time_ms + 500 - now_ms) / 1000) if client.remote_time_ms else None
     without_rule = None if problem else missing_rules(client, settings, memory.rules)
     lags = [row[-1] for row in store.journal if row[-1] is not None]
-    since = [since_ms for key, (_, since_ms) in store.waiting.items() if key in records and not records[key].is_stopped]
-    since += [moment for record in records.values() if not record.is_stopped for moment in record.unsent.values()]
+    going = {key: record for key, record in records.items() if not record.is_stopped}
+    # What was listed for a day and never asked for has no local incident any more.
+    since = [
+        since_ms
+        for key, (_, since_ms) in store.waiting.items()
+        if key in going and (going[key].tries or now_ms - since_ms < UNASKED_MS)
+    ]
+    since += [moment for record in going.values() for moment in record.unsent.values()]
     error_ms, last_error, command = max((*last_failure(health, name), name) for name in sorted(MIRRORING_COMMANDS))
     outputs: dict[str, Any] = {
         "Instance": settings.instance,

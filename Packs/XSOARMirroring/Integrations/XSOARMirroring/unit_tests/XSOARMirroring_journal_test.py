@@ -367,6 +367,20 @@ def test_the_status_tells_what_waits_longest(server: Server, remote: Remote, mir
     assert status(server)["OldestPendingSeconds"] == 0
 
 
+def test_what_nobody_asks_for_does_not_wait_for_ever(server: Server, remote: Remote, mirrored: str, clock: Any) -> None:
+    """
+    Given: a change there whose local incident was deleted, so that the server never asks for it.
+    When: a day has passed.
+    Then: it no longer counts as waiting.
+    """
+    remote.change(mirrored, details="new")
+    for _ in range(2):
+        modified(server)
+        clock.tick(timedelta(hours=12))
+
+    assert status(server)["OldestPendingSeconds"] == 0
+
+
 def test_a_queue_of_an_older_version_is_understood(server: Server, remote: Remote, mirrored: str) -> None:
     """
     Given: an incident that is due, in the queue as an older version kept it.
