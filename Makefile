@@ -213,6 +213,7 @@ clean:  ## Remove the environments, the results and all caches
 
 help:  ## List the targets
 	@awk -F ':.*  ## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*  ## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@printf '\n%s\n' 'The options of a command go into ARGS: make demo ARGS="--keep"'
 
 
 # The environments. A half-made one lacks the file that says it is done, so it is made again.

@@ -1,6 +1,7 @@
 """The local XSOAR's commands: `python -m local_xsoar demo|serve|warroom`. `make` calls them."""
 
 import importlib
+import signal
 import sys
 
 COMMANDS = {
@@ -20,8 +21,15 @@ def main(arguments: list[str]) -> int:
         named = f"There is no command {arguments[0]!r}" if arguments else "A command is missing"
         print(f"{named}: choose one of {choices}.", file=sys.stderr)  # noqa: T201
         return 2
+    signal.signal(signal.SIGTERM, _end)
     command = importlib.import_module(f"local_xsoar.cli.{arguments[0]}")
     return command.main(arguments[1:])
+
+
+def _end(number: int, _frame: object) -> None:
+    """End in order when the process is asked to, so that what a command put up is taken down and its folders are removed."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(128 + number)
 
 
 if __name__ == "__main__":

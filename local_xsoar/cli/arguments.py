@@ -1,14 +1,28 @@
 """How the command lines read their arguments: a wrong one costs one sentence, not a page."""
 
 import argparse
+import contextlib
+import shlex
 import sys
-from typing import NoReturn
+from pathlib import Path
+from typing import Any, NoReturn
 
 
 class OneSentenceParser(argparse.ArgumentParser):
-    """An argument parser that says what is wrong in one sentence and exits with status 2."""
+    """The argument parser of one of our commands; it says what is wrong in one sentence and exits with status 2."""
+
+    def __init__(self, command: str, **options: Any) -> None:
+        super().__init__(prog=called(command), **options)
 
     def error(self, message: str) -> NoReturn:
         """Print what is wrong and how to see what is right, and exit."""
         print(f"{message[:1].upper()}{message[1:].rstrip('.')}: see {self.prog} --help.", file=sys.stderr)
         sys.exit(2)
+
+
+def called(command: str) -> str:
+    """Return what one types to run a command: with the Python that runs this, told from the current folder when it is in it."""
+    python = Path(sys.executable)
+    with contextlib.suppress(ValueError):
+        python = python.relative_to(Path.cwd())
+    return f"{shlex.quote(str(python))} -m local_xsoar {command}"

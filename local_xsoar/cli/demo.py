@@ -98,7 +98,7 @@ class Stage:
 
 def main(arguments: list[str]) -> int:
     """Run the demo; return 0 when both sides are equal at its end, 1 when they are not, 2 for wrong arguments."""
-    parser = OneSentenceParser(prog="local_xsoar demo", description=__doc__)
+    parser = OneSentenceParser("demo", description=__doc__)
     parser.add_argument(
         "--incidents", type=int, default=12, help="how many incidents the customer has (6 to 200; default: %(default)s)"
     )
@@ -242,12 +242,17 @@ def mirror(set_up: Stage, why: str) -> None:
         if mirror_round.errors:
             raise DemoError(f"A mirroring round failed: {mirror_round.errors[0]}")
         set_up.say(
-            f"  round {number}: {len(mirror_round.modified or [])} remote incidents asked for, "
-            f"{mirror_round.entries_in} entries in, {len(mirror_round.sent)} local incidents sent"
+            f"  round {number}: {counted(len(mirror_round.modified or []), 'remote incident')} asked for, "
+            f"{counted(mirror_round.entries_in, 'entry', 'entries')} in, {counted(len(mirror_round.sent), 'local incident')} sent"
         )
         if not mirror_round.modified and not mirror_round.sent:
             return
     raise DemoError(f"The mirror does not come to rest within {MOST_ROUNDS} rounds.")
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """Return how many there are of something: 1 entry, 2 entries. `many` is the plural, by default with an s."""
+    return f"{number} {one if number == 1 else many or f'{one}s'}"
 
 
 def customer_works(set_up: Stage, remote_ids: list[str]) -> None:
@@ -316,7 +321,9 @@ def outage(set_up: Stage, remote_id: str) -> None:
             raise DemoError("A round with an unreachable remote did not say so.")
         set_up.say(f"  round {number}: {errors[0]}")
     told = checked(set_up.host.run(INSTANCE, "xsoar-mirror-status"), "xsoar-mirror-status").entries[0]["Contents"]
-    set_up.say(f"  xsoar-mirror-status: {told['IncidentsTracked']} incidents tracked; last failure: {told['LastError']}")
+    set_up.say(
+        f"  xsoar-mirror-status: {counted(told['IncidentsTracked'], 'incident')} tracked; last failure: {told['LastError']}"
+    )
     set_up.line.meanwhile = None
     mirror(set_up, "It is back, and what was written meanwhile crosses once")
 
@@ -501,7 +508,8 @@ def keep_running(set_up: Stage) -> None:
             mirror_round = set_up.host.mirror(INSTANCE)
             if mirror_round.modified or mirror_round.sent:
                 set_up.say(
-                    f"{len(mirror_round.modified or [])} remote incidents asked for, {len(mirror_round.sent)} local ones sent"
+                    f"{counted(len(mirror_round.modified or []), 'remote incident')} asked for, "
+                    f"{counted(len(mirror_round.sent), 'local incident')} sent"
                 )
             time.sleep(KEEP_PAUSE)
     except KeyboardInterrupt:

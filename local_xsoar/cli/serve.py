@@ -5,6 +5,7 @@ import json
 import secrets
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from local_xsoar.tenant.samples import load_samples
 from local_xsoar.tenant.web import new_token, page_address
 
 KEY_ID = "1"
+NEW_VERSION = "8.8.0"
+ACCESS_FILE = "access.json"
 
 
 class _UsageError(Exception):
@@ -22,10 +25,11 @@ class _UsageError(Exception):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = OneSentenceParser(
-        prog="python -m local_xsoar serve", description="Serve one Cortex XSOAR tenant on 127.0.0.1 until Ctrl-C."
+    parser = OneSentenceParser("serve", description="Serve one Cortex XSOAR tenant on 127.0.0.1 until Ctrl-C.")
+    parser.add_argument(
+        "--version",
+        help=f"whose manners it has, such as 8.8.0 or 6.12.0 (default: that of its folder; {NEW_VERSION} in a new one)",
     )
-    parser.add_argument("--version", default="8.8.0", help="whose manners it has, such as 8.8.0 or 6.12.0 (default 8.8.0)")
     parser.add_argument("--port", type=int, default=0, help="default: any that is free")
     parser.add_argument("--folder", type=Path, help="where its database and files lie (default ~/.local_xsoar/<name>)")
     parser.add_argument("--name", default="local", help="the tenant's name (default local)")
@@ -67,7 +71,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _settings(options: argparse.Namespace) -> TenantSettings:
-    """Return the tenant's settings, with the key that its folder keeps.
+    """Return the tenant's settings, with the version and the key that its folder keeps.
 
     Raises:
         _UsageError: options that do not go together, or a folder that cannot be used.
@@ -77,16 +81,25 @@ def _settings(options: argparse.Namespace) -> TenantSettings:
     if options.incidents < 0:
         raise _UsageError(f"--incidents is {options.incidents}; give 0 or more.")
     folder = options.folder or Path.home() / ".local_xsoar" / options.name
-    draft = TenantSettings(options.name, folder, version=options.version)
+    kept = _kept(folder)
+    draft = TenantSettings(options.name, folder, version=kept.get("version") or options.version or NEW_VERSION)
+    if options.version not in (None, draft.version):
+        raise _UsageError(
+            f"The folder {folder} holds a tenant of {draft.version}, not of {options.version}: leave --version out, or give "
+            "another --name or --folder."
+        )
     if options.advanced_key and not draft.is_8:
-        raise _UsageError(f"--advanced-key needs a tenant of 8.x; the version is {options.version}.")
+        raise _UsageError(f"--advanced-key needs a tenant of 8.x; the version is {draft.version}.")
     if options.account and draft.is_8:
-        raise _UsageError(f"--account needs a tenant of 6.x; the version is {options.version}.")
+        raise _UsageError(f"--account needs a tenant of 6.x; the version is {draft.version}.")
+    access = {"api_key": kept.get("api_key") or secrets.token_hex(32), "version": draft.version}
+    if access != kept:
+        _keep(folder, access)
     return TenantSettings(
         options.name,
         folder,
-        version=options.version,
-        api_key=_kept_key(folder),
+        version=draft.version,
+        api_key=access["api_key"],
         key_id=KEY_ID if draft.is_8 else "",
         advanced_key=options.advanced_key,
         account=options.account,
@@ -109,23 +122,33 @@ def _switch(given: str) -> tuple[str, Any]:
     return name, sides[wanted]
 
 
-def _kept_key(folder: Path) -> str:
-    """Return the API key that lies in the folder, making one the first time.
+def _kept(folder: Path) -> dict[str, str]:
+    """Return the API key and the version that a folder keeps: {"api_key", "version"}, {} for a new folder.
 
     Raises:
-        _UsageError: the folder cannot be written to, or what lies there is no key.
+        _UsageError: the folder cannot be read, or what lies there is no key.
     """
-    path = folder / "access.json"
+    path = folder / ACCESS_FILE
     try:
-        if not path.exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            path.touch(mode=0o600)
-            path.write_text(json.dumps({"api_key": secrets.token_hex(32)}), encoding="utf-8")
-        return str(json.loads(path.read_text(encoding="utf-8"))["api_key"])
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        return {"api_key": str(kept["api_key"]), **({"version": str(kept["version"])} if "version" in kept else {})}
+    except FileNotFoundError:
+        return {}
     except OSError as error:
         raise _UsageError(f"The folder {folder} cannot be used ({error.strerror}); give one that can be written to.")
     except (ValueError, KeyError, TypeError):
         raise _UsageError(f"{path} holds no API key; remove it to get a new one.")
+
+
+def _keep(folder: Path, access: Mapping[str, str]) -> None:
+    """Keep the API key and the version in a folder. Raises _UsageError when it cannot be written to."""
+    path = folder / ACCESS_FILE
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(access), encoding="utf-8")
+    except OSError as error:
+        raise _UsageError(f"The folder {folder} cannot be used ({error.strerror}); give one that can be written to.")
 
 
 def _load(tenant: Tenant, count: int) -> str:

@@ -8,7 +8,7 @@ import secrets
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,13 @@ from rich.table import Table
 from rich.text import Text
 
 from local_xsoar.cli.arguments import OneSentenceParser
-from local_xsoar.cli.completion import PROMPT_WORDS, CommandCompleter, nearest
+from local_xsoar.cli.commands import COMMON_ARGUMENTS, DEBUG_MODE, TEST, commands_of, fetch_command, taken_apart
+from local_xsoar.cli.completion import OTHER_WORDS, PROMPT_WORDS, CommandCompleter, nearest
 from local_xsoar.cli.entry_view import (
     as_json,
     console,
     context_of,
+    fetch_entry,
     harmless,
     log_lines,
     run_as_json,
@@ -33,7 +35,8 @@ from local_xsoar.cli.entry_view import (
     without_key,
 )
 from local_xsoar.host import CommandRun, Host, HostError, parse_command_line
-from local_xsoar.host.integration import Command, Integration, command_of, param_from_text, read_integration
+from local_xsoar.host.fetch_job import FETCH_COMMAND
+from local_xsoar.host.integration import Command, Integration, completed_args, param_from_text, read_integration
 from local_xsoar.tenant import Tenant, TenantError, TenantSettings, serving
 from local_xsoar.tenant.samples import load_samples
 
@@ -53,6 +56,11 @@ The API key is read from the environment variable {KEY_VARIABLE}, or asked for; 
    "context": what the entries put into context, nested}}
 indented with --command, one object a line for commands from a pipe.
 
+Beside the integration's commands there are !help, !{TEST} and !{fetch_command(INSTANCE)} {DEBUG_MODE}=true, which shows
+the incidents that a fetch would create and creates none. Any command takes {DEBUG_MODE}=true, which shows its log as well.
+
+Tables show statuses and severities as words, and times to the millisecond; --json gives them as the command did.
+
 Exit status: 0 all went well; 1 a command failed; 2 the usage was wrong, and that command was not run.
 """
 
@@ -70,7 +78,7 @@ def main(arguments: list[str], integration: Path = PACK_INTEGRATION) -> int:
             with _host(described, params, folder) as host:
                 room = WarRoom(host, described, key, options.save_to, options.log, options.json)
                 if options.command is not None:
-                    return room.run_line(options.command)
+                    return room.answer(options.command)
                 return _at_the_prompt(room, params["url"]) if sys.stdin.isatty() else _from_a_pipe(room)
     except SystemExit as ended:  # the parser's, which has said what is to be said
         return int(ended.code or OK)
@@ -87,7 +95,7 @@ def main(arguments: list[str], integration: Path = PACK_INTEGRATION) -> int:
 
 def _options(arguments: list[str]) -> argparse.Namespace:
     parser = OneSentenceParser(
-        prog="local_xsoar warroom",
+        "warroom",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -191,17 +199,31 @@ class WarRoom:
     log_to: str | None
     json: bool
     last: CommandRun | None = None
+    known: Mapping[str, Command] = field(init=False)
 
-    def run_line(self, line: str, *, indent: int | None = 2) -> int:
-        """Run a command line, show its entries and return the exit status.
+    def __post_init__(self) -> None:
+        self.known = commands_of(self.integration, INSTANCE)
+
+    def answer(self, line: str, *, indent: int | None = 2) -> int:
+        """Do what a word of the prompt says, or run a command line and show its entries; return the exit status.
 
         Raises:
-            HostError: the line is no command of the integration; one sentence.
+            HostError: the line is neither; one sentence.
             OSError: a file cannot be saved, or the log not be written.
         """
+        if (words := prompt_words(line)) is None:
+            return self._run_line(line, indent)
+        if self.json:
+            raise HostError(f"{line.strip()} prints text for people, and --json is for scripts: leave --json out.")
+        self._obey(*words)
+        return OK
+
+    def _run_line(self, line: str, indent: int | None) -> int:
         name, args = self._parsed(line)
-        run = self.last = self.host.run(INSTANCE, name, args)
-        self._write_log(line, run)
+        args, is_debugged = taken_apart(args, INSTANCE)
+        run = self.last = self._run(name, args, is_debugged)
+        for target in {self.log_to, "-" if is_debugged else None} - {None}:
+            self._write_log(line, run, str(target))
         saved = [save_file(entry, self.save_to) for entry in run.entries]
         if self.json:
             print(as_json(run_as_json(run, saved, self.key), indent=indent), flush=True)
@@ -210,16 +232,28 @@ class WarRoom:
                 show_entry(entry, path, self.key)
         return OK if run.ok else FAILED
 
+    def _run(self, name: str, args: dict[str, str], is_debugged: bool) -> CommandRun:
+        """Run a command. Raises HostError as `Host.run` does, and for a fetch that is to keep what it brings."""
+        if name in self.integration.commands:
+            return self.host.run(INSTANCE, name, args)
+        completed_args(self.known[name], args)
+        if name == TEST:
+            return self.host.test(INSTANCE)
+        if not is_debugged:
+            raise HostError(f"Incidents are not kept here: !{name} {DEBUG_MODE}=true shows those that a fetch would create.")
+        run = self.host.preview_fetch(INSTANCE)
+        run.entries = [fetch_entry(run.incidents)] if run.ok else run.entries
+        return run
+
     def _parsed(self, line: str) -> tuple[str, dict[str, str]]:
         """Return the command and its arguments. Raises HostError, which names what was probably meant."""
         first = line.split(maxsplit=1)[0] if line.strip() else ""
-        if not first.startswith("!") and (meant := nearest(first, [*self.integration.commands, *PROMPT_WORDS])):
+        if not first.startswith("!") and (meant := nearest(first, [*self.known, *PROMPT_WORDS])):
             if meant in PROMPT_WORDS:
                 raise HostError(f"{first} is no command: did you mean {meant}?")
             raise HostError(f"A command begins with an exclamation mark, and {first} does not: did you mean !{meant}?")
         name, args = parse_command_line(line)
-        self.command(name)
-        known = [argument.name for argument in self.integration.commands[name].arguments]
+        known = [argument.name for argument in (*self.command(name).arguments, *COMMON_ARGUMENTS)]
         for argument in args:
             if argument and argument not in known and (meant := nearest(argument, known)):
                 raise HostError(f"{name} has no argument {argument}: did you mean {meant}?")
@@ -227,32 +261,34 @@ class WarRoom:
 
     def command(self, name: str) -> Command:
         """Return a command by its name. Raises HostError, which names the one that was probably meant."""
-        if name not in self.integration.commands and (meant := nearest(name, self.integration.commands)):
+        if name in self.known:
+            return self.known[name]
+        own_fetch = fetch_command(INSTANCE)
+        if name == FETCH_COMMAND and own_fetch in self.known:
+            raise HostError(f"The server runs {name}: run !{own_fetch} {DEBUG_MODE}=true, which shows what it would create.")
+        if name.endswith(fetch_command("")) and own_fetch in self.known:
+            self.host.instance(name.removesuffix(fetch_command("")))
+        if meant := nearest(name, self.known):
             raise HostError(f"{self.integration.display} has no command {name}: did you mean {meant}?")
-        return command_of(self.integration, name)
+        raise HostError(f"{self.integration.display} has no command {name}: it has {', '.join(sorted(self.known))}.")
 
-    def _write_log(self, line: str, run: CommandRun) -> None:
-        if self.log_to is None:
-            return
+    def _write_log(self, line: str, run: CommandRun, target: str) -> None:
         lines = [f"# {harmless(without_key(line, self.key))}", *log_lines(run, self.key)]
-        if self.log_to == "-":
+        if target == "-":
             print("\n".join(lines), file=sys.stderr)
             return
-        descriptor = os.open(self.log_to, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(descriptor, "a", encoding="utf-8") as target:
-            target.write("\n".join(lines) + "\n")
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(descriptor, "a", encoding="utf-8") as file:
+            file.write("\n".join(lines) + "\n")
 
-    def obey(self, line: str) -> None:
-        """Do what a word of the prompt says: help, context or log.
-
-        Raises:
-            HostError: help was asked for a command that does not exist.
-        """
-        word, *rest = line.split()
+    def _obey(self, word: str, *rest: str) -> None:
+        """Do what a word of the prompt says. Raises HostError when help was asked for a command that does not exist."""
         if word == "help" and rest:
             show_help_of(self.command(rest[0].removeprefix("!")))
         elif word == "help":
-            show_help(self.integration)
+            show_help(self.known)
+        elif word == "exit":
+            return
         elif self.last is None:
             print("No command was run yet.")
         elif word == "log":
@@ -262,19 +298,21 @@ class WarRoom:
         else:
             print(f"{self.last.command} put nothing into context.")
 
-    def is_word(self, line: str) -> bool:
-        """Tell whether a line is one of the prompt's words; "help" may have a command behind it."""
-        word, *rest = line.split() or [""]
-        return word in PROMPT_WORDS and (not rest or (word == "help" and len(rest) == 1))
+
+def prompt_words(line: str) -> list[str] | None:
+    """Return a line that is one of the prompt's words, "help" perhaps with a command behind it; None for any other line."""
+    word, *rest = line.split() or [""]
+    word = OTHER_WORDS.get(word, word)
+    return [word, *rest] if word in PROMPT_WORDS and (not rest or (word == "help" and len(rest) == 1)) else None
 
 
-def show_help(integration: Integration) -> None:
-    """Print the commands of an integration and the words of the prompt, a line each."""
+def show_help(known: Mapping[str, Command]) -> None:
+    """Print the commands and the words of the prompt, a line each: of a description the first sentence, cut at the edge."""
     table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(overflow="fold")
-    table.add_column(overflow="fold")
-    for command in integration.commands.values():
-        table.add_row(Text(f"!{command.name}", style="bold"), Text(command.description))
+    table.add_column(no_wrap=True, min_width=max(len(name) for name in known) + 1)
+    table.add_column(no_wrap=True, overflow="ellipsis")
+    for command in known.values():
+        table.add_row(Text(f"!{command.name}", style="bold"), Text(command.description.partition(". ")[0].rstrip(".")))
     table.add_section()
     for word, meaning in PROMPT_WORDS.items():
         table.add_row(Text(word, style="bold"), Text(meaning))
@@ -306,15 +344,12 @@ def _from_a_pipe(room: WarRoom) -> int:
     """Run the lines of a file or pipe; blank ones and those that begin with # are passed over. Returns the worst status."""
     worst = OK
     for line in (raw.strip() for raw in sys.stdin):
-        if line in ("exit", "quit"):
+        if prompt_words(line) == ["exit"]:
             break
         if not line or line.startswith("#"):
             continue
         try:
-            if room.is_word(line) and not room.json:
-                room.obey(line)
-                continue
-            worst = max(worst, room.run_line(line, indent=None))
+            worst = max(worst, room.answer(line, indent=None))
         except BrokenPipeError:
             raise
         except (HostError, OSError) as error:
@@ -328,7 +363,7 @@ def _at_the_prompt(room: WarRoom, url: str) -> int:
     example = next(iter(room.integration.commands))
     print(f'{room.integration.display} on {url}: type a command such as !{example}, "help" or "exit".')
     session: PromptSession[str] = PromptSession(
-        completer=CommandCompleter(room.integration),
+        completer=CommandCompleter(room.known, {name: param.options for name, param in room.integration.parameters.items()}),
         history=_history(room.key),
         auto_suggest=AutoSuggestFromHistory(),
     )
@@ -339,13 +374,11 @@ def _at_the_prompt(room: WarRoom, url: str) -> int:
             continue
         except EOFError:
             return OK
-        if line in ("exit", "quit"):
+        if prompt_words(line) == ["exit"]:
             return OK
         try:
-            if room.is_word(line):
-                room.obey(line)
-            elif line:
-                room.run_line(line)
+            if line:
+                room.answer(line)
         except KeyboardInterrupt:
             print("Interrupted.", file=sys.stderr)
         except (HostError, OSError) as error:

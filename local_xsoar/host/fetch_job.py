@@ -45,14 +45,30 @@ def fetch(runner: Runner, instance: Instance, kept_files: Path) -> CommandRun:
             try:
                 fetched = _fetched(runner, instance, run, outcome, kept_files)
             except BadIncidentError as error:
-                run.ok, run.error = False, str(error)
-                run.entries = normalised([{"Type": ERROR, "ContentsFormat": "text", "Contents": run.error}])
+                _refuse(run, error)
         if not run.ok:
             runner.log(instance, f"{FETCH_COMMAND} failed: {run.error}")
             run.created = resumed
             return run
         runner.state.begin_fetched(instance.name, fetched)
     run.created = resumed + _create(runner, instance, fetched, kept_files)
+    return run
+
+
+def preview_fetch(runner: Runner, instance: Instance) -> CommandRun:
+    """Run a fetch that creates and keeps nothing: `incidents` of the run are the fields of the incidents that it would create.
+
+    Their `attachment` is as the script gave it.
+    """
+    with runner.run(instance, "preview", FETCH_COMMAND, {}) as (run, _outcome):
+        if run.ok:
+            try:
+                fields = _checked_fields(runner, instance, run)
+                run.incidents = [
+                    {**new, "attachment": item.get("attachment") or []} for new, item in zip(fields, run.incidents, strict=True)
+                ]
+            except BadIncidentError as error:
+                _refuse(run, error)
     return run
 
 
@@ -94,18 +110,30 @@ def _fetched(runner: Runner, instance: Instance, run: CommandRun, outcome: Outco
     Raises:
         BadIncidentError: an incident has not the shape that a server takes.
     """
-    for item in run.incidents:
-        check_incident(item)
-    names = FieldNames(runner.tenant.incident_fields(), runner.settings)
     incidents = [
-        {
-            "fields": incident_fields(instance, item, names, runner.settings),
-            "attachments": _kept_attachments(item, run, outcome, kept_files),
-        }
-        for item in run.incidents
+        {"fields": fields, "attachments": _kept_attachments(item, run, outcome, kept_files)}
+        for item, fields in zip(run.incidents, _checked_fields(runner, instance, run), strict=True)
     ]
     newest = next(fetched_incidents(runner.tenant, instance.name), None)
     return FetchedRun(uuid.uuid4().hex, incidents, outcome.last_run, newest["id"] if newest else "")
+
+
+def _checked_fields(runner: Runner, instance: Instance, run: CommandRun) -> list[dict[str, Any]]:
+    """Return the fields of the local incidents that a run brought.
+
+    Raises:
+        BadIncidentError: an incident has not the shape that a server takes.
+    """
+    for item in run.incidents:
+        check_incident(item)
+    names = FieldNames(runner.tenant.incident_fields(), runner.settings)
+    return [incident_fields(instance, item, names, runner.settings) for item in run.incidents]
+
+
+def _refuse(run: CommandRun, error: BadIncidentError) -> None:
+    """Let a run have failed."""
+    run.ok, run.error = False, str(error)
+    run.entries = normalised([{"Type": ERROR, "ContentsFormat": "text", "Contents": run.error}])
 
 
 def check_incident(item: Any) -> None:

@@ -14,7 +14,7 @@ from local_xsoar.host.automation import read_automation
 from local_xsoar.host.content import install_content
 from local_xsoar.host.entries import is_file
 from local_xsoar.host.errors import HostError
-from local_xsoar.host.fetch_job import fetch
+from local_xsoar.host.fetch_job import fetch, preview_fetch
 from local_xsoar.host.integration import Integration, command_of, completed_args, completed_params, read_integration
 from local_xsoar.host.mapper import (
     INCOMING,
@@ -180,6 +180,7 @@ class Host:
         if run.ok and said != [_OK]:
             run.ok = False
             run.error = "\n".join(str(text) for text in said) or "The test did not say ok."
+            run.entries = [error_entry(run.error)]
         return run
 
     def run(self, name: str, command: str, args: dict[str, Any] | None = None, *, incident_id: str = "") -> CommandRun:
@@ -294,6 +295,20 @@ class Host:
         with self._locks[name, "fetch"]:
             kept_files = self._folder / "fetched" / hashlib.sha256(name.encode()).hexdigest()[:16]
             return fetch(self._runner, instance, kept_files)
+
+    def preview_fetch(self, name: str) -> CommandRun:
+        """Show what a fetch would create, as the server's command <instance>-fetch with debug-mode=true does.
+
+        `incidents` of the run are the fields of those incidents. Nothing is created; neither the last run nor the integration
+        context is kept.
+
+        Raises:
+            HostError: the integration does not fetch.
+        """
+        instance = self.instance(name)
+        if not instance.integration.fetches:
+            raise HostError(f"{instance.integration.display} does not fetch: choose an integration that does.")
+        return preview_fetch(self._runner, instance)
 
     def mirror(self, name: str) -> MirrorRound:
         """Run one round of the mirror job."""

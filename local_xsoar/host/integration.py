@@ -30,7 +30,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Argument:
-    """One argument of a command; `default` is None when the yml gives none."""
+    """One argument of a command; `default` is None when the yml gives none, `is_list` that it takes a comma list."""
 
     name: str
     description: str
@@ -38,6 +38,7 @@ class Argument:
     default: str | None
     predefined: tuple[str, ...]
     positional: bool
+    is_list: bool = False
 
 
 @dataclass(frozen=True)
@@ -176,6 +177,7 @@ def _argument(item: dict[str, Any]) -> Argument:
         default=None if default is None else _as_text(default),
         predefined=tuple(str(value) for value in item.get("predefined") or ()),
         positional=bool(item.get("default")),
+        is_list=bool(item.get("isArray")),
     )
 
 
@@ -277,11 +279,17 @@ def completed_args(command: Command, given: Mapping[str, Any]) -> dict[str, Any]
             if argument.required:
                 raise HostError(f"{command.name} needs the argument {argument.name}: {argument.description or 'give it a value'}")
             continue
-        if argument.predefined and value not in ("", *argument.predefined):
-            allowed = ", ".join(argument.predefined)
-            raise HostError(f"The argument {argument.name} of {command.name} cannot be {value!r}: choose from {allowed}.")
+        _check_predefined(command, argument, value)
         completed[argument.name] = value
     return completed
+
+
+def _check_predefined(command: Command, argument: Argument, value: Any) -> None:
+    several = argument.is_list and isinstance(value, str)
+    for item in [part.strip() for part in value.split(",")] if several else [value]:
+        if argument.predefined and item not in ("", *argument.predefined):
+            allowed = ", ".join(argument.predefined)
+            raise HostError(f"The argument {argument.name} of {command.name} cannot be {item!r}: choose from {allowed}.")
 
 
 def _argument_name(command: Command, name: str) -> str:

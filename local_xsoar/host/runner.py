@@ -23,8 +23,8 @@ from local_xsoar.tenant import NotFound, Tenant
 from local_xsoar.tenant.times import SECOND
 
 # Why a script runs decides what it sees: the last run belongs to the fetch alone, the last mirror run to the mirror job
-# (fetching incidents, Cortex XSOAR docs: getLastRun is {} in commands), and Test keeps nothing.
-Purpose = Literal["command", "test", "fetch", "mirror"]
+# (fetching incidents, Cortex XSOAR docs: getLastRun is {} in commands), and Test and the preview of a fetch keep nothing.
+Purpose = Literal["command", "test", "fetch", "preview", "mirror"]
 
 PLAYGROUND = "00000000-0000-4000-8000-000000000000"
 
@@ -100,7 +100,7 @@ class Runner:
                 "ParentEntry": None,
                 "ScriptName": "",
             },
-            "last_run": self.state.last_run(instance.name) if purpose == "fetch" else {},
+            "last_run": self.state.last_run(instance.name) if purpose in ("fetch", "preview") else {},
             "last_mirror_run": self.state.last_mirror_run(instance.name) if purpose == "mirror" else {},
         }
         own = partial(self._context, instance.name, purpose)
@@ -140,7 +140,7 @@ class Runner:
             yield _command_run(job["command"], job["args"], outcome, time.monotonic() - started), outcome
 
     def _context(self, instance: str, purpose: Purpose, name: str, data: Any) -> Any:
-        """Read or write the integration context; a stale version raises ValueError. Test reads it and keeps nothing."""
+        """Read or write the integration context; a stale version raises ValueError. Test and a preview keep nothing."""
         if name == "getIntegrationContext":
             return self.state.context(instance)[0]
         if name == "getIntegrationContextVersioned":
@@ -148,7 +148,7 @@ class Runner:
             return {"context": context, "version": version}
         if name not in ("setIntegrationContext", "setIntegrationContextVersioned"):
             raise ValueError(f"The host knows no {name}")
-        if purpose != "test":
+        if purpose not in ("test", "preview"):
             self.state.set_context(instance, data["context"], data["version"])
         return None
 

@@ -254,7 +254,7 @@ def _listener(port: int) -> socket.socket:
         listener.bind(("127.0.0.1", port))
     except (OSError, OverflowError) as error:
         listener.close()
-        reason = getattr(error, "strerror", None) or error
+        reason = error.strerror if isinstance(error, OSError) else "ports go from 0 to 65535"
         raise TenantError(f"Port {port} cannot be used ({reason}): give another one, or 0 for any that is free.")
     listener.listen(128)
     return listener

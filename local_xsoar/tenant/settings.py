@@ -62,7 +62,7 @@ class TenantSettings:
 
     def __post_init__(self) -> None:
         major = self.version.split(".")[0]
-        if not major.isdigit() or int(major) < 6:
+        if not major.isdigit() or int(major) < 6 or int(major) == 7:  # There was no XSOAR 7.
             raise TenantError(f'The version "{self.version}" is not one such as 8.8.0 or 6.12.0.')
         for field, sides in {**SWITCHES, **TROUBLES}.items():
             value = getattr(self, field)

@@ -3,6 +3,7 @@
 import json
 import re
 import struct
+import subprocess
 import tomllib
 from collections import Counter
 from pathlib import Path
@@ -161,6 +162,16 @@ def test_makefile_has_the_promised_targets() -> None:
     targets = set(re.findall(r"^([a-z-]+):", text, flags=re.MULTILINE))
     assert {"demo", "test", "test-real", "bench", "pack", "serve", "warroom", "lint", "docs", "clean", "help"} <= targets
     assert ".DEFAULT_GOAL := help" in text
+
+
+def test_make_help_says_where_options_go() -> None:
+    """
+    Given: the Makefile.
+    When: its help is asked for.
+    Then: it ends with how a command is given an option.
+    """
+    shown = subprocess.run(["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout  # noqa: S607
+    assert shown.splitlines()[-1].endswith('make demo ARGS="--keep"')
 
 
 def test_ci_runs_make_test() -> None:

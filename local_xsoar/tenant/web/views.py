@@ -303,7 +303,7 @@ def mirror_rows(incident: Mapping[str, Any], schema: Mapping[str, Mapping[str, A
             rows.append(_row(field, _MIRROR_LABELS[field], value))
     for name, value in incident["CustomFields"].items():
         part = name.removeprefix(MIRROR_PREFIX)
-        if part == name or part == "state":
+        if part == name or part == "state" or (part == "remoteid" and value == incident["dbotMirrorId"]):
             continue
         known = schema.get(name, {})
         nodes = value_nodes(value, _MIRROR_KINDS.get(part) or str(known.get("type", "")))

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from typing import Any
 import pytest
 import requests
 
+from local_xsoar.cli.arguments import called
+from local_xsoar.cli.demo import counted
 from local_xsoar.comparison import Finding, compare_incidents
 from local_xsoar.tenant import Tenant, TenantSettings
 
@@ -79,6 +82,28 @@ def test_keeping_it_running() -> None:
     assert process.returncode == 0
 
 
+def test_killing_it_leaves_nothing_behind(tmp_path: Path) -> None:
+    """
+    Given: --keep, and a folder for temporary files.
+    When: the process is asked to end, as kill does.
+    Then: it ends with the status of that signal, and the folder is empty.
+    """
+    without_waiting = "demo.Host = functools.partial(demo.Host, pause=lambda seconds: None)"
+    imports = "import functools, sys; from local_xsoar.__main__ import main; from local_xsoar.cli import demo"
+    code = f"{imports}; {without_waiting}; sys.exit(main(['demo', '--keep', '--incidents', '6']))"
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True, env=environment)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("The customer has"):
+            break
+    assert list(tmp_path.iterdir())
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert list(tmp_path.iterdir()) == []
+
+
 def ask_page(port: str, token: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return what the web page of headquarters shows of the mirroring, and what it says after a comparison."""
     address = f"http://127.0.0.1:{port}"
@@ -112,6 +137,52 @@ def test_wrong_arguments(arguments: list[str], words: str) -> None:
     assert run.returncode == 2
     assert words in run.stderr
     assert len(run.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(("name", "given"), [("demo", []), ("serve", []), ("warroom", ["--local"])])
+def test_a_wrong_option_names_a_command_that_helps(name: str, given: list[str]) -> None:
+    """
+    Given: an option that a command does not have.
+    When: what the sentence names is run.
+    Then: it shows the command's help.
+    """
+    refused = subprocess.run([*command()[:-1], name, *given, "--loud"], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    named = refused.stderr.strip().partition(": see ")[2].removesuffix(".")
+    helped = subprocess.run(shlex.split(named), cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+    assert refused.returncode == 2
+    assert helped.stdout.startswith(f"usage: {named.removesuffix(' --help')} ")
+
+
+@pytest.mark.parametrize(
+    ("python", "shown"),
+    [
+        (".venv/bin/python", ".venv/bin/python"),
+        ("my venv/bin/python", "'my venv/bin/python'"),
+        ("/usr/bin/python3", "/usr/bin/python3"),
+    ],
+)
+def test_a_command_is_named_as_one_types_it(python: str, shown: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Given: a Python below the current folder, or elsewhere.
+    When: a command is named.
+    Then: it begins with the path of that Python, quoted where a shell needs it.
+    """
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / python))
+    assert called("demo") == f"{shown} -m local_xsoar demo"
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(0, "0 entries, 0 incidents"), (1, "1 entry, 1 incident"), (2, "2 entries, 2 incidents")]
+)
+def test_what_is_counted_reads_right(number: int, said: str) -> None:
+    """
+    Given: a number of things.
+    When: they are counted.
+    Then: one is told in the singular.
+    """
+    assert f"{counted(number, 'entry', 'entries')}, {counted(number, 'incident')}" == said
 
 
 @pytest.fixture

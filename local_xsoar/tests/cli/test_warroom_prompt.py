@@ -224,6 +224,10 @@ def test_in_a_terminal_the_key_is_asked_for_unseen_and_ctrl_c_ends_the_command_o
         terminal.type("log\r")
         terminal.wait_for("debug: the key is <API key>")
         terminal.wait_for("War Room>")
+        terminal.type("!console-choose categories=no")
+        terminal.wait_for("categories=notes")  # one of the values of the parameter of that name
+        terminal.type("\x03")
+        terminal.wait_for("War Room>")
         terminal.type("!console-cra")
         terminal.wait_for("Ends with an error that holds its key.")  # the description, beside what Tab would complete
         terminal.type("\t\r")

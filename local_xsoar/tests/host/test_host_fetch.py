@@ -310,3 +310,50 @@ def test_a_host_that_stops_in_a_fetch_neither_loses_nor_doubles(
     assert again.last_run("ledger") == {"offset": 4}
     assert again.fetch("ledger").created == []
     assert not list((tmp_path / "host").glob("fetched/*"))
+
+
+def test_a_preview_creates_and_keeps_nothing(ledger: Host, remote: Remote, tenant: Tenant) -> None:
+    """
+    Given: an instance that fetched, and a new incident of the remote with a file.
+    When: the next fetch is previewed, twice, and run.
+    Then: the preview gives the fields that are created by the fetch after it, and no incident; the last run stays.
+    """
+    first = {"name": "Flood", "rawJSON": raw(text="all wet")}
+    second = {"name": "Drought", "rawJSON": raw(text="all dry"), "files": [["a.txt", "bytes"]]}
+    remote.holds(incidents=[first])
+    ledger.fetch("ledger")
+    remote.holds(incidents=[first, second])
+    for _ in range(2):
+        run = ledger.preview_fetch("ledger")
+        assert [(item["name"], item["details"], item["attachment"][0]["name"]) for item in run.incidents] == [
+            ("Drought", "all dry", "a.txt")
+        ]
+        assert (run.ok, run.created) == (True, [])
+    assert [incident["name"] for incident in incidents_of(tenant)] == ["Flood"]
+    assert ledger.last_run("ledger") == {"offset": 1}
+    (created,) = ledger.fetch("ledger").created
+    assert tenant.incident(created)["details"] == "all dry"
+
+
+def test_a_preview_of_what_no_server_takes_fails(ledger: Host, remote: Remote) -> None:
+    """
+    Given: a remote whose incident has no name.
+    When: the fetch is previewed.
+    Then: it fails with the sentence of a fetch.
+    """
+    remote.holds(incidents=[{"details": "nameless"}])
+    run = ledger.preview_fetch("ledger")
+    assert (run.ok, run.error) == (False, "An incident has no name")
+    assert run.entries[0]["Contents"] == run.error
+
+
+def test_there_is_no_preview_where_nothing_is_fetched(open_host: Callable[..., Host]) -> None:
+    """
+    Given: an integration that does not fetch.
+    When: its fetch is previewed.
+    Then: one sentence says so.
+    """
+    host = open_host()
+    host.add_instance("console", SAMPLES / "Console", {"url": "https://there"})
+    with pytest.raises(HostError, match=r"^Console does not fetch: "):
+        host.preview_fetch("console")

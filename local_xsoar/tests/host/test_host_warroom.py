@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shlex
 import subprocess
 import sys
 from functools import partial
@@ -17,6 +18,7 @@ from local_xsoar.tests.host.host_samples import SAMPLES
 ROOT = Path(__file__).resolve().parents[3]
 CONSOLE = SAMPLES / "Console"
 URL = ["--url", "https://there"]
+HELP = f"{shlex.quote(sys.executable)} -m local_xsoar warroom --help"
 
 
 @pytest.fixture(autouse=True)
@@ -100,11 +102,11 @@ def test_a_command_that_fails_ends_with_1(capsys: pytest.CaptureFixture[str]) ->
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "One of the arguments --url --local is required: see local_xsoar warroom --help."),
-        (["--local", *URL], "Argument --url: not allowed with argument --local: see local_xsoar warroom --help."),
+        ([], f"One of the arguments --url --local is required: see {HELP}."),
+        (["--local", *URL], f"Argument --url: not allowed with argument --local: see {HELP}."),
         (["--local", "--key-id", "7"], "The options --key-id, --advanced and --insecure go with --url: a tenant of --local"),
         ([*URL, "--save-to", "/dev/null"], "/dev/null is no folder: give one with --save-to."),
-        ([*URL, "--colour"], "Unrecognized arguments: --colour: see local_xsoar warroom --help."),
+        ([*URL, "--colour"], f"Unrecognized arguments: --colour: see {HELP}."),
         ([*URL, "--pack-params", "max_fetch"], "A parameter is given as name=value, not as max_fetch."),
         ([*URL, "--pack-params", "max=5", "--command", "!x"], "Console has no parameter max: it has"),
         ([*URL, "--pack-params", "debug_mode=maybe"], "The parameter debug_mode is true or false, not 'maybe'."),
@@ -116,12 +118,21 @@ def test_a_command_that_fails_ends_with_1(capsys: pytest.CaptureFixture[str]) ->
             [*URL, "--command", "console-table"],
             "A command begins with an exclamation mark, and console-table does not: did you mean !console-table?",
         ),
+        (
+            [*URL, "--command", "!console-table value=1 using=other"],
+            "There is no instance other: there is warroom. Leave using out.",
+        ),
+        ([*URL, "--command", "!console-fail debug-mode=on"], "The argument debug-mode is true or false, not 'on'."),
+        ([*URL, "--command", "!test-module now=1"], "test-module has no argument now: it takes none."),
+        ([*URL, "--command", "!warroom-fetch"], "Console has no command warroom-fetch: it has console-choose, "),
+        ([*URL, "--command", "help", "--json"], "help prints text for people, and --json is for scripts: leave --json out."),
         ([*URL, "--command", ""], "A command begins with an exclamation mark and its name"),
         ([*URL, "--command", "!console-tabel"], "Console has no command console-tabel: did you mean console-table?"),
         ([*URL, "--command", "!whatever"], "Console has no command whatever: it has console-choose, "),
         ([*URL, "--command", "!console-table valeu=1"], "console-table has no argument valeu: did you mean value?"),
         ([*URL, "--command", "!console-table value=1 zzz=2"], "console-table has no argument zzz: it takes value, colour."),
         ([*URL, "--command", "!console-table value=1 colour=blue"], "The argument colour of console-table cannot be 'blue': "),
+        ([*URL, "--command", "!console-choose several=red,blue"], "The argument several of console-choose cannot be 'blue': "),
         ([*URL, "--command", "!console-table"], "console-table needs the argument value"),
         (["--url", "", "--command", "!console-fail"], "The parameter url (Address) of Console is required: give it a value."),
     ],
@@ -346,6 +357,117 @@ def test_help_of_a_command_shows_its_arguments(capsys: pytest.CaptureFixture[str
     assert "It takes no arguments." in out
     assert "potentially harmful" in out
     assert err == "Console has no command console-tbale: did you mean console-table?\n"
+
+
+@pytest.mark.parametrize("line", ["help", "!help", "?"])
+@pytest.mark.parametrize("piped_in", [False, True])
+def test_help_lists_each_command_in_a_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, line: str, piped_in: bool
+) -> None:
+    """
+    Given: help, !help or a question mark, with --command or from a pipe.
+    When: it is asked for.
+    Then: each command and each word stands in a line of its own with what it does, those that a server adds as well.
+    """
+    piped(monkeypatch, line)
+    assert run(*URL, *([] if piped_in else ["--command", line])) == 0
+    out, err = capsys.readouterr()
+    shown = dict(row.strip().split(maxsplit=1) for row in out.splitlines())
+    assert shown["!console-table"] == "Shows a table"
+    assert shown["!console-wait"] == "Opens a named pipe for writing and waits until it is interrupted"
+    assert shown["!test-module"] == "Tests the connection, as the button Test does"
+    assert "help" in shown
+    assert err == ""
+
+
+def test_a_list_of_predefined_values_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    Given: a command whose argument takes several of its predefined values.
+    When: it is run with two of them.
+    Then: the script gets both.
+    """
+    assert run(*URL, "--command", '!console-choose several="red, dark blue"') == 0
+    assert capsys.readouterr().out == "red, dark blue\n"
+
+
+def test_every_command_can_show_its_log(capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    Given: a command that writes a log.
+    When: it is run with debug-mode=true and the instance named, and with debug-mode=false.
+    Then: it is run both times, without those arguments, and the log without the key is shown the first time only.
+    """
+    assert run(*URL, "--command", '!console-log debug-mode=true using="warroom"', "--json") == 0
+    out, err = capsys.readouterr()
+    assert (json.loads(out)["args"], json.loads(out)["ok"]) == ({}, True)
+    assert "is <API key>, in JSON" in err
+    assert run(*URL, "--command", "!console-log debug-mode=false") == 0
+    assert capsys.readouterr() == ("done\n", "")
+
+
+def test_the_log_goes_to_its_file_and_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    Given: --log FILE.
+    When: a command is run with debug-mode=true.
+    Then: its log is in the file, and is shown as well.
+    """
+    assert run(*URL, "--log", "debug.log", "--command", "!console-log debug-mode=true") == 0
+    assert Path("debug.log").read_text() == capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("url", "status", "shown"),
+    [("https://there", 0, ("ok\n", "")), ("ftp://there", 1, ("", "The address must begin with https\n"))],
+)
+def test_test_is_pressed_from_the_prompt(
+    capsys: pytest.CaptureFixture[str], url: str, status: int, shown: tuple[str, str]
+) -> None:
+    """
+    Given: an instance whose Test passes, and one whose Test gives a sentence.
+    When: !test-module is run.
+    Then: it says ok, or the sentence with the status 1.
+    """
+    assert run("--url", url, "--command", "!test-module") == status
+    assert capsys.readouterr() == shown
+
+
+def test_a_fetch_can_be_looked_at_before_it_is_on(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Given: a tenant with sample incidents, and an instance that does not fetch yet.
+    When: its fetch is run twice with debug-mode=true, then without it, as that of another instance, and by the script's command.
+    Then: the incidents are shown both times, with the log; the others are a sentence with what to do.
+    """
+    piped(
+        monkeypatch,
+        "!warroom-fetch debug-mode=true",
+        "!warroom-fetch debug-mode=true",
+        "!warroom-fetch",
+        "!Customer-fetch debug-mode=true",
+        "!fetch-incidents",
+    )
+    assert warroom.main(["--local"]) == 2
+    out, err = capsys.readouterr()
+    assert out.count("A fetch would create 20 incidents") == 2
+    assert out.count("Password reset mail with a look-alike link (1)") == 2
+    assert err.count("fetch-incidents: 20 new incidents") == 2
+    assert err.splitlines()[-3:] == [
+        "Incidents are not kept here: !warroom-fetch debug-mode=true shows those that a fetch would create.",
+        "There is no instance Customer: there is warroom.",
+        "The server runs fetch-incidents: run !warroom-fetch debug-mode=true, which shows what it would create.",
+    ]
+
+
+def test_a_fetch_for_scripts_gives_the_fields(capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    Given: a tenant with sample incidents.
+    When: the fetch is shown as JSON, with at most two incidents.
+    Then: the entry holds the fields of both, as they would be created.
+    """
+    options = ["--local", "--pack-params", "max_fetch=2", "--json"]
+    assert warroom.main([*options, "--command", "!warroom-fetch debug-mode=true"]) == 0
+    (entry,) = json.loads(capsys.readouterr().out)["entries"]
+    assert [incident["dbotMirrorId"] for incident in entry["Contents"]] == ["1", "2"]
+    assert [incident["severity"] for incident in entry["Contents"]] == [0, 0.5]
+    assert [incident["sourceInstance"] for incident in entry["Contents"]] == ["warroom", "warroom"]
 
 
 def test_files_are_saved_to_a_folder_that_is_named(capsys: pytest.CaptureFixture[str]) -> None:

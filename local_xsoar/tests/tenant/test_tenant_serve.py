@@ -155,12 +155,14 @@ def test_switches_of_the_served_tenant(start: Start) -> None:
     ("arguments", "sentence"),
     [
         (["--version", "eight"], '"eight"'),
+        (["--version", "7"], '"7" is not one such as 8.8.0 or 6.12.0.'),
+        (["--version", "7.1.0"], '"7.1.0" is not one such as'),
         (["--version", "6.12.0", "--advanced-key"], "needs a tenant of 8.x"),
         (["--account", "blue"], "needs a tenant of 6.x"),
         (["--name", "a/b"], '"a/b"'),
         (["--name", ""], "cannot name a folder"),
         (["--incidents", "-1"], "give 0 or more"),
-        (["--port", "99999999"], "Port 99999999 cannot be used"),
+        (["--port", "99999999"], "Port 99999999 cannot be used (ports go from 0 to 65535): give another one"),
         (["--switch", "flying=yes"], 'no "flying"'),
         (["--switch", "search_total"], "give right or zero or page"),
     ],
@@ -177,6 +179,23 @@ def test_options_that_cannot_be_are_one_sentence(
     printed = capsys.readouterr()
     assert sentence in printed.err
     assert (printed.out, printed.err.count("\n")) == ("", 1)
+
+
+def test_a_folder_keeps_its_version(start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    Given: a folder in which a tenant of 6.12.0 was served.
+    When: it is served as 8.8.0, and without a version.
+    Then: the first is refused in one sentence that says what to do; the second serves 6.12.0.
+    """
+    process, _ = start("--version", "6.12.0")
+    stop(process)
+    folder = tmp_path / "data"
+    assert main(["--folder", str(folder), "--version", "8.8.0"]) == 2
+    assert capsys.readouterr().err == (
+        f"The folder {folder} holds a tenant of 6.12.0, not of 8.8.0: leave --version out, or give another --name or --folder.\n"
+    )
+    _, printed = start()
+    assert printed.startswith("Cortex XSOAR 6.12.0 tenant")
 
 
 @pytest.mark.parametrize("arguments", [["--port", "many"], ["--unheard-of"], ["--folder"]])

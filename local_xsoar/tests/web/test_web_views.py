@@ -1,15 +1,17 @@
 """What the page tells of incidents and War Rooms, and what it does with what is sent, over HTTP."""
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from local_xsoar.tenant import Tenant, TenantSettings, serving
 from local_xsoar.tenant.samples import load_samples
 from local_xsoar.tenant.web.views import hue
 from local_xsoar.tests.web.conftest import Serve
-from local_xsoar.tests.web.web_client import HOSTILE, PageClient, elements, texts
+from local_xsoar.tests.web.web_client import HOSTILE, TOKEN, PageClient, elements, texts
 
 MakeIncident = Callable[..., str]
 
@@ -70,6 +72,32 @@ def test_the_list_and_its_pages(page_client: PageClient) -> None:
     assert (first["count"], first["earlier"], first["later"]) == ("1 to 30 of 35 incidents", False, True)
     assert [row["id"] for row in second["incidents"]] == ["5", "4", "3", "2", "1"]
     assert (second["count"], second["earlier"], second["later"]) == ("31 to 35 of 35 incidents", True, False)
+
+
+def test_incidents_of_one_moment_are_listed_newest_first(tmp_path: Path) -> None:
+    """
+    Given: twelve incidents that were created at the same moment.
+    When: the list is asked for.
+    Then: the last one created comes first.
+    """
+    settings = TenantSettings("still", tmp_path / "still", api_key="the-key", key_id="7")
+    with closing(Tenant(settings, lambda: 1_767_600_000_000_000_000)) as tenant, serving(tenant, page_token=TOKEN) as address:
+        for number in range(1, 13):
+            tenant.create_incident({"name": f"number {number}"})
+        client = PageClient(tenant, address).open()
+        with client.session:
+            listed = client.get("incidents").json()["incidents"]
+    assert [row["name"] for row in listed] == [f"number {number}" for number in range(12, 0, -1)]
+
+
+def test_an_empty_tenant_says_so(page_client: PageClient) -> None:
+    """
+    Given: a tenant without incidents.
+    When: the list is asked for, without a query and with one.
+    Then: the first says that there are none yet, the second that none matches.
+    """
+    assert page_client.get("incidents", params={"query": " "}).json()["count"] == "This tenant has no incidents yet."
+    assert page_client.get("incidents", params={"query": "severity:4"}).json()["count"] == "No incident matches."
 
 
 def test_the_search_speaks_the_tenant_s_query_language(page_client: PageClient) -> None:
@@ -169,6 +197,7 @@ def test_the_mirroring_of_an_incident(page_client: PageClient, make_incident: Ma
             "xsoarmirroringstate": "Error",
             "xsoarmirroringremotelink": "https://remote.example/#/Details/41",
             "xsoarmirroringremotetenant": "customer",
+            "xsoarmirroringremoteid": "41",
             "xsoarmirroringlastin": "2026-11-22T10:00:00Z",
             "xsoarmirroringlastout": "",
             "xsoarmirroringerrorin": "The remote does not answer.",
@@ -197,6 +226,9 @@ def test_the_mirroring_of_an_incident(page_client: PageClient, make_incident: Ma
     (link,) = elements([node for row in mirror["rows"] for node in row["value"]], "a")
     assert link["href"] == "https://remote.example/#/Details/41"
     assert list(rows(view["custom"])) == ["ticket"]
+    page_client.tenant.change_incident(incident_id, {"CustomFields": {"xsoarmirroringremoteid": "42"}})
+    changed = rows(incident(page_client, incident_id)["mirror"]["rows"])
+    assert (changed["Remote incident"], changed["Remote ID"]) == ("41", "42")
     assert {"text": "Mirror: Error", "tone": "bad"} in page_client.get("incidents").json()["incidents"][0]["badges"]
 
 

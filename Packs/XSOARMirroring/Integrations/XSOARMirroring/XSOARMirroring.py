@@ -1371,7 +1371,7 @@ def complaint_of(response: requests.Response, settings: Settings) -> tuple[str, 
         return NOT_API, f"{host} answers with a web page, not with the XSOAR API ({status}): {CHECK_URL}"
     if status == 404:
         return NOT_FOUND, f"The remote tenant has no {urlsplit(response.url).path} (404). {shown}".strip()
-    return REJECTED, f"The remote tenant refused the request ({status}): {shown or response.reason}."
+    return REJECTED, f"The remote tenant refused the request ({status}): {(shown or response.reason).rstrip('.')}."
 
 
 def json_body(response: requests.Response, reads: bool = False, sharing: "Sharing | None" = None) -> Any:
@@ -4536,8 +4536,10 @@ def update_remote_system_command(client: Client, settings: Settings, args: dict[
     server then sends everything again, and recorded steps are not repeated.
     """
     if "data" not in args and not args.get("remoteId"):
-        # Run by hand, it would create an empty incident there.
-        raise ValueError("There is nothing to send: the server runs update-remote-system when a mirrored incident changes.")
+        # Run by hand, it would create an empty incident there. That is no failure of the mirror.
+        raise RemoteError(
+            HELD, "There is nothing to send: the server runs update-remote-system when a mirrored incident changes."
+        )
     update = Update.of(args)
     store = read_store()
     if held := held_sentence(store, settings, update.remote_id):

@@ -71,7 +71,13 @@ function localTime(iso) {
   if (Number.isNaN(time.getTime())) return iso;
   const two = (number) => String(number).padStart(2, "0");
   const day = `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
-  return `${day} ${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;
+  return `${day} ${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())} ${zone(-time.getTimezoneOffset(), two)}`;
+}
+
+function zone(minutes, two) {
+  if (!minutes) return "UTC";
+  const size = Math.abs(minutes);
+  return `UTC${minutes < 0 ? "-" : "+"}${two(Math.floor(size / 60))}:${two(size % 60)}`;
 }
 
 const badge = ({ text, tone }) => make("li", { class: `badge ${tone}` }, text);

@@ -367,7 +367,7 @@ def test_the_link_to_the_content(page_client: PageClient, open_page: OpenPage) -
     Then: the content has the focus and the view stays.
     """
     page = open_page(page_client)
-    expect(page.get_by_text("No incident matches.")).to_be_visible()
+    expect(page.get_by_text("This tenant has no incidents yet.")).to_be_visible()
 
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
@@ -629,3 +629,22 @@ def test_a_restarted_tenant_locks_the_page(page_client: PageClient, open_page: O
 
     expect(page.get_by_role("heading", name="This page is locked")).to_be_visible()
     expect(page.get_by_role("link", name="#1 First")).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("zone", "shown"),
+    [("UTC", "13:30:00 UTC"), ("Asia/Kolkata", "19:00:00 UTC+05:30"), ("America/St_Johns", "10:00:00 UTC-03:30")],
+)
+def test_times_are_told_with_their_zone(
+    page_client: PageClient, open_page: OpenPage, make_incident: MakeIncident, zone: str, shown: str
+) -> None:
+    """
+    Given: a time of an incident, and browsers in different time zones.
+    When: the incident is opened.
+    Then: the time is that of the browser, with its offset.
+    """
+    incident_id = make_incident(page_client.tenant, occurred="2026-01-05T13:30:00Z")
+
+    page = open_page(page_client, f"#/incident/{incident_id}", timezone_id=zone)
+
+    expect(page.get_by_text(f"2026-01-05 {shown}", exact=True)).to_be_visible()

@@ -16,6 +16,8 @@ def main():
         demisto.results({"Type": 1, "ContentsFormat": "json", "Contents": dict(demisto.params())})
     elif command == "console-table":
         return_results(CommandResults(readable_output=tableToMarkdown("A table", [{"value": args["value"]}])))
+    elif command == "test-module":
+        demisto.results("ok" if demisto.params()["url"].startswith("https") else "The address must begin with https")
     elif command == "console-fail":
         return_error("Not today")
     elif command == "console-file":
@@ -38,7 +40,7 @@ def main():
         with Path(args["pipe"]).open("w"):
             signal.pause()
     elif command == "console-choose":
-        demisto.results(args.get("value", ""))
+        demisto.results(args.get("value") or args.get("several", ""))
 
 
 main()
