@@ -106,6 +106,35 @@ def test_what_differs_is_named_and_healed(mirror: Mirror) -> None:
     assert kinds(reconcile(mirror)) == {}
 
 
+def test_what_was_deleted_here_long_ago_is_named(mirror: Mirror) -> None:
+    """
+    Given: mirrored incidents, of which two were deleted here two months ago, quiet and equal since, and one was closed here; and
+        one that was fetched just now.
+    When: the script runs in both scopes, and then in portions of ten, going on as it says.
+    Then: the deleted ones are named, in the portions once each, and no other.
+    """
+    pairs = mirrored(mirror)
+    deleted = [pairs[number] for number in (3, 22)]
+    for _, local_id in deleted:
+        mirror.here.delete_incident(local_id)
+    mirror.here.close_incident(pairs[5][1], user="hanna")
+    mirror.until_quiet()
+    mirror.pass_time(hours=24 * 60)
+    mirror.until_quiet()
+    mirror.remote_incident(name="New")
+    mirror.fetch()
+    expected: dict[str, tuple[list[str], list[str]]] = {remote_id: (["no local incident"], []) for remote_id, _ in deleted}
+
+    assert kinds(reconcile(mirror)) == kinds(reconcile(mirror, scope="open")) == expected
+    named: list[str] = []
+    after = "2000-01-01T00:00:00Z"
+    while after:
+        run = reconcile(mirror, limit="10", after=after)
+        named += kinds(run)
+        (after,) = [value["After"] for path, value in run.entries[0]["EntryContext"].items() if "Reconcile" in path]
+    assert sorted(named) == sorted(expected)
+
+
 def test_few_calls_prove_it_and_a_quota_says_how_to_go_on(site: Site) -> None:
     """
     Given: thirty mirrored incidents, two of them changed here, and a remote that lets five calls pass a minute.

@@ -5040,8 +5040,19 @@ def compared(
                 yield key, {**({kinds[key]: []} if key in kinds else {}), **kept_drift(record), **room}
 
 
+def must_be_here(record: Record, now_ms: int) -> bool:
+    """Return whether a local incident that mirrors it must be found, unless it was deleted.
+
+    The server keeps a remote ID in the local incident only after the push that created the remote one.
+    """
+    return record.is_mirrored_here and abs(now_ms - max(record.in_ms, record.out_ms)) >= MODIFIED_OVERLAP_MS
+
+
 def mirror_reconcile_command(client: Client, settings: Settings, args: dict[str, Any]) -> CommandResults:
-    """List how the mirrored incidents differ from the remote ones. With `repair` the next rounds set right what they can."""
+    """List how the mirrored incidents differ from the remote ones. With `repair` the next rounds set right what they can.
+
+    The raw response gives the IDs of those compared that must be here, as a script sees whether they are: {"known_here": [ID]}.
+    """
     scope, after = choice(args, "scope", "scope", ("open", "all")), str(args.get("after") or "").strip()
     most = whole_number(args.get("max") or KEPT_RECORDS, "max", 1, KEPT_RECORDS)
     is_thorough = str(args.get("entries") or "").strip().lower() == "all"
@@ -5099,7 +5110,9 @@ def mirror_reconcile_command(client: Client, settings: Settings, args: dict[str,
     readable += "\nThe values of fields here and there are compared by xsoar-mirror-diff in the War Room of an incident."
     keys = "(val.Instance && val.Instance == obj.Instance)", "(val.id && val.id == obj.id && val.instance == obj.instance)"
     outputs = {f"XSOAR.Mirror.Reconcile{keys[0]}": summary, f"XSOAR.Mirror.Drift{keys[1]}": rows}
-    return CommandResults(outputs=outputs, readable_output=readable)
+    # While a creation is under way, the local incident does not have the remote ID.
+    here = [key for key in found if must_be_here(records[key], read_ms) and key not in store.memory.creating.values()]
+    return CommandResults(outputs=outputs, readable_output=readable, raw_response={"known_here": here})
 
 
 def mirror_stop_command(settings: Settings, args: dict[str, Any], is_stopped: bool) -> CommandResults:

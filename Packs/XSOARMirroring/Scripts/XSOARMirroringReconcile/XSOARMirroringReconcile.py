@@ -20,7 +20,6 @@ SEARCH = "xsoar-search-incidents"
 DIFF = "xsoar-mirror-diff"
 RESYNC = "xsoar-mirror-resync"
 STATUS = "xsoar-mirror-status"
-JOURNAL = "xsoar-mirror-journal"
 SCOPES = ("open", "all")
 ENTRIES = ("false", "true", "all")
 # The kinds of drift that the script adds to those of the command.
@@ -29,7 +28,7 @@ FIELDS, NO_LOCAL, LOCAL_ONLY, NOT_COMPARED = "fields", "no local incident", "loc
 GONE = "gone"
 STRANGER = "stranger"
 UNSENT = "unsent"
-STOPPED, NOT_MIRRORED = "Stopped", "Not mirrored by this instance"
+STOPPED = "Stopped"
 # An incident's own fields that xsoar-mirror-diff compares, besides custom ones.
 COMPARED_FIELDS = ("name", "details", "severity", "phase", "dueDate")
 # It has no incoming rule, as servers hold it for read-only.
@@ -46,13 +45,11 @@ PAGE = 100
 MOST_COMPARED = 1000
 # With more, xsoar-search-incidents does not give them whole.
 IDS_AT_ONCE = 50
-MOST_CROSSINGS = 2000
 # What changed within the first may still be on its way, and what changed during the run as well.
 SETTLED_MS, LONGEST_RUN_MS = 2 * 60 * 1000, 5 * 60 * 1000
 # A server ends a script after five minutes, and a call of a remote that is away may take 90 seconds.
 RUN_SECONDS = 200
 COLUMNS = ["id", "local", "kinds", "fields", "entries", "decide"]
-CLOSED = (2, 3)
 DECISIONS = {
     NO_LOCAL: (
         "No incident here mirrors it: end its mirroring with xsoar-mirror-stop, or create an incident and join the two with the"
@@ -73,8 +70,9 @@ class Wanted:
 
     instance: the name of the instance.
     scope: one of SCOPES.
-    limit: how many local incidents are compared.
-    after: an ISO time: only local incidents created then or later are compared; "" for all.
+    limit: how many local incidents are compared, and of how many more it is looked up whether they are here.
+    after: where the last run said to go on: with the values of local incidents created at an ISO time or later, or, when all
+        were compared, with looking up what is missing here, behind a remote ID; "" for all.
     entries: one of ENTRIES.
     repair: whether what can be healed is healed.
     """
@@ -85,6 +83,11 @@ class Wanted:
     after: str
     entries: str
     repair: bool
+
+    @property
+    def behind(self) -> str:
+        """The remote ID behind which to look up what is missing here; "" for all."""
+        return self.after if self.after.isdecimal() else ""
 
 
 @dataclass(frozen=True)
@@ -158,7 +161,7 @@ def reconcile(wanted: Wanted, clock: Callable[[], float] = time.monotonic) -> Ou
     def is_late() -> bool:
         return clock() > end
 
-    summary, drifts = drifts_of_command(wanted)
+    summary, drifts, known_here = drifts_of_command(wanted)
     skew_ms, now_ms = skew_of(wanted.instance), int(time.time() * 1000)
     mirrored, left, go_on = local_incidents(wanted)
     # Of two that mirror the same incident, the oldest.
@@ -171,32 +174,43 @@ def reconcile(wanted: Wanted, clock: Callable[[], float] = time.monotonic) -> Ou
         and not (remote_id in drifts and {GONE, STRANGER} & set(drifts[remote_id].kinds))
     ]
     compared = compare(ready, wanted.instance, now_ms + skew_ms, is_late)
+    if compared.left:
+        left, go_on = left + len(compared.left), created_of(compared.left[0])
     local_ids = {remote_id: id_of(incident) for remote_id, incident in by_id.items()}
-    crossed = crossed_before(now_ms - SETTLED_MS, wanted.instance)
-    local_ids |= mirrored_here([key for key in dict.fromkeys([*drifts, *crossed]) if key not in local_ids], wanted.instance)
-    lost, stop = tracked([key for key in crossed if key not in {*local_ids, *drifts}], wanted, compared.stop, is_late)
-    news = dict(compared.found) | {key: News(NO_LOCAL, DECISIONS[NO_LOCAL]) for key in [*drifts, *lost] if key not in local_ids}
+    differing = [key for key in drifts if key not in local_ids]
+    others = sorted(known_here - drifts.keys() - local_ids.keys(), key=in_order)
+    others = [key for key in others if in_order(key) > in_order(wanted.behind)]
+    # While values are left, the next runs read more of the local incidents.
+    asked = differing + ([] if left else others[: wanted.limit])
+    here = looked_up(asked, wanted.instance, is_late)
+    not_looked_up = [key for key in differing + others if key not in here]
+    if not_looked_up and not left:
+        go_on = next((key for key in reversed(others) if key in here), wanted.behind or "0")
+    local_ids |= here
+    missing = known_here & {remote_id for remote_id, local_id in here.items() if not local_id}
+    news = compared.found | {key: News(NO_LOCAL, DECISIONS[NO_LOCAL]) for key in missing}
     for remote_id, its_news in news.items():
         drifts[remote_id] = drifts.get(remote_id, Drift(remote_id, wanted.instance)).also(its_news)
     drifts = {key: replace(drift, local=local_ids.get(key, "")) for key, drift in drifts.items()}
     if wanted.repair:
         drifts = {key: repaired(drift, by_id.get(key, {})) for key, drift in drifts.items()}
-    if compared.left:
-        left, go_on = left + len(compared.left), created_of(compared.left[0])
     looked_at = max(summary["LookedAt"], len(by_id) - len(compared.left))
-    why = compared.stop or f"The limit of {wanted.limit} local incidents is reached."
+    limit = f"The limit of {wanted.limit} incidents is reached."
+    later = f"{limit if len(here) == len(asked) else NO_MORE_TIME} Go on with after={go_on}."
+    later = "The run that compares the last values does so." if left else later
     said = [
         (
             summary["NotLookedAt"],
             f"{RECONCILE} did not look at {summary['NotLookedAt']} incidents: run it by itself, and it says where to go on.",
         ),
-        (left, f"The values of {left} local incidents were not compared. {why} Go on with after={go_on}."),
-        (stop, f"Not all incidents were asked for that may be missing here. {stop}"),
+        (not_looked_up, f"It was not looked up whether incidents here mirror {len(not_looked_up)} remote ones. {later}"),
+        (left, f"The values of {left} local incidents were not compared. {compared.stop or limit} Go on with after={go_on}."),
         (compared.unruled, f"Fields that differ and have no rule of xsoar-mirror-mappers: {', '.join(compared.unruled)}."),
     ]
     notes = [sentence for is_so, sentence in said if is_so]
     ordered = [drifts[key] for key in sorted(drifts, key=in_order)]
-    return Outcome(wanted.instance, ordered, looked_at, summary["NotLookedAt"] + left, go_on if left else "", notes)
+    not_looked_at = summary["NotLookedAt"] + (left or len(not_looked_up))
+    return Outcome(wanted.instance, ordered, looked_at, not_looked_at, go_on, notes)
 
 
 def parse(args: dict[str, Any]) -> Wanted:
@@ -205,8 +219,8 @@ def parse(args: dict[str, Any]) -> Wanted:
     if not (limit.isdecimal() and 1 <= int(limit) <= MOST_COMPARED):
         raise DemistoException(f"limit is {limit}: give a whole number from 1 to {MOST_COMPARED}.")
     after = str(args.get("after") or "").strip()
-    if after and milliseconds(after) is None:
-        raise DemistoException(f"after is {after}: give the time that the last run told, such as 2026-03-01T00:00:00Z.")
+    if after and not after.isdecimal() and milliseconds(after) is None:
+        raise DemistoException(f"after is {after}: give what the last run told, such as 2026-03-01T00:00:00Z or 4711.")
     try:
         repair = argToBoolean(args.get("repair") or False)
     except ValueError:
@@ -244,14 +258,17 @@ def chosen_instance(name: str) -> str:
     return name
 
 
-def drifts_of_command(wanted: Wanted) -> tuple[dict[str, int], dict[str, Drift]]:
-    """Run xsoar-mirror-reconcile; return how many incidents it looked at and did not, and its drifts by remote ID."""
+def drifts_of_command(wanted: Wanted) -> tuple[dict[str, int], dict[str, Drift], set[str]]:
+    """Run xsoar-mirror-reconcile; return how many incidents it looked at and did not, its drifts, and what it takes to be here.
+
+    Drifts are by remote ID. The remote IDs in the set are of those compared that a local incident is known to mirror.
+    """
     args = {"scope": wanted.scope, "entries": wanted.entries, "repair": str(wanted.repair).lower(), "using": wanted.instance}
     entries = execute(RECONCILE, args)
-    context = (entries[0].get("EntryContext") if entries else None) or {}
-    outputs = {path.partition("(")[0]: value for path, value in context.items()}
+    contents, context = (entries[0].get(key) if entries else None for key in ("Contents", "EntryContext"))
+    outputs = {path.partition("(")[0]: value for path, value in (context or {}).items()}
     summary, rows = outputs.get("XSOAR.Mirror.Reconcile"), outputs.get("XSOAR.Mirror.Drift") or []
-    if not isinstance(summary, dict):
+    if not (isinstance(summary, dict) and isinstance(contents, dict)):
         raise DemistoException(f"{RECONCILE} gave no result: check that the instance {wanted.instance} is enabled.")
     drifts = {
         str(row["id"]): Drift(
@@ -264,11 +281,14 @@ def drifts_of_command(wanted: Wanted) -> tuple[dict[str, int], dict[str, Drift]]
         )
         for row in rows
     }
-    return {key: int(summary.get(key) or 0) for key in ("LookedAt", "NotLookedAt")}, drifts
+    counts = {key: int(summary.get(key) or 0) for key in ("LookedAt", "NotLookedAt")}
+    return counts, drifts, set(contents.get("known_here") or ())
 
 
 def local_incidents(wanted: Wanted) -> tuple[list[dict[str, Any]], int, str]:
     """Return the local incidents to compare, the oldest first; how many are behind the limit, and when the first was created."""
+    if wanted.behind:
+        return [], 0, ""
     query = f"dbotMirrorInstance:{quoted(wanted.instance)}"
     query += " -status:closed" if wanted.scope == "open" else ""
     query += f" created:>={quoted(wanted.after)}" if wanted.after else ""
@@ -444,49 +464,20 @@ def skew_of(instance: str) -> int:
     return int(contents_of(STATUS, {"using": instance}).get("ClockSkewSeconds") or 0) * 1000
 
 
-def crossed_before(moment_ms: int, instance: str) -> list[str]:
-    """Return the remote IDs of incidents of which something crossed, as far back as the journal reaches, and nothing since.
+def looked_up(remote_ids: list[str], instance: str, is_late: Callable[[], bool]) -> dict[str, str]:
+    """Return the local incidents that the instance mirrors with some remote ones: remote ID -> local ID, "" if there is none.
 
-    The server may not have created yet what was fetched just now. The instance does not list what it mirrors.
+    Those that there is no time for are left out.
     """
-    crossings = contents_of(JOURNAL, {"limit": MOST_CROSSINGS, "using": instance}).get("Crossings") or []
-    late = {str(row.get("Id")) for row in crossings if (milliseconds(row.get("Time")) or 0) > moment_ms}
-    return sorted({str(row["Id"]) for row in crossings if row.get("Id")} - late, key=in_order)
-
-
-def mirrored_here(remote_ids: list[str], instance: str) -> dict[str, str]:
-    """Return which of some remote IDs local incidents have that the instance mirrors: remote ID -> local ID."""
     here: dict[str, str] = {}
     for begin in range(0, len(remote_ids), IDS_AT_ONCE):
-        query = " or ".join(f"dbotMirrorId:{quoted(remote_id)}" for remote_id in remote_ids[begin : begin + IDS_AT_ONCE])
-        incidents, _ = found(query, MOST_COMPARED)
-        here |= {remote_id_of(item): id_of(item) for item in incidents if item.get("dbotMirrorInstance") == instance}
-    return here
-
-
-def tracked(remote_ids: list[str], wanted: Wanted, stop: str, is_late: Callable[[], bool]) -> tuple[list[str], str]:
-    """Return which of some remote incidents are in the scope and mirrored by the instance, and why not all were asked for.
-
-    Args:
-        remote_ids: the incidents.
-        wanted: the instance and the scope.
-        stop: why the remote tenant is not asked any more; "" when it is.
-        is_late: whether the time of the run is used up.
-    """
-    if stop or not remote_ids:
-        return [], stop if remote_ids else ""
-    remote, stop = remote_incidents(remote_ids, wanted.instance, is_late)
-    asked = [key for key, incident in remote.items() if wanted.scope == "all" or incident.get("status") not in CLOSED]
-    certain: list[str] = []
-    for remote_id in asked:
         if is_late():
-            return certain, NO_MORE_TIME
-        try:
-            told = contents_of(STATUS, {"id": remote_id, "using": wanted.instance}).get("Incident") or {}
-        except DemistoException as error:
-            return certain, reason_of(error)
-        certain += [remote_id] if told.get("State") not in (None, STOPPED, NOT_MIRRORED) else []
-    return certain, stop
+            break
+        asked = remote_ids[begin : begin + IDS_AT_ONCE]
+        incidents, _ = found(" or ".join(f"dbotMirrorId:{quoted(remote_id)}" for remote_id in asked), MOST_COMPARED)
+        ours = {remote_id_of(item): id_of(item) for item in incidents if item.get("dbotMirrorInstance") == instance}
+        here |= {remote_id: ours.get(remote_id, "") for remote_id in asked}
+    return here
 
 
 def repaired(drift: Drift, incident: dict[str, Any]) -> Drift:

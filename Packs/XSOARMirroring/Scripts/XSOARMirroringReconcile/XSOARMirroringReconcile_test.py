@@ -50,18 +50,14 @@ class Tenants:
         self.left = 0
         self.ruled = {"name", "details", "severity", "phase", "dueDate", "depth"}
         self.kept_back: set[str] = set()
-        self.crossings: list[dict[str, Any]] = []
-        self.states: dict[str, str] = {}
+        self.unknown: set[str] = set()
         self.skew: int | None = None
         server.answers = {
             "getIncidents": self.found,
             "xsoar-mirror-reconcile": self.reconciled,
             "xsoar-search-incidents": lambda args: entry([self.by_id[key] for key in ids(args["query"]) if key in self.by_id]),
             "xsoar-mirror-diff": self.diff,
-            "xsoar-mirror-journal": lambda _: entry({"Crossings": self.crossings}),
-            "xsoar-mirror-status": lambda args: entry(
-                {"ClockSkewSeconds": self.skew, "Incident": {"State": self.states.get(args.get("id", ""))}}
-            ),
+            "xsoar-mirror-status": lambda _: entry({"ClockSkewSeconds": self.skew}),
             "xsoar-mirror-resync": entry({}),
         }
 
@@ -85,7 +81,7 @@ class Tenants:
         """Answer the command that compares what the instance keeps."""
         summary = {"Instance": "customer", "LookedAt": len(self.there), "NotLookedAt": self.left, "Differ": len(self.drifts)}
         context = {"XSOAR.Mirror.Reconcile(val.Instance)": summary, "XSOAR.Mirror.Drift(val.id)": self.drifts}
-        return entry(None, context)
+        return entry({"known_here": [key for key in self.by_id if key not in self.unknown]}, context)
 
     def diff(self, args: dict[str, Any]) -> list[dict[str, Any]]:
         """Answer the comparison of one incident, as the command does."""
@@ -249,7 +245,7 @@ def test_what_is_not_to_be_compared_is_left_out(server: Server, tenants: Tenants
     When: the script runs.
     Then: only what the command names is listed, with the local incident, also of the closed one.
     """
-    tenants.there = [there(number) for number in range(9)]
+    tenants.there, tenants.unknown = [there(number) for number in range(9)], {"1", "3", "7", "8"}
     changes: list[dict[str, Any]] = [
         {"CustomFields": {"xsoarmirroringstate": "Stopped"}},
         {"dbotMirrorInstance": "Customer"},
@@ -271,38 +267,37 @@ def test_what_is_not_to_be_compared_is_left_out(server: Server, tenants: Tenants
 
 def test_an_incident_without_its_other_half_is_named(server: Server, tenants: Tenants) -> None:
     """
-    Given: records without a local incident: one that differs, and two that crossed; one of these is stopped, others crossed
-        just now, are closed, or are mirrored no more; and a local incident of which the remote has none.
+    Given: remote incidents without a local one: one that differs, one that is equal, and one of each that may not be here yet;
+        one that is closed here, and a local incident of which the remote has none.
     When: the script runs.
-    Then: it names those that are mirrored, and what a person must decide.
+    Then: it names those that were here and are not, and what a person must decide; a few local searches find that out.
     """
-    tenants.there = [there(number) for number in (1, 2, 3, 4, 6)] + [there(5, status=2)]
-    tenants.here = [here(9)]
-    tenants.drifts = [drift(1, "changed")]
-    tenants.crossings = [{"Id": str(number), "Time": LONG_AGO} for number in (2, 3, 4, 5, 6)]
-    tenants.crossings.append({"Id": "4", "Time": JUST_NOW})
-    tenants.states = {"2": "In Step", "3": "Stopped", "4": "In Step", "5": "In Step", "6": "Not mirrored by this instance"}
+    tenants.there = [there(number) for number in (1, 2, 3, 4, 5)]
+    tenants.here = [here(5, status=2), here(9)]
+    tenants.drifts = [drift(1, "changed"), drift(3, "changed")]
+    tenants.unknown = {"3", "4"}
 
     rows, _, _ = shown(server)
 
     assert {row["id"]: row["kinds"] for row in rows} == {
         "1": ["changed", "no local incident"],
         "2": ["no local incident"],
+        "3": ["changed"],
         "9": ["local only"],
     }
-    assert {row["id"]: row["local"] for row in rows} == {"1": "", "2": "", "9": "109"}
-    assert all(row["decide"] for row in rows)
-    assert "5" in run(server, scope="all")
+    assert {row["id"]: row["local"] for row in rows} == {"1": "", "2": "", "3": "", "9": "109"}
+    assert [row["id"] for row in rows if not row["decide"]] == ["3"]
+    searches = {args["query"] for args in asked(server, "getIncidents") if "dbotMirrorId" in args["query"]}
+    assert searches == {" or ".join(f'dbotMirrorId:"{number}"' for number in (1, 3, 2, 5))}
 
 
 def test_another_instance_may_mirror_an_incident_of_the_same_id(server: Server, tenants: Tenants) -> None:
     """
-    Given: an incident that crossed by this instance, and a local one that another instance mirrors with its incident of that ID.
+    Given: an incident that this instance mirrors, and a local one that another instance mirrors with its incident of that ID.
     When: the script runs.
     Then: the incident is missing here.
     """
     tenants.there, tenants.here = [there(1)], [here(1, dbotMirrorInstance="second")]
-    tenants.crossings, tenants.states = [{"Id": "1", "Time": LONG_AGO}], {"1": "In Step"}
 
     assert run(server) == {"1": (["no local incident"], [])}
 
@@ -381,7 +376,7 @@ def test_the_limit_and_after_leave_out_nothing(server: Server, tenants: Tenants)
     """
     Given: seven incidents that differ, and a limit of three.
     When: the script runs, and goes on as it says.
-    Then: each is compared once, and each run counts what is left.
+    Then: each is compared once, then those of the earlier runs are looked up, and each run counts what is left.
     """
     tenants.there = [there(number) for number in range(7)]
     tenants.here = [here(number, name="Ours") for number in range(7)]
@@ -395,7 +390,7 @@ def test_the_limit_and_after_leave_out_nothing(server: Server, tenants: Tenants)
         after = next(iter(re.findall(r"Go on with after=(\S+)\.$", text)), "")
 
     assert seen == list("0123456")
-    assert left == [4, 1, 0]
+    assert left == [4, 1, 3, 1, 0]
 
 
 @pytest.mark.parametrize(
@@ -406,13 +401,13 @@ def test_a_limit_of_calls_says_what_was_not_looked_at(
     server: Server, tenants: Tenants, command: str, number: int, compared: int
 ) -> None:
     """
-    Given: sixty incidents that differ, one that may be missing here, and a remote that accepts no more calls after some.
+    Given: sixty incidents that differ, one that is missing here, and a remote that accepts no more calls after some.
     When: the script runs.
-    Then: it lists what it compared, says how many were not, how to go on, and that not all missing ones were asked for.
+    Then: it lists what it compared, says how many were not and how to go on, and that what is missing here comes last.
     """
     tenants.there = [there(key) for key in range(60)]
     tenants.here = [here(key, name="Ours") for key in range(60)]
-    tenants.crossings = [{"Id": "77", "Time": LONG_AGO}]
+    tenants.there.append(there(77))
     well, calls = server.answers[command], count(1)
     server.answers[command] = lambda args: well(args) if next(calls) < number else error_entry(LIMITED)
 
@@ -422,24 +417,8 @@ def test_a_limit_of_calls_says_what_was_not_looked_at(
     assert counts["NotLookedAt"] == 60 - compared
     said = f"The values of {60 - compared} local incidents were not compared. {script.NO_MORE_CALLS} Go on with after="
     assert f"{said}{tenants.here[compared]['created']}." in text
-    assert f"Not all incidents were asked for that may be missing here. {script.NO_MORE_CALLS}" in text
-
-
-@pytest.mark.parametrize("command", ["xsoar-search-incidents", "xsoar-mirror-status"])
-def test_a_limit_of_calls_while_missing_ones_are_asked_for(server: Server, tenants: Tenants, command: str) -> None:
-    """
-    Given: an incident that may be missing here, and a remote that accepts no more calls when it is asked for.
-    When: the script runs.
-    Then: it says so.
-    """
-    tenants.there, tenants.crossings = [there(1)], [{"Id": "1", "Time": LONG_AGO}]
-    well = server.answers[command]
-    server.answers[command] = lambda args: error_entry(LIMITED) if args.get("id") or "query" in args else well(args)
-
-    rows, _, text = shown(server)
-
-    assert rows == []
-    assert f"Not all incidents were asked for that may be missing here. {script.NO_MORE_CALLS}" in text
+    last = "It was not looked up whether incidents here mirror 1 remote ones. The run that compares the last values does so."
+    assert last in text
 
 
 def test_what_the_command_did_not_look_at_is_told(server: Server, tenants: Tenants) -> None:
@@ -476,22 +455,48 @@ def test_a_run_ends_before_the_server_ends_it(server: Server, tenants: Tenants, 
     assert go_on in outcome.notes[0]
 
 
-def test_missing_ones_are_asked_for_within_the_time_of_a_run(server: Server, tenants: Tenants) -> None:
+def test_missing_ones_are_looked_up_within_the_time_of_a_run(server: Server, tenants: Tenants) -> None:
     """
-    Given: three incidents that are missing here, and calls that take long.
-    When: the script runs.
-    Then: it names those that it could ask for, and says that not all were.
+    Given: sixty incidents that are missing here, and searches that take long.
+    When: the script runs, runs again with no time left, and goes on as it says.
+    Then: it names those that it could look up, and says how many were not; each run goes on where the last one stopped.
     """
-    tenants.there = [there(number) for number in (1, 2, 3)]
-    tenants.crossings = [{"Id": str(number), "Time": LONG_AGO} for number in (1, 2, 3)]
-    tenants.states = dict.fromkeys("123", "In Step")
-    time = count(0, 70)
+    tenants.there = [there(number) for number in range(1, 61)]
+    named: list[int] = []
+    left: list[int] = []
+    after = ""
+    for seconds in (150, 300, 0):
+        time = count(0, seconds)
+        with freeze_time(NOW):
+            outcome = script.reconcile(script.parse({"after": after}), clock=time.__next__)
+        named.append(len(outcome.drifts))
+        left.append(outcome.not_looked_at)
+        after = outcome.after
+        assert not after or f"{left[-1]} remote ones. {script.NO_MORE_TIME} Go on with after={after}." in outcome.notes[0]
 
-    with freeze_time(NOW):
-        outcome = script.reconcile(script.parse({}), clock=lambda: next(time))
+    assert (named, left, after) == ([50, 0, 10], [10, 10, 0], "")
 
-    assert [drift.id for drift in outcome.drifts] == ["1"]
-    assert outcome.notes == [f"Not all incidents were asked for that may be missing here. {script.NO_MORE_TIME}"]
+
+def test_missing_ones_are_looked_up_after_all_values_in_portions(server: Server, tenants: Tenants) -> None:
+    """
+    Given: five incidents in step, six that are missing here, and a limit of three.
+    When: the script runs, and goes on as it says.
+    Then: first all values are compared, then each missing incident is named once, and each run counts what is left.
+    """
+    tenants.there = [there(number) for number in range(1, 12)]
+    tenants.here = [here(number) for number in (1, 3, 5, 7, 9)]
+    named: list[list[str]] = []
+    left: list[int] = []
+    after = "0001-01-01T00:00:00Z"
+    while after:
+        rows, counts, text = shown(server, limit="3", after=after)
+        named.append([row["id"] for row in rows])
+        left.append(counts["NotLookedAt"])
+        after = counts["After"]
+        assert (f"Go on with after={after}." in text) is bool(after)
+
+    assert named == [[], ["2"], ["4", "6"], ["8"], ["10", "11"]]
+    assert left == [2, 6, 5, 2, 0]
 
 
 @pytest.mark.parametrize(
@@ -500,7 +505,7 @@ def test_missing_ones_are_asked_for_within_the_time_of_a_run(server: Server, ten
         ({"scope": "some"}, "scope is some: give open or all."),
         ({"entries": "few"}, "entries is few: give false, true or all."),
         ({"limit": "0"}, "limit is 0: give a whole number from 1 to 1000."),
-        ({"after": "yesterday"}, "after is yesterday: give the time that the last run told"),
+        ({"after": "yesterday"}, "after is yesterday: give what the last run told"),
         ({"after": "2026-13-01T00:00:00Z"}, "after is 2026-13-01T00:00:00Z"),
         ({"repair": "perhaps"}, "repair is perhaps: give true or false."),
         ({"instance": "nobody"}, "There is no instance nobody of XSOAR Mirroring: there is customer, old."),
@@ -547,7 +552,7 @@ def test_the_instance_is_needed_unless_one_alone_is_enabled(server: Server, tena
         ("xsoar-mirror-reconcile", error_entry("Mirroring of customer is paused."), "Mirroring of customer is paused."),
         ("xsoar-mirror-reconcile", None, "xsoar-mirror-reconcile gave no result"),
         ("xsoar-mirror-status", ValueError("Unsupported Command : xsoar-mirror-status"), "Unsupported Command"),
-        ("xsoar-mirror-journal", entry("a text"), "xsoar-mirror-journal gave no result: check that the instance is enabled"),
+        ("xsoar-mirror-status", entry("a text"), "xsoar-mirror-status gave no result: check that the instance is enabled"),
         ("getIncidents", entry("a text"), "getIncidents gave no result"),
         ("getIncidents", error_entry("Cannot parse the query."), "Cannot parse the query."),
     ],

@@ -340,6 +340,44 @@ def test_reconcile_looks_at_what_it_is_asked_for(
     assert (f"after={looked_at[-1]}" in shown) is bool(left)
 
 
+@pytest.mark.parametrize(("args", "ids"), [({}, ["1"]), ({"scope": "all"}, ["1", "2"]), ({"after": "1"}, [])])
+def test_reconcile_gives_a_script_the_ids_that_must_be_here(
+    server: Server, remote: Remote, clock: Any, args: dict[str, str], ids: list[str]
+) -> None:
+    """
+    Given: an open and a closed incident that local ones mirror; one that is stopped, one whose fetch may have been killed, two
+        of which something came in or went out just now, and one whose creation from here is under way.
+    When: they are reconciled in a scope.
+    Then: the raw response gives the first two, as far as they are compared.
+    """
+    tracked(server, remote, clock, 7)
+    now_ms, records = script.parse_ms(remote.now(), 0), records_of(server)
+    changes: dict[str, dict[str, Any]] = {
+        "2": {"status": 2},
+        "3": {"is_stopped": True},
+        "4": {"met": False, "origin": script.FETCHED},
+        "5": {"in_ms": now_ms - 60_000},
+        "6": {"out_ms": now_ms - 60_000},
+    }
+    remember(server, {key: records[key]._replace(**fields) for key, fields in changes.items()})
+    change_memory(server, creating={"local 7": "7"})
+
+    result = server.ok("xsoar-mirror-reconcile", **args)
+
+    assert result["Contents"] == {"known_here": ids}
+
+
+def test_what_was_fetched_must_be_here_after_the_next_fetch(server: Server, remote: Remote, clock: Any) -> None:
+    """Given a fetched incident; When it is reconciled before and after the next fetch; Then only the latter gives its ID."""
+    remote.add("1")
+    server.fetch()
+    clock.tick(timedelta(minutes=10))
+    before = server.ok("xsoar-mirror-reconcile")["Contents"]
+    server.fetch()
+
+    assert (before, server.ok("xsoar-mirror-reconcile")["Contents"]) == ({"known_here": []}, {"known_here": ["1"]})
+
+
 def test_reconcile_names_what_the_records_hold(server: Server, remote: Remote, clock: Any) -> None:
     """
     Given: records of a file that could not be read, of one that a note stands for, and of changes that could not go out.
