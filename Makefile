@@ -1,6 +1,6 @@
 # Everything the project does, one target each. `make` alone lists them.
 #
-# Two environments, made on first use and anew when their list changes:
+# Two environments, made on first use and rebuilt when their list changes:
 #   .venv      what runs the local XSOAR, the tests and the checks       requirements/dev.txt
 #   .venv-sdk  demisto-sdk and others, check and pack the content        requirements/sdk.txt
 # Results and logs go to dist/ (the pack) and build/ (the rest).
@@ -200,7 +200,7 @@ soak: $(DEV)  ## Mirror two tenants for a simulated day with faults; a table, pi
 
 .PHONY: docs lock clean help
 
-docs: $(DEV) $(SDK)  ## Write the generated part of the README, its examples and the pictures of the playbooks anew
+docs: $(DEV) $(SDK)  ## Regenerate the integration's README, its examples and the pictures of the playbooks
 	@.venv/bin/python tools/integration_readme.py
 	@.venv/bin/python tools/playbook_picture.py
 

@@ -1795,7 +1795,7 @@ class Record(NamedTuple):
     modified: str = ""  # The remote's `modified` of the fields delivered last.
     fields: str = ""  # Digests of the fields when both sides last agreed. See `field_digests` and `pack_digests`.
     all_fields: bool = False  # The next pull gives all fields, changed or not.
-    is_anew: bool = False  # A resync asked for the next pull: how long what it brings took is not known.
+    is_resync: bool = False  # A resync asked for the next pull: how long what it brings took is not known.
     news: str = ""  # The keys of the fields that the last pull gave, packed as in `fields`.
     status: int | None = None  # The remote's status, as last read.
     given: int | None = None  # The remote's status, as last delivered here.
@@ -3547,7 +3547,7 @@ def plan_pull(
     elif problem or not is_whole:
         after = tried_in_vain(after, now_ms, at_once=BUSY_TRIES if problem and problem.kind == BUSY else 1)
     else:
-        after = after._replace(done=before.wanted, tries=0, not_before_ms=0, is_anew=False)
+        after = after._replace(done=before.wanted, tries=0, not_before_ms=0, is_resync=False)
     after = after._replace(shown=report_digest(settings, incident.id, after))
 
     fields: dict[str, Any] = {"id": incident.id}
@@ -3572,7 +3572,7 @@ def plan_pull(
         *delivery.crossings,
     ]
     # Of what comes anew or for the first time nobody knows since when it was to come.
-    if before.is_anew or (not was and not before.tries) or (settings.history and not before.done):
+    if before.is_resync or (not was and not before.tries) or (settings.history and not before.done):
         crossings = [item._replace(since_ms=0) for item in crossings]
     return PullPlan(fields, entries, after, len(delivery.seen), delivery.log, crossings)
 
@@ -4935,7 +4935,7 @@ def mirror_resync_command(client: Client, settings: Settings, args: dict[str, An
             origin=LINKED if is_linked else known.origin,
             modified="" if fields else known.modified,
             all_fields=fields or known.all_fields,
-            is_anew=True,
+            is_resync=True,
             since_ms=0 if entries else begin_ms if known.since_ms is None else known.since_ms,
             given=remote.status if is_forgotten else None if is_unclosed else known.given,
             asked=None if is_unclosed else known.asked,
