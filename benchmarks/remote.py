@@ -1,6 +1,6 @@
 """A remote tenant in a process of its own, some milliseconds away, so that its work is not measured as the pack's.
 
-    python -m benchmarks.remote <folder> <version> <key> <seconds away>
+    python -m benchmarks.remote <folder> <version> <key> <seconds away> <settings of the tenant as JSON>
 
 It is the tenant of `local_xsoar`. Each request waits until the distance is over before it is dealt with; others go on meanwhile.
 """
@@ -40,7 +40,10 @@ class Seen:
 
 
 class Remote:
-    """A context manager. `tenant` is a second hand on the tenant's data, to prepare and to change it; `params` reach it."""
+    """A context manager. `tenant` is a second hand on the tenant's data, to prepare and to change it; `params` reach it.
+
+    `switches` are settings of the tenant that differ from what `settings_of` gives.
+    """
 
     def __init__(
         self,
@@ -48,12 +51,11 @@ class Remote:
         away: float = 0.0,
         version: str = "8.8.0",
         clock: Callable[[], int] = time.time_ns,
-        entry_moves_modified: bool = False,
+        **switches: Any,
     ) -> None:
         self.key = secrets.token_hex(8)
-        settings = replace(settings_of(folder, version, self.key), entry_moves_modified=entry_moves_modified)
-        self.tenant = Tenant(settings, clock)
-        self._arguments = [str(folder), version, self.key, str(away)]
+        self.tenant = Tenant(replace(settings_of(folder, version, self.key), **switches), clock)
+        self._arguments = [str(folder), version, self.key, str(away), json.dumps(switches)]
 
     def __enter__(self) -> "Remote":
         self._process = subprocess.Popen(
@@ -121,8 +123,9 @@ class Door:
 
 def main() -> None:
     """Serve the tenant until the input ends; tell what was seen at each line of it."""
-    folder, version, key, away = sys.argv[1:]
-    tenant, door = Tenant(settings_of(Path(folder), version, key)), Door(float(away))
+    folder, version, key, away, switches = sys.argv[1:]
+    settings = replace(settings_of(Path(folder), version, key), **json.loads(switches))
+    tenant, door = Tenant(settings), Door(float(away))
     with serving(tenant, hook=door.before, after=door.after) as url:
         sys.stdout.write(f"{url}\n")
         sys.stdout.flush()

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import XSOARMirroring as script
-from stand_ins import Remote, Server, change_memory, contents, record_of, remember
+from stand_ins import Remote, Server, change_memory, contents, local_entry, pushed, record_of, remember
 
 DAYS, A_DAY, TRACKED = 30, 34, 100
 SEED = 16
-DECIDED_BY_PEOPLE = ("gone", "stranger")
+DECIDED_BY_PEOPLE = ("gone", "stranger", "entry doubled")
 
 
 def ago(hours: float) -> str:
@@ -44,8 +44,8 @@ def track(server: Server, remote: Remote, first: int, count: int) -> None:
 class Drifts:
     """What goes wrong in the remote without a search of changes telling it: each kind by the name that a drift of it gets."""
 
-    def __init__(self, remote: Remote, chance: random.Random) -> None:
-        self.remote, self.chance = remote, chance
+    def __init__(self, server: Server, remote: Remote, chance: random.Random) -> None:
+        self.server, self.remote, self.chance = server, remote, chance
         self.written = 0
         self.kinds: dict[str, Callable[[str], str]] = {
             "field": lambda key: self.changed(key, details=self.text()),
@@ -53,6 +53,7 @@ class Drifts:
             "status": self.moved,
             "entry": lambda key: self.entered(key, "entry missing", self.remote.write),
             "file": lambda key: self.entered(key, "file missing", self.filed),
+            "entry twice": self.doubled,
             "deleted": self.deleted,
             "stranger": lambda key: self.changed(key, "stranger", created=ago(60)),
             "restored": self.restored,
@@ -82,6 +83,12 @@ class Drifts:
     def filed(self, key: str, name: str, **fields: Any) -> None:
         """Write a file."""
         self.remote.write_file(key, f"{name}.txt", name.encode(), **fields)
+
+    def doubled(self, key: str) -> str:
+        """Let an entry that is sent from here be there twice."""
+        pushed(self.server, key, entries=[local_entry(self.written, self.text())])
+        self.remote.entries[key].append({**self.remote.entries[key][-1], "id": f"9{self.written}@{key}"})
+        return "entry doubled"
 
     def deleted(self, key: str) -> str:
         """Delete an incident."""
@@ -123,7 +130,7 @@ def test_each_of_a_thousand_drifts_is_named_and_healed(server: Server, remote: R
     server.params |= {"tags": "share", "close_in": True}
     remote.entry_moves_modified = False
     change_memory(server, entries_move=False)
-    drifts, named, ways, created = Drifts(remote, chance), 0, list[str](), 0
+    drifts, named, ways, created = Drifts(server, remote, chance), 0, list[str](), 0
     for day in range(DAYS):
         clock.tick(timedelta(days=1))
         # What was closed for a month is forgotten.
@@ -135,7 +142,7 @@ def test_each_of_a_thousand_drifts_is_named_and_healed(server: Server, remote: R
         expected: dict[str, str] = {}
         for key in chance.sample([key for key in remote.incidents if record_of(server, key).met], A_DAY):
             is_open = remote.incidents[key]["status"] == 1
-            way = chance.choice([kind for kind in drifts.kinds if is_open or kind not in ("entry", "file")])
+            way = chance.choice([kind for kind in drifts.kinds if is_open or kind not in ("entry", "file", "entry twice")])
             expected[key] = drifts.kinds[way](key)
             ways.append(way)
 
@@ -158,8 +165,11 @@ def test_each_of_a_thousand_drifts_is_named_and_healed(server: Server, remote: R
                 assert record_of(server, key).given == (2 if kind == "closed" else 1)
         left = {key: [kind] for key, kind in expected.items() if kind in DECIDED_BY_PEOPLE}
         assert reconcile(server) == left, day
-        for key in left:
-            server.ok("xsoar-mirror-stop", id=key)
-            remote.incidents.pop(key, None)
+        for key, (kind,) in left.items():
+            if kind == "entry doubled":
+                remote.entries[key].pop()
+            else:
+                server.ok("xsoar-mirror-stop", id=key)
+                remote.incidents.pop(key, None)
 
     assert (named >= 1_000, set(ways)) == (True, set(drifts.kinds))

@@ -4961,11 +4961,13 @@ def mirror_resync_command(client: Client, settings: Settings, args: dict[str, An
 
 # Further kinds of drift, and what a person is to do about those that the next rounds cannot heal.
 NO_ENTRY, NO_COPY = "entry missing", "file missing"
-NOT_HEALED = NOT_THERE, GIVEN_UP, UNSENT, UNREAD = ("entry lost", "file given up", "unsent", "War Room unread")
+NOT_THERE, TWICE, GIVEN_UP, UNSENT, UNREAD = "entry lost", "entry doubled", "file given up", "unsent", "War Room unread"
+NOT_HEALED = {NOT_THERE, TWICE, GIVEN_UP, UNSENT, UNREAD}
 DECISIONS = {
     GONE: "Let the key's role see the incident again, or if it was deleted there, end its mirroring with xsoar-mirror-stop.",
     OTHER: "Another incident has its ID: check XSOAR Server URL, or after a restore there end its mirroring: xsoar-mirror-stop.",
     NOT_THERE: "Entries that crossed are no longer there, as after a restore from a backup: write there again what is needed.",
+    TWICE: "An entry that was sent from here is there twice: delete one of the two there.",
     GIVEN_UP: "A note stands here for the file: if it can be read by now, xsoar-mirror-resync brings it.",
     UNSENT: "It is not certain that all local changes are there: if the server does not send them soon, see xsoar-mirror-status.",
     UNREAD: "Its entries were not compared: let the key's role see its War Room.",
@@ -4982,7 +4984,7 @@ def kept_drift(record: Record) -> dict[str, list[str]]:
 
 
 def war_room_drift(client: Client, settings: Settings, incident_id: str, record: Record, read_ms: int) -> dict[str, list[str]]:
-    """Return the entries that are missing here, and those that crossed and are no longer there: IDs by kind.
+    """Return the entries that are missing here, and those that crossed and are no longer there or there twice: IDs by kind.
 
     `read_ms`: see `unsettled_ms`. Raises RemoteError if the War Room cannot be read.
     """
@@ -4996,9 +4998,26 @@ def war_room_drift(client: Client, settings: Settings, incident_id: str, record:
         return sorted(crossed.keys() - there, key=entry_number)
 
     kinds = {NO_ENTRY: [entry.id for entry in new if not entry.has_file], NO_COPY: [entry.id for entry in new if entry.has_file]}
-    # What was written from here has no tag of theirs, and a tag may have been taken off.
-    kinds[NOT_THERE] = lost(tagged) and lost(read_entries(client, incident_id, {}))
+    if lost(tagged):
+        # What was written from here has no tag of theirs, and a tag may have been taken off.
+        whole = read_entries(client, incident_id, {})
+        kinds |= {NOT_THERE: lost(whole), TWICE: doubled(whole, crossed)}
     return {kind: entry_ids for kind, entry_ids in kinds.items() if entry_ids}
+
+
+def doubled(entries: Iterable[Entry], crossed: dict[str, str]) -> list[str]:
+    """Return the IDs of remote entries that say the same as one that was written from here, and are not known.
+
+    `crossed`: the ledger's `seen`, by ID. What was written from here has a mark alone, and its text names its author and time.
+    """
+
+    def said(entry: Entry) -> tuple[str, ...]:
+        return tuple(str(entry.raw.get(name) or "") for name in ("user", "contents", "file"))
+
+    ours = {
+        said(entry) for entry in entries if is_marked(entry, crossed.get(entry.id)) and len(crossed[entry.id]) == len(UNMARKED)
+    }
+    return [entry.id for entry in entries if entry.id not in crossed and said(entry) in ours]
 
 
 def compared(
@@ -5083,7 +5102,7 @@ def mirror_reconcile_command(client: Client, settings: Settings, args: dict[str,
     differing = {key: kinds for key, kinds in found.items() if kinds}
     # The pull of one that is gone says so in the incident. What is closed may be cleared away there.
     cleared = {key for key, kinds in differing.items() if GONE in kinds and is_closed(records[key].status)}
-    can_heal = [key for key, kinds in differing.items() if kinds.keys() - {*NOT_HEALED} and key not in cleared]
+    can_heal = [key for key, kinds in differing.items() if kinds.keys() - NOT_HEALED and key not in cleared]
     healed = can_heal if settings.comes_in else []  # Otherwise they would wait for a pull that never comes.
     if repair and healed:
         change_store(lambda kept: kept.with_records({key: wanted_again(kept.record(key)) for key in kept.records(healed)}))
