@@ -121,7 +121,7 @@ def test_the_buttons_of_the_layout_ask_the_right_instance(site: Site, monkeypatc
     (diff,) = [value for entry in compared for value in (entry["EntryContext"] or {}).values()]
     (resync,) = [value for entry in resynced for value in (entry["EntryContext"] or {}).values()]
     assert (diff["id"], diff["different"]) == (remote_id, ["severity"])
-    assert resync == {"id": remote_id, "fields": True, "entries": True}
+    assert resync == {"id": remote_id, "fields": True, "entries": True, "again": False}
     assert asked == [INSTANCE, INSTANCE]
     assert mirror.here.incident(local_id)["severity"] == 4
 
@@ -151,7 +151,7 @@ def test_the_widget_tells_a_mirror_at_work_from_a_dead_one(site: Site, monkeypat
 
     assert (well.instance, well.state) == (INSTANCE, "Healthy")
     assert [sentence for sentence in well.sentences if "xsoar-mirror-mappers" not in sentence] == []
-    assert well.figures == {"Last Round": "0 min", "Last Fetch": "0 min", "Pending": 0, "Errors": 0}
+    assert well.figures == {"Last Round": "0 min", "Last Fetch": "0 min", "Pending": 0, "Lag": "-", "Errors": 0}
     assert (dead.instance, dead.state) == ("another", "Down")
     assert "refused the API key" in dead.sentences[0]
     assert {row.state for row in stopped} == {"Down"}
