@@ -1,4 +1,4 @@
-"""What one may run at the War Room's prompt: the integration's commands, and those that a server adds for an instance."""
+"""What can be run at the War Room prompt: the integration's commands, and those that a server adds for an instance."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""What the War Room's prompt offers while one types: commands, their arguments, and the values an argument may have."""
+"""What the War Room prompt completes: commands, their arguments, and the values an argument may have."""
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -883,3 +883,26 @@ def test_an_edit_of_a_redacted_text_does_not_replace_the_original(site: Site, de
     made.here.change_incident(local_id, {"CustomFields": {"ticket": "nobody to ask"}}, user="hanna")
     live(made)
     assert value_of(made.there, remote_id, "ticket") == value_of(made.here, local_id, "ticket") == "nobody to ask"
+
+
+def test_addresses_of_our_own_are_not_lost_here_where_the_remote_holds_others(site: Site) -> None:
+    """
+    Given: a text that is redacted here.
+    When: somebody writes it anew with an address of their own, and once more with the blanks left in.
+    Then: the first stands here, as redacted it says the same; the note of the second, which is held back, holds the address.
+    """
+    made = site.mirror("8", "8")
+    made.configure(redact="email")
+    remote_id, local_id = in_step(made, CustomFields={"ticket": f"ask {EMAIL}"})
+    made.here.change_incident(local_id, {"CustomFields": {"ticket": "ask bob@corp.example"}}, user="hanna")
+    live(made)
+    assert value_of(made.here, local_id, "ticket") == "ask bob@corp.example"
+    assert value_of(made.there, remote_id, "ticket") == f"ask {EMAIL}"
+
+    made.there.change_incident(remote_id, {"CustomFields": {"ticket": f"ask {EMAIL} first"}}, user="carla")
+    live(made)
+    text = "ask [e-mail address] first, then bob@corp.example"
+    made.here.change_incident(local_id, {"CustomFields": {"ticket": text}}, user="hanna")
+    live(made)
+    assert value_of(made.there, remote_id, "ticket") == f"ask {EMAIL} first"
+    assert [text in str(entry["contents"]) for entry in made.here.entries(local_id)].count(True) == 1

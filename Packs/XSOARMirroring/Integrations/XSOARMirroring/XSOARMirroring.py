@@ -3797,6 +3797,7 @@ class Step(NamedTuple):
 
     kind: str
     fields: dict[str, Any] = {}
+    local: dict[str, Any] = {}  # The same fields, and more, before anything in them is redacted, by `bare_name`.
 
 
 REOPEN, SAVE, SEND, CLOSE = "reopen", "save", "send", "close"
@@ -3840,9 +3841,10 @@ def plan_push(record: Record, update: Update, settings: Settings, wanted: list[E
         for key, value, is_custom in flat_delta(update.delta)
         if not stays(key, value) and (is_custom or key.lower() not in left_out)
     }
+    local = {bare_name(key): value for key, value in fields.items()}
     fields = shared_out(fields, settings.sharing)
     needed = {REOPEN: REOPEN in turns, SAVE: update.is_changed and fields, SEND: wanted, CLOSE: CLOSE in turns}
-    return [Step(kind, fields if kind == SAVE else {}) for kind, is_needed in needed.items() if is_needed]
+    return [Step(kind, *((fields, local) if kind == SAVE else ())) for kind, is_needed in needed.items() if is_needed]
 
 
 def leaving(entries: list[Entry], record: Record, settings: Settings, digest: Callable[[Entry], str]) -> list[Entry]:
@@ -4034,10 +4036,16 @@ def value_digest(value: Any) -> str | None:
     return None if value is None else short_digest(value)
 
 
+def bare_name(name: str) -> str:
+    """Return the name of a field in one spelling, however a mapper spells it."""
+    name = name.lower().removeprefix(CUSTOM.lower())
+    return FIELD_ALIASES.get(name, name).lower()
+
+
 def held_there(remote: Incident, name: str, redact: tuple[str, ...]) -> Any:
     """Return what a remote incident holds in a field, redacted as it comes in; a custom one is `CustomFields.<CLI name>`."""
-    bare_name = name.removeprefix(CUSTOM)
-    return cleaned((remote.raw if bare_name == name else custom_fields(remote.raw)).get(bare_name), redact)
+    key = name.removeprefix(CUSTOM)
+    return cleaned((remote.raw if key == name else custom_fields(remote.raw)).get(key), redact)
 
 
 def is_conflict(remote: Incident, name: str, here: Any, record: Record, settings: Settings, now_ms: int) -> bool:
@@ -4055,7 +4063,7 @@ def is_conflict(remote: Incident, name: str, here: Any, record: Record, settings
 
 
 def is_redacted_edit(remote: Incident, name: str, here: Any, redact: tuple[str, ...]) -> bool:
-    """Return whether a local change would put what stands for redacted text over the original in the remote."""
+    """Return whether a local value, itself not redacted, would put what stands for redacted text over the original there."""
     original = held_there(remote, name, ())
     there = cleaned(original, redact)
     return original != there and plain(here) != plain(there) and bool(PLACEHOLDER.search(to_json(here)))
@@ -4073,27 +4081,37 @@ def remote_wins(settings: Settings, remote: Incident, changed_ms: int) -> bool:
     return settings.conflicts == REMOTE_WINS or 0 < changed_ms < remote.modified_ms
 
 
-def conflict_notice(name: str, there: Any, here: Any, is_remote: bool, is_redacted: bool) -> str:
-    """Return what to tell people here of a field that was changed on both sides, or whose text is redacted here."""
+def both_values(there: Any, here: Any) -> str:
+    """Return what to tell people of the two values of a field."""
+    texts = (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for value in (there, here))
+    return "There: {}. Here: {}.".format(*(short(text) or "(empty)" for text in texts))
 
-    def shown(value: Any) -> str:
-        return short(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)) or "(empty)"
 
-    name, values = name.removeprefix(CUSTOM), f"There: {shown(there)}. Here: {shown(here)}."
-    if is_redacted:
-        return f"{name} holds text that is redacted here, so the change is not written over the original. {values} Make it there."
-    values = f"{name} was changed in both tenants. {values}"
+def conflict_notice(name: str, there: Any, here: Any, is_remote: bool) -> str:
+    """Return what to tell people here of a field that was changed on both sides."""
+    said = f"{name.removeprefix(CUSTOM)} was changed in both tenants. {both_values(there, here)}"
     if is_remote:
-        return f"{values} The remote value stands and is brought here; if the local one is right, set it again."
-    return f"{values} The local value stands in both; if the other one is right, set it here."
+        return f"{said} The remote value stands and is brought here; if the local one is right, set it again."
+    return f"{said} The local value stands in both; if the other one is right, set it here."
+
+
+def redacted_notice(name: str, there: Any, here: Any) -> str:
+    """Return what to tell people here of a change that was held back. See `is_redacted_edit`."""
+    why = "holds text that is redacted here, so the change is not written over the original."
+    return f"{name.removeprefix(CUSTOM)} {why} {both_values(there, here)} Make it there."
 
 
 def send_fields(
-    client: Client, settings: Settings, incident_id: str, delta: dict[str, Any], changed_ms: int
+    client: Client, settings: Settings, incident_id: str, delta: dict[str, Any], local: dict[str, Any], changed_ms: int
 ) -> tuple[Incident, bool]:
     """Write local changes into the remote incident, remember what it holds now; return it, and whether it changed.
 
-    `changed_ms`: when the last was made, see `remote_wins`. Raises RemoteError if some fields were refused; the others have gone.
+    Args:
+        local: see `Step`.
+        changed_ms: when the last change was made, see `remote_wins`.
+
+    Raises:
+        RemoteError: some fields were refused; the others have gone.
     """
 
     @functools.cache
@@ -4115,10 +4133,12 @@ def send_fields(
         # A change that could not go out at once is at least as old as its first try.
         return min(filter(None, (record.unsent.get(change_digest(name, here)), changed_ms)), default=0)
 
+    def is_held_back(remote: Incident, name: str) -> bool:
+        return is_redacted_edit(remote, name, local.get(bare_name(name)), settings.sharing.redact)
+
     def yields(remote: Incident, name: str, here: Any) -> bool:
         # What was redacted on its way in must not take the place of the original.
-        redact = settings.sharing.redact
-        if plain(here) == plain(held_there(remote, name, redact)) or is_redacted_edit(remote, name, here, redact):
+        if plain(here) == plain(held_there(remote, name, settings.sharing.redact)) or is_held_back(remote, name):
             return True
         if record.settled.get(name_digest(name)) == (value_digest(here) or ""):
             return True
@@ -4137,17 +4157,18 @@ def send_fields(
         and plain(here) == plain(held_there(before, name, settings.sharing.redact))
     }
     written = {name for name, here in changes.items() if name not in refused and not yields(before, name, here)}
-    held_back = {name for name, here in changes.items() if is_redacted_edit(before, name, here, settings.sharing.redact)}
     conflicting = {
         name: here
         for name, here in changes.items()
-        if name in held_back or is_conflict(before, name, here, record, settings, now_ms)
+        if is_held_back(before, name) or is_conflict(before, name, here, record, settings, now_ms)
     }
     yielded = {name for name, here in conflicting.items() if yields(before, name, here)}
     is_new = after is not before or yielded
     settled = {name_digest(name): value_digest(here) or "" for name, here in changes.items() if is_new and name not in refused}
     told = {
-        name: conflict_notice(name, held_there(before, name, settings.sharing.redact), here, name in yielded, name in held_back)
+        name: redacted_notice(name, held_there(before, name, settings.sharing.redact), local.get(bare_name(name)))
+        if is_held_back(before, name)
+        else conflict_notice(name, held_there(before, name, settings.sharing.redact), here, name in yielded)
         for name, here in conflicting.items()
         if name not in refused and record.settled.get(name_digest(name)) != (value_digest(here) or "")
     }
@@ -4575,7 +4596,7 @@ def update_remote_system_command(client: Client, settings: Settings, args: dict[
             if step.kind == REOPEN:
                 went |= reopen_remote(client, settings, update.remote_id, since_ms)
             elif step.kind == SAVE:
-                remote, is_changed = send_fields(client, settings, update.remote_id, step.fields, changed_ms)
+                remote, is_changed = send_fields(client, settings, update.remote_id, step.fields, step.local, changed_ms)
                 went |= is_changed
             elif step.kind == SEND:
                 send_entries(client, settings, update.remote_id, wanted, remote)
@@ -4631,8 +4652,7 @@ def after_push(
 
 def change_digest(name: str, value: Any) -> str:
     """Return what tells a change of a field from others, however a mapper spells the name."""
-    name = name.lower().removeprefix(CUSTOM.lower())
-    return short_digest([FIELD_ALIASES.get(name, name).lower(), plain(value)])
+    return short_digest([bare_name(name), plain(value)])
 
 
 def with_unsent(record: Record, update: Update, settings: Settings) -> Record:
