@@ -16,8 +16,14 @@ import pytest
 FreshImport = Callable[[dict[str, Any]], ModuleType]
 
 
+@pytest.fixture(scope="module")
+def loaded() -> list[ModuleType]:
+    """What was imported, so that none is collected meanwhile: the platform's takes its handler of warnings back then."""
+    return []
+
+
 @pytest.fixture
-def imported_with(monkeypatch: pytest.MonkeyPatch) -> FreshImport:
+def imported_with(monkeypatch: pytest.MonkeyPatch, loaded: list[ModuleType]) -> FreshImport:
     """A function that imports CommonServerPython once more, in an instance with the given parameters."""
 
     def load(params: dict[str, Any]) -> ModuleType:
@@ -30,6 +36,7 @@ def imported_with(monkeypatch: pytest.MonkeyPatch) -> FreshImport:
         assert spec.loader
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
+        loaded.append(module)
         return module
 
     return load
