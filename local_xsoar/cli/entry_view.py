@@ -19,7 +19,6 @@ from rich.text import Text
 
 from local_xsoar.host import CommandRun
 from local_xsoar.host.entries import ERROR, NOTE, file_name, is_file, readable, without_controls
-from local_xsoar.tenant.web.views import SEVERITIES, STATUSES
 
 FILE_WIDTH = 200  # Columns, where the output is no terminal.
 READABLE_COLUMN = 12  # A table that cannot give each column so many letters, or all that it holds, is shown row by row.
@@ -27,12 +26,6 @@ KEY_SHOWN_AS = "<API key>"
 
 # Overrides and isolates of writing direction: in a terminal they make a text look like another one.
 _DIRECTION_CONTROLS = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
-_WORDS: Mapping[str, Mapping[float, str]] = {
-    "status": {value: badge["text"] for value, badge in STATUSES.items()},
-    "severity": {value: badge["text"] for value, badge in SEVERITIES.items()},
-}
-_NUMBER = re.compile(r"\d+(\.\d+)?")
-_LONG_TIME = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3})\d+(Z|[+-]\d\d:\d\d)$")
 _LINE_BREAK = "\u2028"  # Stands for <br> in a cell, which holds no line end of its own.
 _BR = re.compile(r"<br\s*/?>")
 _LINE_END = re.compile(r"(?m)^(?!\|)(.*\S)[ \t]*\n(?=[^\n|])")
@@ -60,7 +53,6 @@ class _FittingTable(TableElement):
         """Yield the table for the width that there is."""
         heads = [_broken(cell.content) for cell in self.header.row.cells] if self.header and self.header.row else []
         rows = [[_broken(cell.content) for cell in row.cells] for row in (self.body.rows if self.body else [])]
-        rows = [_row_in_words(heads, row) for row in rows]
         if rows and _needed_width([heads, *rows]) > options.max_width:
             yield from (_record(heads, row) for row in rows)
             return
@@ -70,22 +62,6 @@ class _FittingTable(TableElement):
         for row in rows:
             table.add_row(*row)
         yield table
-
-
-def _row_in_words(heads: Sequence[Text], row: Sequence[Text]) -> list[Text]:
-    """Return a row for people. Its cells have the heads' names, or that in the first column where this lists fields."""
-    lists_fields = bool(heads) and heads[0].plain.casefold() == "field"
-    names = [row[0].plain] * len(row) if lists_fields else [head.plain for head in heads]
-    said = [in_words(name, cell.plain) for name, cell in zip(names, row, strict=False)]
-    return [cell if cell.plain == words else Text(words) for cell, words in zip(row, said, strict=False)]
-
-
-def in_words(name: str, value: str) -> str:
-    """Return a value of a table as people read it: a status or severity as its word, a time to the millisecond."""
-    words = _WORDS.get(name.casefold(), {})
-    if _NUMBER.fullmatch(value) and (word := words.get(float(value))):
-        return word
-    return _LONG_TIME.sub(r"\1\2", value)
 
 
 def _needed_width(rows: Sequence[Sequence[Text]]) -> int:

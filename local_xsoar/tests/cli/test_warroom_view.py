@@ -59,31 +59,6 @@ def test_a_line_break_in_a_cell_and_between_lines() -> None:
     assert shown("nora wrote:\n<b>hello</b>", 40) == ["nora wrote:", "<b>hello</b>"]
 
 
-def test_tables_say_words_and_short_times() -> None:
-    """
-    Given: a table with a row for each incident, and one with a row for each field.
-    When: they are shown.
-    Then: statuses and severities are words and times end at the millisecond; other numbers and times in a text stay.
-    """
-    found = (
-        "|id|status|severity|occurred|note|\n|---|---|---|---|---|\n"
-        "|1|1|4|2026-11-28T00:37:25.261643115Z|4|\n|2|9|0.5|2026-11-28T00:37:25Z|at 2026-11-28T00:37:25.261643115Z|\n"
-    )
-    assert [line.split(maxsplit=4) for line in shown(found, 120) if line.strip()][2:] == [
-        ["1", "Active", "Critical", "2026-11-28T00:37:25.261Z", "4"],
-        ["2", "9", "Informational", "2026-11-28T00:37:25Z", "at 2026-11-28T00:37:25.261643115Z"],
-    ]
-    fields = (
-        "|field|here|there|\n|---|---|---|\n|Severity|3|4|\n|status|0|2|\n|dueDate||2026-12-07T22:41:43.902851512Z|\n|id|1|2|\n"
-    )
-    assert [line.split() for line in shown(fields, 120) if line.strip()][2:] == [
-        ["Severity", "High", "Critical"],
-        ["status", "Pending", "Closed"],
-        ["dueDate", "2026-12-07T22:41:43.902Z"],
-        ["id", "1", "2"],
-    ]
-
-
 def test_nothing_is_obeyed() -> None:
     """
     Given: a text with an escape sequence, a bell and a change of writing direction.

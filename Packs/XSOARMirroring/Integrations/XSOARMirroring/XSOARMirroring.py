@@ -100,7 +100,8 @@ HEALTH_MS = 5 * MINUTE_MS  # How stale xsoar-mirror-status may be while there is
 # What a fetched incident gets from the remote one besides custom fields. Mappers find the rest in rawJSON.
 FETCHED_FIELDS = ("name", "type", "severity", "details", "occurred", "phase", "dueDate", "playbookId")
 FETCHED_TIMES = ("occurred", "dueDate")
-SEVERITIES = (0, 0.5, 1, 2, 3, 4)
+SEVERITIES: dict[float, str] = {0: "Unknown", 0.5: "Informational", 1: "Low", 2: "Medium", 3: "High", 4: "Critical"}
+STATUSES: dict[float, str] = {0: "Pending", 1: "Active", 2: "Closed", 3: "Archived"}
 # Fields of the incident itself that may be set when an incident is created in the remote.
 INCIDENT_FIELDS = (
     *("name", "type", "severity", "owner", "details", "occurred", "phase", "category", "reason", "dueDate", "reminder"),
@@ -288,9 +289,18 @@ def as_text(value: Any) -> Any:
     return {as_text(key): as_text(item) for key, item in value.items()} if isinstance(value, dict) else [*map(as_text, value)]
 
 
+def in_words(name: str, value: Any) -> Any:
+    """Return a field's value as people read it: a status or severity as its word, a time to the millisecond, no time as blank."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return STATUSES.get(value, value) if name == "status" else SEVERITIES.get(value, value) if name == "severity" else value
+    if not isinstance(value, str) or not ISO_TIME.fullmatch(value):
+        return value
+    return "" if value.startswith("0001-01-01") else re.sub(r"(\.\d{3})\d+", r"\1", value)
+
+
 def rows_shown(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows of a table with their values escaped."""
-    return [{key: as_text(value) for key, value in row.items()} for row in rows]
+    """Return the rows of a table with their values in words and escaped. The cell `field` says what the rest of its row holds."""
+    return [{key: as_text(in_words(row.get("field", key), value)) for key, value in row.items()} for row in rows]
 
 
 def parse_when(text: Any, name: str, now_ms: int) -> int:

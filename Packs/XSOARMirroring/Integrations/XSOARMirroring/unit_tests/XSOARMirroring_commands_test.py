@@ -62,7 +62,7 @@ def test_search_gives_a_table_and_the_incidents_under_their_ids(server: Server, 
         "### Search Results:\n"
         "|id|name|type|status|severity|owner|occurred|\n"
         "|---|---|---|---|---|---|---|\n"
-        "| 4 | testing | Unclassified | 1 | 0 | admin | 2023-03-05T10:06:48.446441435Z |\n"
+        "| 4 | testing | Unclassified | Active | Unknown | admin | 2023-03-05T10:06:48.446Z |\n"
     )
 
 
@@ -90,7 +90,34 @@ def test_search_takes_its_arguments_as_they_are(server: Server, remote: Remote) 
             "fromDate": "2026-03-01T10:00:00.000Z",
         }.items()
     )
-    assert result["HumanReadable"].splitlines()[1:] == ["|severity|name|id|", "|---|---|---|", "| 3 | incident 1 | 1 |"]
+    assert result["HumanReadable"].splitlines()[1:] == ["|severity|name|id|", "|---|---|---|", "| High | incident 1 | 1 |"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("status", 0, "Pending"),
+        ("status", 2, "Closed"),
+        ("status", 9, 9),
+        ("severity", 0.5, "Informational"),
+        ("severity", 4, "Critical"),
+        ("tickets", 4, 4),
+        ("status", True, True),
+        ("occurred", "2026-11-28T00:37:25.261643115Z", "2026-11-28T00:37:25.261Z"),
+        ("occurred", "2026-11-28T00:37:25.261643115+01:00", "2026-11-28T00:37:25.261+01:00"),
+        ("occurred", "2026-11-28T00:37:25Z", "2026-11-28T00:37:25Z"),
+        ("closed", "0001-01-01T00:00:00Z", ""),
+        ("name", "at 2026-11-28T00:37:25.261643115Z", "at 2026-11-28T00:37:25.261643115Z"),
+    ],
+)
+def test_tables_say_words_and_short_times(name: str, value: Any, told: Any) -> None:
+    """
+    Given: a value of an incident.
+    When: it is shown in a table with a column for each field, and in one with a row for each.
+    Then: statuses and severities are words, times end at the millisecond, no time is blank, and everything else stays.
+    """
+    assert script.rows_shown([{name: value}]) == [{name: told}]
+    assert script.rows_shown([{"field": name, "here": value, "there": value}]) == [{"field": name, "here": told, "there": told}]
 
 
 def test_search_shows_every_column_of_all(server: Server, remote: Remote) -> None:
