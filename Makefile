@@ -142,11 +142,11 @@ secrets: $(SDK) | build
 	@find Packs -type f ! -name '*.png' ! -path '*/__pycache__/*' -print0 | \
 		xargs -0 .venv-sdk/bin/demisto-sdk secrets --ignore-entropy
 
-# It takes READMEs only outside packs, so each text of docs/ is one for a moment.
+# It takes READMEs only outside packs, so each other text is one for a moment.
 doc-review: $(SDK) | build
 	$(call step,Spelling: demisto-sdk doc-review)
 	@rm -rf build/doc-review
-	@for text in README.md docs/*.md; do mkdir -p "build/doc-review/$$text" && cp "$$text" "build/doc-review/$$text/README.md"; done
+	@for text in README.md CHANGELOG.md SECURITY.md docs/*.md; do mkdir -p "build/doc-review/$$text" && cp "$$text" "build/doc-review/$$text/README.md"; done
 	@.venv-sdk/bin/demisto-sdk doc-review -i Packs -i build/doc-review --skip-packs-known-words \
 		--known-words tools/known_words.txt >build/doc-review.txt 2>&1 || { \
 		grep -E 'were found in [^{]|  - ' build/doc-review.txt || cat build/doc-review.txt; \

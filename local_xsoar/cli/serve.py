@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NAME=SIDE",
-        help="a point on which servers may differ, such as search_total=zero (docs/unkind.md lists them); may be repeated",
+        help="a point on which servers may differ, such as search_total=zero (docs/servers.md lists them); may be repeated",
     )
     return parser
 

@@ -1,6 +1,6 @@
 """Where servers may differ and nobody outside knows: the switches of a tenant, as plain data, and a draw of them.
 
-Each is a field of `TenantSettings`, where a line says what it models; `docs/unkind.md` says how sure that is. Here stand the
+Each is a field of `TenantSettings`, where a line says what it models; `docs/servers.md` says how sure that is. Here stand the
 sides of each, the kind one first.
 """
 

@@ -13,7 +13,7 @@ class TenantSettings:
     """The settings of one tenant. Its folder holds `tenant.sqlite` and `files/`, and survives a restart.
 
     From `entry_moves_modified` on stand the points on which the platform's documents are silent or clients disagree. Their sides
-    are in `manners`, how sure each is in `docs/unkind.md`.
+    are in `manners`, how sure each is in `docs/servers.md`.
 
     Raises:
         TenantError: a value that no tenant can have.

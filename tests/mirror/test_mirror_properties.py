@@ -86,7 +86,7 @@ class MirrorMachine(RuleBasedStateMachine):
         """Kill a worker at the step that was chosen.
 
         One that dies between its last write into the context and its end has told the server nothing and remembers that it did.
-        Nobody can tell that from an ordinary end, so it is left out here: see docs/exactness.md.
+        Nobody can tell that from an ordinary end, so it is left out here: see docs/promises.md.
         """
         self.has_written = name == "setIntegrationContextVersioned" or (self.has_written and name != "start")
         last_step = self.has_written and name in ("results", "log")

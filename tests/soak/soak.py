@@ -8,7 +8,7 @@ but the workers' patience is `Size.patience` real seconds instead of 60.
 
 One instance of the pack, at headquarters, mirrors in both directions. Persons here write with its outgoing tag, persons there
 with its incoming tag. A person closes an incident only when that side has all that was written on the other, and reopens one
-only when it is closed on both: what arrives in an incident that was closed meanwhile is not promised (see docs/exactness.md).
+only when it is closed on both: what arrives in an incident that was closed meanwhile is not promised (see docs/promises.md).
 """
 
 import argparse
