@@ -200,9 +200,9 @@ soak: $(DEV)  ## Mirror two tenants for a simulated day with faults; a table, pi
 
 .PHONY: docs lock clean help
 
-docs: $(DEV) $(SDK)  ## Regenerate the integration's README, its examples and the pictures of the playbooks
+docs: $(DEV) $(SDK)  ## Regenerate the integration's README, its examples and the pictures of the pack
 	@.venv/bin/python tools/integration_readme.py
-	@.venv/bin/python tools/playbook_picture.py
+	@.venv/bin/python tools/pack_pictures.py
 
 lock: $(SDK)  ## Write the locks, requirements/*.txt, from requirements/*.in; ARGS=--update takes the newest versions
 	@bash tools/lock_requirements.sh $(ARGS)

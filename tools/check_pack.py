@@ -50,6 +50,7 @@ def find_problems(archive: Path, pack: Path) -> list[str]:
     return [
         *find_wrong_entries(files, pack),
         *find_wrong_versions(files, pack),
+        *find_dead_pictures(files),
         *find_wrong_integrations(files, pack),
         *find_wrong_automations(files, pack),
     ]
@@ -91,6 +92,12 @@ def find_wrong_versions(files: dict[str, bytes], pack: Path) -> list[str]:
         for name, version in found.items()
         if version != wanted
     ]
+
+
+def find_dead_pictures(files: dict[str, bytes]) -> list[str]:
+    """Return a sentence for each picture in the README: demisto-sdk gives it the address of a marketplace without this pack."""
+    shown = re.findall(r"!\[[^\]]*\]\(([^)]*)\)|<img[^>]*src=\"([^\"]*)", files.get("README.md", b"").decode(errors="replace"))
+    return [f"README.md shows a picture that nobody serves: {inline or html}." for inline, html in shown]
 
 
 def find_wrong_integrations(files: dict[str, bytes], pack: Path) -> list[str]:

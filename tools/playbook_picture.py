@@ -1,13 +1,10 @@
-"""Draws the playbooks of the pack from their yml: a picture each in doc_files, for READMEs and the Marketplace.
-
-    python tools/playbook_picture.py
+"""Draws the playbooks of the pack from their yml: a picture each in doc_files, for their READMEs. `pack_pictures.py` runs it.
 
 A picture holds the digest of what it was drawn from, so that a test can tell when a playbook has changed and its picture has not.
 """
 
 import hashlib
 import json
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -22,7 +19,7 @@ PACK = ROOT / "Packs/XSOARMirroring"
 
 # Changes with the way of drawing, so that all pictures are drawn anew.
 EDITION = 1
-DIGEST_KEY = "playbook-digest"
+DIGEST_KEY = "digest"
 
 WIDTH, HEIGHT, MARGIN, LANE, GAP = 340, 74, 40, 26, 22
 FINE = 2  # Drawn at twice its size and made smaller, which smooths the edges.
@@ -186,12 +183,12 @@ class Pen:
         if not text:
             return
         (x1, y1), (x2, y2) = max(pairwise(way), key=lambda piece: _length(list(piece)))
-        half = int(self.on.textlength(text, font=_font(14)) / FINE / 2) + 5
+        half = int(self.on.textlength(text, font=font(14)) / FINE / 2) + 5
         places = [(round(x1 + (x2 - x1) * part / 12), round(y1 + (y2 - y1) * part / 12)) for part in (8, 7, 9, 6, 10, 5)]
         free = [(x, y) for x, y in places if not any(_overlap((x - half, y - 10, x + half, y + 10), box) for box in boxes)]
         x, y = (free or places)[0]
         self.on.rectangle((*self.at(x - half, y - 10), *self.at(x + half, y + 10)), fill=PAPER)
-        self.on.text(self.at(x, y), text, fill=INK, font=_font(14), anchor="mm")
+        self.on.text(self.at(x, y), text, fill=INK, font=font(14), anchor="mm")
 
     def box(self, node: Node) -> None:
         """Draw a task: its name, and below it the script or command that it runs."""
@@ -205,24 +202,24 @@ class Pen:
         lines += [(node.detail, 13, GREY)] if node.detail else []
         first = node.y + HEIGHT / 2 - 11 * (len(lines) - 1)
         for number, (text, size, colour) in enumerate(lines):
-            self.on.text(self.at(node.x + WIDTH / 2, first + 22 * number), text, fill=colour, font=_font(size), anchor="mm")
+            self.on.text(self.at(node.x + WIDTH / 2, first + 22 * number), text, fill=colour, font=font(size), anchor="mm")
 
     def _diamond(self, x: int, y: int, colour: str) -> None:
         self.on.polygon([self.at(x - 11, y), self.at(x, y - 11), self.at(x + 11, y), self.at(x, y + 11)], fill=colour)
-        self.on.text(self.at(x, y), "?", fill=PAPER, font=_font(14), anchor="mm")
+        self.on.text(self.at(x, y), "?", fill=PAPER, font=font(14), anchor="mm")
 
     def _wrapped(self, text: str, width: int) -> list[str]:
         lines = [""]
         for word in text.split():
             longer = f"{lines[-1]} {word}".strip()
-            if self.on.textlength(longer, font=_font(17)) <= width * FINE:
+            if self.on.textlength(longer, font=font(17)) <= width * FINE:
                 lines[-1] = longer
             else:
                 lines.append(word)
         return lines
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     """Return the font that Pillow brings along, so that a picture is the same on every machine."""
     return ImageFont.load_default(size * FINE)
 
@@ -241,13 +238,3 @@ def write_picture(playbook: Path) -> Path:
     picture.parent.mkdir(exist_ok=True)
     draw(nodes).save(picture, optimize=True, pnginfo=about)
     return picture
-
-
-def main() -> None:
-    """Draw all playbooks of the pack."""
-    for playbook in sorted(PACK.glob("Playbooks/*.yml")):
-        sys.stdout.write(f"Wrote {write_picture(playbook).relative_to(ROOT)}.\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -96,7 +96,7 @@ def test_every_kind_of_item_is_there() -> None:
         "IncidentTypes": 1,
         "Integrations": 1,
         "Layouts": 1,
-        "Playbooks": 3,
+        "Playbooks": 5,
         "Scripts": 7,
         "TestPlaybooks": 1,
     }
@@ -238,7 +238,7 @@ def test_mirroring_section_says_how_it_stands() -> None:
     """
     Given: the section on mirroring.
     When: its fields and buttons are read.
-    Then: state, link, ID, tenant, times, direction and instance are there, and buttons for diff and resync.
+    Then: state, link, ID, tenant, times, direction and instance are there, and buttons for diff, resync and creating.
     """
     sections = next(tab for tab in the("Layouts")["detailsV2"]["tabs"] if tab["type"] == "custom")["sections"]
     (mirroring,) = [section for section in sections if section["name"] == "Mirroring"]
@@ -248,6 +248,7 @@ def test_mirroring_section_says_how_it_stands() -> None:
     assert [part["args"]["action"]["simple"] for part in mirroring["items"] if part["sectionItemType"] == "button"] == [
         "diff",
         "resync",
+        "create",
     ]
 
 
@@ -259,7 +260,7 @@ def test_buttons_run_scripts_of_the_pack() -> None:
     """
     buttons = [part for part in values_under("items", the("Layouts")) for part in part if part["sectionItemType"] == "button"]
     scripts = {item.id: item.data for item in of("Scripts")}
-    assert len(buttons) == 2
+    assert len(buttons) == 3
     for button in buttons:
         script = scripts[button["scriptId"]]
         assert BUTTON_TAG in script["tags"]
@@ -307,7 +308,7 @@ def test_actions_of_the_script_are_commands() -> None:
     """
     Given: the actions of the automation script.
     When: their commands are looked up in the integration.
-    Then: each is there and takes what the script gives it; and the yml offers exactly these actions.
+    Then: each is there and takes what the script gives it; the yml offers these actions and the one that creates.
     """
     actions = script_constant("XSOARMirroringIncident", "COMMANDS")
     given = {
@@ -315,10 +316,11 @@ def test_actions_of_the_script_are_commands() -> None:
         "resync": {"id", "fields", "entries"},
         "status": {"id"},
         "get": {"id"},
+        "check": {"write"},
     }
     for action, command in actions.items():
         assert given[action] <= arguments_of(commands()[command]).keys(), command
-    assert list(actions) == arguments_of(script("XSOARMirroringIncident").data)["action"]["predefined"]
+    assert [*actions, "create"] == arguments_of(script("XSOARMirroringIncident").data)["action"]["predefined"]
     assert script_constant("XSOARMirroringIncident", "BRAND") == the("Integrations")["name"]
 
 
@@ -634,6 +636,88 @@ def test_readme_of_the_pack_names_nothing_else() -> None:
     rows = re.findall(r"^\| ([A-Z][a-z ]+) \| ([^|]+) \|", text, flags=re.MULTILINE)
     listed = Counter(name.strip() for kind, name in rows if kind not in ("Item", "Incident fields"))
     assert listed == Counter(item.data["name"] for item in ITEMS if item.folder not in ("IncidentFields", "TestPlaybooks"))
+
+
+def uploaded_readme() -> str:
+    """Return the README of the pack as far as it is uploaded: demisto-sdk leaves out what is marked for another marketplace."""
+    text, mark, pictures = (PACK / "README.md").read_text(encoding="utf-8").partition("<!--<~XSIAM>-->")
+    assert mark
+    assert pictures.endswith("<!--</~XSIAM>-->\n")
+    return text
+
+
+def test_readme_of_the_pack_lists_every_command_once() -> None:
+    """
+    Given: the table of commands in the README of the pack.
+    When: its rows are compared with the integration.
+    Then: each command stands there once and none besides, with what it is for and whether it changes something.
+    """
+    table = uploaded_readme().partition("## Commands")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| ([a-z][a-z, -]+) \| (.+) \| (.+) \|$", table, flags=re.MULTILINE)
+    assert sorted(name for names, _, _ in rows for name in names.split(", ")) == sorted(commands())
+
+
+def test_readme_of_the_pack_needs_no_other_page() -> None:
+    """
+    Given: the README of the pack as it is uploaded: no other page is.
+    When: its links, pictures and references are read.
+    Then: it shows no picture, and each link leads to one of its own headings.
+    """
+    text = uploaded_readme()
+    headings = {
+        re.sub(r"[^a-z -]", "", heading.lower()).replace(" ", "-") for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    }
+    assert "![" not in text
+    assert {target.removeprefix("#") for target in re.findall(r"\]\(([^)]+)\)", text)} <= headings
+    assert "own page" not in text
+
+
+def test_readme_of_the_pack_shows_every_picture_to_readers_of_the_repository() -> None:
+    """
+    Given: the pictures of the pack.
+    When: they are looked for in its README.
+    Then: each is shown.
+    """
+    text = (PACK / "README.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"\]\(doc_files/([^)]+)\)", text)) == {path.name for path in (PACK / "doc_files").iterdir()}
+
+
+@pytest.mark.parametrize("name", ["README.md", "Integrations/XSOARMirroring/XSOARMirroring_description.md"])
+def test_an_operator_reads_what_the_defaults_do(name: str) -> None:
+    """
+    Given: the two texts that are uploaded with the pack.
+    When: they are read beside the defaults of the parameters.
+    Then: while no tag is set and closing goes out by default, both name these parameters, and example tags for entries.
+    """
+    defaults = {item["name"]: item.get("defaultvalue") for item in the("Integrations")["configuration"]}
+    assert (defaults["tags"], defaults["mirror_tag"], defaults["close_out"]) == (None, None, "true")
+    assert defaults["mirror_direction"] == "Incoming And Outgoing"
+    text = (PACK / name).read_text(encoding="utf-8")
+    for words in ("Incoming And Outgoing", "Close Remote Incident", "Incoming Entry tags", "Outgoing Entry Tags", "`FromRemote`"):
+        assert words in text
+
+
+def test_description_of_the_integration_fits_the_panel() -> None:
+    """
+    Given: the description, which XSOAR shows in a narrow panel beside the settings of an instance.
+    When: its words are counted.
+    Then: they are about a screen and a half.
+    """
+    text = (PACK / "Integrations/XSOARMirroring/XSOARMirroring_description.md").read_text(encoding="utf-8")
+    assert len(text.split()) < 500
+
+
+def test_example_tags_have_one_spelling() -> None:
+    """
+    Given: the texts of the pack.
+    When: they are searched for example tags.
+    Then: these are FromRemote and ToRemote everywhere.
+    """
+    texts = [path for path in PACK.rglob("*") if path.suffix in (".md", ".yml", ".json", ".txt")]
+    found = Counter(
+        tag for path in texts for tag in re.findall(r"(?i)\b(?:from|to)[-_]?remote\b", path.read_text(encoding="utf-8"))
+    )
+    assert {"FromRemote", "ToRemote"} == found.keys()
 
 
 def test_description_of_the_pack_is_short_and_not_its_readme() -> None:

@@ -95,6 +95,21 @@ def test_a_good_zip_passes(pack: Path, entries: dict[str, str], tmp_path: Path) 
     assert find_problems(zipped(entries, tmp_path), pack) == []
 
 
+@pytest.mark.parametrize(
+    "shown",
+    ["![A picture](https://marketplace.example.com/x.png)", '<img width="9" src="https://marketplace.example.com/x.png">'],
+)
+def test_a_picture_that_nobody_serves_is_named(shown: str, pack: Path, entries: dict[str, str], tmp_path: Path) -> None:
+    """
+    Given: a zip whose README shows a picture of a marketplace.
+    When: it is checked.
+    Then: the picture is named: nobody serves it for a pack that is uploaded.
+    """
+    entries["README.md"] = f"A small pack.\n\n{shown}\n"
+    problems = find_problems(zipped(entries, tmp_path), pack)
+    assert problems == ["README.md shows a picture that nobody serves: https://marketplace.example.com/x.png."]
+
+
 @pytest.mark.parametrize("name", ["metadata.json", "pack_metadata.json", "README.md", MAPPER, UNIFIED, AUTOMATION, PICTURE])
 def test_a_missing_entry_is_named(name: str, pack: Path, entries: dict[str, str], tmp_path: Path) -> None:
     """

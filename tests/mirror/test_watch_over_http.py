@@ -1,4 +1,4 @@
-"""The script that tells an admin of an instance that ails, run on a tenant that mirrors another over HTTP."""
+"""The script that tells an admin of an instance that needs attention, run on a tenant that mirrors another over HTTP."""
 
 from typing import Any
 
@@ -79,7 +79,7 @@ def test_a_remote_that_is_down_for_three_runs_gives_one_incident_and_in_the_end_
     assert (well["State"], well["Incident"], well["Change"]) == ("Well", alert["id"], "closed")
     assert alerts(remote) == []
     (closed,) = alerts(remote, "status:closed")
-    assert "is well again. It ailed from" in closed["closeNotes"]
+    assert "is well again. It needed attention from" in closed["closeNotes"]
     assert [incident["name"] for incident in remote.there.search({"query": "", "size": 9})[0] if NAME in incident["name"]] == []
 
 
@@ -107,7 +107,7 @@ def test_drift_that_needs_a_decision_is_told_until_it_is_decided(remote: Mirror)
     """
     Given: two mirrored incidents, of which one is deleted in the remote and the other changed a moment ago.
     When: the script runs without drift, with drift, and with drift after the mirroring of the first was ended.
-    Then: only drift finds the deleted one, which makes the instance ail until then; the change on its way does not.
+    Then: only drift finds the deleted one, for which the instance needs attention until then; the change on its way does not.
     """
     deleted, changed = remote.remote_incident(), remote.remote_incident()
     remote.fetch_all()
@@ -135,7 +135,7 @@ def test_drift_that_stays_is_told_as_waiting(remote: Mirror) -> None:
     """
     Given: a mirrored incident that changed in the remote, unseen by the search of changes, and cannot be loaded any more.
     When: the hourly comparison has found it, and the time that a change may wait has passed.
-    Then: the instance ails of it.
+    Then: the instance needs attention for it.
     """
     remote_id = in_step(remote)[0]
     remote.minutes(1)

@@ -22,7 +22,6 @@ MODULES = {
     "old": {"brand": "XSOAR Mirroring", "category": "Utilities", "state": "disabled"},
     "desk": {"brand": "Ticket Desk", "category": "Case Management", "state": "active"},
 }
-COMMANDS = ("xsoar-mirror-diff", "xsoar-mirror-resync", "xsoar-mirror-status", "xsoar-get-incident")
 ANSWER = [{"Type": 1, "ContentsFormat": "json", "Contents": {"id": "4"}, "EntryContext": {"XSOAR.Mirror.Diff": {"id": "4"}}}]
 
 
@@ -36,9 +35,7 @@ def server(server: Server) -> Server:
 
 def answer_all(server: Server, answer: Any) -> None:
     """Let every command that the script can run give an answer."""
-    server.answers = dict.fromkeys(
-        ("xsoar-mirror-diff", "xsoar-mirror-resync", "xsoar-mirror-status", "xsoar-get-incident"), answer
-    )
+    server.answers = dict.fromkeys(script.COMMANDS.values(), answer)
 
 
 def run(server: Server, **args: str) -> Any:
@@ -157,7 +154,9 @@ def test_an_unknown_action_is_refused(server: Server) -> None:
     When: an action is asked for that there is not.
     Then: the error names those that there are, and no command ran.
     """
-    assert error_of(server, action="delete") == "There is no action delete: choose one of diff, resync, status, get."
+    assert (
+        error_of(server, action="delete") == "There is no action delete: choose one of diff, resync, status, get, check, create."
+    )
     assert server.asked == []
 
 
@@ -208,3 +207,186 @@ def test_no_result_at_all_is_an_error(server: Server) -> None:
     answer_all(server, [])
 
     assert error_of(server, action="resync") == "xsoar-mirror-resync gave no result."
+
+
+@pytest.mark.parametrize(("args", "expected"), [({}, {}), ({"write": "true"}, {"write": "true"})])
+def test_a_check_needs_an_instance_and_no_incident(server: Server, args: dict[str, str], expected: dict[str, str]) -> None:
+    """
+    Given: an incident that is not mirrored.
+    When: an instance is to be checked.
+    Then: xsoar-mirror-check runs on it, and writes only if that was asked for.
+    """
+    server.incident = {"id": "12"}
+
+    result = run(server, action="check", instance="customer", **args)
+
+    assert server.asked == [("xsoar-mirror-check", {"using": "customer", **expected})]
+    assert result == ANSWER
+
+
+def test_a_check_of_no_instance_is_refused(server: Server) -> None:
+    """
+    Given: an incident that is not mirrored.
+    When: a check is asked for without an instance.
+    Then: one sentence asks for it.
+    """
+    server.incident = {"id": "12"}
+
+    assert error_of(server, action="check") == "A check needs an instance: name it with instance."
+    assert server.asked == []
+
+
+SET = ("setIncident", {"dbotMirrorInstance": "customer", "dbotMirrorDirection": "Both", "dbotMirrorTags": ["ToRemote"]})
+
+
+@pytest.fixture
+def alone(server: Server) -> Server:
+    """A server with an open incident that nobody mirrors, and one enabled instance that mirrors both ways."""
+    server.incident = {"id": "12", "status": 1, "dbotMirrorId": "", "dbotMirrorInstance": ""}
+    server.answers = {"customer": told(Direction="Both", OutgoingTags=["ToRemote"]), "setIncident": ANSWER}
+    return server
+
+
+def told(**status: Any) -> list[dict[str, Any]]:
+    """Return what xsoar-mirror-status gives a script."""
+    return [{"Type": 1, "ContentsFormat": "json", "Contents": status}]
+
+
+def with_instances(server: Server, **directions: str) -> None:
+    """Let the server have these instances, each with its direction."""
+    server.instances = dict.fromkeys(directions, MODULES["customer"])
+    server.answers |= {name: told(Direction=direction, OutgoingTags=["ToRemote"]) for name, direction in directions.items()}
+
+
+def changes(server: Server) -> list[tuple[str, dict[str, Any]]]:
+    """Return the commands that the script ran and that change something."""
+    return [asked for asked in server.asked if asked[0] != "xsoar-mirror-status"]
+
+
+def test_an_incident_is_created_by_its_mirror_fields(alone: Server) -> None:
+    """
+    Given: an incident that nobody mirrors, and one enabled instance of the pack beside a disabled one and one of another pack.
+    When: the button is clicked.
+    Then: the incident names the instance, its direction and its outgoing tags, no remote ID is set, and the answer says what
+        comes next.
+    """
+    result = run(alone, action="create")
+
+    assert changes(alone) == [SET]
+    assert result["EntryContext"] == {
+        "XSOAR.Mirror.Create(val.Incident && val.Incident == obj.Incident)": {
+            "Incident": "12",
+            "Instance": "customer",
+            "Direction": "Both",
+        }
+    }
+    assert result["HumanReadable"].startswith("The next mirroring round of customer creates this incident in the remote tenant")
+
+
+def test_the_one_instance_that_sends_is_taken(alone: Server) -> None:
+    """
+    Given: three instances, of which one sends and has no outgoing tags.
+    When: the button is clicked.
+    Then: that one creates the incident, outgoing only, and no tag is set.
+    """
+    with_instances(alone, a="In", b="Out", c="None")
+    alone.answers["b"] = told(Direction="Out", OutgoingTags=[])
+
+    run(alone, action="create")
+
+    assert changes(alone) == [("setIncident", {"dbotMirrorInstance": "b", "dbotMirrorDirection": "Out"})]
+
+
+def test_several_that_send_are_named_and_one_may_be_chosen(alone: Server) -> None:
+    """
+    Given: two instances that send.
+    When: the button is clicked; then one of them is named.
+    Then: nothing is changed and both are named, since only a person knows which tenant is meant; then that one is taken, and the
+        other is not asked.
+    """
+    with_instances(alone, customer="Both", other="Out")
+
+    refused = error_of(alone, action="create")
+    first = list(alone.asked)
+    run(alone, action="create", instance="customer")
+
+    assert refused == (
+        "The instances customer and other could each create it: run the playbook XSOAR Mirroring - Create in Remote and name one"
+        " of them."
+    )
+    assert alone.asked[len(first) :] == [("xsoar-mirror-status", {"using": "customer"}), SET]
+
+
+@pytest.mark.parametrize(
+    ("named", "expected"),
+    [
+        (
+            "",
+            "No instance of XSOAR Mirroring is enabled and sends anything: enable one, and set its",
+        ),
+        ("customer", "The instance customer sends nothing: set its Incident Mirroring Direction to Outgoing"),
+    ],
+)
+def test_an_instance_that_sends_nothing_creates_nothing(alone: Server, named: str, expected: str) -> None:
+    """
+    Given: instances that only take in, or do not mirror.
+    When: an incident is to be created, with or without naming one.
+    Then: the sentence says what to set, and the incident stays as it was.
+    """
+    with_instances(alone, customer="In", other="None")
+
+    assert error_of(alone, action="create", instance=named).startswith(expected)
+    assert changes(alone) == []
+
+
+def test_an_instance_that_does_not_answer_is_not_passed_over(alone: Server) -> None:
+    """
+    Given: two instances, of which one fails to say whether it sends.
+    When: the button is clicked.
+    Then: it is named and nothing is created: it may be the one that was meant.
+    """
+    with_instances(alone, customer="Both", other="Both")
+    alone.answers["other"] = error_entry("Enter the API key.")
+
+    assert error_of(alone, action="create") == "other does not answer, so nothing was created: Enter the API key."
+    assert changes(alone) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        (
+            {"dbotMirrorId": "4", "dbotMirrorInstance": "customer"},
+            "This incident is mirrored already: by customer, with the remote incident 4.",
+        ),
+        (
+            {"dbotMirrorInstance": "customer"},
+            "customer is creating this incident in the remote tenant already: wait for its",
+        ),
+        ({"dbotMirrorId": "7@hq.example.com"}, "Another tenant created this incident and mirrors it"),
+        ({"status": 2}, "This incident is closed: reopen it, then create it in the remote tenant."),
+    ],
+    ids=["mirrored", "clicked twice", "created from there", "closed"],
+)
+def test_an_incident_that_has_another_half_is_not_created(alone: Server, fields: dict[str, Any], expected: str) -> None:
+    """
+    Given: an incident that is mirrored, is being created, was created here by another tenant, or is closed.
+    When: the button is clicked.
+    Then: one sentence says so; no instance is asked and nothing is changed.
+    """
+    assert alone.incident is not None
+    alone.incident |= fields
+
+    assert error_of(alone, action="create").startswith(expected)
+    assert alone.asked == []
+
+
+def test_fields_that_cannot_be_set_are_told(alone: Server) -> None:
+    """
+    Given: a server that refuses to change the incident.
+    When: the button is clicked.
+    Then: the error says so.
+    """
+    alone.answers["setIncident"] = error_entry("no permission")
+
+    assert error_of(alone, action="create") == "The mirror fields could not be set: no permission"

@@ -3,7 +3,7 @@ from CommonServerPython import *
 
 from CommonServerUserPython import *
 
-"""Tells an admin when an instance of XSOAR Mirroring ails: one open incident for each, closed when the instance is well.
+"""Tells an admin when an instance of XSOAR Mirroring needs attention: one open incident for each, closed when it is well.
 
 An incident is known by its name, which names the instance, so that no run needs to remember anything.
 """
@@ -20,7 +20,7 @@ JOURNAL = "xsoar-mirror-journal"
 RECONCILE = "xsoar-mirror-reconcile"
 # What the name of an incident begins with; the name of the instance follows.
 TITLE = "XSOAR Mirroring needs attention"
-# From best to worst. What was not looked at is neither well nor ailing.
+# From best to worst. What was not looked at is neither well nor in need of attention.
 DISABLED, WELL, NOT_ASKED, PAUSED, ATTENTION, DOWN = STATES = ("Disabled", "Well", "Not asked", "Paused", "Attention", "Down")
 SEVERITIES = {ATTENTION: 2, DOWN: 3}
 NO_CHANGE, CREATED, UPDATED, CLOSED, FAILED = ("none", "created", "updated", "closed", "failed")
@@ -43,8 +43,8 @@ class Wanted:
     """What is to be watched.
 
     instance: its name; "" for all that are enabled.
-    lag_minutes: what waits, or took, longer than this ails.
-    round_minutes: a last round or fetch that is older ails.
+    lag_minutes: what waits, or took, longer than this needs attention.
+    round_minutes: a last round or fetch that is older needs attention.
     drift: whether the incidents are compared with the remote tenant, too.
     incident_type: of the incidents that are created.
     """
@@ -230,7 +230,7 @@ def lag_findings(lags: list[int], limit: int) -> list[tuple[str, str]]:
 def drift_findings(instance: str) -> list[tuple[str, str]]:
     """Compare the mirrored incidents with the remote tenant, and return what that says.
 
-    What the next rounds set right is no ailment. If they cannot, the status tells of it, as pending for too long or in error.
+    What the next rounds set right needs no attention. If they cannot, the status says so: pending for too long, or in error.
     """
     try:
         entries = execute(RECONCILE, {"using": instance})
@@ -305,7 +305,7 @@ def with_incident(row: Row, alerts: list[dict[str, Any]], wanted: Wanted, now: d
 
 
 def told(row: Row, incident_id: str, wanted: Wanted, now: datetime) -> Row:
-    """Create the incident of an instance that ails, or update the one there is; return the row with it."""
+    """Create the incident of an instance that needs attention, or update the one there is; return the row with it."""
     fields = {"severity": SEVERITIES[row.state], "details": details_of(row, now)}
     if incident_id:
         execute("setIncident", {"id": incident_id, **fields})
@@ -326,11 +326,11 @@ def details_of(row: Row, now: datetime) -> str:
 
 
 def closing_note(row: Row, alert: dict[str, Any], now: datetime) -> str:
-    """Return what is to be said when the incident of an instance is closed: how it is now, since when it ailed and of what."""
+    """Return what is to be said when the incident of an instance is closed: how it is now, since when it was not, and why."""
     since = minute(datetime.fromisoformat(str(alert.get("created")).replace("Z", "+00:00")))
     reasons = [line[2:] for line in str(alert.get("details") or "").splitlines() if line.startswith("- ")]
     now_is = "is well again" if row.state == WELL else "is disabled or deleted"
-    return " ".join([f"The instance {row.instance} {now_is}. It ailed from {since} to {minute(now)}.", *reasons])
+    return " ".join([f"The instance {row.instance} {now_is}. It needed attention from {since} to {minute(now)}.", *reasons])
 
 
 def minute(moment: datetime) -> str:
@@ -371,8 +371,8 @@ def contents(entries: list[dict[str, Any]], command: str) -> dict[str, Any]:
 
 def report(rows: list[Row]) -> CommandResults:
     """Return the rows as a table, and under XSOAR.Mirror.Watch."""
-    ailing = sum(row.state in SEVERITIES for row in rows)
-    title = f"{ailing} of {len(rows)} instances of {BRAND} need attention" if rows else f"There is no enabled instance of {BRAND}"
+    number = sum(row.state in SEVERITIES for row in rows)
+    title = f"{number} of {len(rows)} instances of {BRAND} need attention" if rows else f"There is no enabled instance of {BRAND}"
     outputs = [{key.capitalize(): value for key, value in asdict(row).items()} for row in rows]
     table = [
         {**output, "Instance": plain(output["Instance"]), "Reasons": plain(" ".join(output["Reasons"]))} for output in outputs

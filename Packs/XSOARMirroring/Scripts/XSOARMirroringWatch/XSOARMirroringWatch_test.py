@@ -174,7 +174,7 @@ def test_an_ailing_instance_has_one_incident_until_it_is_well(desk: Desk) -> Non
     assert desk.open() == []
     assert incident["closeReason"] == "Resolved"
     assert incident["closeNotes"] == (
-        f"The instance customer is well again. It ailed from 2026-03-01 12:00 UTC to 2026-03-01 12:00 UTC. {AWAY}"
+        f"The instance customer is well again. It needed attention from 2026-03-01 12:00 UTC to 2026-03-01 12:00 UTC. {AWAY}"
     )
     assert len(desk.incidents) == 1
     assert desk.run()["customer"]["Change"] == "none"
@@ -191,7 +191,8 @@ def test_the_closing_note_says_since_when_and_what_it_was(desk: Desk) -> None:
     desk.run()
 
     assert desk.incidents[incident_id]["closeNotes"] == (
-        "The instance customer is well again. It ailed from 2026-03-01 10:30 UTC to 2026-03-01 12:00 UTC. It was so. And so."
+        "The instance customer is well again. It needed attention from 2026-03-01 10:30 UTC to 2026-03-01 12:00 UTC."
+        " It was so. And so."
     )
 
 
@@ -289,7 +290,7 @@ def test_an_error_that_is_long_past_is_not_named_as_the_cause(desk: Desk) -> Non
 )
 def test_the_limits_may_be_set(desk: Desk, args: dict[str, str], changes: dict[str, Any]) -> None:
     """
-    Given: an instance that ails by the default limits.
+    Given: an instance that needs attention by the default limits.
     When: the script runs with wider ones, and with the default ones.
     Then: it is well by the first.
     """
@@ -308,7 +309,8 @@ def test_a_lag_ails_only_where_it_is_of_late(desk: Desk, lags: list[int | None],
     """
     Given: an instance whose journal holds crossings that took more than an hour.
     When: the script asks what crossed in the last minutes.
-    Then: the instance ails where more than one of twenty of these took too long, and not for those of an outage that is over.
+    Then: the instance needs attention where more than one of twenty of these took too long, and not for those of an outage that
+        is over.
     """
     slow = status(LagP95Seconds=4000)
     desk.statuses = by_command(status=slow, journal=entry({"Crossings": [{"LagSeconds": lag} for lag in lags]}))
@@ -377,7 +379,7 @@ def test_an_instance_that_does_not_answer_is_down_and_hides_no_other(desk: Desk,
 def test_of_two_open_incidents_the_oldest_is_kept(desk: Desk) -> None:
     """
     Given: three open incidents for one instance, as two runs at once may make, and one with a longer name.
-    When: the instance ails on.
+    When: the instance still needs attention.
     Then: the oldest is updated, the others are closed as its duplicates, and the one of another name is left alone.
     """
     first, second, third = desk.hold(), desk.hold(), desk.hold()
@@ -418,13 +420,13 @@ def test_the_incident_of_an_instance_that_is_gone_is_closed(desk: Desk) -> None:
     rows = desk.run()
 
     assert [(rows[name]["State"], rows[name]["Change"]) for name in ("old", "former")] == [("Disabled", "closed")] * 2
-    assert "is disabled or deleted. It ailed from" in desk.incidents[disabled]["closeNotes"]
+    assert "is disabled or deleted. It needed attention from" in desk.incidents[disabled]["closeNotes"]
     assert (desk.incidents[deleted]["status"], desk.open()) == (2, [])
 
 
 def test_an_incident_that_was_closed_by_hand_is_opened_anew(desk: Desk) -> None:
     """
-    Given: an instance that ails, and whose incident somebody closed.
+    Given: an instance that needs attention, and whose incident somebody closed.
     When: the script runs.
     Then: there is another one.
     """
@@ -462,7 +464,7 @@ def test_drift_that_needs_a_decision_ails(desk: Desk, answer: Any, state: str, s
     """
     Given: an instance that is well by its status.
     When: the script also compares its incidents with the remote ones.
-    Then: it ails where one needs a decision or they cannot be compared, and not for what the next rounds set right.
+    Then: it needs attention where one needs a decision or they cannot be compared, and not for what the next rounds set right.
     """
     desk.statuses = by_command(status=status(), reconcile=answer)
 
@@ -544,17 +546,17 @@ def test_the_task_fails_where_an_instance_was_not_asked(desk: Desk, monkeypatch:
 
 
 @pytest.mark.parametrize(
-    ("command", "state"), [("createNewIncident", "ailing"), ("setIncident", "ailing"), ("closeInvestigation", "well")]
+    ("command", "state"), [("createNewIncident", "down"), ("setIncident", "down"), ("closeInvestigation", "well")]
 )
 def test_an_incident_that_cannot_be_written_is_told_and_hides_no_other(desk: Desk, command: str, state: str) -> None:
     """
-    Given: a server that refuses what the incident of one instance needs, and another instance that ails.
+    Given: a server that refuses what the incident of one instance needs, and another instance that needs attention.
     When: the script runs.
     Then: the other one has its incident, and the run ends with an error that names the first.
     """
     desk.server.instances["second"] = MODULES["customer"]
-    ailing = status(RemoteError=AWAY)
-    desk.statuses = {"customer": ailing if state == "ailing" else status(), "second": ailing}
+    down = status(RemoteError=AWAY)
+    desk.statuses = {"customer": down if state == "down" else status(), "second": down}
     if command != "createNewIncident":
         desk.hold()
     well = desk.server.answers[command]
@@ -574,7 +576,7 @@ def test_an_incident_that_cannot_be_written_is_told_and_hides_no_other(desk: Des
 @pytest.mark.parametrize("answer", [error_entry("Cannot search."), None, entry("a text"), RuntimeError("Lost.")])
 def test_without_the_open_incidents_nothing_is_created(desk: Desk, answer: Any) -> None:
     """
-    Given: an instance that ails, and a server that does not give its incidents.
+    Given: an instance that needs attention, and a server that does not give its incidents.
     When: the script runs.
     Then: it fails, so that no second incident comes.
     """
@@ -636,7 +638,7 @@ def test_without_an_enabled_instance_it_says_so(desk: Desk) -> None:
 
 def test_the_type_of_the_incidents_may_be_chosen(desk: Desk) -> None:
     """
-    Given: an instance that ails.
+    Given: an instance that needs attention.
     When: the script runs with a type.
     Then: the incident has it.
     """
