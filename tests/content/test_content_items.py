@@ -320,6 +320,7 @@ def test_actions_of_the_script_are_commands() -> None:
     }
     for action, command in actions.items():
         assert given[action] <= arguments_of(commands()[command]).keys(), command
+    assert {"XSOAR.Mirror.Status.Direction", "XSOAR.Mirror.Status.OutgoingTags"} <= outputs_of("xsoar-mirror-status")
     assert [*actions, "create"] == arguments_of(script("XSOARMirroringIncident").data)["action"]["predefined"]
     assert script_constant("XSOARMirroringIncident", "BRAND") == the("Integrations")["name"]
 

@@ -210,6 +210,43 @@ def test_of_two_instances_the_named_one_creates(remote: Mirror) -> None:
     assert remote_names(remote) == ["Lateral movement from WS-0117"]
 
 
+def test_what_is_created_there_takes_its_tagged_entries_along(remote: Mirror) -> None:
+    """
+    Given: an incident that began here, with an entry that carries an outgoing tag and one that does not.
+    When: the button is clicked.
+    Then: the incident has the outgoing tags of the instance, and the remote one the tagged entry alone.
+    """
+    local_id = local_incident(remote)
+    remote.here.add_entry(local_id, contents="Seen on two hosts.", user="hanna", tags=[OUT_TAG])
+    remote.here.add_entry(local_id, contents="Between us.", user="hanna")
+
+    succeeded(press(remote, local_id))
+    created_there(remote)
+
+    local = remote.here.incident(local_id)
+    texts = " ".join(str(entry["contents"]) for entry in remote.there.entries(local["dbotMirrorId"], {}))
+    assert local["dbotMirrorTags"] == [OUT_TAG]
+    assert "Seen on two hosts." in texts
+    assert "Between us." not in texts
+
+
+def test_an_instance_that_only_takes_in_creates_nothing(remote: Mirror) -> None:
+    """
+    Given: an instance that only takes in.
+    When: the button is clicked, and rounds run.
+    Then: the sentence says which parameter to set; the incident is as it was and the remote tenant has none.
+    """
+    remote.configure(mirror_direction="Incoming")
+    local_id = local_incident(remote)
+
+    pressed = press(remote, local_id)
+    created_there(remote)
+
+    assert "set its Incident Mirroring Direction to Outgoing" in pressed.error
+    assert remote.here.incident(local_id)["dbotMirrorInstance"] == ""
+    assert remote_names(remote) == []
+
+
 def test_what_was_created_there_is_not_sent_back(site: Site) -> None:
     """
     Given: two tenants that both run the pack, and an incident that the one created in the other.

@@ -5245,6 +5245,8 @@ def mirror_status_command(client: Client, settings: Settings, args: dict[str, An
         "Instance": settings.instance,
         "State": "Paused" if memory.is_paused else "Running",
         "PausedUntil": when(memory.paused_until_ms) if memory.is_paused else None,
+        "Direction": settings.direction or "None",
+        "OutgoingTags": list(settings.mirror_tags),
         "Remote": host_of(settings.api_root),
         "RemoteVersion": version,
         "RemoteError": problem,

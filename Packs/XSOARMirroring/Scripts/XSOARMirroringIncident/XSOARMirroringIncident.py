@@ -150,7 +150,7 @@ def status_of(instance: str) -> dict[str, Any]:
 
 def direction_of(status: dict[str, Any]) -> str:
     """Return the direction of an instance from its status: In, Out, Both or None."""
-    return str(status.get("Direction") or "Both")
+    return str(status.get("Direction") or "None")
 
 
 def execute(command: str, args: dict[str, Any], instance: str) -> list[dict[str, Any]]:
