@@ -143,6 +143,27 @@ def test_a_fetched_incident_carries_the_remote_one_and_the_mirror_fields(
     assert raw["isactive"] == "true"  # Also at the top, where a mapper finds it by its name.
 
 
+@pytest.mark.parametrize(
+    "unfit",
+    [{"occurred": "yesterday"}, {"dueDate": 7}, {"severity": 9}, {"severity": True}, {"details": ["a"]}],
+    ids=["no time", "a number for a time", "no severity", "a truth for a severity", "a list for a text"],
+)
+def test_a_value_that_the_server_would_refuse_costs_no_fetch(server: Server, remote: Remote, unfit: dict[str, Any]) -> None:
+    """
+    Given: an incident with a value that no server takes for that field.
+    When: it is fetched.
+    Then: the local incident lacks that field, and has the others; its rawJSON keeps the value.
+    """
+    remote.add(**unfit)
+    (name,) = unfit
+
+    (incident,) = server.fetch()
+
+    assert name not in incident
+    assert incident["name"] == "incident 1"
+    assert json.loads(incident["rawJSON"])[name] == unfit[name]
+
+
 def test_a_fetched_incident_starts_no_timer_of_the_remote(server: Server, remote: Remote) -> None:
     """
     Given: an incident with SLA timers among its custom fields. XSOAR REST API: they must not be copied across tenants.

@@ -253,6 +253,19 @@ def test_a_change_after_a_burst_is_told_when_the_remote_s_clock_was_put_back(
     assert server.pull(mirrored)[0]["details"] == "new"
 
 
+def test_changes_are_read_to_the_end_on_a_remote_with_small_pages_and_no_total(server: Server, remote: Remote) -> None:
+    """
+    Given: a remote that gives 60 incidents a page, fewer than asked for, and 0 as the number of all.
+    When: 150 have changed and a round runs.
+    Then: all of them are told.
+    """
+    for number in range(1, 151):
+        remote.add(str(number), modified=f"2026-03-01T11:30:00.{number:03d}Z")
+    remote.search_limit, remote.total = 60, 0
+
+    assert sorted(modified(server), key=int) == [str(number) for number in range(1, 151)]
+
+
 @pytest.mark.parametrize("skip", [0, 1], ids=["first page", "second page"])
 def test_a_failed_round_tells_everything_again(server: Server, remote: Remote, skip: int) -> None:
     """

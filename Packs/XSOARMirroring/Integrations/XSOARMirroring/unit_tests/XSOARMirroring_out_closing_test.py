@@ -7,7 +7,7 @@ import pytest
 import requests
 
 import XSOARMirroring as script
-from stand_ins import CLOSING, REOPENING, Remote, Server, arrived, error_body, local_entry, push, pushed
+from stand_ins import CLOSING, REOPENING, Remote, Server, arrived, error_body, local_entry, push, pushed, store_of
 
 """ OUT: CLOSING """
 
@@ -215,6 +215,20 @@ def test_a_closing_that_shows_late_reopens_nothing_here(server: Server, remote: 
     assert len(closings(remote)) == 1
 
 
+def test_a_closing_is_given_three_seconds_to_show(server: Server, remote: Remote, mirrored: str, naps: list[float]) -> None:
+    """
+    Given: a remote that accepts a closing and carries it out later.
+    When: the closing goes out.
+    Then: the remote is looked at again after pauses that grow, of three seconds in all, before the server is told to ask again.
+    """
+    remote.closes_late = True
+
+    push(server, mirrored, status=2, data=CLOSING)
+
+    assert naps == sorted(naps)
+    assert sum(naps) == pytest.approx(3)
+
+
 """ OUT: REOPENING """
 
 
@@ -345,6 +359,7 @@ def test_a_remote_that_is_open_already_is_not_reopened(server: Server, remote: R
     pushed(server, closed_both, status=1)
 
     assert commands(remote) == []
+    assert "reopen" not in {row[3] for row in store_of(server).journal}
 
 
 def test_a_reopening_that_came_in_does_not_go_out(server: Server, remote: Remote, closed_both: str) -> None:
