@@ -18,7 +18,7 @@ PYTHON ?= python3
 # How many processes share the tests, and how many checks run side by side: more than a small machine has processors, as a test
 # over HTTP often waits for another process.
 WORKERS ?= 3
-# What to hand on to demo, serve, warroom, bench and mutants, for example: make serve ARGS="--port 8080".
+# What to hand on to demo, serve, warroom, bench, mutants and others, for example: make serve ARGS="--port 8080".
 ARGS ?=
 
 # In CI the tests begin as a newcomer does, with no environment, even where one lies there already.
@@ -35,8 +35,10 @@ SDK := .venv-sdk/made-from-requirements
 unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export COVERAGE_FILE := build/coverage
-# demisto-sdk: no hints about a remote it does not need; its log and the linter's notes in build/
+# demisto-sdk: no hints about a remote it does not need, no colours or bars; its log and the linter's notes in build/
 export DEMISTO_SDK_IGNORE_CONTENT_WARNING := 1
+export DEMISTO_SDK_LOG_NO_COLORS := true
+export TQDM_DISABLE := 1
 export DEMISTO_SDK_LOG_FILE_PATH := $(CURDIR)/build
 export PYLINTHOME := $(CURDIR)/build
 # git otherwise refuses a clone that belongs to another user. Who runs make in it trusts it.
@@ -47,6 +49,10 @@ export GIT_CONFIG_VALUE_0 := $(CURDIR)
 TESTS := tests tools/tests benchmarks local_xsoar/tests
 # The browser's tests have a step of their own, `web`: they need Chromium.
 BROWSER_TESTS := local_xsoar/tests/web/browser
+
+PYTEST := .venv/bin/python -m pytest -q
+# demisto-sdk's output passes through it, and keeps all findings.
+PLAIN := sed -E -f tools/plain_sdk.sed
 
 # $(call step,name): announces a step in one line. The name holds no comma.
 step = @printf '\n=== %s\n' "$(1)"
@@ -73,7 +79,7 @@ warroom: $(DEV)  ## A prompt that runs the integration's commands against any te
 pack: $(SDK) | build  ## Build dist/XSOARMirroring.zip, for the Marketplace's "Upload pack"
 	$(call step,Pack: demisto-sdk prepare-content)
 	@rm -rf $(ZIP) build/tmp && mkdir -p dist build/tmp
-	@TMPDIR="$(CURDIR)/build/tmp" .venv-sdk/bin/demisto-sdk prepare-content -i $(PACK) -o dist
+	@TMPDIR="$(CURDIR)/build/tmp" .venv-sdk/bin/demisto-sdk prepare-content -i $(PACK) -o dist | $(PLAIN)
 
 sbom: $(DEV) pack  ## List what the zip and the environments hold, as CycloneDX, in dist/
 	$(call step,Software bills of materials: CycloneDX)
@@ -101,7 +107,7 @@ else
 	@for module in CommonServerPython.py demistomock.py; do \
 		[ -f "$(XSOAR_RUNTIME)/$$module" ] || { echo "There is no $$module in $(XSOAR_RUNTIME): name the folder that holds it." >&2; exit 2; }; \
 	done
-	@XSOAR_RUNTIME="$(XSOAR_RUNTIME)" .venv/bin/python -m pytest Packs $(TESTS) --ignore=tests/content --ignore=$(BROWSER_TESTS) \
+	@XSOAR_RUNTIME="$(XSOAR_RUNTIME)" $(PYTEST) Packs $(TESTS) --ignore=tests/content --ignore=$(BROWSER_TESTS) \
 		-n $(WORKERS) --dist loadfile
 endif
 
@@ -124,11 +130,11 @@ types: $(DEV)
 validate: $(SDK) | build
 	$(call step,Content: demisto-sdk validate)
 	@.venv-sdk/bin/python tools/check_validation_codes.py
-	@.venv-sdk/bin/demisto-sdk validate -a --config-path tools/validation_config.toml
+	@.venv-sdk/bin/demisto-sdk validate -a --config-path tools/validation_config.toml | $(PLAIN)
 
 validate-added: $(SDK) | build
 	$(call step,Content as if newly added and supported by XSOAR: demisto-sdk validate)
-	@bash tools/validate_as_added.sh
+	@bash tools/validate_as_added.sh | $(PLAIN)
 
 xsoar-lint: $(SDK) | build
 	$(call step,Conventions of the scripts: XSOAR linter at its strictest level)
@@ -140,7 +146,7 @@ secrets: $(SDK) | build
 	$(call step,Secrets: detect-secrets and demisto-sdk secrets)
 	@.venv-sdk/bin/python tools/find_secrets.py
 	@find Packs -type f ! -name '*.png' ! -path '*/__pycache__/*' -print0 | \
-		xargs -0 .venv-sdk/bin/demisto-sdk secrets --ignore-entropy
+		xargs -0 .venv-sdk/bin/demisto-sdk secrets --ignore-entropy | $(PLAIN)
 
 # It takes READMEs only outside packs, so each other text is one for a moment.
 doc-review: $(SDK) | build
@@ -149,18 +155,18 @@ doc-review: $(SDK) | build
 	@for text in README.md CHANGELOG.md SECURITY.md docs/*.md; do mkdir -p "build/doc-review/$$text" && cp "$$text" "build/doc-review/$$text/README.md"; done
 	@.venv-sdk/bin/demisto-sdk doc-review -i Packs -i build/doc-review --skip-packs-known-words \
 		--known-words tools/known_words.txt >build/doc-review.txt 2>&1 || { \
-		grep -E 'were found in [^{]|  - ' build/doc-review.txt || cat build/doc-review.txt; \
+		{ grep -E 'were found in [^{]|  - ' build/doc-review.txt || cat build/doc-review.txt; } | $(PLAIN); \
 		echo 'Correct the words above, or list those that are right in tools/known_words.txt.'; exit 1; }
 	@echo "No misspelled word in $$(grep -c '^Checking' build/doc-review.txt) texts."
 
 unit: $(DEV) | build
 	$(call step,Unit tests of the pack)
-	@.venv/bin/python -m pytest Packs -n $(WORKERS) --cov --cov-report= --cov-fail-under=0
+	@$(PYTEST) Packs -n $(WORKERS) --cov --cov-report= --cov-fail-under=0
 
 # A file of tests stays in one process, so its order is kept.
 suite: $(DEV) | build
 	$(call step,Tests over HTTP and of contracts and content)
-	@.venv/bin/python -m pytest $(TESTS) --ignore=$(BROWSER_TESTS) -n $(WORKERS) --dist loadfile
+	@$(PYTEST) $(TESTS) --ignore=$(BROWSER_TESTS) -n $(WORKERS) --dist loadfile
 
 coverage: unit
 	$(call step,Coverage of the pack by its unit tests)
@@ -170,7 +176,7 @@ coverage: unit
 web: $(DEV) | build
 	$(call step,The local tenant's web page in Chromium)
 	@CHROMIUM=$$(bash tools/find_chromium.sh) || { [ $$? = 3 ] || exit 2; echo 'The tests in the browser were passed over.'; exit 0; }; \
-		export CHROMIUM; .venv/bin/python -m pytest $(BROWSER_TESTS)
+		export CHROMIUM; $(PYTEST) $(BROWSER_TESTS)
 
 check-pack: $(DEV) pack
 	$(call step,The zip against its sources)
@@ -198,7 +204,14 @@ soak: $(DEV)  ## Mirror two tenants for a simulated day with faults; a table, pi
 
 ##@ Maintain
 
-.PHONY: docs lock clean help
+.PHONY: hooks newcomer docs lock clean help
+
+hooks: $(DEV) $(SDK)  ## Run the checks a change needs before each commit (pre-commit)
+	@.venv/bin/pre-commit install
+
+# Outside `test`: it makes both environments anew in a fresh clone.
+newcomer: $(DEV)  ## Follow README.md in a fresh clone: each command it names must do what it says
+	@.venv/bin/python tools/follow_readme.py $(ARGS)
 
 docs: $(DEV) $(SDK)  ## Regenerate the integration's README, its examples and the pictures of the pack
 	@.venv/bin/python tools/integration_readme.py
