@@ -18,12 +18,16 @@ PYTHON ?= python3
 # How many processes share the tests, and how many checks run side by side: more than a small machine has processors, as a test
 # over HTTP often waits for another process.
 WORKERS ?= 3
-# What to hand on to demo, serve, warroom, bench, mutants and others, for example: make serve ARGS="--port 8080".
+# What to hand on to demo, pair, serve, warroom, bench, mutants and others, for example: make serve ARGS="--port 8080".
 ARGS ?=
 
 # In CI the tests begin as a newcomer does, with no environment, even where one lies there already.
 ifeq ($(CI)$(MAKELEVEL)$(filter test,$(MAKECMDGOALS)),true0test)
 $(shell rm -f .venv/made-from-requirements .venv-sdk/made-from-requirements)
+endif
+
+ifneq ($(and $(findstring k,$(firstword -$(MAKEFLAGS))),$(filter demo,$(MAKECMDGOALS))),)
+$(error make takes --keep for its own --keep-going: give it in ARGS, as in make demo ARGS="--keep")
 endif
 
 PACK := Packs/XSOARMirroring
@@ -60,10 +64,13 @@ step = @printf '\n=== %s\n' "$(1)"
 
 ##@ See it work
 
-.PHONY: demo serve warroom
+.PHONY: demo pair serve warroom
 
 demo: $(DEV)  ## Mirror incidents between two local tenants and show what crossed
 	@.venv/bin/python -m local_xsoar demo $(ARGS)
+
+pair: $(DEV)  ## Run two linked tenants that stay, each with a web page
+	@.venv/bin/python -m local_xsoar pair $(ARGS)
 
 serve: $(DEV)  ## Run one local tenant on a port, for any client to talk to
 	@.venv/bin/python -m local_xsoar serve $(ARGS)

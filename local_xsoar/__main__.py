@@ -1,4 +1,4 @@
-"""The local XSOAR's commands: `python -m local_xsoar demo|serve|warroom`. `make` calls them."""
+"""The local XSOAR's commands: `python -m local_xsoar demo|pair|serve|warroom`. `make` calls them."""
 
 import importlib
 import signal
@@ -6,6 +6,7 @@ import sys
 
 COMMANDS = {
     "demo": "two tenants that mirror incidents, and the proof that both sides are equal",
+    "pair": "two linked tenants that stay",
     "serve": "one tenant on a port",
     "warroom": "a prompt for the integration's commands",
 }

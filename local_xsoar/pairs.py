@@ -1,9 +1,11 @@
-"""The mirrored instances of a host, for the web page of its tenant."""
+"""The mirrored instances of a host, for the web page of its tenant and that of the remote tenant."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from local_xsoar.host import Host
 from local_xsoar.tenant import BadRequest, Tenant
+from local_xsoar.tenant.web import Share, Shared, Sharing
 from local_xsoar.tenant.web.mirroring import MOST_CROSSINGS, Comparison, Pair
 
 STATUS, JOURNAL, RECONCILE = "xsoar-mirror-status", "xsoar-mirror-journal", "xsoar-mirror-reconcile"
@@ -45,3 +47,36 @@ class HostPairs:
             raise BadRequest(run.error)
         (entry,) = run.entries
         return {path.partition("(")[0]: value for path, value in entry["EntryContext"].items()}
+
+
+def sharing_out(host: Host) -> Sharing:
+    """Return how entries are shared from the tenant of the host: with the remote tenant of the incident's instance."""
+
+    def shared(incident: Mapping[str, Any]) -> Shared:
+        name = incident["dbotMirrorInstance"]
+        if name not in host.instances_with(STATUS):
+            return Shared()
+        outgoing = _tags(host, name, "mirror_tag") if incident["dbotMirrorDirection"] in ("Out", "Both") else []
+        return _shared(name, outgoing, _tags(host, name, "tags"))
+
+    return shared
+
+
+def sharing_in(host: Host, instance: str, to: str) -> Sharing:
+    """Return how entries are shared from the remote tenant of an instance: with the tenant of the host, which is called `to`."""
+
+    def shared(incident: Mapping[str, Any]) -> Shared:
+        if instance not in host.instances_with(STATUS):
+            return Shared()
+        return _shared(to, _tags(host, instance, "tags"), _tags(host, instance, "mirror_tag"))
+
+    return shared
+
+
+def _shared(to: str, tags: list[str], foreign: list[str]) -> Shared:
+    return Shared([Share(to, tag) for tag in tags], frozenset(foreign))
+
+
+def _tags(host: Host, instance: str, parameter: str) -> list[str]:
+    """Return the tags that a parameter of an instance lists."""
+    return list(filter(None, (tag.strip() for tag in (host.instance(instance).params[parameter] or "").split(","))))

@@ -30,7 +30,7 @@ def main() -> None:
         addresses: list[str] = []
         for line in demo.stdout:
             addresses += re.findall(r"http://\S+/web/#token=\S+", line)
-            if line.startswith("Both tenants go on"):
+            if line.startswith("Ctrl-C"):
                 break
         script = ROOT / "tools" / "find_chromium.sh"
         chromium = subprocess.run(

@@ -1,1 +1,1 @@
-"""What one types: demo, serve, warroom."""
+"""What one types: demo, pair, serve, warroom."""

@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,23 +20,29 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from local_xsoar.cli.arguments import OneSentenceParser
+from local_xsoar.cli.linked import (
+    CUSTOMER_VERSION,
+    HEADQUARTERS_VERSION,
+    IN_TAG,
+    INSTANCE,
+    OUT_TAG,
+    Linked,
+    checked,
+    configure,
+    counted,
+    keep_mirroring,
+    linked_tenants,
+    what_to_try,
+)
 from local_xsoar.comparison import Finding, compare_incidents
-from local_xsoar.custom_mappers import custom_mappers
-from local_xsoar.host import CommandRun, Host, HostError
-from local_xsoar.pairs import HostPairs
-from local_xsoar.tenant import Tenant, TenantError, TenantSettings, serving
-from local_xsoar.tenant.samples import SAMPLE_FIELDS, load_samples
+from local_xsoar.host import HostError
+from local_xsoar.tenant import Tenant, TenantError, TenantSettings
+from local_xsoar.tenant.samples import load_samples
 from local_xsoar.tenant.times import MINUTE
-from local_xsoar.tenant.web import new_token, page_address
+from local_xsoar.tenant.web.views import status
 
-INTEGRATION = Path(__file__).resolve().parents[2] / "Packs" / "XSOARMirroring" / "Integrations" / "XSOARMirroring"
-INSTANCE = "Customer"
-IN_TAG, OUT_TAG = "FromRemote", "ToRemote"
-# The custom fields of both tenants, besides those of the samples: CLI name, name, type.
-FIELDS = (*SAMPLE_FIELDS, ("affectedhosts", "Affected Hosts", "number"), ("ticket", "Ticket", "shortText"))
 MOST_ROUNDS = 10
 HALF_AN_HOUR, AN_HOUR, TEN_MINUTES = 30 * MINUTE, 60 * MINUTE, 10 * MINUTE
-KEEP_PAUSE = 5.0  # Seconds between two rounds while --keep lets one look around. The platform's is a minute.
 
 
 class DemoError(Exception):
@@ -70,18 +76,11 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Stage:
-    """The two tenants and their clock, where they and their web pages are, the line to the customer, and headquarters' host."""
+class Stage(Linked):
+    """The two tenants, their clock, the line to the customer, and where the story is told."""
 
-    headquarters: Tenant
-    customer: Tenant
     clock: Clock
     line: Line
-    headquarters_url: str
-    customer_url: str
-    headquarters_page: str
-    customer_page: str
-    host: Host
     console: Console
 
     def say(self, text: str) -> None:
@@ -121,28 +120,20 @@ def main(arguments: list[str]) -> int:
 @contextmanager
 def stage(console: Console) -> Iterator[Stage]:
     """Start both tenants on loopback ports and the host of the pack; all of it is gone afterwards."""
-    with ExitStack() as exits:
-        folder = Path(tempfile.mkdtemp(prefix="xsoar-mirroring-"))
-        exits.callback(shutil.rmtree, folder, ignore_errors=True)
-        clock = Clock()
-        headquarters = Tenant(
-            TenantSettings("headquarters", folder / "headquarters", version="8.8.0", api_key=secrets.token_hex(16), key_id="7"),
-            clock,
-        )
-        exits.callback(headquarters.close)
-        # Its HTTP answers tell the time of its clock, so that the lag that the mirror measures is a right one.
-        customer = Tenant(
-            TenantSettings("customer", folder / "customer", version="6.12.0", api_key=secrets.token_hex(16), date_header=0), clock
-        )
-        exits.callback(customer.close)
-        line = Line()
-        tokens = new_token(), new_token()
-        host = exits.enter_context(Host(headquarters, folder / "host"))
-        pairs = HostPairs(headquarters, host)
-        headquarters_url = exits.enter_context(serving(headquarters, page_token=tokens[0], pairs=pairs))
-        customer_url = exits.enter_context(serving(customer, hook=line, page_token=tokens[1]))
-        pages = page_address(headquarters_url, tokens[0]), page_address(customer_url, tokens[1])
-        yield Stage(headquarters, customer, clock, line, headquarters_url, customer_url, *pages, host, console)
+    folder = Path(tempfile.mkdtemp(prefix="xsoar-mirroring-"))
+    clock, line = Clock(), Line()
+    headquarters = TenantSettings(
+        "headquarters", folder / "headquarters", version=HEADQUARTERS_VERSION, api_key=secrets.token_hex(16), key_id="7"
+    )
+    # Its HTTP answers tell the time of its clock, so that the lag that the mirror measures is a right one.
+    customer = TenantSettings(
+        "customer", folder / "customer", version=CUSTOMER_VERSION, api_key=secrets.token_hex(16), date_header=0
+    )
+    try:
+        with linked_tenants(folder / "host", headquarters, customer, clock=clock, customer_hook=line) as linked:
+            yield Stage(**vars(linked), clock=clock, line=line, console=console)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def run(set_up: Stage, incidents: int, keep: bool) -> int:
@@ -157,6 +148,7 @@ def run(set_up: Stage, incidents: int, keep: bool) -> int:
     set_up.say(f"The customer has {len(remote_ids)} incidents with notes, chats and files.\n")
 
     configure(set_up)
+    set_up.say(f"At headquarters an instance [bold]{INSTANCE}[/] of XSOAR Mirroring is configured; Test says ok.")
     fetch_all(set_up, remote_ids)
     mirror(set_up, "The first rounds bring what was written before the fetch")
     customer_works(set_up, remote_ids)
@@ -185,44 +177,6 @@ def run(set_up: Stage, incidents: int, keep: bool) -> int:
     return 0 if equal else 1
 
 
-def configure(set_up: Stage) -> None:
-    """Configure an instance of the pack at headquarters, with mappers for the custom fields of both, and press Test."""
-    for tenant in (set_up.headquarters, set_up.customer):
-        for cli_name, name, kind in FIELDS:
-            tenant.add_incident_field(cli_name, name=name, type=kind)
-    incoming, outgoing = mappers(set_up)
-    for mapper in (incoming, outgoing):
-        set_up.host.import_mapper(mapper)
-    set_up.host.add_instance(
-        INSTANCE,
-        INTEGRATION,
-        {
-            "url": set_up.customer_url,
-            "credentials_api_key": {"identifier": "", "password": set_up.customer.settings.api_key},
-            "isFetch": True,
-            "tags": IN_TAG,
-            "mirror_tag": OUT_TAG,
-            "fetch_incident_history": True,
-        },
-        incoming_mapper=incoming["id"],
-        outgoing_mapper=outgoing["id"],
-    )
-    checked(set_up.host.test(INSTANCE), "Test")
-    set_up.say(f"At headquarters an instance [bold]{INSTANCE}[/] of XSOAR Mirroring is configured; Test says ok.")
-
-
-def mappers(set_up: Stage) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the incoming and the outgoing mapper of the instance, which name every custom field of headquarters."""
-    return custom_mappers(INSTANCE, set_up.headquarters.incident_fields())
-
-
-def checked(command_run: CommandRun, what: str) -> CommandRun:
-    """Return a run that went well. Raises DemoError with the integration's own sentence otherwise."""
-    if not command_run.ok:
-        raise DemoError(f"{what} failed: {command_run.error}")
-    return command_run
-
-
 def fetch_all(set_up: Stage, remote_ids: list[str]) -> None:
     """Fetch until nothing new comes."""
     created: list[str] = []
@@ -248,11 +202,6 @@ def mirror(set_up: Stage, why: str) -> None:
         if not mirror_round.modified and not mirror_round.sent:
             return
     raise DemoError(f"The mirror does not come to rest within {MOST_ROUNDS} rounds.")
-
-
-def counted(number: int, one: str, many: str = "") -> str:
-    """Return how many there are of something: 1 entry, 2 entries. `many` is the plural, by default with an s."""
-    return f"{number} {one if number == 1 else many or f'{one}s'}"
 
 
 def customer_works(set_up: Stage, remote_ids: list[str]) -> None:
@@ -377,8 +326,16 @@ def show_comparison(set_up: Stage, findings: dict[str, list[Finding]]) -> None:
             compared = [finding for finding in of_incident if finding.kind in kinds]
             equal = sum(finding.equal for finding in compared)
             cells.append(f"{equal} of {len(compared)}" if compared else "-")
-        table.add_row(remote_id, set_up.local_id(remote_id), *cells)
+        table.add_row(*sides(set_up, remote_id), *cells)
     set_up.console.print(table)
+    set_up.say("Closing and reopening cross; whether an open incident is Pending or Active is each tenant's own affair.")
+
+
+def sides(set_up: Stage, remote_id: str) -> tuple[str, str]:
+    """Return the ids of an incident at the customer and at headquarters, with its statuses where these differ."""
+    ids = remote_id, set_up.local_id(remote_id)
+    there, here = set_up.customer.incident(ids[0])["status"], set_up.headquarters.incident(ids[1])["status"]
+    return ids if there == here else (f"{ids[0]} {status(there)['text']}", f"{ids[1]} {status(here)['text']}")
 
 
 def tell_verdict(set_up: Stage, findings: dict[str, list[Finding]]) -> bool:
@@ -490,27 +447,15 @@ def keep_running(set_up: Stage) -> None:
         (set_up.customer, set_up.customer_url, set_up.customer_page),
         (set_up.headquarters, set_up.headquarters_url, set_up.headquarters_page),
     ):
-        key_id = f" --key-id {tenant.settings.key_id}" if tenant.settings.key_id else ""
-        set_up.say(
-            f"\nLook around at {tenant.settings.name}, and work there:\n"
-            f"  {page}\n"
-            f'  XSOAR_API_KEY={tenant.settings.api_key} make warroom ARGS="--url {url}{key_id}"'
-        )
+        set_up.say(f"\nLook around at {tenant.settings.name}, and work there:\n  {page}\n  {warroom_line(tenant, url)}")
     try:
-        set_up.say(
-            f"\nWar Room entries cross with a tag: {IN_TAG} at {set_up.customer.settings.name}, {OUT_TAG} at "
-            f"{set_up.headquarters.settings.name}.\n"
-            f"Mirroring, on the page of {set_up.headquarters.settings.name}, shows what crossed, the lag and what differs.\n"
-            "Both tenants go on; new incidents and changes are mirrored every few seconds. Ctrl-C ends it."
-        )
-        while True:
-            checked(set_up.host.fetch(INSTANCE), "Fetching")
-            mirror_round = set_up.host.mirror(INSTANCE)
-            if mirror_round.modified or mirror_round.sent:
-                set_up.say(
-                    f"{counted(len(mirror_round.modified or []), 'remote incident')} asked for, "
-                    f"{counted(len(mirror_round.sent), 'local incident')} sent"
-                )
-            time.sleep(KEEP_PAUSE)
+        set_up.say(f"\n{what_to_try(set_up)}\nCtrl-C stops and removes both tenants; make pair runs two that stay.")
+        keep_mirroring(set_up.host, set_up.say)
     except KeyboardInterrupt:
         set_up.say("Stopped.")
+
+
+def warroom_line(tenant: Tenant, url: str) -> str:
+    """Return the command that opens a War Room prompt on a tenant."""
+    key_id = f" --key-id {tenant.settings.key_id}" if tenant.settings.key_id else ""
+    return f'XSOAR_API_KEY={tenant.settings.api_key} make warroom ARGS="--url {url}{key_id}"'

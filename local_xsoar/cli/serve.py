@@ -1,15 +1,14 @@
 """`python -m local_xsoar serve`: one tenant on a port, for demisto-py, curl or a real Cortex XSOAR to talk to."""
 
 import argparse
-import json
-import secrets
 import sys
 import threading
-from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from local_xsoar.cli.arguments import OneSentenceParser
+from local_xsoar.cli.folders import FolderError, default_folder, held, holds_pair, keep_access, kept_access
 from local_xsoar.tenant import Tenant, TenantError, TenantSettings, serving
 from local_xsoar.tenant.manners import SWITCHES
 from local_xsoar.tenant.samples import load_samples
@@ -17,11 +16,10 @@ from local_xsoar.tenant.web import new_token, page_address
 
 KEY_ID = "1"
 NEW_VERSION = "8.8.0"
-ACCESS_FILE = "access.json"
 
 
 class _UsageError(Exception):
-    """Options that do not go together, or a folder that cannot be used."""
+    """Options that do not go together, or with the folder."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -49,24 +47,21 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: list[str]) -> int:
     """Serve a tenant until Ctrl-C. Returns the exit status: 0, or 2 after one sentence on what is wrong."""
     options = _parser().parse_args(arguments)
-    try:
-        settings = _settings(options)
-        tenant = Tenant(settings)
-    except (_UsageError, TenantError) as error:
-        print(error, file=sys.stderr)
-        return 2
     token = new_token()
     try:
-        with serving(tenant, options.port, page_token=token) as address:
+        settings = _settings(options)
+        with (
+            held(settings.folder),
+            closing(Tenant(settings)) as tenant,
+            serving(tenant, options.port, page_token=token) as address,
+        ):
             print(_load(tenant, options.incidents) + _introduction(settings, address, token), flush=True)
             threading.Event().wait()
-    except TenantError as error:
+    except (_UsageError, FolderError, TenantError) as error:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("Stopped.")
-    finally:
-        tenant.close()
     return 0
 
 
@@ -74,14 +69,19 @@ def _settings(options: argparse.Namespace) -> TenantSettings:
     """Return the tenant's settings, with the version and the key that its folder keeps.
 
     Raises:
-        _UsageError: options that do not go together, or a folder that cannot be used.
+        _UsageError: options that do not go together, or with the folder.
+        FolderError: the folder cannot be used.
     """
     if not options.name.strip() or Path(options.name).name != options.name:
         raise _UsageError(f'The name "{options.name}" cannot name a folder; give one without slashes.')
     if options.incidents < 0:
         raise _UsageError(f"--incidents is {options.incidents}; give 0 or more.")
-    folder = options.folder or Path.home() / ".local_xsoar" / options.name
-    kept = _kept(folder)
+    folder = options.folder or default_folder(options.name)
+    if holds_pair(folder):
+        raise _UsageError(
+            f'The folder {folder} holds a linked pair: serve it with make pair ARGS="--folder {folder}", or give another one.'
+        )
+    kept = kept_access(folder)
     draft = TenantSettings(options.name, folder, version=kept.get("version") or options.version or NEW_VERSION)
     if options.version not in (None, draft.version):
         raise _UsageError(
@@ -92,9 +92,7 @@ def _settings(options: argparse.Namespace) -> TenantSettings:
         raise _UsageError(f"--advanced-key needs a tenant of 8.x; the version is {draft.version}.")
     if options.account and draft.is_8:
         raise _UsageError(f"--account needs a tenant of 6.x; the version is {draft.version}.")
-    access = {"api_key": kept.get("api_key") or secrets.token_hex(32), "version": draft.version}
-    if access != kept:
-        _keep(folder, access)
+    access = keep_access(folder, kept, version=draft.version)
     return TenantSettings(
         options.name,
         folder,
@@ -120,35 +118,6 @@ def _switch(given: str) -> tuple[str, Any]:
     if wanted not in sides:
         raise _UsageError(f"--switch {name} has no side {wanted}: give {' or '.join(sides)}.")
     return name, sides[wanted]
-
-
-def _kept(folder: Path) -> dict[str, str]:
-    """Return the API key and the version that a folder keeps: {"api_key", "version"}, {} for a new folder.
-
-    Raises:
-        _UsageError: the folder cannot be read, or what lies there is no key.
-    """
-    path = folder / ACCESS_FILE
-    try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        return {"api_key": str(kept["api_key"]), **({"version": str(kept["version"])} if "version" in kept else {})}
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise _UsageError(f"The folder {folder} cannot be used ({error.strerror}); give one that can be written to.")
-    except (ValueError, KeyError, TypeError):
-        raise _UsageError(f"{path} holds no API key; remove it to get a new one.")
-
-
-def _keep(folder: Path, access: Mapping[str, str]) -> None:
-    """Keep the API key and the version in a folder. Raises _UsageError when it cannot be written to."""
-    path = folder / ACCESS_FILE
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(json.dumps(access), encoding="utf-8")
-    except OSError as error:
-        raise _UsageError(f"The folder {folder} cannot be used ({error.strerror}); give one that can be written to.")
 
 
 def _load(tenant: Tenant, count: int) -> str:

@@ -69,12 +69,16 @@ class Host:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._tenant = tenant
+        self._state = HostState(folder / "host.sqlite")
         self._own_workers = workers is None
         self._workers = workers or Workers()
-        self._state = HostState(folder / "host.sqlite")
         self._runner = Runner(tenant, self._state, self._workers, settings or HostSettings(), timeout, on_call, pause)
         self._locks: dict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
-        self._instances = {row.name: self._instance(row, read_integration(row.integration)) for row in self._state.instances()}
+        self._instances = {
+            row.name: self._instance(row, read_integration(row.integration))
+            for row in self._state.instances()
+            if row.integration.is_dir()  # Its pack may be gone, or elsewhere by now: the instance can be added anew.
+        }
 
     def __enter__(self) -> "Host":
         return self
@@ -145,7 +149,7 @@ class Host:
         if described.get("type") not in (INCOMING, OUTGOING):
             raise HostError(f"{described.get('id')} is of the type {described.get('type')}: give a {INCOMING} or a {OUTGOING}.")
         read = read_mapper(described)
-        rows = self._state.instances()
+        rows = [row for row in self._state.instances() if row.name in self._instances]
         for row in rows:
             if read.id == (row.outgoing_mapper if described["type"] == INCOMING else row.incoming_mapper):
                 raise HostError(f"The instance {row.name} has {read.id} for the other direction: give the mapper another id.")

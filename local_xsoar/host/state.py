@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from local_xsoar.host.errors import HostError
+
 _SCHEMA = """
 create table if not exists instance ( name text primary key, integration text not null, params text not null, incoming_mapper
     text not null, outgoing_mapper text not null, last_run text not null default '{}', last_mirror_run text not null default
@@ -59,12 +61,17 @@ class HostState:
     """The host's store. Each method is one transaction; it may be called from several threads."""
 
     def __init__(self, path: Path) -> None:
+        """Open the file, making it when it is not there. Raises HostError when it cannot be opened or is no database."""
         path.touch(mode=0o600)  # it holds the parameters, keys included
         self._lock = threading.RLock()
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
-        self._connection.execute("pragma journal_mode=wal")
-        self._connection.execute("pragma synchronous=normal")
-        self._connection.executescript(_SCHEMA)
+        try:
+            self._connection.execute("pragma journal_mode=wal")
+            self._connection.execute("pragma synchronous=normal")
+            self._connection.executescript(_SCHEMA)
+        except sqlite3.Error as error:
+            self._connection.close()
+            raise HostError(f"The database {path} cannot be opened ({error}): give a folder that can be written to.") from error
 
     def close(self) -> None:
         """Close the file."""

@@ -20,7 +20,7 @@ from local_xsoar.tenant.routes import API_ROOTS, answer_api, error_response, jso
 from local_xsoar.tenant.settings import TenantSettings
 from local_xsoar.tenant.tenant import Tenant
 from local_xsoar.tenant.times import SECOND
-from local_xsoar.tenant.web import Pairs, WebPage, is_page
+from local_xsoar.tenant.web import Pairs, Sharing, WebPage, is_page, nothing_shared
 
 BeforeHook = Callable[[Request], Awaitable[Response | None]]
 AfterHook = Callable[[Request, Response], Awaitable[Response | None]]
@@ -50,9 +50,10 @@ class TenantApplication:
         after: AfterHook | None = None,
         page_token: str = "",
         pairs: Pairs | None = None,
+        sharing: Sharing = nothing_shared,
     ) -> None:
         self._tenant = tenant
-        self._page = WebPage(tenant, page_token, pairs)
+        self._page = WebPage(tenant, page_token, pairs, sharing)
         self._gate = Gate(tenant.settings)
         self._quota = Quota(tenant.settings.calls_a_minute)
         self._hook = hook
@@ -207,6 +208,7 @@ def serving(
     after: AfterHook | None = None,
     page_token: str = "",
     pairs: Pairs | None = None,
+    sharing: Sharing = nothing_shared,
 ) -> Iterator[str]:
     """Serve the tenant's REST API and its web page on 127.0.0.1 in a thread; yields the root address, stops on exit.
 
@@ -217,6 +219,7 @@ def serving(
         after: sees each request with its answer after the work was done, and may answer something else, as `LostAnswer`.
         page_token: opens the web page (see `web.page_address`); with "" nobody gets in.
         pairs: the tenant's mirrored instances, for the web page; None where no host runs on it.
+        sharing: with whom the web page can share the entries of an incident.
 
     Raises:
         TenantError: the port cannot be had.
@@ -224,7 +227,7 @@ def serving(
     listener = _listener(port)
     # Keep-alive outlasts the pauses of a client that polls, so that none finds its connection closed under it.
     config = uvicorn.Config(
-        TenantApplication(tenant, hook, after, page_token, pairs),
+        TenantApplication(tenant, hook, after, page_token, pairs, sharing),
         lifespan="off",
         log_level="critical",
         access_log=False,
@@ -244,6 +247,15 @@ def serving(
         server.stop()
         thread.join()
         listener.close()
+
+
+def is_free(port: int) -> bool:
+    """Say whether `serving` could have a port now."""
+    try:
+        _listener(port).close()
+    except TenantError:
+        return False
+    return True
 
 
 def _listener(port: int) -> socket.socket:

@@ -160,7 +160,7 @@ def test_makefile_has_the_promised_targets() -> None:
     """
     text = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z-]+):", text, flags=re.MULTILINE))
-    assert {"demo", "test", "test-real", "bench", "pack", "serve", "warroom", "lint", "docs", "clean", "help"} <= targets
+    assert {"demo", "pair", "test", "test-real", "bench", "pack", "serve", "warroom", "lint", "docs", "clean", "help"} <= targets
     assert ".DEFAULT_GOAL := help" in text
 
 
@@ -172,6 +172,18 @@ def test_make_help_says_where_options_go() -> None:
     """
     shown = subprocess.run(["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout  # noqa: S607
     assert shown.splitlines()[-1].endswith('make demo ARGS="--keep"')
+
+
+def test_an_option_that_make_would_take_itself_is_refused() -> None:
+    """
+    Given: the option of the demo, given to make, which has one that begins alike.
+    When: the demo is to run.
+    Then: it does not, and make says where the option goes.
+    """
+    command = ["make", "--no-print-directory", "--dry-run", "demo", "--keep"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert 'make demo ARGS="--keep"' in run.stderr
 
 
 def test_ci_runs_make_test() -> None:

@@ -113,6 +113,7 @@ def comparison_view(name: str, comparison: Comparison) -> dict[str, Any]:
     return {
         "said": said,
         "time": markup.moment(comparison.time),
+        "beside": "Pending and Active count as equal: only closing and reopening cross.",
         "drifts": [drift_row(name, drift) for drift in comparison.drifts],
     }
 

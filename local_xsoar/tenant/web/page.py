@@ -1,11 +1,12 @@
 """The routes of the web page, under /web: its three files, and what its script asks for and does, under /web/api.
 
-A handler gets the tenant (of the routes of mirroring: its pairs), the parameters of the path and what the page sent (the query of
-a GET, the JSON of a POST), and returns plain data: a view, or {"said": a sentence} on what was done.
+A handler gets what the page is of, the parameters of the path and what the page sent (the query of a GET, the JSON of a POST). It
+returns plain data: a view, or {"said": a sentence} on what was done.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from local_xsoar.tenant.tenant import Tenant
 from local_xsoar.tenant.web import views
 from local_xsoar.tenant.web.guard import PREFIX, Guard, check_host, check_origin
 from local_xsoar.tenant.web.mirroring import Pairs, comparison_view, pair_view
+from local_xsoar.tenant.web.sharing import Sharing
 
 STATIC = Path(__file__).with_name("static")
 FILES = {
@@ -48,8 +50,18 @@ HEADERS = {
 }
 
 Given = Mapping[str, Any]
-Handler = Callable[[Tenant, Params, Given], dict[str, Any]]
-PairsHandler = Callable[[Pairs | None, Params, Given], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What the page is of: a tenant, its mirrored instances if they are known, and with whom its entries can be shared."""
+
+    tenant: Tenant
+    pairs: Pairs | None
+    sharing: Sharing
+
+
+Handler = Callable[[Subject, Params, Given], dict[str, Any]]
 
 
 def is_page(request: Request) -> bool:
@@ -72,17 +84,17 @@ def _ui_address(request: Request) -> str | None:
 # What is looked at
 
 
-def show_tenant(tenant: Tenant, params: Params, given: Given) -> dict[str, Any]:
+def show_tenant(subject: Subject, params: Params, given: Given) -> dict[str, Any]:
     """GET /tenant"""
-    return views.tenant_view(tenant.settings)
+    return views.tenant_view(subject.tenant.settings, subject.tenant.incident_types())
 
 
-def list_incidents(tenant: Tenant, params: Params, given: Given) -> dict[str, Any]:
+def list_incidents(subject: Subject, params: Params, given: Given) -> dict[str, Any]:
     """GET /incidents: a page of those that a query of the tenant's own language finds."""
     number = _number(given, "page", 0)
     sort = SORTS.get(_text(given, "sort"), SORTS["created"])
     query = _text(given, "query")
-    found, total = tenant.search({"query": query, "size": PAGE_SIZE, "page": number, "sort": sort})
+    found, total = subject.tenant.search({"query": query, "size": PAGE_SIZE, "page": number, "sort": sort})
     first = number * PAGE_SIZE
     return {
         "incidents": [views.incident_row(incident) for incident in found],
@@ -99,15 +111,17 @@ def _count_in_words(first: int, shown: int, total: int, query: str) -> str:
     return incidents if shown == total else f"{first + 1:,} to {first + shown:,} of {incidents}"
 
 
-def show_incident(tenant: Tenant, params: Params, given: Given) -> dict[str, Any]:
+def show_incident(subject: Subject, params: Params, given: Given) -> dict[str, Any]:
     """GET /incidents/{id}"""
-    incident = tenant.incident(params["id"])
-    entries = tenant.entries(params["id"]) if incident["investigationId"] else []
-    return views.incident_view(incident, entries, tenant.incident_fields(), _number(given, "entries", ENTRIES_SHOWN))
+    incident = subject.tenant.incident(params["id"])
+    entries = subject.tenant.entries(params["id"]) if incident["investigationId"] else []
+    most = _number(given, "entries", ENTRIES_SHOWN)
+    return views.incident_view(incident, entries, subject.tenant.incident_fields(), subject.sharing(incident), most)
 
 
-def show_mirroring(pairs: Pairs | None, params: Params, given: Given) -> dict[str, Any]:
+def show_mirroring(subject: Subject, params: Params, given: Given) -> dict[str, Any]:
     """GET /mirroring: the names of the pairs, and one of them: `instance`, or the first."""
+    pairs = subject.pairs
     names = pairs.names() if pairs else []
     pair = _pair(pairs, given) if names or _text(given, "instance") else None
     return {"names": names, "pair": pair and pair_view(pair[1], pair[0].look(pair[1]))}
@@ -124,39 +138,54 @@ def _pair(pairs: Pairs | None, given: Given) -> tuple[Pairs, str]:
 # What is done
 
 
-def change_fields(tenant: Tenant, params: Params, given: Given) -> dict[str, Any]:
+def create_incident(subject: Subject, params: Params, given: Given) -> dict[str, Any]:
+    """POST /incidents: a new one with name, type, severity and details, its War Room open. Its id is told beside what is said."""
+    fields = _fields({"name": "", **given}, ("name", "type", "details"))
+    created = subject.tenant.create_incident(fields, user=API_USER)
+    if created is None:
+        raise BadRequest("A pre-processing rule of this tenant dropped the incident: give it another name.")
+    return {"said": "The incident was created.", "id": created["id"]}
+
+
+def change_fields(subject: Subject, params: Params, given: Given) -> dict[str, Any]:
     """POST /incidents/{id}/fields: name, severity, owner, details, as far as they are sent."""
-    changes: dict[str, Any] = {name: _text(given, name) for name in ("name", "owner", "details") if name in given}
+    changes = _fields(given, ("name", "owner", "details"))
+    subject.tenant.change_incident(params["id"], changes, user=API_USER)
+    return {"said": "The incident was changed." if changes else "Nothing was changed."}
+
+
+def _fields(given: Given, texts: tuple[str, ...]) -> dict[str, Any]:
+    """Return those fields of an incident that were sent: some texts, and the severity. Raises BadRequest for what cannot be."""
+    fields: dict[str, Any] = {name: _text(given, name) for name in texts if name in given}
     if "severity" in given:
         chosen = [value for value in views.SEVERITIES if str(value) == given["severity"]]
         if not chosen:
             raise BadRequest("The severity is none of those to choose from.")
-        changes["severity"] = chosen[0]
-    if not changes.get("name", "-").strip():
+        fields["severity"] = chosen[0]
+    if not fields.get("name", "-").strip():
         raise BadRequest("The incident needs a name.")
-    tenant.change_incident(params["id"], changes, user=API_USER)
-    return {"said": "The incident was changed." if changes else "Nothing was changed."}
+    return fields
 
 
-def close_incident(tenant: Tenant, params: Params, given: Given) -> dict[str, Any]:
+def close_incident(subject: Subject, params: Params, given: Given) -> dict[str, Any]:
     """POST /incidents/{id}/close"""
-    tenant.close_incident(params["id"], reason=_text(given, "reason"), notes=_text(given, "notes"), user=API_USER)
+    subject.tenant.close_incident(params["id"], reason=_text(given, "reason"), notes=_text(given, "notes"), user=API_USER)
     return {"said": "The incident was closed."}
 
 
-def reopen_incident(tenant: Tenant, params: Params, given: Given) -> dict[str, Any]:
+def reopen_incident(subject: Subject, params: Params, given: Given) -> dict[str, Any]:
     """POST /incidents/{id}/reopen"""
-    tenant.reopen_incident(params["id"], user=API_USER)
+    subject.tenant.reopen_incident(params["id"], user=API_USER)
     return {"said": "The incident was reopened."}
 
 
-def add_entry(tenant: Tenant, params: Params, given: Given) -> dict[str, Any]:
+def add_entry(subject: Subject, params: Params, given: Given) -> dict[str, Any]:
     """POST /incidents/{id}/entries: a chat or a note. A text that looks like a command is a text all the same."""
-    check_takes_entries(tenant, params["id"])
+    check_takes_entries(subject.tenant, params["id"])
     text, note = _text(given, "text"), given.get("note") is True
     if not text.strip():
         raise BadRequest("The entry needs a text or a file.")
-    tenant.add_entry(
+    subject.tenant.add_entry(
         params["id"],
         contents=text,
         user=API_USER,
@@ -175,19 +204,19 @@ def check_takes_entries(tenant: Tenant, incident_id: str) -> None:
         raise InvestigationClosed(reason)
 
 
-def change_entry(tenant: Tenant, params: Params, given: Given) -> dict[str, Any]:
+def change_entry(subject: Subject, params: Params, given: Given) -> dict[str, Any]:
     """POST /entries/{id}: one tag more or less, the mark of a note, or another text."""
     if "text" in given:
-        return _edit(tenant, tenant.entry(params["id"]), _text(given, "text"))
+        return _edit(subject.tenant, subject.tenant.entry(params["id"]), _text(given, "text"))
     if "note" in given:
-        tenant.change_entry(params["id"], note=given["note"] is True)
+        subject.tenant.change_entry(params["id"], note=given["note"] is True)
         return {"said": "The entry was marked as a note." if given["note"] is True else "The entry is no note any more."}
     added, removed = _text(given, "add").strip(), _text(given, "remove")
     if not added and not removed:
         raise BadRequest("The tag needs a name.")
-    with tenant.batch():  # one tag at a time, so that two windows do not undo each other's
-        tags = tenant.entry(params["id"])["tags"] or []
-        tenant.change_entry(params["id"], tags=[*(tag for tag in tags if tag != removed), added])
+    with subject.tenant.batch():  # one tag at a time, so that two windows do not undo each other's
+        tags = subject.tenant.entry(params["id"])["tags"] or []
+        subject.tenant.change_entry(params["id"], tags=[*(tag for tag in tags if tag != removed), added])
     return {"said": f"The tag {added} was added." if added else f"The tag {removed} was removed."}
 
 
@@ -200,9 +229,9 @@ def _edit(tenant: Tenant, entry: Mapping[str, Any], text: str) -> dict[str, Any]
     return {"said": "The entry was changed."}
 
 
-def compare_pair(pairs: Pairs | None, params: Params, given: Given) -> dict[str, Any]:
+def compare_pair(subject: Subject, params: Params, given: Given) -> dict[str, Any]:
     """POST /mirroring: compare all incidents of `instance`, and with `repair` have the next rounds set right what they can."""
-    asked, name = _pair(pairs, given)
+    asked, name = _pair(subject.pairs, given)
     return {"said": comparison_view(name, asked.compare(name, given.get("repair") is True))["said"]}
 
 
@@ -233,57 +262,53 @@ HANDLERS: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/api/tenant", show_tenant),
     ("GET", "/api/incidents", list_incidents),
     ("GET", "/api/incidents/{id}", show_incident),
+    ("POST", "/api/incidents", create_incident),
     ("POST", "/api/incidents/{id}/fields", change_fields),
     ("POST", "/api/incidents/{id}/close", close_incident),
     ("POST", "/api/incidents/{id}/reopen", reopen_incident),
     ("POST", "/api/incidents/{id}/entries", add_entry),
     ("POST", "/api/entries/{id}", change_entry),
-)
-PAIRS_HANDLERS: tuple[tuple[str, str, PairsHandler], ...] = (
     ("GET", "/api/mirroring", show_mirroring),
     ("POST", "/api/mirroring", compare_pair),
 )
 
-Endpoint = Callable[[Request, Any, Params], Awaitable[Response]]
-Route = tuple[str, re.Pattern[str], Endpoint]
+Endpoint = Callable[[Request, Subject, Params], Awaitable[Response]]
 
 
-def _data_endpoint(handler: Callable[[Any, Params, Given], dict[str, Any]]) -> Endpoint:
-    async def answer(request: Request, subject: Any, params: Params) -> Response:
+def _data_endpoint(handler: Handler) -> Endpoint:
+    async def answer(request: Request, subject: Subject, params: Params) -> Response:
         given = dict(request.query_params) if request.method == "GET" else await json_body(request, required=False)
         return json_response(await run_in_threadpool(handler, subject, params, given))
 
     return answer
 
 
-async def add_file(request: Request, tenant: Tenant, params: Params) -> Response:
+async def add_file(request: Request, subject: Subject, params: Params) -> Response:
     """POST /incidents/{id}/files: as the REST API's upload, after the same look at the War Room as for a chat."""
-    await run_in_threadpool(check_takes_entries, tenant, params["id"])
-    await upload_entry(request, tenant, params)
+    await run_in_threadpool(check_takes_entries, subject.tenant, params["id"])
+    await upload_entry(request, subject.tenant, params)
     return json_response({"said": "The file was added."})
 
 
-def _compiled(endpoints: Iterable[tuple[str, str, Endpoint]]) -> list[Route]:
-    return [(method, compile_path(path)[0], endpoint) for method, path, endpoint in endpoints]
+async def load_file(request: Request, subject: Subject, params: Params) -> Response:
+    """GET /entries/{id}/file: as the REST API's download."""
+    return await download_entry(request, subject.tenant, params)
 
 
-ROUTES = _compiled(
-    [
-        *((method, path, _data_endpoint(handler)) for method, path, handler in HANDLERS),
-        ("POST", "/api/incidents/{id}/files", add_file),
-        ("GET", "/api/entries/{id}/file", download_entry),
-    ]
+ENDPOINTS: tuple[tuple[str, str, Endpoint], ...] = (
+    *((method, path, _data_endpoint(handler)) for method, path, handler in HANDLERS),
+    ("POST", "/api/incidents/{id}/files", add_file),
+    ("GET", "/api/entries/{id}/file", load_file),
 )
-PAIRS_ROUTES = _compiled((method, path, _data_endpoint(handler)) for method, path, handler in PAIRS_HANDLERS)
+ROUTES = [(method, compile_path(path)[0], endpoint) for method, path, endpoint in ENDPOINTS]
 
 
 class WebPage:
     """Answers the requests to a tenant's web page."""
 
-    def __init__(self, tenant: Tenant, token: str, pairs: Pairs | None = None) -> None:
-        """Take the tenant, the token that opens the page ("" lets nobody in), and its mirrored instances if they are known."""
-        self._tenant = tenant
-        self._subjects = ((ROUTES, tenant), (PAIRS_ROUTES, pairs))
+    def __init__(self, tenant: Tenant, token: str, pairs: Pairs | None, sharing: Sharing) -> None:
+        """Take what the page is of (see `Subject`), and the token that opens it; "" lets nobody in."""
+        self._subject = Subject(tenant, pairs, sharing)
         self._guard = Guard(token)
 
     async def answer(self, request: Request) -> Response:
@@ -306,17 +331,16 @@ class WebPage:
             name, media_type = FILES[path]
             return Response((STATIC / name).read_bytes(), media_type=media_type)
         if request.method == "GET" and path == "/icon.svg":
-            return Response(views.icon(self._tenant.settings.name), media_type="image/svg+xml")
+            return Response(views.icon(self._subject.tenant.settings.name), media_type="image/svg+xml")
         is_file = request.method == "GET" and path.endswith("/file")
         check_origin(request.method, request.headers, marked=not is_file)
         if request.method == "POST" and path == "/api/session":
             return await self._open(request)
         self._guard.check_session(request.headers, request.cookies)
-        for routes, subject in self._subjects:
-            for method, pattern, endpoint in routes:
-                match = pattern.match(path) if method == request.method else None
-                if match:
-                    return await endpoint(request, subject, match.groupdict())
+        for method, pattern, endpoint in ROUTES:
+            match = pattern.match(path) if method == request.method else None
+            if match:
+                return await endpoint(request, self._subject, match.groupdict())
         return json_response({"error": "The page has nothing at this address."}, 404)
 
     async def _open(self, request: Request) -> Response:

@@ -18,6 +18,7 @@ from local_xsoar.tenant.tenant import takes_entries
 from local_xsoar.tenant.times import ZERO_TIME
 from local_xsoar.tenant.web import markup
 from local_xsoar.tenant.web.markup import Node
+from local_xsoar.tenant.web.sharing import Share, Shared
 
 Badge = dict[str, str]
 Row = dict[str, Any]
@@ -80,7 +81,7 @@ _LABELS = {
 }
 
 
-def tenant_view(settings: TenantSettings) -> dict[str, Any]:
+def tenant_view(settings: TenantSettings, types: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Return what tells this tenant apart, and the choices of the page's forms."""
     return {
         "name": settings.name,
@@ -88,6 +89,7 @@ def tenant_view(settings: TenantSettings) -> dict[str, Any]:
         "hue": hue(settings.name),
         "severities": [{"value": str(value), "text": badge["text"]} for value, badge in SEVERITIES.items()],
         "reasons": list(CLOSE_REASONS),
+        "types": [item["name"] for item in sorted(types, key=lambda item: (not item.get("default"), item["name"].casefold()))],
     }
 
 
@@ -156,7 +158,11 @@ def mirror_state(incident: Mapping[str, Any]) -> Badge | None:
 
 
 def incident_view(
-    incident: Mapping[str, Any], entries: Sequence[Mapping[str, Any]], fields: Iterable[Mapping[str, Any]], most: int
+    incident: Mapping[str, Any],
+    entries: Sequence[Mapping[str, Any]],
+    fields: Iterable[Mapping[str, Any]],
+    shared: Shared,
+    most: int,
 ) -> dict[str, Any]:
     """Return an incident as the page shows it.
 
@@ -164,6 +170,7 @@ def incident_view(
         incident: as the tenant gives it.
         entries: all of its War Room, oldest first.
         fields: the tenant's incident fields.
+        shared: how its entries are shared with other tenants.
         most: how many entries are shown, the newest ones.
     """
     schema = {field["cliName"]: field for field in fields if field.get("group") == 0}
@@ -179,7 +186,7 @@ def incident_view(
             "owner": incident["owner"],
             "details": incident["details"],
         },
-        "mirror": mirror_rows(incident, schema),
+        "mirror": mirror_rows(incident, schema) | {"none": why_not_mirrored(shared)},
         "facts": [row for field in _FACTS if (row := _system_row(incident, field))],
         "custom": custom_rows(incident, schema),
         "attachments": attachment_rows(incident, entries),
@@ -188,7 +195,8 @@ def incident_view(
         "older": max(0, len(entries) - most),
         "open": takes_entries(incident),
         "why_not": why_no_entries(incident),
-        "tags": known_tags(incident, entries),
+        "shares": [{"key": share.tag, "label": share_label(share, shared.shares)} for share in shared.shares],
+        "tags": known_tags(incident, entries, shared),
     }
 
 
@@ -201,10 +209,17 @@ def why_no_entries(incident: Mapping[str, Any]) -> str:
     return "This incident is closed: reopen it to write into its War Room."
 
 
-def known_tags(incident: Mapping[str, Any], entries: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the tags to suggest: those that mirroring goes by, then those that are used here."""
+def share_label(share: Share, shares: Iterable[Share]) -> str:
+    """Return what the box says that shares an entry; the tag tells apart those that share it with the same tenant."""
+    alike = sum(other.to == share.to for other in shares)
+    return f"Mirror to {share.to}" if alike == 1 else f"Mirror to {share.to} ({share.tag})"
+
+
+def known_tags(incident: Mapping[str, Any], entries: Iterable[Mapping[str, Any]], shared: Shared) -> list[str]:
+    """Return the tags to suggest: those that mirroring goes by here, then those that are used here, none of the other side's."""
     used = sorted({tag for entry in entries for tag in entry["tags"] or []})
-    return list(dict.fromkeys([*(incident["dbotMirrorTags"] or []), *used]))
+    tags = [*(share.tag for share in shared.shares), *(incident["dbotMirrorTags"] or []), *used]
+    return [tag for tag in dict.fromkeys(tags) if tag not in shared.foreign_tags]
 
 
 def _row(key: str, label: str, value: list[Node], name: str = "") -> Row:
@@ -294,7 +309,7 @@ def _number(value: float) -> str:
 
 
 def mirror_rows(incident: Mapping[str, Any], schema: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the mirroring section: the state, the instance ("" for none), the rows, and those that tell of errors."""
+    """Return the mirroring section: the state, a remark on the status, the instance ("" for none), the rows, those of errors."""
     rows: list[Row] = []
     errors: list[Row] = []
     for field in (*_MIRROR_SYSTEM, "dbotCurrentDirtyFields"):
@@ -310,7 +325,27 @@ def mirror_rows(incident: Mapping[str, Any], schema: Mapping[str, Mapping[str, A
         if nodes:
             label = _MIRROR_LABELS.get(part) or str(known.get("name") or name)
             (errors if part.startswith("error") else rows).append(_row(name, label, nodes))
-    return {"state": mirror_state(incident), "instance": incident["dbotMirrorInstance"], "rows": rows, "errors": errors}
+    return {
+        "state": mirror_state(incident),
+        "status": status_remark(incident),
+        "instance": incident["dbotMirrorInstance"],
+        "rows": rows,
+        "errors": errors,
+    }
+
+
+def why_not_mirrored(shared: Shared) -> str:
+    """Return what stands in the mirroring section of an incident that this tenant does not mirror."""
+    others = " or ".join(dict.fromkeys(share.to for share in shared.shares)) or "another tenant"
+    return f"This tenant does not mirror the incident. If {others} mirrors it, that one shows how it stands."
+
+
+def status_remark(incident: Mapping[str, Any]) -> str:
+    """Return how a mirrored incident's status may differ from the remote one's while both are in step; "" if it may not."""
+    other = {PENDING: "Active", ACTIVE: "Pending"}.get(incident["status"])
+    if not other or not incident["dbotMirrorInstance"]:
+        return ""
+    return f"{STATUSES[incident['status']]['text']} here; the remote one may be {other}: only closing and reopening cross."
 
 
 def attachment_rows(incident: Mapping[str, Any], entries: Iterable[Mapping[str, Any]]) -> list[Row]:

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from local_xsoar.cli.arguments import called
-from local_xsoar.cli.demo import counted
+from local_xsoar.cli.linked import counted
 from local_xsoar.comparison import Finding, compare_incidents
 from local_xsoar.tenant import Tenant, TenantSettings
 
@@ -32,11 +32,12 @@ def test_the_demo() -> None:
     When: the demo runs.
     Then: it mirrors two tenants and proves that they are equal; what it breaks is named and repaired, and they are equal again.
     """
-    run = subprocess.run(command("--incidents", "8"), cwd=ROOT, capture_output=True, text=True, timeout=120)
+    run = subprocess.run(command("--incidents", "9"), cwd=ROOT, capture_output=True, text=True, timeout=120)
 
     assert run.returncode == 0, run.stdout + run.stderr
-    assert "Fetched: 8 incidents of 8." in run.stdout
+    assert "Fetched: 9 incidents of 9." in run.stdout
     story, _, broken = run.stdout.partition("Broken on purpose")
+    assert re.search(r"9 Pending +│ 9 Active ", story)
     assert story.count("Both sides are equal") == broken.count("Both sides are equal") == 1
     assert re.search(r"lag: half of it within \d+ s, 95 % within \d+ s", story)
     named, _, repaired = broken.partition("Both are repaired")
@@ -56,8 +57,8 @@ def test_keeping_it_running() -> None:
     # A shell that runs tests in the background has Ctrl-C ignored, and a child would inherit that.
     listening = "signal.signal(signal.SIGINT, signal.default_int_handler)"
     # test_the_demo has waited for the retries of the outage already.
-    without_waiting = "demo.Host = functools.partial(demo.Host, pause=lambda seconds: None)"
-    imports = "import functools, signal, sys; from local_xsoar.cli import demo"
+    without_waiting = "linked.Host = functools.partial(linked.Host, pause=lambda seconds: None)"
+    imports = "import functools, signal, sys; from local_xsoar.cli import demo, linked"
     code = f"{imports}; {listening}; {without_waiting}; sys.exit(demo.main(['--keep', '--incidents', '6']))"
     process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -88,8 +89,8 @@ def test_killing_it_leaves_nothing_behind(tmp_path: Path) -> None:
     When: the process is asked to end, as kill does.
     Then: it ends with the status of that signal, and the folder is empty.
     """
-    without_waiting = "demo.Host = functools.partial(demo.Host, pause=lambda seconds: None)"
-    imports = "import functools, sys; from local_xsoar.__main__ import main; from local_xsoar.cli import demo"
+    without_waiting = "linked.Host = functools.partial(linked.Host, pause=lambda seconds: None)"
+    imports = "import functools, sys; from local_xsoar.__main__ import main; from local_xsoar.cli import demo, linked"
     code = f"{imports}; {without_waiting}; sys.exit(main(['demo', '--keep', '--incidents', '6']))"
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True, env=environment)

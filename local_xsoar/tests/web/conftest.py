@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from local_xsoar.tenant import Tenant, TenantSettings, serving
-from local_xsoar.tenant.web import Pairs
+from local_xsoar.tenant.web import Pairs, Sharing, nothing_shared
 from local_xsoar.tests.web.web_client import TOKEN, PageClient
 
 Serve = Callable[..., PageClient]
@@ -19,11 +19,18 @@ def serve_page(tmp_path: Path) -> Iterator[Serve]:
     """Makes a tenant and serves its page; any setting can be given. Gives a client that has not shown the token yet."""
     with ExitStack() as opened:
 
-        def start(name: str = "headquarters", token: str = TOKEN, pairs: Pairs | None = None, **settings: Any) -> PageClient:
+        def start(
+            name: str = "headquarters",
+            token: str = TOKEN,
+            pairs: Pairs | None = None,
+            sharing: Sharing = nothing_shared,
+            **settings: Any,
+        ) -> PageClient:
             values: dict[str, Any] = {"name": name, "folder": tmp_path / name, "api_key": "the-key", "key_id": "7"} | settings
             tenant = Tenant(TenantSettings(**values))
             opened.callback(tenant.close)
-            client = PageClient(tenant, opened.enter_context(serving(tenant, page_token=token, pairs=pairs)))
+            address = opened.enter_context(serving(tenant, page_token=token, pairs=pairs, sharing=sharing))
+            client = PageClient(tenant, address)
             opened.callback(client.session.close)
             return client
 

@@ -182,12 +182,13 @@ def test_only_the_page_itself_may_change_something(page_client: PageClient, head
     page_client.tenant.create_incident({"name": "open"})
     own = {name: value.format(own=page_client.address) for name, value in headers.items()}
 
-    for path in ("api/incidents/1/close", "api/incidents/1/entries", "api/incidents/1/files", "api/session"):
+    for path in ("api/incidents", "api/incidents/1/close", "api/incidents/1/entries", "api/incidents/1/files", "api/session"):
         answer = bare(page_client, "POST", path, **own)
         assert (answer.status_code, list(answer.json())) == (403, ["error"])
 
     assert page_client.tenant.incident("1")["status"] == 1
     assert page_client.tenant.entries("1") == []
+    assert page_client.tenant.search({"totalOnly": True})[1] == 1
 
 
 def test_only_the_page_itself_may_read(page_client: PageClient) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from local_xsoar.tenant import Tenant, TenantSettings, serving
 from local_xsoar.tenant.samples import load_samples
+from local_xsoar.tenant.web import Share, Shared, Sharing
 from local_xsoar.tenant.web.views import hue
 from local_xsoar.tests.web.conftest import Serve
 from local_xsoar.tests.web.web_client import HOSTILE, TOKEN, PageClient, elements, texts
@@ -229,7 +230,29 @@ def test_the_mirroring_of_an_incident(page_client: PageClient, make_incident: Ma
     page_client.tenant.change_incident(incident_id, {"CustomFields": {"xsoarmirroringremoteid": "42"}})
     changed = rows(incident(page_client, incident_id)["mirror"]["rows"])
     assert (changed["Remote incident"], changed["Remote ID"]) == ("41", "42")
+    assert mirror["status"] == "Active here; the remote one may be Pending: only closing and reopening cross."
     assert {"text": "Mirror: Error", "tone": "bad"} in page_client.get("incidents").json()["incidents"][0]["badges"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "remark"),
+    [
+        ({"dbotMirrorInstance": "Customer", "investigate": False}, "Pending here; the remote one may be Active"),
+        ({"dbotMirrorInstance": "Customer", "status": 2}, ""),
+        ({}, ""),
+    ],
+    ids=["pending", "closed", "not mirrored"],
+)
+def test_when_a_status_may_differ(
+    page_client: PageClient, make_incident: MakeIncident, fields: dict[str, Any], remark: str
+) -> None:
+    """
+    Given: a mirrored incident that is pending or closed, and one that is not mirrored.
+    When: it is opened.
+    Then: only of the pending one it is said that the remote one may be active.
+    """
+    incident_id = make_incident(page_client.tenant, **fields)
+    assert incident(page_client, incident_id)["mirror"]["status"].partition(":")[0] == remark
 
 
 @pytest.mark.parametrize(
@@ -410,6 +433,110 @@ def test_markdown(page_client: PageClient, make_incident: MakeIncident, source: 
 
 
 # What is done
+
+
+def test_a_new_incident(page_client: PageClient) -> None:
+    """
+    Given: the types and severities that the page offers.
+    When: an incident is created.
+    Then: it is there as it was given, with its War Room open, and its id is told.
+    """
+    offered = page_client.get("tenant").json()
+    assert offered["types"][0] == "Unclassified" and "Phishing" in offered["types"]
+    given = {"name": "Beacon", "type": "Phishing", "severity": offered["severities"][4]["value"], "details": "Two\nlines"}
+
+    answer = page_client.post("incidents", given)
+
+    assert (answer.status_code, answer.json()["said"]) == (200, "The incident was created.")
+    made = page_client.tenant.incident(answer.json()["id"])
+    assert {name: made[name] for name in given} == {**given, "severity": 3}
+    assert (made["status"], made["dbotCreatedBy"]) == (1, "admin")
+    assert page_client.done(f"incidents/{made['id']}/entries", {"text": "first"}) == "The chat was added."
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_new_incident_may_be_called_anything(page_client: PageClient, text: str) -> None:
+    """
+    Given: texts that look like HTML, script or quotes.
+    When: an incident is created with them.
+    Then: the page gets them as texts.
+    """
+    made = page_client.post("incidents", {"name": text, "type": text, "details": text}).json()["id"]
+
+    view = incident(page_client, made)
+    assert (view["name"], texts(view["details"]), rows(view["facts"])["Type"]) == (text, text, text)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({}, "The incident needs a name."),
+        ({"name": " "}, "The incident needs a name."),
+        ({"name": ["x"]}, "name must be a text."),
+        ({"name": "x", "severity": "9"}, "The severity is none of those to choose from."),
+        ({"name": "x", "type": 4}, "type must be a text."),
+    ],
+)
+def test_a_new_incident_that_cannot_be(page_client: PageClient, given: dict[str, Any], sentence: str) -> None:
+    """
+    Given: an incident without a name, or with a value that cannot be.
+    When: it is to be created.
+    Then: one sentence says why not, and there is none.
+    """
+    assert page_client.refused("incidents", given) == sentence
+    assert page_client.tenant.search({"totalOnly": True})[1] == 0
+
+
+def test_a_new_incident_that_a_rule_drops(serve_page: Serve) -> None:
+    """
+    Given: a pre-processing rule that drops incidents by their name.
+    When: one of that name is created.
+    Then: the page says so.
+    """
+    client = serve_page(drop_created_if_name_contains="test").open()
+    assert "dropped the incident" in client.refused("incidents", {"name": "a test"})
+
+
+def shared_with(*shares: Share, foreign: tuple[str, ...] = ()) -> Sharing:
+    """Return a sharing that is the same for every incident."""
+    return lambda incident: Shared(shares, frozenset(foreign))
+
+
+def test_whom_an_entry_can_be_shared_with(serve_page: Serve, make_incident: MakeIncident) -> None:
+    """
+    Given: a tag by which entries go to one tenant, two by which they go to another, and tags of the other direction in use.
+    When: an incident is opened.
+    Then: each is offered by the tenant's name, two of one tenant with their tags, and no tag of the other direction is suggested.
+    """
+    shares = Share("Customer", "ToRemote"), Share("Region", "out"), Share("Region", "copy")
+    client = serve_page(sharing=shared_with(*shares, foreign=("FromRemote",))).open()
+    incident_id = make_incident(client.tenant, dbotMirrorTags=["ToRemote"])
+    client.tenant.add_entry(incident_id, contents="came in", user="carla", tags=["FromRemote", "triage"])
+
+    view = incident(client, incident_id)
+
+    assert [(share["key"], share["label"]) for share in view["shares"]] == [
+        ("ToRemote", "Mirror to Customer"),
+        ("out", "Mirror to Region (out)"),
+        ("copy", "Mirror to Region (copy)"),
+    ]
+    assert view["tags"] == ["ToRemote", "out", "copy", "triage"]
+    assert "If Customer or Region mirrors it" in view["mirror"]["none"]
+
+
+def test_a_tenant_that_nobody_is_known_to_mirror_shares_nothing(page_client: PageClient, make_incident: MakeIncident) -> None:
+    """
+    Given: a tenant that is served alone.
+    When: an incident is opened.
+    Then: nothing is offered, and the tags in use are suggested as they are.
+    """
+    incident_id = make_incident(page_client.tenant)
+    page_client.tenant.add_entry(incident_id, contents="x", user="carla", tags=["FromRemote"])
+
+    view = incident(page_client, incident_id)
+
+    assert (view["shares"], view["tags"]) == ([], ["FromRemote"])
+    assert "If another tenant mirrors it" in view["mirror"]["none"]
 
 
 def test_chats_and_notes(page_client: PageClient, make_incident: MakeIncident) -> None:

@@ -21,6 +21,7 @@ const now = {
   shown: "", // the answer that is on the page
   form: {}, // the incident's values for the form of its fields
   latest: new Map(), // the entries by id
+  shares: [], // the tags by which an entry goes to another tenant, with what their boxes and buttons say
   newest: 0, // the highest number of an entry
   turn: 0, // counts the looks: an answer to an earlier one comes too late
   timer: 0,
@@ -198,6 +199,7 @@ function decode(text) {
 }
 
 const listAddress = (query) => (query.size ? `#/?${query}` : "#/");
+const incidentAddress = (id) => `#/incident/${encodeURIComponent(id)}`;
 const pairAddress = (name) => `#/mirroring/${encodeURIComponent(name)}`;
 
 function go() {
@@ -223,6 +225,10 @@ function go() {
     setText($("incident-error"), "");
     for (const id of ["edit", "close"]) fold(id);
     for (const id of ["edit", "close", "compose"]) empty($(id));
+  }
+  if (route.view !== "list") {
+    fold("create");
+    empty($("create"));
   }
   if (!first) {
     scrollTo(0, 0);
@@ -307,7 +313,7 @@ function fillIncidentRow(row, item) {
     make(
       "div",
       { class: "what" },
-      make("a", { href: `#/incident/${encodeURIComponent(item.id)}` }, make("span", { class: "number" }, `#${item.id}`), ` ${item.name}`),
+      make("a", { href: incidentAddress(item.id) }, make("span", { class: "number" }, `#${item.id}`), ` ${item.name}`),
       make(
         "p",
         { class: "quiet" },
@@ -342,9 +348,11 @@ function showIncident(data) {
 
   const { state, rows, errors } = data.mirror;
   layBadges($("mirror-state"), state ? [state] : []);
+  setText($("mirror-none"), data.mirror.none);
   $("mirror-none").hidden = rows.length + errors.length > 0;
   layRows($("mirror-errors"), errors);
   layRows($("mirror-rows"), rows);
+  setText($("mirror-status"), data.mirror.status);
   $("mirror-more").hidden = !data.mirror.instance;
   $("mirror-more").href = pairAddress(data.mirror.instance);
   setText($("mirror-more"), `How ${data.mirror.instance} is doing`);
@@ -360,6 +368,9 @@ function showIncident(data) {
   // A form that holds something typed stays, so that nothing is lost when the incident is closed elsewhere.
   $("compose").hidden = !data.open && !$("text").value;
   layOptions($("known-tags"), data.tags);
+  now.shares = data.shares;
+  lay($("shares"), data.shares, createShare, (item, { label }) => setText(item.querySelector("span"), label));
+  $("shares").hidden = !data.shares.length;
 
   tellOfNew(data.entries);
   now.latest = new Map(data.entries.map((entry) => [entry.key, entry]));
@@ -367,6 +378,10 @@ function showIncident(data) {
   $("older").hidden = !data.older;
   setText($("older"), `Show older entries (${data.older})`);
 }
+
+// A box that gives the new entry the tag by which it goes to another tenant.
+const createShare = ({ key }) =>
+  make("li", {}, make("label", { class: "check" }, make("input", { type: "checkbox", name: "share", value: key }), make("span")));
 
 // Shows a button in place of another; the focus moves along.
 function showOneOf(button, other) {
@@ -437,7 +452,7 @@ function showMirroring(data) {
   layRows($("pair-errors"), pair.errors);
   layRows($("pair-figures"), pair.figures);
   layRows($("pair-facts"), pair.facts);
-  $("compared").replaceChildren(...(pair.comparison ? [`${pair.comparison.said} Compared `, ...pair.comparison.time.map(build)] : ["Not compared yet."]));
+  $("compared").replaceChildren(...(pair.comparison ? [`${pair.comparison.said} Compared `, ...pair.comparison.time.map(build), `. ${pair.comparison.beside}`] : ["Not compared yet."]));
   layCrossings($("drifts"), pair.comparison?.drifts ?? [], ({ badges, what, entries }) => [
     [...badges.map(badge)],
     what,
@@ -506,8 +521,7 @@ function fillEntry(element, entry) {
   setText(note, label);
   note.setAttribute("aria-label", `${label}: entry ${entry.number}`);
   element.querySelector(".edit-toggle").hidden = entry.text === null;
-  const removers = element.querySelector(".removers");
-  if (removers) fillRemovers(removers, entry);
+  if (element.querySelector(".removers")) fillTagButtons(element, entry);
 }
 
 function fileLink(file) {
@@ -546,12 +560,11 @@ function toggleEditor(button, create) {
 function toggleTags({ currentTarget }) {
   const entry = entryOf(currentTarget);
   toggleEditor(currentTarget, () => {
-    const removers = make("ul", { class: "tags removers", "aria-label": `Tags of entry ${entry.number} to remove` });
-    fillRemovers(removers, entry);
     const form = make(
       "form",
       { class: "panel", "aria-label": `Tags of entry ${entry.number}`, autocomplete: "off" },
-      removers,
+      make("ul", { class: "tags removers", "aria-label": `Tags of entry ${entry.number} to remove` }),
+      make("ul", { class: "tags sharers", "aria-label": `Sharing of entry ${entry.number}` }),
       make(
         "div",
         { class: "field wide" },
@@ -561,6 +574,7 @@ function toggleTags({ currentTarget }) {
       make("div", { class: "buttons" }, make("button", { type: "submit", class: "primary" }, "Add tag")),
       make("p", { class: "error", role: "alert" }),
     );
+    fillTagButtons(form, entry);
     onSubmit(form, (fields) => changeEntry(entry, { add: fields.get("add") }), () => {
       form.reset();
       form.elements.add.focus();
@@ -569,17 +583,25 @@ function toggleTags({ currentTarget }) {
   });
 }
 
-function fillRemovers(list, entry) {
-  lay(list, entry.tags.map((tag) => ({ key: tag })), ({ key }) => make("li", {}, removerOf(entry, key)), () => {});
-  list.hidden = !entry.tags.length;
+// The buttons that take a tag away, and those that share the entry, as far as it is not shared yet.
+function fillTagButtons(element, entry) {
+  const removers = element.querySelector(".removers");
+  const tags = entry.tags.map((tag) => ({ key: tag }));
+  const remover = ({ key }) => tagButton(entry, { remove: key }, make("span", { class: "unseen" }, "Remove tag "), key, make("span", { "aria-hidden": "true" }, " ×"));
+  lay(removers, tags, (item) => make("li", {}, remover(item)), () => {});
+  removers.hidden = !tags.length;
+  const sharers = element.querySelector(".sharers");
+  const shares = now.shares.filter(({ key }) => !entry.tags.includes(key));
+  lay(sharers, shares, ({ key, label }) => make("li", {}, tagButton(entry, { add: key }, label)), () => {});
+  sharers.hidden = !shares.length;
 }
 
-function removerOf(entry, tag) {
-  const remove = async ({ currentTarget }) => {
+function tagButton(entry, change, ...label) {
+  const press = async ({ currentTarget }) => {
     const form = currentTarget.form;
-    await act(form.querySelector(".error"), currentTarget, () => changeEntry(entry, { remove: tag }), () => form.elements.add.focus());
+    await act(form.querySelector(".error"), currentTarget, () => changeEntry(entry, change), () => form.elements.add.focus());
   };
-  return make("button", { type: "button", on: { click: remove } }, make("span", { class: "unseen" }, "Remove tag "), tag, make("span", { "aria-hidden": "true" }, " ×"));
+  return make("button", { type: "button", on: { click: press } }, ...label);
 }
 
 function toggleText({ currentTarget }) {
@@ -619,7 +641,7 @@ async function act(error, button, doIt, then = () => {}) {
   setText(error, "");
   try {
     const { data } = await doIt();
-    then();
+    then(data);
     await look();
     say(data.said);
   } catch (problem) {
@@ -675,7 +697,7 @@ function changedFields() {
 }
 
 function addEntry(fields) {
-  const tags = fields.get("tags").split(",");
+  const tags = [...fields.getAll("share"), ...fields.get("tags").split(",")];
   const note = fields.get("note") !== null;
   if (!fields.get("file").name)
     return send(incidentPath("entries"), { text: fields.get("text"), tags, note, markdown: fields.get("markdown") !== null });
@@ -693,6 +715,11 @@ function connectForms() {
     search();
   });
   $("sort").addEventListener("change", search);
+  foldable("create");
+  onSubmit($("create"), (fields) => send("incidents", Object.fromEntries(fields)), ({ id }) => {
+    history.pushState(null, "", incidentAddress(id));
+    go();
+  });
   onSubmit($("edit"), () => send(incidentPath("fields"), changedFields()), foldable("edit"));
   onSubmit($("close"), (fields) => send(incidentPath("close"), { reason: fields.get("reason"), notes: fields.get("notes") }), foldable("close"));
   onSubmit($("compose"), addEntry, () => {
@@ -758,7 +785,9 @@ function showTenant(tenant) {
   setText($("tenant-name"), tenant.name);
   setText($("tenant-version"), `XSOAR ${tenant.version}`);
   setText($("monogram"), [...tenant.name][0]?.toUpperCase() ?? "");
-  $("edit-severity").replaceChildren(...tenant.severities.map(({ value, text }) => make("option", { value }, text)));
+  for (const id of ["create-severity", "edit-severity"])
+    $(id).replaceChildren(...tenant.severities.map(({ value, text }) => make("option", { value }, text)));
+  $("create-type").replaceChildren(...tenant.types.map((value) => make("option", { value }, value)));
   $("reasons").replaceChildren(...tenant.reasons.map((value) => make("option", { value })));
 }
 

@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from local_xsoar.tenant import Tenant
 from local_xsoar.tenant.samples import load_samples
+from local_xsoar.tenant.web import Share, Shared
 from local_xsoar.tests.web.browser.conftest import OpenPage
 from local_xsoar.tests.web.conftest import Serve
 from local_xsoar.tests.web.web_client import STATUS, PageClient, SomePairs, crossing, drift
@@ -75,22 +76,24 @@ def faults(page: Page) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES)
 def test_readable_in_each_window(
-    page_client: PageClient, open_page: OpenPage, picture: Callable[[Page, str], None], size: str, scheme: str
+    serve_page: Serve, open_page: OpenPage, picture: Callable[[Page, str], None], size: str, scheme: str
 ) -> None:
     """
     Given: a window of any width, dark or light.
     When: list and incident are open.
     Then: all fits, has names and contrast.
     """
-    incident_id = fill(page_client.tenant)
+    client = serve_page(sharing=lambda incident: Shared([Share("Customer", "ToRemote"), Share(LONG, LONG)]))
+    incident_id = fill(client.tenant)
     width, height = SIZES[size]
-    page = open_page(page_client, viewport={"width": width, "height": height}, color_scheme=scheme)
+    page = open_page(client, viewport={"width": width, "height": height}, color_scheme=scheme)
     expect(page.get_by_role("list", name="Incidents").locator("> li")).to_have_count(13)
+    page.get_by_role("button", name="New incident").click()
     picture(page, f"list-{scheme}-{size}")
     assert faults(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
-    page.goto(f"{page_client.address}/web/#/incident/{incident_id}")
+    page.goto(f"{client.address}/web/#/incident/{incident_id}")
     expect(page.get_by_role("button", name="Tags of entry 6")).to_be_visible()
     picture(page, f"incident-{scheme}-{size}")
     assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from local_xsoar.tenant.samples import load_samples
-from local_xsoar.tenant.web import page_address
+from local_xsoar.tenant.web import Share, Shared, page_address
 from local_xsoar.tests.web.browser.conftest import OpenPage
 from local_xsoar.tests.web.conftest import Serve
 from local_xsoar.tests.web.web_client import HOSTILE, TOKEN, PageClient, SomePairs, crossing, drift
@@ -421,6 +421,107 @@ def test_a_chat_a_note_and_a_file(
     assert download.value.suggested_filename == "list.csv"
     assert download.value.path().read_bytes() == b"address\n203.0.113.7\n"
     assert [found["tags"] for found in tenant.entries(incident_id)] == [["ToRemote", "triage"], None, ["ToRemote"]]
+
+
+def test_an_entry_is_shared(
+    serve_page: Serve, open_page: OpenPage, make_incident: MakeIncident, picture: Callable[[Page, str], None], tmp_path: Path
+) -> None:
+    """
+    Given: an incident whose entries can go to another tenant.
+    When: a note, then a file with a tag of its own, are added with the box ticked, and a chat without.
+    Then: the first two carry the tag, and the box is clear again each time; the chat is shared later on by a button.
+    """
+    client = serve_page(sharing=lambda incident: Shared([Share("Customer", "ToRemote")]))
+    incident_id = make_incident(client.tenant)
+    page = open_page(client, f"#/incident/{incident_id}", viewport={"width": 375, "height": 800})
+    text, box = page.get_by_label("Text", exact=True), page.get_by_role("checkbox", name="Mirror to Customer", exact=True)
+    add = page.get_by_role("button", name="Add entry")
+
+    text.fill("Twelve hosts.")
+    page.get_by_role("checkbox", name="Note").check()
+    box.focus()
+    page.keyboard.press("Space")
+    picture(page, "sharing-phone")
+    text.press("Control+Enter")
+    expect(entry(page, 1).get_by_role("list", name="Tags")).to_have_text("ToRemote")
+    expect(box).not_to_be_checked()
+
+    (tmp_path / "list.csv").write_bytes(b"address\n")
+    page.get_by_label("File").set_input_files(tmp_path / "list.csv")
+    page.get_by_role("combobox", name="Tags").fill("triage")
+    box.check()
+    add.click()
+    expect(entry(page, 2)).to_contain_text("list.csv")
+    expect(text).to_be_focused()
+    text.fill("Internal.")
+    add.click()
+    expect(entry(page, 3)).to_contain_text("Internal.")
+    assert [found["tags"] for found in client.tenant.entries(incident_id)] == [["ToRemote"], ["ToRemote", "triage"], None]
+
+    page.get_by_role("button", name="Tags of entry 3").click()
+    share = page.get_by_role("list", name="Sharing of entry 3").get_by_role("button", name="Mirror to Customer")
+    share.click()
+    expect(entry(page, 3).get_by_role("list", name="Tags", exact=True)).to_have_text("ToRemote")
+    expect(share).to_have_count(0)
+    page.get_by_role("button", name="Remove tag ToRemote").click()
+    expect(share).to_be_visible()
+
+
+def test_a_new_incident_by_keyboard(page_client: PageClient, open_page: OpenPage, picture: Callable[[Page, str], None]) -> None:
+    """
+    Given: a phone's window, and no pointer.
+    When: a new incident is begun and given up, then begun again, and sent.
+    Then: the form is empty the second time, and the new incident is open; the way back leads to the list with the form folded.
+    """
+    page = open_page(page_client, viewport={"width": 375, "height": 800})
+    button, form = page.get_by_role("button", name="New incident"), page.get_by_role("form", name="New incident")
+    press_until(page, "Tab", button)
+    page.keyboard.press("Enter")
+    expect(form.get_by_label("Name")).to_be_focused()
+    page.keyboard.type("half a na")
+    page.keyboard.press("Escape")
+    expect(form).to_be_hidden()
+    expect(button).to_be_focused()
+
+    page.keyboard.press("Enter")
+    expect(form.get_by_label("Name")).to_have_value("")
+    page.keyboard.type('<b>"Beacon"')
+    page.keyboard.press("Tab")
+    page.keyboard.type("Phishing")
+    page.keyboard.press("Tab")
+    page.keyboard.type("High")
+    page.keyboard.press("Tab")
+    page.keyboard.type("Twelve hosts.")
+    picture(page, "new-incident-phone")
+    press_until(page, "Tab", form.get_by_role("button", name="Create"))
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_role("heading", level=1)).to_have_text('#1 <b>"Beacon"')
+    expect(page.get_by_role("status")).to_have_text("The incident was created.")
+    expect(page.get_by_role("form", name="Add to the War Room")).to_be_visible()
+    made = page_client.tenant.incident("1")
+    assert (made["type"], made["severity"], made["details"]) == ("Phishing", 3, "Twelve hosts.")
+    page.go_back()
+    expect(page.get_by_role("link", name='#1 <b>"Beacon"')).to_be_visible()
+    expect(form).to_be_hidden()
+
+
+def test_a_new_incident_that_is_refused(page_client: PageClient, open_page: OpenPage) -> None:
+    """
+    Given: a name of blanks only.
+    When: it is sent.
+    Then: one sentence says why not, and what was typed stays.
+    """
+    page = open_page(page_client)
+    page.get_by_role("button", name="New incident").click()
+    form = page.get_by_role("form", name="New incident")
+    form.get_by_label("Name").fill("  ")
+    form.get_by_label("Details").fill("Twelve hosts.")
+
+    form.get_by_role("button", name="Create").click()
+
+    expect(form.get_by_role("alert")).to_have_text("The incident needs a name.")
+    expect(form.get_by_label("Details")).to_have_value("Twelve hosts.")
 
 
 def test_an_entry_is_edited_and_marked(page_client: PageClient, open_page: OpenPage, make_incident: MakeIncident) -> None:
