@@ -495,22 +495,23 @@ def test_an_incident_without_a_time_of_change_is_brought_each_time(server: Serve
 
 def test_what_is_remembered_stays_bounded() -> None:
     """
-    Given: records of an open incident, of one that was closed long ago and of one closed yesterday, and very many of others.
+    Given: records of an open incident, of one closed 30 days ago, of one closed a millisecond later, and very many of others.
     When: it is told which are to be forgotten.
-    Then: it is the one closed long ago, and of too many the oldest closed ones; open ones are not.
+    Then: it is the one closed 30 days ago, and of too many the oldest closed ones; open ones are not.
     """
     now_ms = script.parse_ms(NOW, 0)
-    old, recent = "2025-01-01T00:00:00Z", "2026-02-28T00:00:00Z"
+    old = script.iso(now_ms - script.KEPT_CLOSED_MS)
+    recent = script.iso(now_ms - script.KEPT_CLOSED_MS + 1)
     records = {
         "open": script.Record(modified=old, status=1),
         "closed": script.Record(modified=old, status=2),
-        "yesterday": script.Record(modified=recent, status=2),
+        "later": script.Record(modified=recent, status=2),
     }
 
     assert script.forgotten(records, now_ms) == {"closed"}
 
     many = {str(number): script.Record(modified=NOW, status=1) for number in range(script.KEPT_RECORDS - 1)}
-    assert script.forgotten({**records, **many}, now_ms) == {"closed", "yesterday"}
+    assert script.forgotten({**records, **many}, now_ms) == {"closed", "later"}
 
 
 def test_an_id_goes_into_the_address_whole(server: Server, remote: Remote) -> None:

@@ -216,6 +216,29 @@ def test_the_census_skips_none_when_incidents_are_forgotten(
     assert sorted([*listed, *gone]) == sorted(remote.incidents)
 
 
+def test_a_round_lists_no_more_than_its_share_of_what_a_census_finds(
+    server: Server, remote: Remote, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Given: eight changed incidents in the first portion of a census and eight behind it, where a round lists ten.
+    When: two rounds run.
+    Then: the first lists ten and the second the other six.
+    """
+    monkeypatch.setattr(script, "CENSUS_RECORDS", 20)
+    monkeypatch.setattr(script, "MOST_DRIFTED", 10)
+    tracked(server, remote, clock, 60)
+    server.last_mirror_run["time"] = server.last_mirror_run["since"] = "2026-03-01T12:59:00Z"
+    first = [*store_of(server).portion(0, 20)[0]]
+    changed = [*first[:8], *[key for key in remote.incidents if key not in first][:8]]
+    for key in changed:
+        remote.incidents[key]["modified"] = "2026-03-01T12:30:00Z"
+
+    listed = rounds(server, remote, clock, 2)
+
+    assert [len(ids) for ids in listed] == [10, 6]
+    assert sorted(key for ids in listed for key in ids) == sorted(changed)
+
+
 def test_a_slow_census_ends_before_the_server_ends_the_round(
     server: Server, remote: Remote, clock: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
