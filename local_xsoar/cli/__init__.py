@@ -1,1 +1,1 @@
-"""What one types: demo, pair, serve, warroom."""
+"""The commands to type: demo, pair, serve, warroom."""

@@ -1,4 +1,4 @@
-"""How the command lines read their arguments: a wrong one costs one sentence, not a page."""
+"""Command line parsing that answers a wrong argument with one sentence, not a page."""
 
 import argparse
 import contextlib
@@ -21,7 +21,7 @@ class OneSentenceParser(argparse.ArgumentParser):
 
 
 def called(command: str) -> str:
-    """Return what one types to run a command: with the Python that runs this, told from the current folder when it is in it."""
+    """Return the command line that runs a command, with this Python: as a relative path if it lies in the current folder."""
     python = Path(sys.executable)
     with contextlib.suppress(ValueError):
         python = python.relative_to(Path.cwd())

@@ -10,10 +10,10 @@ USING, DEBUG_MODE = "using", "debug-mode"
 
 # What a server takes with every command, beside the command's own arguments.
 COMMON_ARGUMENTS = (
-    Argument(USING, "The instance that runs it.", required=False, default=None, predefined=(), positional=False),
+    Argument(USING, "The instance that runs the command.", required=False, default=None, predefined=(), positional=False),
     Argument(
         DEBUG_MODE,
-        "Whether to show the debug log of the command as well.",
+        "Whether to also show the debug log of the command.",
         required=False,
         default=None,
         predefined=("true", "false"),
@@ -29,10 +29,10 @@ def fetch_command(instance: str) -> str:
 
 def commands_of(integration: Integration, instance: str) -> Mapping[str, Command]:
     """Return by name what may be run on an instance: the integration's commands, Test, and the fetch of one that fetches."""
-    test = Command(TEST, "Tests the connection, as the button Test does.", (), execution=False)
+    test = Command(TEST, "Tests the connection, like the Test button.", (), execution=False)
     fetch = Command(
         fetch_command(instance),
-        f"Shows the incidents that a fetch would create, with {DEBUG_MODE}=true. It creates none and keeps no last run.",
+        f"With {DEBUG_MODE}=true, shows the incidents that a fetch would create, without creating them or saving the last run.",
         (),
         execution=False,
     )
@@ -49,7 +49,7 @@ def taken_apart(args: Mapping[str, str], known_instance: str) -> tuple[dict[str,
     own = {name: value for name, value in args.items() if name not in (USING, DEBUG_MODE)}
     using, debug_mode = args.get(USING, ""), args.get(DEBUG_MODE, "false")
     if using not in ("", known_instance):
-        raise HostError(f"There is no instance {using}: there is {known_instance}. Leave {USING} out.")
+        raise HostError(f"There is no instance {using}, only {known_instance}: leave {USING} out.")
     if debug_mode not in ("true", "false"):
-        raise HostError(f"The argument {DEBUG_MODE} is true or false, not {debug_mode!r}.")
+        raise HostError(f"{DEBUG_MODE} must be true or false, not {debug_mode!r}.")
     return own, debug_mode == "true"

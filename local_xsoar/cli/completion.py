@@ -16,7 +16,7 @@ PROMPT_WORDS: Mapping[str, str] = {
     "help": "list the commands; help <command> shows its arguments",
     "context": "show what the last command put into context",
     "log": "show the debug log of the last command",
-    "exit": "end",
+    "exit": "leave the prompt",
 }
 # What else people type for them.
 OTHER_WORDS: Mapping[str, str] = {"!help": "help", "?": "help", "quit": "exit"}
@@ -121,7 +121,7 @@ def _quoted(value: str) -> str:
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """Return the name that was probably meant, "" when none comes near."""
+    """Return the name that was probably meant, "" if none is close."""
     found = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
     return found[0] if found else ""
 

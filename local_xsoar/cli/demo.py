@@ -91,7 +91,7 @@ class Stage(Linked):
         """Return the id at headquarters of the customer's incident."""
         found, _ = self.headquarters.search({"query": f'dbotMirrorId:"{remote_id}" dbotMirrorInstance:{INSTANCE}', "size": 2})
         if len(found) != 1:
-            raise DemoError(f"The customer's incident {remote_id} stands {len(found)} times at headquarters instead of once.")
+            raise DemoError(f"The customer's incident {remote_id} exists {len(found)} times at headquarters instead of once.")
         return str(found[0]["id"])
 
 
@@ -104,7 +104,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--keep", action="store_true", help="leave both tenants running until Ctrl-C")
     options = parser.parse_args(arguments)
     if not 6 <= options.incidents <= 200:
-        parser.error(f"--incidents is {options.incidents}, which is not from 6 to 200")
+        parser.error(f"--incidents is {options.incidents}, but must be from 6 to 200")
     console = Console()
     try:
         with stage(console) as set_up:
@@ -150,10 +150,10 @@ def run(set_up: Stage, incidents: int, keep: bool) -> int:
     configure(set_up)
     set_up.say(f"At headquarters an instance [bold]{INSTANCE}[/] of XSOAR Mirroring is configured; Test says ok.")
     fetch_all(set_up, remote_ids)
-    mirror(set_up, "The first rounds bring what was written before the fetch")
+    mirror(set_up, "The first rounds mirror in what was written before the fetch")
     customer_works(set_up, remote_ids)
     headquarters_works(set_up, remote_ids)
-    mirror(set_up, "The next rounds carry the work of both sides across")
+    mirror(set_up, "The next rounds mirror the work of both sides")
     conflict(set_up, remote_ids[5])
     outage(set_up, remote_ids[1])
     close_and_reopen(set_up, remote_ids)
@@ -201,7 +201,7 @@ def mirror(set_up: Stage, why: str) -> None:
         )
         if not mirror_round.modified and not mirror_round.sent:
             return
-    raise DemoError(f"The mirror does not come to rest within {MOST_ROUNDS} rounds.")
+    raise DemoError(f"The mirror still has work after {MOST_ROUNDS} rounds.")
 
 
 def customer_works(set_up: Stage, remote_ids: list[str]) -> None:
@@ -251,10 +251,10 @@ def conflict(set_up: Stage, remote_id: str) -> None:
     set_up.headquarters.change_incident(local_id, {"CustomFields": {"ticket": "HQ-1043"}}, user="hanna")
     set_up.line.meanwhile = be_faster
     set_up.say(f"\nHeadquarters and the customer change incident {remote_id} at the same moment.")
-    mirror(set_up, "The write is refused, tried again on what is there now, and both changes survive")
+    mirror(set_up, "The write is refused and retried on the new version, and both changes survive")
     set_up.line.meanwhile = None
     if rivals:
-        raise DemoError("The customer's change did not meet that of headquarters.")
+        raise DemoError("The customer's change did not collide with that of headquarters.")
 
 
 def outage(set_up: Stage, remote_id: str) -> None:
@@ -267,14 +267,14 @@ def outage(set_up: Stage, remote_id: str) -> None:
     for number in (1, 2):
         errors = set_up.host.mirror(INSTANCE).errors
         if not errors:
-            raise DemoError("A round with an unreachable remote did not say so.")
+            raise DemoError("A round with an unreachable remote tenant reported no error.")
         set_up.say(f"  round {number}: {errors[0]}")
     told = checked(set_up.host.run(INSTANCE, "xsoar-mirror-status"), "xsoar-mirror-status").entries[0]["Contents"]
     set_up.say(
         f"  xsoar-mirror-status: {counted(told['IncidentsTracked'], 'incident')} tracked; last failure: {told['LastError']}"
     )
     set_up.line.meanwhile = None
-    mirror(set_up, "It is back, and what was written meanwhile crosses once")
+    mirror(set_up, "It is back, and what was written in the meantime crosses once")
 
 
 def close_and_reopen(set_up: Stage, remote_ids: list[str]) -> None:
@@ -367,13 +367,13 @@ def told(set_up: Stage, command: str, **args: str) -> dict[str, Any]:
 
 def show_journal(set_up: Stage) -> None:
     """Print what crossed last, and how long crossing took."""
-    set_up.say("\nThe mirror tells what crossed last, and how long it took:")
+    set_up.say("\nThe mirror lists what crossed last, and how long it took:")
     for crossing in told(set_up, "xsoar-mirror-journal", limit="5")["XSOAR.Mirror.Journal"]["Crossings"]:
         what = f"{crossing['Kind']} {crossing['What']}".strip()
         lag = "" if crossing["LagSeconds"] is None else f" after {crossing['LagSeconds']} s"
         set_up.say(f"    {crossing['Direction']:<3} incident {crossing['Id']}: {what}: {crossing['Outcome']}{lag}")
     status = told(set_up, "xsoar-mirror-status")["XSOAR.Mirror.Status"]
-    set_up.say(f"    lag: half of it within {status['LagP50Seconds']} s, 95 % within {status['LagP95Seconds']} s")
+    set_up.say(f"    lag: median {status['LagP50Seconds']} s, 95th percentile {status['LagP95Seconds']} s")
 
 
 def break_on_purpose(set_up: Stage, gone: str, changed: str, lost: str) -> None:
@@ -383,7 +383,7 @@ def break_on_purpose(set_up: Stage, gone: str, changed: str, lost: str) -> None:
     customer.change_incident(lost, {"severity": 2}, user="carla")
     customer.add_entry(lost, contents="The same address again.", user="carla", category="chat", tags=[IN_TAG])
     customer.add_entry(lost, user="carl", entry_type=3, tags=[IN_TAG], file=("addresses.csv", b"address\n203.0.113.9\n"))
-    set_up.say(f"\nThe customer goes on with incident {lost}: another severity, a chat, a file.")
+    set_up.say(f"\nThe customer continues work on incident {lost}: a new severity, a chat, a file.")
     mirror(set_up, "They cross")
 
     customer.delete_incident(gone)
@@ -416,13 +416,13 @@ def name_and_repair(set_up: Stage, expected: dict[str, list[str]], lost: str) ->
     for drift in drifts:
         set_up.say(f"    incident {drift['id']}: {', '.join(drift['kinds'])}. {drift['decide']}".rstrip())
     if {drift["id"]: drift["kinds"] for drift in drifts} != expected:
-        raise DemoError(f"The mirror names other differences than those that were made: {expected}.")
+        raise DemoError(f"The mirror does not name exactly the differences that were made: {expected}.")
     set_up.say("It cannot see what headquarters lost; the comparison of both sides can:")
     tell_differences(set_up, lost, compare(set_up, lost))
     set_up.say("\nBoth are repaired:")
     told(set_up, "xsoar-mirror-reconcile", scope="all", repair="true")
     told(set_up, "xsoar-mirror-resync", id=lost, entries="again")
-    mirror(set_up, "The next round brings it all")
+    mirror(set_up, "The next round mirrors it all in")
 
 
 def census(set_up: Stage, remote_id: str) -> None:
@@ -437,7 +437,7 @@ def error_in(set_up: Stage, remote_id: str) -> str:
     """Return what the incident at headquarters says of its remote one. Raises DemoError if it says nothing."""
     said = set_up.headquarters.incident(set_up.local_id(remote_id))["CustomFields"].get("xsoarmirroringerrorin")
     if not said:
-        raise DemoError(f"The incident that mirrors {remote_id} does not say that it cannot be read any more.")
+        raise DemoError(f"The incident that mirrors {remote_id} does not say that it can no longer be read.")
     return str(said)
 
 

@@ -151,7 +151,7 @@ def show_entry(entry: Mapping[str, Any], saved_as: str, key: str) -> None:
     elif text:
         console().print(Text(text), soft_wrap=True)
     if is_file(entry):
-        print(f"Saved the file {saved_as}." if saved_as else "The file is lost: the script did not write it.")
+        print(f"Saved the file {saved_as}." if saved_as else "The file is missing: the script did not write it.")
 
 
 def short_error(text: str) -> str:

@@ -26,20 +26,20 @@ def _parser() -> argparse.ArgumentParser:
     parser = OneSentenceParser("serve", description="Serve one Cortex XSOAR tenant on 127.0.0.1 until Ctrl-C.")
     parser.add_argument(
         "--version",
-        help=f"whose manners it has, such as 8.8.0 or 6.12.0 (default: that of its folder; {NEW_VERSION} in a new one)",
+        help=f"the version to behave like, such as 8.8.0 or 6.12.0 (default: that of its folder; {NEW_VERSION} for a new one)",
     )
-    parser.add_argument("--port", type=int, default=0, help="default: any that is free")
-    parser.add_argument("--folder", type=Path, help="where its database and files lie (default ~/.local_xsoar/<name>)")
+    parser.add_argument("--port", type=int, default=0, help="default: any free port")
+    parser.add_argument("--folder", type=Path, help="where to keep its database and files (default ~/.local_xsoar/<name>)")
     parser.add_argument("--name", default="local", help="the tenant's name (default local)")
     parser.add_argument("--account", default="", help="6.x: also answer under /acc_<account>")
-    parser.add_argument("--advanced-key", action="store_true", help="8.x: the key is an advanced one, requests are signed")
-    parser.add_argument("--incidents", type=int, default=0, help="load so many sample incidents into an empty tenant")
+    parser.add_argument("--advanced-key", action="store_true", help="8.x: use an advanced key, whose requests are signed")
+    parser.add_argument("--incidents", type=int, default=0, help="how many sample incidents to load into an empty tenant")
     parser.add_argument(
         "--switch",
         action="append",
         default=[],
         metavar="NAME=SIDE",
-        help="a point on which servers may differ, such as search_total=zero (docs/servers.md lists them); may be repeated",
+        help="set a behaviour on which servers differ, such as search_total=zero (see docs/servers.md); may be repeated",
     )
     return parser
 
@@ -73,7 +73,7 @@ def _settings(options: argparse.Namespace) -> TenantSettings:
         FolderError: the folder cannot be used.
     """
     if not options.name.strip() or Path(options.name).name != options.name:
-        raise _UsageError(f'The name "{options.name}" cannot name a folder; give one without slashes.')
+        raise _UsageError(f'The name "{options.name}" cannot be the name of a folder: give one without slashes.')
     if options.incidents < 0:
         raise _UsageError(f"--incidents is {options.incidents}; give 0 or more.")
     folder = options.folder or default_folder(options.name)
@@ -89,7 +89,7 @@ def _settings(options: argparse.Namespace) -> TenantSettings:
             "another --name or --folder."
         )
     if options.advanced_key and not draft.is_8:
-        raise _UsageError(f"--advanced-key needs a tenant of 8.x; the version is {draft.version}.")
+        raise _UsageError(f"--advanced-key needs an 8.x tenant, and the version is {draft.version}: leave it out.")
     if options.account and draft.is_8:
         raise _UsageError(f"--account needs a tenant of 6.x; the version is {draft.version}.")
     access = keep_access(folder, kept, version=draft.version)
@@ -114,9 +114,9 @@ def _switch(given: str) -> tuple[str, Any]:
     name, _, wanted = given.partition("=")
     sides = {str(side): side for side in SWITCHES.get(name, ())}
     if not sides:
-        raise _UsageError(f'--switch has no "{name}": give one of {", ".join(SWITCHES)}.')
+        raise _UsageError(f'There is no switch "{name}": give one of {", ".join(SWITCHES)}.')
     if wanted not in sides:
-        raise _UsageError(f"--switch {name} has no side {wanted}: give {' or '.join(sides)}.")
+        raise _UsageError(f"The switch {name} cannot be {wanted}: give {' or '.join(sides)}.")
     return name, sides[wanted]
 
 
@@ -126,8 +126,8 @@ def _load(tenant: Tenant, count: int) -> str:
         return ""
     _, present = tenant.search({"totalOnly": True})
     if present:
-        return f"The folder already holds {present} incidents; no samples were added.\n"
-    return f"{len(load_samples(tenant, count))} sample incidents were loaded.\n"
+        return f"The folder already holds {present} incidents, so no samples were added.\n"
+    return f"Loaded {len(load_samples(tenant, count))} sample incidents.\n"
 
 
 def _introduction(settings: TenantSettings, address: str, token: str) -> str:
@@ -149,7 +149,7 @@ def _introduction(settings: TenantSettings, address: str, token: str) -> str:
         "Try:",
         *_example(settings, address),
         "",
-        "Ctrl-C stops it.",
+        "Press Ctrl-C to stop.",
     ]
     return "\n".join(lines)
 

@@ -46,22 +46,22 @@ INSTANCE = "warroom"
 LOCAL_INCIDENTS = 20
 OK, FAILED, BAD_USAGE = 0, 1, 2
 
-_DESCRIPTION = "Run the commands of XSOAR Mirroring against a tenant: at a prompt, from a pipe, or one with --command."
+_DESCRIPTION = "Run XSOAR Mirroring commands against a tenant: at a prompt, from a pipe, or one with --command."
 _EPILOG = f"""\
-The API key is read from the environment variable {KEY_VARIABLE}, or asked for; it is never an option.
+The API key comes from the environment variable {KEY_VARIABLE} or a prompt, never from an option.
 
---json prints one object a command, and nothing else, to stdout:
+--json prints one object per command, and nothing else, to stdout:
   {{"command": name, "args": {{...}}, "ok": true or false, "error": sentence or "",
    "entries": [{{"Type", "Contents", "ContentsFormat", "HumanReadable", "EntryContext", ..., "SavedAs" for a file}}],
    "context": what the entries put into context, nested}}
-indented with --command, one object a line for commands from a pipe.
+indented with --command, one object per line for commands from a pipe.
 
-Beside the integration's commands there are !help, !{TEST} and !{fetch_command(INSTANCE)} {DEBUG_MODE}=true, which shows
-the incidents that a fetch would create and creates none. Any command takes {DEBUG_MODE}=true, which shows its log as well.
+Besides the integration's commands there are !help, !{TEST} and !{fetch_command(INSTANCE)} {DEBUG_MODE}=true, which shows
+the incidents that a fetch would create, without creating them. Any command takes {DEBUG_MODE}=true, which also shows its log.
 
-Tables show statuses and severities as words, and times to the millisecond; --json gives them as the command did.
+Tables show statuses and severities as words, and times to the millisecond; --json shows them as the command returned them.
 
-Exit status: 0 all went well; 1 a command failed; 2 the usage was wrong, and that command was not run.
+Exit status: 0 success; 1 a command failed; 2 wrong usage, and the command was not run.
 """
 
 
@@ -107,32 +107,32 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     where.add_argument(
         "--local", action="store_true", help=f"start a tenant with {LOCAL_INCIDENTS} sample incidents for as long as this runs"
     )
-    tenant.add_argument("--key-id", default="", help="id of the API key, for 8.x")
-    tenant.add_argument("--advanced", action="store_true", help="the key is an advanced one")
-    tenant.add_argument("--insecure", action="store_true", help="trust any certificate; without it they are verified")
+    tenant.add_argument("--key-id", default="", help="ID of the API key, for 8.x")
+    tenant.add_argument("--advanced", action="store_true", help="the key is an advanced key")
+    tenant.add_argument("--insecure", action="store_true", help="trust any certificate instead of verifying it")
     tenant.add_argument(
         "--pack-params", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help="further parameters of the instance"
     )
-    output = parser.add_argument_group("what is run and shown")
-    output.add_argument("--command", help="run this command and end, for example '!xsoar-get-incident id=4'")
+    output = parser.add_argument_group("what to run and show")
+    output.add_argument("--command", help="run this command and exit, for example '!xsoar-get-incident id=4'")
     output.add_argument("--json", action="store_true", help="print each command as JSON, for scripts (see below)")
     output.add_argument(
-        "--save-to", type=Path, default=Path(), metavar="FOLDER", help="where files go (default: the current folder)"
+        "--save-to", type=Path, default=Path(), metavar="FOLDER", help="where to save files (default: the current folder)"
     )
     output.add_argument(
         "--log",
         nargs="?",
         const="-",
         metavar="FILE",
-        help="show the debug log of each command on stderr, or append it to FILE; it never holds the key",
+        help="show the debug log of each command on stderr, or append it to FILE; it never contains the key",
     )
     options = parser.parse_args(arguments)
     if options.local and (options.key_id or options.advanced or options.insecure):
-        raise HostError("The options --key-id, --advanced and --insecure go with --url: a tenant of --local needs none of them.")
+        raise HostError("The options --key-id, --advanced and --insecure only work with --url: leave them out with --local.")
     if options.json and options.command is None and sys.stdin.isatty():
-        raise HostError("The option --json goes with --command or with commands from a pipe: give the command to run.")
+        raise HostError("The option --json only works with --command or with commands from a pipe: give the command to run.")
     if options.save_to.exists() and not options.save_to.is_dir():
-        raise HostError(f"{options.save_to} is no folder: give one with --save-to.")
+        raise HostError(f"{options.save_to} is not a folder: give one with --save-to.")
     return options
 
 
@@ -161,7 +161,7 @@ def _further_params(integration: Integration, texts: list[str]) -> dict[str, Any
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
-            raise HostError(f"A parameter is given as name=value, not as {text}.")
+            raise HostError(f"{text} is not a parameter: give it as name=value.")
         if name not in integration.parameters:
             known = ", ".join(sorted(integration.parameters))
             raise HostError(f"{integration.display} has no parameter {name}: it has {known}.")
@@ -175,7 +175,7 @@ def _api_key() -> str:
         with contextlib.suppress(EOFError):
             key = getpass.getpass("API key: ")
     if not key:
-        raise HostError(f"An API key is needed: set the environment variable {KEY_VARIABLE}.")
+        raise HostError(f"The API key is missing: set the environment variable {KEY_VARIABLE}.")
     return key
 
 
@@ -214,7 +214,7 @@ class WarRoom:
         if (words := prompt_words(line)) is None:
             return self._run_line(line, indent)
         if self.json:
-            raise HostError(f"{line.strip()} prints text for people, and --json is for scripts: leave --json out.")
+            raise HostError(f"{line.strip()} has no JSON output: leave --json out.")
         self._obey(*words)
         return OK
 
@@ -240,7 +240,9 @@ class WarRoom:
         if name == TEST:
             return self.host.test(INSTANCE)
         if not is_debugged:
-            raise HostError(f"Incidents are not kept here: !{name} {DEBUG_MODE}=true shows those that a fetch would create.")
+            raise HostError(
+                f"Incidents are not saved here: run !{name} {DEBUG_MODE}=true to see those that a fetch would create."
+            )
         run = self.host.preview_fetch(INSTANCE)
         run.entries = [fetch_entry(run.incidents)] if run.ok else run.entries
         return run
@@ -250,8 +252,8 @@ class WarRoom:
         first = line.split(maxsplit=1)[0] if line.strip() else ""
         if not first.startswith("!") and (meant := nearest(first, [*self.known, *PROMPT_WORDS])):
             if meant in PROMPT_WORDS:
-                raise HostError(f"{first} is no command: did you mean {meant}?")
-            raise HostError(f"A command begins with an exclamation mark, and {first} does not: did you mean !{meant}?")
+                raise HostError(f"{first} is not a command: did you mean {meant}?")
+            raise HostError(f"A command begins with an exclamation mark: did you mean !{meant}?")
         name, args = parse_command_line(line)
         known = [argument.name for argument in (*self.command(name).arguments, *COMMON_ARGUMENTS)]
         for argument in args:
@@ -265,7 +267,7 @@ class WarRoom:
             return self.known[name]
         own_fetch = fetch_command(INSTANCE)
         if name == FETCH_COMMAND and own_fetch in self.known:
-            raise HostError(f"The server runs {name}: run !{own_fetch} {DEBUG_MODE}=true, which shows what it would create.")
+            raise HostError(f"Only the server runs {name}: run !{own_fetch} {DEBUG_MODE}=true to see what it would create.")
         if name.endswith(fetch_command("")) and own_fetch in self.known:
             self.host.instance(name.removesuffix(fetch_command("")))
         if meant := nearest(name, self.known):
@@ -290,7 +292,7 @@ class WarRoom:
         elif word == "exit":
             return
         elif self.last is None:
-            print("No command was run yet.")
+            print("No command has been run yet.")
         elif word == "log":
             print("\n".join(log_lines(self.last, self.key)))
         elif context := context_of(self.last.entries):
@@ -325,7 +327,7 @@ def show_help_of(command: Command) -> None:
     out.print(Text(f"!{command.name}", style="bold"), highlight=False)
     out.print(Text(command.description))
     if command.execution:
-        out.print(Text("It changes something: the platform calls it potentially harmful."))
+        out.print(Text("It makes changes: the platform marks it as potentially harmful."))
     if not command.arguments:
         out.print(Text("It takes no arguments."))
         return
@@ -334,7 +336,7 @@ def show_help_of(command: Command) -> None:
         marks = ["required"] if argument.required else []
         marks += [f"default `{argument.default}`"] if argument.default and "Default is" not in argument.description else []
         marks += [f"one of {', '.join(f'`{value}`' for value in argument.predefined)}"] if argument.predefined else []
-        marks += ["may stand without its name"] if argument.positional else []
+        marks += ["the name may be left out"] if argument.positional else []
         noted = f" ({'; '.join(marks)})" if marks else ""
         lines.append(f"- **{argument.name}**{noted} {argument.description}".rstrip())
     out.print(Markdown("\n".join(lines).replace("<", "\\<")))
@@ -413,6 +415,6 @@ def _history(key: str) -> History:
         path.touch(mode=0o600)
         path.chmod(0o600)
     except (OSError, RuntimeError) as error:
-        print(f"The history is kept for this session only: {error}.", file=sys.stderr)
+        print(f"The history cannot be saved and lasts for this session only: {error}.", file=sys.stderr)
         return InMemoryHistory()
     return _PrivateHistory(path, key)

@@ -24,7 +24,7 @@ def read_automation(folder: Path) -> Automation:
     yml, described = described_by_yml(folder)
     script = yml.with_suffix(".py")
     if not script.is_file():
-        raise HostError(f"The script {script} is missing: it stands beside the yml and has its name.")
+        raise HostError(f"The script {script} is missing: put it next to the yml, under the same name.")
     try:
         command = read_command({**described, "description": described.get("comment"), "arguments": described.get("args")})
     except (AttributeError, KeyError, TypeError, ValueError) as error:

@@ -23,7 +23,7 @@ def parse_command_line(text: str) -> tuple[str, dict[str, str]]:
     if not text.startswith("!") or name is None:
         raise HostError("A command begins with an exclamation mark and its name, for example !help.")
     if name.end() < len(text) and not text[name.end()].isspace():
-        raise HostError(f"The name of a command holds letters, digits and dashes only, and {text.split()[0]} does not.")
+        raise HostError(f"{text.split()[0]} is not a command name: it may contain only letters, digits and dashes.")
     arguments: dict[str, str] = {}
     position = name.end()
     while position < len(text):
@@ -33,7 +33,7 @@ def parse_command_line(text: str) -> tuple[str, dict[str, str]]:
         argument, value, position = _argument(text, position)
         if argument in arguments:
             known = f"The argument {argument}" if argument else "An argument without a name"
-            raise HostError(f"{known} is given twice: give it once, its value in quotes when it holds spaces.")
+            raise HostError(f"{known} is given twice: give it once, and quote a value that contains spaces.")
         arguments[argument] = value
     return name.group(), arguments
 
@@ -47,7 +47,7 @@ def _argument(text: str, position: int) -> tuple[str, str, int]:
     if opening == "`":
         end = text.find("`", start + 1)
         if end < 0:
-            raise HostError(f"The backtick that opens the value of {name or 'an argument'} is not closed: add one at its end.")
+            raise HostError(f"The backtick before the value of {name or 'an argument'} is not closed: add one at the end.")
         return name, text[start + 1 : end], end + 1
     if opening == '"':
         value, end = _double_quoted(text, start, name)
@@ -70,4 +70,4 @@ def _double_quoted(text: str, start: int, name: str) -> tuple[str, int]:
         else:
             value.append(character)
             position += 1
-    raise HostError(f"The quote that opens the value of {name or 'an argument'} is not closed: add one at its end.")
+    raise HostError(f"The quote before the value of {name or 'an argument'} is not closed: add one at the end.")

@@ -25,7 +25,7 @@ def install_content(tenant: Tenant, pack: Path) -> None:
             try:
                 tenant.add_incident_field(cli_name, name=name, type=kind, associated_types=types)
             except BadRequest as error:
-                raise HostError(f"{path} is no incident field: {error}") from error
+                raise HostError(f"{path} is not an incident field: {error}") from error
     types_there = {item["name"] for item in tenant.incident_types()}
     for path, item in _items(pack / "IncidentTypes"):
         if (name := _text(item, "name", path)) not in types_there:
@@ -40,7 +40,7 @@ def _items(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
         except ValueError as error:
             raise HostError(f"{path} is not JSON: {error}.") from error
         if not isinstance(item, dict):
-            raise HostError(f"{path} holds no JSON object.")
+            raise HostError(f"{path} contains no JSON object.")
         yield path, item
 
 

@@ -1,4 +1,4 @@
-"""The one error that the host raises for what its user can put right."""
+"""The one error that the host raises for what its user can fix."""
 
 
 class HostError(Exception):

@@ -81,7 +81,7 @@ def _resume(runner: Runner, instance: Instance, kept_files: Path) -> list[str]:
     unnoted = [number for number in _newer_than(runner.tenant, instance.name, fetched.newest_before) if number not in noted]
     if unnoted:
         runner.state.note_created(fetched.run, len(noted), unnoted[0])
-    runner.log(instance, f"a fetch of {len(fetched.incidents)} incidents was cut off after {len(noted)}: it is finished now")
+    runner.log(instance, f"a fetch of {len(fetched.incidents)} incidents was interrupted after {len(noted)}: finishing it now")
     return unnoted[:1] + _create(runner, instance, fetched, kept_files)
 
 
@@ -193,7 +193,7 @@ def _kept_attachments(item: Mapping[str, Any], run: CommandRun, outcome: Outcome
         try:
             source = outcome.file(str(attachment["path"]))
         except (FileNotFoundError, KeyError, TypeError) as error:
-            run.log.append(f"error: the attachment {attachment} of {item['name']!r} is left out: {error}")
+            run.log.append(f"error: the attachment {attachment} of {item['name']!r} is skipped: {error}")
             continue
         folder.mkdir(parents=True, exist_ok=True)
         name = uuid.uuid4().hex

@@ -118,7 +118,7 @@ class Host:
                 its pack cannot be read.
         """
         if not name.strip():
-            raise HostError("An instance needs a name: give one.")
+            raise HostError("The instance has no name: give it one.")
         described = read_integration(integration)
         row = InstanceRow(
             name=name,
@@ -152,7 +152,7 @@ class Host:
         rows = [row for row in self._state.instances() if row.name in self._instances]
         for row in rows:
             if read.id == (row.outgoing_mapper if described["type"] == INCOMING else row.incoming_mapper):
-                raise HostError(f"The instance {row.name} has {read.id} for the other direction: give the mapper another id.")
+                raise HostError(f"The instance {row.name} uses {read.id} for the other direction: give the mapper another id.")
         self._state.save_mapper(read.id, described)
         self._instances = {row.name: self._instance(row, self._instances[row.name].integration) for row in rows}
         return unknown_fields(read, described["type"], self._tenant.incident_fields(), self._runner.settings)
@@ -170,7 +170,7 @@ class Host:
         """Return an instance by its name. Raises HostError when there is none."""
         if name not in self._instances:
             known = ", ".join(self._instances) or "none"
-            raise HostError(f"There is no instance {name}: there is {known}.")
+            raise HostError(f"There is no instance {name}. The existing ones are: {known}.")
         return self._instances[name]
 
     def instances_with(self, command: str) -> list[str]:
@@ -183,7 +183,7 @@ class Host:
             said = [entry["Contents"] for entry in run.entries]
         if run.ok and said != [_OK]:
             run.ok = False
-            run.error = "\n".join(str(text) for text in said) or "The test did not say ok."
+            run.error = "\n".join(str(text) for text in said) or "The test did not return ok."
             run.entries = [error_entry(run.error)]
         return run
 
@@ -264,7 +264,7 @@ class Host:
                 f"There is no incident {incident_id}: give the id of an incident of {self._tenant.settings.name}."
             ) from error
         if not investigation:
-            raise HostError(f"The incident {incident_id} is pending and has no War Room yet: investigate it first.")
+            raise HostError(f"Incident {incident_id} is pending and has no War Room yet: investigate it first.")
         return investigation
 
     def _keep_entries(self, run: CommandRun, outcome: Outcome, investigation: str) -> None:

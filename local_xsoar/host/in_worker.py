@@ -223,7 +223,7 @@ class Platform:
     def dt(self, obj: Any, trnsfrm: str) -> Any:
         """Return the value at a dotted path. The rest of the DT language is not part of the local XSOAR."""
         if not all(part.isidentifier() for part in trnsfrm.split(".")):
-            raise NotImplementedError(f"The local XSOAR knows dotted paths of DT only, and not {trnsfrm}")
+            raise NotImplementedError(f"The local XSOAR supports only dotted paths of DT, not {trnsfrm}")
         return self.get(obj, trnsfrm)
 
 

@@ -104,16 +104,16 @@ def described_by_yml(folder: Path) -> tuple[Path, Any]:
     folder = folder.resolve()
     found = sorted(folder.glob("*.yml"))
     if len(found) != 1:
-        raise HostError(f"An item's folder holds one yml, and {folder} holds {len(found)}: give the item's own folder.")
+        raise HostError(f"The folder {folder} contains {len(found)} yml files instead of one: give the folder of a single item.")
     try:
         return found[0], yaml.load(found[0].read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506  (a safe loader)
     except (yaml.YAMLError, ValueError) as error:
-        raise HostError(f"{found[0]} is not yml: {' '.join(str(error).split())}.") from error
+        raise HostError(f"{found[0]} is not valid YAML: {' '.join(str(error).split())}.") from error
 
 
 def _integration(folder: Path, script: Path, described: dict[str, Any]) -> Integration:
     if not script.is_file():
-        raise HostError(f"The script {script} is missing: it stands beside the yml and has its name.")
+        raise HostError(f"The script {script} is missing: put it next to the yml, under the same name.")
     code = described["script"]
     parameters = {item["name"]: _parameter(item) for item in described.get("configuration") or []}
     if code.get("isfetch"):
@@ -209,7 +209,7 @@ def completed_params(integration: Integration, given: Mapping[str, Any]) -> dict
 def _checked(parameter: Parameter, value: Any) -> Any:
     if parameter.type == BOOLEAN:
         if not isinstance(value, bool):
-            raise HostError(f"The parameter {parameter.name} is true or false, not {value!r}.")
+            raise HostError(f"The parameter {parameter.name} must be true or false, not {value!r}.")
         return value
     if parameter.type == CREDENTIALS:
         if not isinstance(value, dict) or not set(value) <= {"identifier", "password"} or not _all_text(value.values()):
@@ -217,14 +217,14 @@ def _checked(parameter: Parameter, value: Any) -> Any:
         return {"identifier": "", "password": "", **value}
     if parameter.type == MULTI_SELECT:
         if not isinstance(value, list) or not _all_text(value):
-            raise HostError(f"The parameter {parameter.name} is a list of texts: give a list.")
+            raise HostError(f"The parameter {parameter.name} must be a list of texts: give a list.")
         for item in value:
             _check_option(parameter, item)
         return value
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise HostError(f"The parameter {parameter.name} is text: give a text.")
+        raise HostError(f"The parameter {parameter.name} must be a text: give a text.")
     if parameter.type == SINGLE_SELECT and value != "":
         _check_option(parameter, str(value))
     return str(value)
@@ -247,10 +247,12 @@ def param_from_text(parameter: Parameter, text: str) -> Any:
     """
     if parameter.type == BOOLEAN:
         if text.lower() not in ("true", "false"):
-            raise HostError(f"The parameter {parameter.name} is true or false, not {text!r}.")
+            raise HostError(f"The parameter {parameter.name} must be true or false, not {text!r}.")
         return text.lower() == "true"
     if parameter.type == CREDENTIALS:
-        raise HostError(f"The parameter {parameter.name} is credentials and cannot be typed here: use the options meant for it.")
+        raise HostError(
+            f"The parameter {parameter.name} holds credentials and cannot be given here: use the options for the API key."
+        )
     if parameter.type == MULTI_SELECT:
         return [item.strip() for item in text.split(",") if item.strip()]
     return text

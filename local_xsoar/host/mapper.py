@@ -94,7 +94,7 @@ def described_mapper(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise HostError(f"{path} is not JSON: {error}.") from error
     if not isinstance(described, dict):
-        raise HostError(f"{path} holds no JSON object: give the file of a mapper.")
+        raise HostError(f"{path} contains no JSON object: give the file of a mapper.")
     return described
 
 
@@ -104,7 +104,7 @@ def find_mapper(folder: Path, mapper_id: str) -> dict[str, Any]:
         described = described_mapper(path)
         if described.get("id") == mapper_id:
             return described
-    raise HostError(f"There is no mapper {mapper_id} in {folder}: give the id of a mapper that the pack has, or import it.")
+    raise HostError(f"There is no mapper {mapper_id} in {folder}: give the id of a mapper in the pack, or import it.")
 
 
 def read_mapper(described: Mapping[str, Any], kind: str = "") -> Mapper:
@@ -120,7 +120,7 @@ def read_mapper(described: Mapping[str, Any], kind: str = "") -> Mapper:
         raise HostError(f"{mapper_id} is of the type {described.get('type')}: give the id of a {kind}.")
     mapping = described.get("mapping")
     if not isinstance(mapping, dict) or not all(isinstance(section, dict) for section in mapping.values()):
-        raise HostError(f"The mapper {mapper_id} has no mapping, which holds an object for each incident type: give it one.")
+        raise HostError(f"The mapper {mapper_id} has no mapping: give it one, with an object for each incident type.")
     sections = {
         name: tuple(_rule(mapper_id, target, source) for target, source in (section.get("internalMapping") or {}).items())
         for name, section in mapping.items()
@@ -131,16 +131,14 @@ def read_mapper(described: Mapping[str, Any], kind: str = "") -> Mapper:
 
 def _rule(mapper_id: str, target: str, source: Any) -> Rule:
     if not isinstance(source, dict):
-        raise HostError(f"The rule for {target} in {mapper_id} is no object: give it a simple or a complex source.")
+        raise HostError(f"The rule for {target} in {mapper_id} is not an object: give it a simple or complex source.")
     complex_source = source.get("complex")
     if not complex_source:
         path = source.get("simple") or ""
         constant = _CONSTANT.fullmatch(path)
         return Rule(target, "", constant=constant[1]) if constant else Rule(target, path)
     if complex_source.get("filters"):
-        raise HostError(
-            f"The rule for {target} in {mapper_id} has a filter, which the local XSOAR does not know: map without it."
-        )
+        raise HostError(f"The rule for {target} in {mapper_id} has a filter, which the local XSOAR does not support: remove it.")
     path = ".".join(part for part in (complex_source.get("root"), complex_source.get("accessor")) if part)
     transformers = tuple(_transformer(mapper_id, target, item) for item in complex_source.get("transformers") or ())
     return Rule(target, path, transformers)
@@ -150,7 +148,9 @@ def _transformer(mapper_id: str, target: str, item: Mapping[str, Any]) -> Callab
     operator = item.get("operator")
     if operator not in _TRANSFORMERS:
         known = ", ".join(_TRANSFORMERS)
-        raise HostError(f"The rule for {target} in {mapper_id} has the transformer {operator}: the local XSOAR knows {known}.")
+        raise HostError(
+            f"The rule for {target} in {mapper_id} has the transformer {operator}: the local XSOAR supports only {known}."
+        )
     return _TRANSFORMERS[operator]
 
 

@@ -135,7 +135,7 @@ class _Incoming:
         given = [item for entry in run.entries for item in (entry["Contents"] if isinstance(entry["Contents"], list) else [])]
         self._done.modified = [item for item in given if isinstance(item, str)]
         if len(self._done.modified) < len(given):
-            line = f"{MODIFIED_COMMAND}: {len(given) - len(self._done.modified)} of the ids are no strings, and are left out"
+            line = f"{MODIFIED_COMMAND}: {len(given) - len(self._done.modified)} of the ids are not strings and are skipped"
             self._done.errors.append(line)
             self._runner.log(self._instance, line)
         return True, self._done.modified
@@ -273,7 +273,7 @@ class _Outgoing:
                 try:
                     self._send(self._tenant.incident(incident["id"]))
                 except NotFound:
-                    line = f"{OUT_COMMAND} {incident['id']}: the local incident was deleted meanwhile"
+                    line = f"{OUT_COMMAND} {incident['id']}: the local incident was deleted in the meantime"
                     self._runner.log(self._instance, line)
 
     def _has_news(self, incident: Mapping[str, Any]) -> bool:

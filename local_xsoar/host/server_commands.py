@@ -25,7 +25,11 @@ def get_incidents(tenant: Tenant, incident_id: str, args: Mapping[str, Any]) -> 
         args: `query`, `size` (100), `page` (0) and `sort`, such as "created.asc,id.desc". Others are not part of the local XSOAR.
     """
     if unknown := sorted(set(args) - set(_FOUND_BY)):
-        return [error_entry(f"The local XSOAR knows no argument {unknown[0]} of getIncidents: it knows {', '.join(_FOUND_BY)}.")]
+        return [
+            error_entry(
+                f"The local XSOAR does not support the argument {unknown[0]} of getIncidents, only {', '.join(_FOUND_BY)}."
+            )
+        ]
     keys = [key.strip().rpartition(".") for key in str(args.get("sort") or "").split(",") if key.strip()]
     sort = [{"field": field, "asc": order == "asc"} for field, _, order in keys]
     size, page = int(args.get("size") or _PAGE), int(args.get("page") or 0)

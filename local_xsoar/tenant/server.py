@@ -267,6 +267,6 @@ def _listener(port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         listener.close()
         reason = error.strerror if isinstance(error, OSError) else "ports go from 0 to 65535"
-        raise TenantError(f"Port {port} cannot be used ({reason}): give another one, or 0 for any that is free.")
+        raise TenantError(f"Port {port} cannot be used ({reason}): give another one, or 0 for any free port.")
     listener.listen(128)
     return listener

@@ -91,7 +91,7 @@ class Store:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.executescript(f"BEGIN IMMEDIATE;{SCHEMA}COMMIT;")
         except sqlite3.Error as error:
-            raise TenantError(f"The database {path} cannot be opened ({error}): give a folder that can be written to.")
+            raise TenantError(f"The database {path} cannot be opened ({error}): give a folder that is writable.")
 
     def close(self) -> None:
         """Close the connections; the database cannot be used any more."""

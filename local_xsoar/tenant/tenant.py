@@ -44,7 +44,7 @@ class Tenant:
         try:
             self._files.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise TenantError(f"The folder {settings.folder} cannot be used ({error.strerror}): give one that can be written to.")
+            raise TenantError(f"The folder {settings.folder} cannot be used ({error.strerror}): give one that is writable.")
         self._store = Store(settings.folder / "tenant.sqlite")
         self._hidden: set[str] = set()  # ids of incidents that the key's role may not see
         self._refused: dict[str, str] = {}  # by field: why its changes by REST are refused

@@ -135,7 +135,7 @@ def test_a_dry_run_writes_nothing(mirror: Mirror) -> None:
     told = rows(run)
     assert [told[local_id]["outcome"] for local_id in (*made, equal, lost)] == ["To link"] * 3 + ["Skipped"]
     assert (told[equal]["different"], told[lost]["exists"]) == ([], False)
-    assert "This was a dry run" in run.entries[0]["HumanReadable"]
+    assert "This dry run changed nothing" in run.entries[0]["HumanReadable"]
     assert (incidents_here(mirror), mirror.host.integration_context(INSTANCE), mirror.there.incident(remote_id)) == before
 
 
@@ -152,14 +152,14 @@ def test_what_cannot_be_linked_is_skipped_and_told(remote: Mirror) -> None:
     said = {
         local(remote): "Its field ticket is empty",
         local(remote, NOWHERE): "The remote tenant has no such incident",
-        local(remote, fresh[0]): "name the same remote incident: empty ticket in all but one",
-        local(remote, fresh[0]): "name the same remote incident: empty ticket in all but one",
-        local(remote, theirs[0]): f"The incident {fetched} mirrors that remote incident already",
-        local(remote, fresh[1], dbotMirrorInstance="another", dbotMirrorId="1"): "already by the instance another",
-        local(remote, fresh[1], dbotMirrorInstance=INSTANCE, dbotMirrorId="77"): f"already by the instance {INSTANCE}",
-        local(remote, fresh[1], dbotMirrorInstance=INSTANCE, dbotMirrorDirection="Out"): "which is to create it",
-        local(remote, fresh[1], dbotMirrorId="9@elsewhere"): "Its field dbotMirrorId holds 9@elsewhere",
-        local(remote, "a long text " * 20): "holds a text, not the ID of an incident",
+        local(remote, fresh[0]): "name the same remote incident: clear ticket in all but one",
+        local(remote, fresh[0]): "name the same remote incident: clear ticket in all but one",
+        local(remote, theirs[0]): f"Incident {fetched} already mirrors that remote incident",
+        local(remote, fresh[1], dbotMirrorInstance="another", dbotMirrorId="1"): "already mirrored by the instance another",
+        local(remote, fresh[1], dbotMirrorInstance=INSTANCE, dbotMirrorId="77"): f"already mirrored by the instance {INSTANCE}",
+        local(remote, fresh[1], dbotMirrorInstance=INSTANCE, dbotMirrorDirection="Out"): "which will create it",
+        local(remote, fresh[1], dbotMirrorId="9@elsewhere"): "Its field dbotMirrorId is 9@elsewhere",
+        local(remote, "a long text " * 20): "contains text, not an incident ID",
     }
     good = local(remote, fresh[2])
     before = [remote.here.incident(local_id) for local_id in said]
@@ -273,7 +273,7 @@ def test_a_fetch_behind_a_run_that_died_brings_only_what_was_not_begun(site: Sit
     told = rows(adopt(made_mirror, query=f"id:({first} {second})"))
 
     assert (told[first]["outcome"], told[second]["outcome"]) == ("Linked", "Skipped")
-    assert f"The incident {fetched} mirrors that remote incident already" in told[second]["reason"]
+    assert f"Incident {fetched} already mirrors that remote incident" in told[second]["reason"]
 
 
 def test_pages_and_the_limit_leave_out_nothing(remote: Mirror) -> None:

@@ -43,9 +43,9 @@ def findings_of(run: CommandRun) -> dict[str, dict[str, str]]:
 
 # By switch and side: whether the command writes, the question that tells, and what it says.
 SIDES = [
-    ("entry_moves_modified", True, True, "A note", "a note moves modified"),
-    ("entry_moves_modified", False, True, "A note", "a note does not move modified"),
-    ("entry_moves_modified", False, True, "A file", "a file does not move modified"),
+    ("entry_moves_modified", True, True, "A note", "a note changes modified"),
+    ("entry_moves_modified", False, True, "A note", "a note does not change modified"),
+    ("entry_moves_modified", False, True, "A file", "a file does not change modified"),
     ("from_time_field", "created", False, "fromTime of a War Room", "fromTime compares created"),
     ("from_time_field", "modified", False, "fromTime of a War Room", "fromTime compares modified"),
     ("page_keeps", "newest", False, "Page of a War Room", "keeps the newest"),
@@ -56,8 +56,8 @@ SIDES = [
     ("entry_tags", "combined", False, "Tags beside categories", "combine"),
     ("entry_tags", "ignored", False, "Tags beside categories", "ignored"),
     ("entry_tags", "category", False, "Tags beside categories", "only as a category"),
-    ("formatted_entries", "open", True, "Formatted entries", "is open"),
-    ("formatted_entries", "closed", True, "Formatted entries", "closed to keys (303)"),
+    ("formatted_entries", "open", True, "Formatted entries", "may use"),
+    ("formatted_entries", "closed", True, "Formatted entries", "may not use /entry/formatted (303)"),
     ("empty_list", "list", False, "Empty answers", "a list"),
     ("empty_list", "null", False, "Empty answers", "null"),
     ("search_total", "right", False, "Total", "total is right"),
@@ -87,16 +87,16 @@ SIDES = [
     ("created_answer", "empty", True, "Creating", "empty answer"),
     ("created_answer", "no_id", True, "Creating", "no id"),
     ("source_brand", "as_sent", True, "Brand without a label", "is kept without a label"),
-    ("source_brand", "by_label", True, "Brand without a label", "only beside a label Instance"),
-    ("close_reasons", "listed", False, "Close reasons", "reasons that the remote lists: 4"),
+    ("source_brand", "by_label", True, "Brand without a label", "only with an Instance label"),
+    ("close_reasons", "listed", False, "Close reasons", "reasons listed by the remote tenant: 4"),
     ("close_reasons", "null", False, "Close reasons", "lists none (null)"),
-    ("close_shows_after", 0, True, "Closing", "shows at once"),
-    ("close_shows_after", 2, True, "Closing", "shows after 0.6 s"),
+    ("close_shows_after", 0, True, "Closing", "takes effect at once"),
+    ("close_shows_after", 2, True, "Closing", "takes effect after 0.6 s"),
     ("date_header", 0, False, "Clocks", "within two seconds"),
-    ("date_header", 240, True, "Clock of the server", "4 min ahead of the server's clock"),
-    ("date_header", -240, True, "Clock of the server", "4 min behind the server's clock"),
-    ("date_header", -240, False, "Clocks", "behind the clock here"),
-    ("date_header", None, False, "Clocks", "does not tell its clock"),
+    ("date_header", 240, True, "Clock of the server", "4 min ahead of the server clock"),
+    ("date_header", -240, True, "Clock of the server", "4 min behind the server clock"),
+    ("date_header", -240, False, "Clocks", "behind the local clock"),
+    ("date_header", None, False, "Clocks", "remote clock is not known"),
     ("reopen_command", "works", True, "Reopening", "reopenInvestigation reopens"),
     ("reopen_command", "refused", True, "Reopening", "does not reopen"),
 ]
@@ -132,13 +132,13 @@ def test_it_names_the_side_that_a_server_is_on(
     found = check(mirror, write=str(writes).lower())
 
     assert says in found[question]["Found"], found
-    assert not [question for question, finding in found.items() if "none that is understood" in finding["Found"]]
+    assert not [question for question, finding in found.items() if "cannot make sense of the answer" in finding["Found"]]
     scratch = [incident for incident in mirror.there.search({"query": "", "size": 50})[0] if SCRATCH in incident["name"]]
     assert [incident["status"] for incident in scratch] == [2, 2] * writes
 
 
 @pytest.mark.parametrize(
-    ("search_size_limit", "says"), [(1000, "cut to 1000"), (0, "more than 1,000 incidents is heard")], ids=["capped", "heard"]
+    ("search_size_limit", "says"), [(1000, "cut to 1000"), (0, "more than 1,000 incidents is accepted")], ids=["capped", "heard"]
 )
 def test_it_names_how_large_a_page_may_be(site: Site, search_size_limit: int, says: str) -> None:
     """
@@ -193,7 +193,7 @@ def test_it_names_what_the_key_may_not_do(site: Site, right: str, question: str,
     was_created = right not in ("search", "load", "war_room", "create")
     assert ("Scratch incident" in found) is was_created
     if was_created:
-        left = "search the remote for" in found["Scratch incident"]["Remedy"]
+        left = "search the remote tenant for" in found["Scratch incident"]["Remedy"]
         assert left is (right == "close")
 
 

@@ -67,8 +67,8 @@ def notes(made: Mirror, local_id: str) -> list[str]:
 
 
 def winner_told(note: str) -> str:
-    """Return which side a note says stands."""
-    said = re.search(r"\b(here|there|local|remote)\b[^.]*? stands?\b", note.replace(THEIRS, "").replace(OURS, ""), re.IGNORECASE)
+    """Return which side a note names as the winner."""
+    said = re.search(r"\b(here|there|local|remote)\b[^.]*? wins\b", note.replace(THEIRS, "").replace(OURS, ""), re.IGNORECASE)
     assert said, note
     return {"local": OURS, "here": OURS}.get(said[1].lower(), THEIRS)
 

@@ -272,7 +272,7 @@ def test_an_attachment_that_cannot_be_had(remote: Mirror) -> None:
 
     (local_id,) = run.created
     assert [entry["file"] for entry in remote.here.entries(local_id) if entry.get("file")] == ["here.txt"]
-    assert any("is left out" in line for line in run.log)
+    assert any("is skipped for now" in line for line in run.log)
 
 
 def test_what_a_fetched_incident_holds(mirror: Mirror) -> None:

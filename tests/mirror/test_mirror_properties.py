@@ -285,7 +285,7 @@ class MirrorMachine(RuleBasedStateMachine):
                 for error in mirror_round.errors
                 if (local_id := error.split(":")[0].rpartition(" ")[2]) not in lost
                 and not self.waits_for_opening(local_id, error)
-                and "it is looked for next time" not in error  # A creation, on a remote that does not say what it has become.
+                and "the next try looks for it" not in error  # A creation, on a remote that does not say what it has become.
             ]
             assert errors == []
             # Several quiet ones in a row: a remote whose entries do not show is looked into in turn.
@@ -301,7 +301,7 @@ class MirrorMachine(RuleBasedStateMachine):
         It is closed on both sides, or it was reopened here and no other incident is active there, in which to tell the remote,
         or it was closed there before its creation was complete, so that the server does not know yet whose closing that is.
         """
-        if "is closed, so nothing can be written" not in error:
+        if "is closed and its War Room takes no entries" not in error:
             return False
         local = self.mirror.here.incident(local_id)
         remote_id = local["dbotMirrorId"] or self.created_from(local_id)

@@ -161,7 +161,7 @@ def test_few_calls_prove_it_and_a_quota_says_how_to_go_on(site: Site) -> None:
         made.interference.next_minute()
         run = reconcile(made, after=after)
         found.append(kinds(run))
-        _, _, after = run.entries[0]["HumanReadable"].rstrip(".").partition("Go on with after=")
+        _, _, after = run.entries[0]["HumanReadable"].rstrip(".").partition("Continue with after=")
 
     assert [len(some) for some in found] == [1, 1]
     assert found[0] | found[1] == expected

@@ -38,7 +38,7 @@ def quiet(made: Mirror) -> None:
     calm = 0
     for _ in range(30):
         done = made.host.mirror(INSTANCE)
-        assert [error for error in done.errors if "it is looked for next time" not in error] == []
+        assert [error for error in done.errors if "the next try looks for it" not in error] == []
         calm = 0 if done.modified or done.sent or done.errors else calm + 1
         if calm == 3:
             return

@@ -16,7 +16,7 @@ from tests.mirror.test_fields_over_http import in_step, value_of
 from tests.mirror.test_status_over_http import ACTIVE, CLOSED, statuses
 from tests.mirror.two_tenants import IN_TAG, INSTANCE, OUT_TAG, Mirror, Site, succeeded
 
-PAUSED = re.compile(rf"Mirroring of {INSTANCE} is paused until \S+: xsoar-mirror-resume ends the pause\.")
+PAUSED = re.compile(rf"Mirroring of {INSTANCE} is paused until \S+: run xsoar-mirror-resume to end the pause\.")
 
 
 def run(made: Mirror, command: str, **args: Any) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def run(made: Mirror, command: str, **args: Any) -> dict[str, Any]:
 
 def stopped_sentence(remote_id: str) -> str:
     """Return the sentence with which an update of a stopped incident fails."""
-    return f"Mirroring of incident {remote_id} is stopped: xsoar-mirror-start id={remote_id} starts it again."
+    return f"Mirroring of incident {remote_id} is stopped: run xsoar-mirror-start id={remote_id} to start it again."
 
 
 def with_files(made: Mirror, remote_id: str, local_id: str) -> None:

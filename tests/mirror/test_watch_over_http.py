@@ -79,7 +79,7 @@ def test_a_remote_that_is_down_for_three_runs_gives_one_incident_and_in_the_end_
     assert (well["State"], well["Incident"], well["Change"]) == ("Well", alert["id"], "closed")
     assert alerts(remote) == []
     (closed,) = alerts(remote, "status:closed")
-    assert "is well again. It needed attention from" in closed["closeNotes"]
+    assert "has recovered. It had problems from" in closed["closeNotes"]
     assert [incident["name"] for incident in remote.there.search({"query": "", "size": 9})[0] if NAME in incident["name"]] == []
 
 
@@ -125,7 +125,7 @@ def test_drift_that_needs_a_decision_is_told_until_it_is_decided(remote: Mirror)
     assert (before["State"], before["Change"]) == ("Well", "none")
     assert (found["State"], found["Change"]) == ("Attention", "created")
     assert found["Reasons"] == [
-        f"Incidents that differ from the remote tenant and need a decision: 1, by their remote IDs {deleted} (gone)."
+        f"Incidents that differ from the remote tenant and need a decision: 1, with the remote IDs {deleted} (gone)."
         " xsoar-mirror-reconcile says what to decide.",
     ]
     assert (decided["State"], decided["Change"], alerts(remote)) == ("Well", "closed", [])

@@ -95,17 +95,17 @@ FAULTS = [
     Fault("429", http(429, json={"error": "too many"}), "API rate limit"),
     Fault("429, again in 5 s", http(429, headers={"Retry-After": "5"}), "API rate limit"),
     Fault("429, again in a year", http(429, headers={"Retry-After": str(YEAR)}), "API rate limit"),
-    Fault("500", http(500, json=JSON_ERROR), r"not able to answer.*\(500\)", from_there_on=True),
-    Fault("500, done", http(500, json=JSON_ERROR), r"not able to answer.*\(500\)", done=True, only_changes=True),
-    Fault("502 HTML", http(502, **HTML), r"not able to answer.*\(502\)"),
-    Fault("502 HTML, done", http(502, **HTML), r"not able to answer.*\(502\)", done=True, only_changes=True),
-    Fault("503", http(503), r"not able to answer.*\(503\)"),
+    Fault("500", http(500, json=JSON_ERROR), r"temporarily unavailable.*\(500\)", from_there_on=True),
+    Fault("500, done", http(500, json=JSON_ERROR), r"temporarily unavailable.*\(500\)", done=True, only_changes=True),
+    Fault("502 HTML", http(502, **HTML), r"temporarily unavailable.*\(502\)"),
+    Fault("502 HTML, done", http(502, **HTML), r"temporarily unavailable.*\(502\)", done=True, only_changes=True),
+    Fault("503", http(503), r"temporarily unavailable.*\(503\)"),
     Fault("200 HTML", http(200, **HTML), "web page"),
-    Fault("200 truncated JSON", http(200, **TRUNCATED), "is not JSON|something else than the file"),
+    Fault("200 truncated JSON", http(200, **TRUNCATED), "is not JSON|something other than the file"),
     Fault(
         "200 truncated JSON, done",
         http(200, **TRUNCATED),
-        "is not JSON|something else than the file",
+        "is not JSON|something other than the file",
         done=True,
         only_changes=True,
     ),
@@ -123,11 +123,11 @@ FAULTS = [
         done=True,
         only_changes=True,
     ),
-    Fault("times out", raising(requests.exceptions.ReadTimeout, CURSED), "does not answer in time"),
+    Fault("times out", raising(requests.exceptions.ReadTimeout, CURSED), "the connection timed out"),
     Fault(
         "times out, done",
         raising(requests.exceptions.ReadTimeout, CURSED),
-        "does not answer in time",
+        "the connection timed out",
         done=True,
         only_changes=True,
     ),
@@ -277,7 +277,9 @@ class Home:
         before = len(self.server.log)
         outcome = self.server.run(command, args)
         self.told += [
-            line for level, line in self.server.log[before:] if level == "info" and re.search("left out|cannot be read", line)
+            line
+            for level, line in self.server.log[before:]
+            if level == "info" and re.search("skipped for now|cannot be read", line)
         ]
         if outcome.error:
             self.told.append(outcome.error)

@@ -170,7 +170,7 @@ def outcome(world: World, cycle: Cycle, fault: Fault, number: int, mode: str, ex
     """Return in a word what came of a fault."""
     broken = strike(world, cycle, fault, number, mode)
     told = list(world.home.told)
-    errors = [line for line in told if "left out" not in line]
+    errors = [line for line in told if "skipped for now" not in line]
     missing = recovered(world, expected)
     if missing and mode != ONCE and only_attachments(expected, world.picture()) and told:
         missing, told = "", [WITHOUT_FILE]

@@ -199,6 +199,10 @@ class Wire(Interference):
         return faulty_answer(self._kind)
 
 
+# What a worker may say between its last write into the integration context and its end.
+LAST_STEPS = ("setIntegrationContextVersioned", "results", "log", "done")
+
+
 class Reaper:
     """What kills workers. It sees each step of each."""
 
@@ -214,14 +218,16 @@ class Reaper:
     def __call__(self, pid: int, name: str) -> None:
         """Note a step of a worker, and kill it if its time has come.
 
-        Not between its last write into the context and its answer: nobody can tell such an end from an ordinary one.
+        Not from its last write into the context to its end: nobody can tell such an end from an ordinary one. What the worker
+        says is dealt with even if it is killed meanwhile, so that write belongs to it.
         """
         if name == "start":
             self.workers += 1
             self._has_written = False
             self._left = None if self.calm else killed_at(self._size, self.workers)
             self.parent_memory = memory_of(parent_of(pid))
-        if self._left is None or (self._has_written and name in ("results", "log")):
+        self._has_written = self._has_written or name == "setIntegrationContextVersioned"
+        if self._left is None or (self._has_written and name in LAST_STEPS):
             return
         # Without an answer to what has changed the server asks for every incident, which takes long when there are many.
         if name == "getLastMirrorRun" and self._size.incidents > FEW_INCIDENTS:
@@ -232,7 +238,6 @@ class Reaper:
             self._left = None
         else:
             self._left -= 1
-        self._has_written = self._has_written or name == "setIntegrationContextVersioned"
 
 
 def parent_of(pid: int) -> int:

@@ -39,7 +39,7 @@ def test_the_demo() -> None:
     story, _, broken = run.stdout.partition("Broken on purpose")
     assert re.search(r"9 Pending +│ 9 Active ", story)
     assert story.count("Both sides are equal") == broken.count("Both sides are equal") == 1
-    assert re.search(r"lag: half of it within \d+ s, 95 % within \d+ s", story)
+    assert re.search(r"lag: median \d+ s, 95th percentile \d+ s", story)
     named, _, repaired = broken.partition("Both are repaired")
     assert re.findall(r"^    incident (\d): (\w+)\.", named, re.MULTILINE) == [("3", "gone"), ("4", "changed")]
     lost = re.findall(r"differs: incident 6, ([a-z ]+) \S+.*: headquarters '(.+)', customer '(.+)'", named)

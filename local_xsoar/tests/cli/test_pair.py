@@ -173,7 +173,7 @@ def test_a_port_that_is_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         port = str(other.getsockname()[1])
         for option in ("--headquarters-port", "--customer-port"):
             sentence = refused(main, ["--folder", str(tmp_path / "pair"), option, port], capsys)
-            assert sentence.startswith(f"Port {port} cannot be used") and sentence.endswith("or 0 for any that is free.")
+            assert sentence.startswith(f"Port {port} cannot be used") and sentence.endswith("or 0 for any free port.")
 
 
 @pytest.mark.parametrize("command", [main, serve_command], ids=["pair", "serve"])

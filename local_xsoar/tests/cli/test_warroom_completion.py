@@ -64,7 +64,7 @@ def test_the_prompt_offers_what_may_come_next(console: Mapping[str, Command], ty
         ("!console-table col", "Which colour."),
         ("!console-table colour=r", "default"),
         ("!console-table colour=g", ""),
-        ("ex", "end"),
+        ("ex", "leave the prompt"),
     ],
 )
 def test_what_is_offered_says_what_it_is(console: Mapping[str, Command], typed: str, meta: str) -> None:

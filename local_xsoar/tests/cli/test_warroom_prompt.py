@@ -124,7 +124,7 @@ def test_without_a_place_for_the_history_one_can_work(capsys: pytest.CaptureFixt
     assert typing("!console-table value=good\r\x04") == 0
     out, err = capsys.readouterr()
     assert "good" in out
-    assert err.startswith("The history is kept for this session only: ")
+    assert err.startswith("The history cannot be saved and lasts for this session only: ")
     assert err.count("\n") == 1
 
 
@@ -136,7 +136,7 @@ def test_json_is_not_for_the_prompt(capsys: pytest.CaptureFixture[str]) -> None:
     """
     assert typing("", "--json") == 2
     assert capsys.readouterr().err == (
-        "The option --json goes with --command or with commands from a pipe: give the command to run.\n"
+        "The option --json only works with --command or with commands from a pipe: give the command to run.\n"
     )
 
 

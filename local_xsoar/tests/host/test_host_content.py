@@ -120,12 +120,12 @@ def test_a_mapper_may_name_the_field_as_people_see_it(
     ("name", "text", "said"),
     [
         ("IncidentFields/incidentfield-Broken.json", "{", "incidentfield-Broken.json is not JSON"),
-        ("IncidentFields/incidentfield-Broken.json", "[]", "incidentfield-Broken.json holds no JSON object"),
+        ("IncidentFields/incidentfield-Broken.json", "[]", "incidentfield-Broken.json contains no JSON object"),
         ("IncidentFields/incidentfield-Broken.json", '{"cliName": "gate"}', "incidentfield-Broken.json has no name: give it one"),
         (
             "IncidentFields/incidentfield-Broken.json",
             '{"cliName": "Gate!", "name": "Gate", "type": "shortText"}',
-            "incidentfield-Broken.json is no incident field: .*only lower-case letters",
+            "incidentfield-Broken.json is not an incident field: .*only lower-case letters",
         ),
         ("IncidentTypes/incidenttype-Broken.json", '{"id": "Gate"}', "incidenttype-Broken.json has no name"),
     ],

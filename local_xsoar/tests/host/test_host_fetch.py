@@ -125,7 +125,7 @@ def test_attachments_of_one_name_come_along_byte_for_byte(ledger: Host, remote: 
     entries = [entry for entry in tenant.entries(first["id"]) if entry["fileID"]]
     assert [tenant.entry_file(entry["id"])[1].read_text() for entry in entries] == ["one", "two", "three"]
     assert second["attachment"] is None
-    assert any("'Lost' is left out: the script wrote no file '../x'" in line for line in run.log)
+    assert any("'Lost' is skipped: the script wrote no file '../x'" in line for line in run.log)
 
 
 def test_the_last_run_goes_from_fetch_to_fetch(ledger: Host, remote: Remote) -> None:

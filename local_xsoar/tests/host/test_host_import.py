@@ -107,9 +107,9 @@ def test_the_import_tells_which_rules_do_nothing(
         ({"id": "Mine", "type": "mapping-incoming", "mapping": {"Flood": []}}, "The mapper Mine has no mapping"),
         (
             {"id": "Mine", "type": "mapping-incoming", "mapping": {"Flood": {"internalMapping": {"name": "text"}}}},
-            "The rule for name in Mine is no object",
+            "The rule for name in Mine is not an object",
         ),
-        (described("Ledger Out", details="more"), "The instance ledger has Ledger Out for the other direction"),
+        (described("Ledger Out", details="more"), "The instance ledger uses Ledger Out for the other direction"),
     ],
 )
 def test_what_is_no_mapper_is_not_imported(ledger: Host, mapper: dict[str, Any], said: str) -> None:
@@ -122,7 +122,7 @@ def test_what_is_no_mapper_is_not_imported(ledger: Host, mapper: dict[str, Any],
         ledger.import_mapper(mapper)
 
 
-@pytest.mark.parametrize(("text", "said"), [("{", "is not JSON"), ("[]", "holds no JSON object"), (None, "is not JSON")])
+@pytest.mark.parametrize(("text", "said"), [("{", "is not JSON"), ("[]", "contains no JSON object"), (None, "is not JSON")])
 def test_a_file_that_is_no_mapper_is_named(open_host: Callable[..., Host], tmp_path: Path, text: str | None, said: str) -> None:
     """
     Given: a file that holds no JSON object, or that is not there.

@@ -153,7 +153,10 @@ def test_complex_rules_follow_root_accessor_and_transformers() -> None:
     ("rule", "said"),
     [
         ({"root": "a", "filters": [[{"operator": "isEqual"}]]}, "The rule for Owner in m has a filter"),
-        ({"root": "a", "transformers": [{"operator": "DT"}]}, "has the transformer DT: the local XSOAR knows toLowerCase"),
+        (
+            {"root": "a", "transformers": [{"operator": "DT"}]},
+            "has the transformer DT: the local XSOAR supports only toLowerCase",
+        ),
     ],
 )
 def test_what_a_mapper_holds_and_the_host_does_not_know_is_refused(rule: dict[str, Any], said: str) -> None:

@@ -348,7 +348,7 @@ def test_ids_that_are_no_strings_are_reported(ledger: Host, remote: Remote, tena
     remote.holds(modified=["r1", 7], data=data("r1"))
     done = ledger.mirror("ledger")
     assert len(remote.calls(IN)) == 1
-    assert done.errors == ["get-modified-remote-data: 1 of the ids are no strings, and are left out"]
+    assert done.errors == ["get-modified-remote-data: 1 of the ids are not strings and are skipped"]
 
 
 # Out
@@ -627,7 +627,7 @@ def test_an_incident_deleted_while_the_job_runs_is_passed_over(
     assert len(done.errors) == 1
     assert done.errors[0].startswith("get-remote-data r1: the answer could not be applied: Could not find incident")
     assert [call["args"]["remoteId"] for call in remote.calls(OUT)] == ["r2"]
-    assert "update-remote-system 2: the local incident was deleted meanwhile" in host.log("ledger")[-1]
+    assert "update-remote-system 2: the local incident was deleted in the meantime" in host.log("ledger")[-1]
 
 
 def test_an_instance_may_have_any_name(open_host: Callable[..., Host], remote: Remote, tenant: Tenant) -> None:

@@ -69,7 +69,7 @@ def test_a_command_that_no_instance_has_raises(host: Host, command: str, args: d
         ("closeInvestigation", {"id": "404"}, "closeInvestigation failed"),
         ("closeInvestigation", {}, "There is no incident here"),
         ("getIncidents", {"query": "name:("}, "getIncidents failed"),
-        ("getIncidents", {"owner": "ann"}, "knows no argument owner"),
+        ("getIncidents", {"owner": "ann"}, "does not support the argument owner"),
     ],
 )
 def test_a_command_that_fails_gives_an_error_entry(host: Host, command: str, args: dict[str, str], said: str) -> None:

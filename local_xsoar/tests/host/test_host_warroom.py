@@ -104,28 +104,28 @@ def test_a_command_that_fails_ends_with_1(capsys: pytest.CaptureFixture[str]) ->
     [
         ([], f"One of the arguments --url --local is required: see {HELP}."),
         (["--local", *URL], f"Argument --url: not allowed with argument --local: see {HELP}."),
-        (["--local", "--key-id", "7"], "The options --key-id, --advanced and --insecure go with --url: a tenant of --local"),
-        ([*URL, "--save-to", "/dev/null"], "/dev/null is no folder: give one with --save-to."),
+        (["--local", "--key-id", "7"], "The options --key-id, --advanced and --insecure only work with --url: leave them out"),
+        ([*URL, "--save-to", "/dev/null"], "/dev/null is not a folder: give one with --save-to."),
         ([*URL, "--colour"], f"Unrecognized arguments: --colour: see {HELP}."),
-        ([*URL, "--pack-params", "max_fetch"], "A parameter is given as name=value, not as max_fetch."),
+        ([*URL, "--pack-params", "max_fetch"], "max_fetch is not a parameter: give it as name=value."),
         ([*URL, "--pack-params", "max=5", "--command", "!x"], "Console has no parameter max: it has"),
-        ([*URL, "--pack-params", "debug_mode=maybe"], "The parameter debug_mode is true or false, not 'maybe'."),
+        ([*URL, "--pack-params", "debug_mode=maybe"], "The parameter debug_mode must be true or false, not 'maybe'."),
         (
             [*URL, "--pack-params", "credentials_api_key=k"],
-            "The parameter credentials_api_key is credentials and cannot be typed",
+            "The parameter credentials_api_key holds credentials and cannot be given here",
         ),
         (
             [*URL, "--command", "console-table"],
-            "A command begins with an exclamation mark, and console-table does not: did you mean !console-table?",
+            "A command begins with an exclamation mark: did you mean !console-table?",
         ),
         (
             [*URL, "--command", "!console-table value=1 using=other"],
-            "There is no instance other: there is warroom. Leave using out.",
+            "There is no instance other, only warroom: leave using out.",
         ),
-        ([*URL, "--command", "!console-fail debug-mode=on"], "The argument debug-mode is true or false, not 'on'."),
+        ([*URL, "--command", "!console-fail debug-mode=on"], "debug-mode must be true or false, not 'on'."),
         ([*URL, "--command", "!test-module now=1"], "test-module has no argument now: it takes none."),
         ([*URL, "--command", "!warroom-fetch"], "Console has no command warroom-fetch: it has console-choose, "),
-        ([*URL, "--command", "help", "--json"], "help prints text for people, and --json is for scripts: leave --json out."),
+        ([*URL, "--command", "help", "--json"], "help has no JSON output: leave --json out."),
         ([*URL, "--command", ""], "A command begins with an exclamation mark and its name"),
         ([*URL, "--command", "!console-tabel"], "Console has no command console-tabel: did you mean console-table?"),
         ([*URL, "--command", "!whatever"], "Console has no command whatever: it has console-choose, "),
@@ -158,7 +158,7 @@ def test_without_a_key_it_says_where_to_put_it(capsys: pytest.CaptureFixture[str
     """
     monkeypatch.delenv("XSOAR_API_KEY")
     assert run(*URL, "--command", "!console-params") == 2
-    assert capsys.readouterr().err == "An API key is needed: set the environment variable XSOAR_API_KEY.\n"
+    assert capsys.readouterr().err == "The API key is missing: set the environment variable XSOAR_API_KEY.\n"
 
 
 def test_help_is_printed_and_is_no_failure(capsys: pytest.CaptureFixture[str]) -> None:
@@ -301,7 +301,7 @@ def test_the_context_of_the_last_command_is_shown(capsys: pytest.CaptureFixture[
     piped(monkeypatch, "context", "!console-context", "context", "!console-table value=x", "context")
     assert run(*URL) == 0
     out = capsys.readouterr().out
-    assert out.startswith("No command was run yet.\n")
+    assert out.startswith("No command has been run yet.\n")
     assert json.dumps({"A": {"B": [{"id": 1}, {"id": 2}]}}, indent=4) in out
     assert out.endswith("console-table put nothing into context.\n")
 
@@ -375,7 +375,7 @@ def test_help_lists_each_command_in_a_line(
     shown = dict(row.strip().split(maxsplit=1) for row in out.splitlines())
     assert shown["!console-table"] == "Shows a table"
     assert shown["!console-wait"] == "Opens a named pipe for writing and waits until it is interrupted"
-    assert shown["!test-module"] == "Tests the connection, as the button Test does"
+    assert shown["!test-module"] == "Tests the connection, like the Test button"
     assert "help" in shown
     assert err == ""
 
@@ -450,9 +450,9 @@ def test_a_fetch_can_be_looked_at_before_it_is_on(capsys: pytest.CaptureFixture[
     assert out.count("Password reset mail with a look-alike link (1)") == 2
     assert err.count("fetch-incidents: 20 new incidents") == 2
     assert err.splitlines()[-3:] == [
-        "Incidents are not kept here: !warroom-fetch debug-mode=true shows those that a fetch would create.",
-        "There is no instance Customer: there is warroom.",
-        "The server runs fetch-incidents: run !warroom-fetch debug-mode=true, which shows what it would create.",
+        "Incidents are not saved here: run !warroom-fetch debug-mode=true to see those that a fetch would create.",
+        "There is no instance Customer. The existing ones are: warroom.",
+        "Only the server runs fetch-incidents: run !warroom-fetch debug-mode=true to see what it would create.",
     ]
 
 

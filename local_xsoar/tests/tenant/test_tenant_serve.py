@@ -71,7 +71,7 @@ def test_serves_until_ctrl_c_and_keeps_key_and_incidents(start: Start, tmp_path:
     Then: it answers, ends with status 0 and no stack trace, and the second time has the same key and incidents.
     """
     process, printed = start("--incidents", "5")
-    assert "5 sample incidents were loaded." in printed
+    assert "Loaded 5 sample incidents." in printed
     address, key, key_id = (value(printed, name) for name in ("address", "API key", "key ID"))
     assert f"curl -H 'Authorization: {key}'" in printed
     headers = {"Authorization": key, "x-xdr-auth-id": key_id}
@@ -127,7 +127,7 @@ def test_serves_8_with_an_advanced_key_and_its_example_works(start: Start) -> No
     now = int(time.time() * 1000)
     headers = signed(value(printed, "API key"), value(printed, "key ID"), now)
     assert requests.get(f"{value(printed, 'address')}/xsoar/about", headers=headers, timeout=20).status_code == 200
-    example = printed.split("Try:\n")[1].split("\nCtrl-C")[0]
+    example = printed.split("Try:\n")[1].split("\nPress Ctrl-C")[0]
     # A stand-in for curl that shows what it was given: not every machine has the real one.
     shell = ["/bin/sh", "-c", f"""curl() {{ printf '%s\\n' "$@"; }}\n{example}"""]
     *pairs, url = subprocess.run(shell, capture_output=True, text=True, timeout=20, check=True).stdout.splitlines()
@@ -157,13 +157,13 @@ def test_switches_of_the_served_tenant(start: Start) -> None:
         (["--version", "eight"], '"eight"'),
         (["--version", "7"], '"7" is not one such as 8.8.0 or 6.12.0.'),
         (["--version", "7.1.0"], '"7.1.0" is not one such as'),
-        (["--version", "6.12.0", "--advanced-key"], "needs a tenant of 8.x"),
-        (["--account", "blue"], "needs a tenant of 6.x"),
+        (["--version", "6.12.0", "--advanced-key"], "needs an 8.x tenant"),
+        (["--account", "blue"], "needs a 6.x tenant"),
         (["--name", "a/b"], '"a/b"'),
-        (["--name", ""], "cannot name a folder"),
+        (["--name", ""], "cannot be the name of a folder"),
         (["--incidents", "-1"], "give 0 or more"),
         (["--port", "99999999"], "Port 99999999 cannot be used (ports go from 0 to 65535): give another one"),
-        (["--switch", "flying=yes"], 'no "flying"'),
+        (["--switch", "flying=yes"], 'no switch "flying"'),
         (["--switch", "search_total"], "give right or zero or page"),
     ],
 )
@@ -227,4 +227,4 @@ def test_an_occupied_port_and_an_unusable_folder_are_one_sentence(tmp_path: Path
     (tmp_path / "data" / "access.json").write_text("[]")
     assert main(["--folder", str(tmp_path / "data")]) == 2
     printed = capsys.readouterr().err
-    assert "access.json holds no API key" in printed and printed.count("\n") == 1
+    assert "access.json contains no API key" in printed and printed.count("\n") == 1

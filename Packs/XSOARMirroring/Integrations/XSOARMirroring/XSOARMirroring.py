@@ -89,7 +89,7 @@ FILE_TRIES = 3  # Replace a file that cannot be downloaded by a note after this 
 KEPT_CLOSED_MS = 30 * 24 * HOUR_MS  # Forget a closed incident that has not changed for this long.
 KEPT_RECORDS = 20_000
 MODIFIED_OVERLAP_MS = 2 * MINUTE_MS  # How late a change may appear in the remote's search index.
-SETTLED_MS = 10 * MINUTE_MS  # What is younger is no drift to a person. A header Date is known to be four minutes off.
+SETTLED_MS = 10 * MINUTE_MS  # Younger differences are not reported as drift. A Date header can be four minutes off.
 LARGEST_SKEW_MS = 7 * 24 * HOUR_MS  # A clock further off than this is ignored.
 KEPT_KNOWN_MS = 24 * HOUR_MS  # How far the remote's clock may be set back without incidents being missed or fetched twice.
 KEPT_KNOWN = 2_000
@@ -182,7 +182,7 @@ ISO_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|z|[
 def parse_ns(text: Any) -> int:
     """Return a time of the remote in nanoseconds since 1970. Without an offset it is UTC.
 
-    Raises ValueError if it is no ISO time, or TypeError for a list or an object. Cached, as each time is parsed several times.
+    Raises ValueError if it is not an ISO time, or TypeError for a list or an object. Cached, as each time is parsed repeatedly.
     XSOAR REST API: 6.x gives up to nine digits of a second and sometimes an offset, 8.x three without trailing zeros.
     """
     match = ISO_TIME.fullmatch(str(text).strip())
@@ -194,7 +194,7 @@ def parse_ns(text: Any) -> int:
 
 
 def parse_ms(text: Any, otherwise: int) -> int:
-    """Return a time of the remote in milliseconds since 1970, rounded down; `otherwise` if it is none."""
+    """Return a time of the remote in milliseconds since 1970, rounded down; `otherwise` if it is not one."""
     try:
         return parse_ns(text) // 1_000_000
     except (TypeError, ValueError):
@@ -247,7 +247,7 @@ def is_id(value: Any) -> bool:
 
 
 def objects(value: Any) -> list[dict[str, Any]]:
-    """Return the objects in a list of the remote; none if it is no list."""
+    """Return the objects in a list of the remote; none if it is not a list."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
@@ -257,7 +257,7 @@ def with_ids(value: Any) -> list[dict[str, Any]]:
 
 
 def texts(value: Any) -> list[str]:
-    """Return the texts in a list of the remote; none if it is no list."""
+    """Return the texts in a list of the remote; none if it is not a list."""
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
@@ -267,7 +267,7 @@ def whole(value: Any, otherwise: int) -> int:
 
 
 def decoded(body: bytes) -> Any:
-    """Parse JSON, with numbers that are not finite as None. Raises ValueError if it is none."""
+    """Parse JSON, with numbers that are not finite as None. Raises ValueError if it is not JSON."""
     try:
         value = json.loads(
             body, parse_constant=lambda _: None, parse_float=lambda text: float(text) if math.isfinite(float(text)) else None
@@ -306,7 +306,7 @@ def rows_shown(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def parse_when(text: Any, name: str, now_ms: int) -> int:
     """Return a time that a person typed, ISO or relative to `now_ms` ("3 days"), in milliseconds since 1970.
 
-    Without a zone it is UTC. Raises ValueError if it is no time.
+    Without a zone it is UTC. Raises ValueError if it is not a time.
     """
     typed = str(text or "").strip()
     if ago := PAST_TIME.fullmatch(typed):
@@ -360,12 +360,12 @@ def listed(value: Any) -> tuple[str, ...]:
 def whole_query(value: Any) -> str:
     """Return the user's query. Raises ValueError if an open bracket or quote in it would change the query that it joins."""
     query = str(value or "").strip()
-    # Outside of quotes and escapes, only brackets can reach beyond the end.
+    # Outside quotes and escapes, only brackets can reach beyond the end.
     rest = re.sub(r'"(?:[^"\\]|\\.)*"|\\.', "", query, flags=re.DOTALL)
     depths = list(accumulate(({"(": 1, ")": -1}.get(character, 0) for character in rest), initial=0))
     if min(depths) < 0 or depths[-1] or '"' in rest or "\\" in rest:
         name = "Fetch only incidents that match the query"
-        raise ValueError(f"{name} is {short(query, 80)!r}: a bracket, quote or backslash in it is unmatched; correct the query.")
+        raise ValueError(f"{name} is {short(query, 80)!r}: it has an unmatched bracket, quote or backslash. Correct the query.")
     return query
 
 
@@ -373,7 +373,7 @@ def parse_categories(value: Any, name: str) -> tuple[str, ...]:
     """Return the entry categories, as the REST API spells them. Raises ValueError for an unknown one."""
     categories = tuple(category.lower() for category in listed(value))
     if unknown := [category for category in categories if category not in CATEGORIES]:
-        raise ValueError(f"{name} holds {short(unknown[0], 80)!r}: choose from {', '.join(CATEGORIES)}.")
+        raise ValueError(f"{name} contains {short(unknown[0], 80)!r}: choose from {', '.join(CATEGORIES)}.")
     return categories
 
 
@@ -391,9 +391,9 @@ def parse_close_reasons(value: Any) -> tuple[tuple[str, str], ...]:
     for line in filter(None, map(str.strip, str(value or "").splitlines())):
         theirs, sign, ours = (part.strip() for part in line.partition("="))
         if not (theirs and sign and ours):
-            raise ValueError(f"Close reasons holds the line {short(line, 80)!r}: write each line as theirs = ours.")
+            raise ValueError(f"Close reasons contains the line {short(line, 80)!r}: write each line as theirs = ours.")
         if theirs in pairs:
-            raise ValueError(f"Close reasons names {short(theirs, 80)!r} twice on the left: keep one of the two lines.")
+            raise ValueError(f"Close reasons has {short(theirs, 80)!r} twice on the left: keep only one of the lines.")
         pairs[theirs] = ours
     return tuple(pairs.items())
 
@@ -408,7 +408,7 @@ def api_root(url: Any, key_id: str) -> str:
     if not text:
         raise ValueError("XSOAR Server URL is blank: enter the address of the remote tenant, such as https://xsoar.example.com.")
     if "@" in text:
-        raise ValueError("XSOAR Server URL holds a user name: enter the address alone, and the key as API Key.")
+        raise ValueError("XSOAR Server URL contains a user name: enter only the address, and the key as API Key.")
     try:
         parts = urlsplit(text)
     except ValueError:
@@ -475,22 +475,24 @@ def parse_settings(params: dict[str, Any], instance: str) -> Settings:
             "API Key is missing: generate a key in the remote tenant (Settings > Integrations > API Keys) and enter it."
         )
     if not (api_key + key_id).isprintable() or not (api_key + key_id).isascii():
-        raise ValueError("API Key or its ID holds a character that no key has: copy both again from the remote tenant.")
+        raise ValueError("API Key or its ID contains an invalid character: copy both again from the remote tenant.")
     if advanced_key and not key_id:
-        raise ValueError("API Key ID is missing: an advanced key belongs to XSOAR 8; enter the ID that its API Keys page shows.")
+        raise ValueError(
+            "API Key ID is missing: an advanced key needs its ID. Enter the ID from the API Keys page of the remote tenant."
+        )
 
     direction = choice(params, "mirror_direction", "Incident Mirroring Direction", DIRECTIONS)
     tags, mirror_tags = listed(params.get("tags")), listed(params.get("mirror_tag"))
     if shared := sorted({*tags} & {*mirror_tags}):
         raise ValueError(
-            f"The tag {short(shared[0], 80)!r} stands in Incoming Entry tags and in Outgoing Entry Tags: entries would be sent "
-            "back and forth; use different tags for the two directions."
+            f"The tag {short(shared[0], 80)!r} is in both Incoming Entry tags and Outgoing Entry Tags, so entries would be sent "
+            "back and forth: use different tags for the two directions."
         )
     came_in_tags = listed(params.get("came_in_tag"))
     if len(came_in_tags) > 1 or {*came_in_tags} & {*mirror_tags}:
         raise ValueError(
-            f"Tag on what comes in is {short(params.get('came_in_tag'), 80)!r}: enter one tag that does not stand in Outgoing "
-            "Entry Tags, or what came in would be sent back."
+            f"Tag on what comes in is {short(params.get('came_in_tag'), 80)!r}: enter one tag that is not in Outgoing Entry "
+            "Tags, or entries that came in would be sent back."
         )
     close_in = checkbox("close_incident", "Close Mirrored XSOAR Incident", True)
     close_out = checkbox("close_out", "Close Remote Incident", True)
@@ -544,14 +546,14 @@ def remote_link(settings: Settings, incident_id: str) -> str:
 
 
 def first_fetch_ms(settings: Settings, now_ms: int) -> int:
-    """Return where the first fetch starts, in milliseconds since 1970. Raises ValueError if it is no time in the past.
+    """Return where the first fetch starts, in milliseconds since 1970. Raises ValueError if it is not a time in the past.
 
     now_ms: the remote's clock, which may differ from the local one.
     """
     start_ms = parse_when(settings.first_fetch, "First fetch time", now_ms)
     if start_ms > now_ms:
         raise ValueError(
-            f"First fetch time is {short(settings.first_fetch, 80)!r}, which is in the future: enter an earlier time."
+            f"First fetch time is {short(settings.first_fetch, 80)!r}, which is in the future: enter a time in the past."
         )
     return start_ms
 
@@ -849,7 +851,7 @@ TELEPHONE = re.compile(
 
 
 class Sharing(NamedTuple):
-    """What may cross between the two tenants. As it stands here, everything.
+    """What may cross between the two tenants. By default, everything.
 
     in_fields, out_fields: names of fields in lower case, a custom one perhaps behind `customfields.`; only these cross, or where
         they have a minus before them, all but these. Empty: all.
@@ -884,8 +886,8 @@ def one_sided(items: Iterable[str], name: str) -> tuple[str, ...]:
     chosen = tuple(dict.fromkeys(item.lower() for item in items))
     if len({item.startswith("-") for item in chosen}) > 1:
         raise ValueError(
-            f"{name} names some with and some without a minus: enter either what alone may cross, or with a minus before each "
-            "what may not."
+            f"{name} has items both with and without a minus: put a minus before every item (all but these) or before none "
+            "(only these)."
         )
     return chosen
 
@@ -897,9 +899,9 @@ def parse_fields(value: Any, name: str) -> tuple[str, ...]:
         minus, field_name = item[: item.startswith("-")], item.removeprefix("-").strip()
         field_name = FIELD_ALIASES.get(field_name, field_name).lower()
         if not re.fullmatch(r"(?:customfields\.)?\w+", field_name) or field_name == "customfields":
-            raise ValueError(f"{name} holds {short(item, 80)!r}, which is no name of a field: enter CLI names such as sourceip.")
+            raise ValueError(f"{name} contains {short(item, 80)!r}, which is not a field name: enter CLI names such as sourceip.")
         if minus and is_needed(field_name):
-            raise ValueError(f"{name} leaves out {short(field_name, 80)}, which the mirroring itself needs: remove it.")
+            raise ValueError(f"{name} excludes {short(field_name, 80)}, which mirroring itself needs: remove it from the list.")
         chosen.append(minus + field_name)
     return tuple(dict.fromkeys(chosen))
 
@@ -910,9 +912,7 @@ def parse_file_types(value: Any, name: str) -> tuple[str, ...]:
     for item in one_sided(listed(value), name):
         minus, suffix = item[: item.startswith("-")], item.removeprefix("-").strip().removeprefix(".")
         if not re.fullmatch(r"\w{1,20}", suffix):
-            raise ValueError(
-                f"{name} holds {short(item, 80)!r}, which is no file type: enter the last part of a name, such as pdf."
-            )
+            raise ValueError(f"{name} contains {short(item, 80)!r}, which is not a file type: enter file extensions such as pdf.")
         chosen.append(minus + suffix)
     return tuple(dict.fromkeys(chosen))
 
@@ -922,26 +922,26 @@ def parse_redact(value: Any, name: str) -> tuple[str, ...]:
     text = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value or "")
     text = re.sub("[“”„‟]", '"', text)
     if text.count('"') % 2:
-        raise ValueError(f"{name} holds a quotation mark without its partner: enter each word or phrase between two of them.")
+        raise ValueError(f"{name} has an unmatched quotation mark: put each word or phrase in double quotes.")
     found: dict[str, str] = {}
     for part in (part.strip() for part in re.findall(r'(?:"[^"]*"|[^,"])+', text)):
         if re.fullmatch(r'"[^"]*"', part):
             word = " ".join(part[1:-1].split())
             if not SHORTEST_WORD <= len(word) <= LONGEST_WORD:
                 raise ValueError(
-                    f"{name} holds {short(part, 80)}: enter words and phrases of {SHORTEST_WORD} to {LONGEST_WORD} characters."
+                    f"{name} contains {short(part, 80)}: enter words and phrases of {SHORTEST_WORD} to {LONGEST_WORD} characters."
                 )
             found.setdefault(word.casefold(), f'"{word}"')
         elif part:
             kind = next((kind for kind, names in KIND_NAMES.items() if re.fullmatch(names, part, re.IGNORECASE)), "")
             if not kind:
                 raise ValueError(
-                    f"{name} holds {short(part, 80)!r}: choose from {', '.join(KIND_NAMES)}, and put double quotes around a word "
-                    "or phrase of your own."
+                    f"{name} contains {short(part, 80)!r}: choose from {', '.join(KIND_NAMES)}, and put your own words and "
+                    "phrases in double quotes."
                 )
             found[f"{kind} "] = kind
     if sum(item.startswith('"') for item in found.values()) > MOST_WORDS:
-        raise ValueError(f"{name} holds more than {MOST_WORDS} words and phrases: remove some.")
+        raise ValueError(f"{name} has more than {MOST_WORDS} words and phrases: remove some.")
     return tuple(found.values())
 
 
@@ -1027,7 +1027,7 @@ def file_refusal(name: Any, size: int | None, sharing: Sharing) -> str:
     Args:
         size: in bytes; None where it is not known yet.
     """
-    # The server's and the file system's ways with a name are no way around the list.
+    # The list must hold however the server or the file system normalizes a name.
     _, dot, last = safe_file_name(name).partition(":")[0].rstrip(". ").lower().rpartition(".")
     suffix = last.strip() if dot else ""
     if not lets(sharing.file_types, suffix):
@@ -1102,7 +1102,7 @@ def cleaned_text(text: str, redact: tuple[str, ...], depth: int) -> str:
             if clean != data:
                 text = json.dumps(clean, ensure_ascii=False).encode(errors="replace").decode()
     for _ in range(3):
-        # What is taken away may lay bare the beginning of something else.
+        # Removing one match may expose the beginning of another.
         before, text = text, cleaned_once(text, redact)
         if text == before:
             break
@@ -1110,7 +1110,7 @@ def cleaned_text(text: str, redact: tuple[str, ...], depth: int) -> str:
 
 
 def cleaned_once(text: str, redact: tuple[str, ...]) -> str:
-    """Return a text in which one reading has replaced what is redacted."""
+    """Return a text with everything redacted that one pass finds."""
     if EMAIL in redact:
         text = between(PLACEHOLDER, text, lambda part: replaced(part, email_addresses(part), "[e-mail address]"))
     if {IP, PHONE, CARD} & set(redact):
@@ -1241,7 +1241,7 @@ def is_card(digits: str) -> bool:
 
 
 class RemoteError(DemistoException):
-    """A failed call to the remote tenant. `kind` is for the code; the message is one sentence for a person.
+    """A failed call to the remote tenant. `kind` is for the code; the message is for people.
 
     retry_after: the pause that the remote asks for, in seconds. status: that of an HTTP error; 0 if there was none.
     refused: what the journal calls the fields or the entries that the remote refused, if not everything.
@@ -1255,8 +1255,8 @@ class RemoteError(DemistoException):
 
 
 CHECK_URL = (
-    "check the XSOAR Server URL; for XSOAR 8 it is the value of Copy API URL on the API Keys page and an API Key ID is "
-    "needed, for XSOAR 6 the address of the server with the API Key ID left empty."
+    "check XSOAR Server URL. For XSOAR 8, enter the value of Copy API URL from the API Keys page, and the API Key ID. "
+    "For XSOAR 6, enter the address of the server and leave the API Key ID empty."
 )
 # The permission that a call needs, by the beginning of its route.
 PERMISSIONS = (
@@ -1267,7 +1267,7 @@ PERMISSIONS = (
     ("/incidenttype", "read the incident types"),
     ("/incident", "create and edit incidents"),
     ("/investigation", "view the War Room of the incident"),
-    ("/entry/download", "download files of the War Room"),
+    ("/entry/download", "download War Room files"),
     ("/entry/upload", "add files to the War Room"),
     ("/entry/execute", "run commands in the War Room"),
     ("/entry", "write into the War Room"),
@@ -1275,11 +1275,11 @@ PERMISSIONS = (
 )
 # What to do when a call got no answer, or only a part of one.
 UNREACHABLE_ADVICE: tuple[tuple[type[Exception], str], ...] = (
-    (SSLError, "its certificate is not trusted; have a trusted one installed, or select Trust any certificate"),
-    (ProxyError, "the proxy refuses the connection; check Use system proxy settings and the proxy"),
-    (Timeout, "it does not answer in time; check XSOAR Server URL and that this server or engine may connect to it"),
-    (InvalidURL, "the address or the key holds a character that cannot be sent; enter XSOAR Server URL and API Key again"),
-    (InvalidHeader, "the address or the key holds a character that cannot be sent; enter XSOAR Server URL and API Key again"),
+    (SSLError, "its certificate is not trusted; install a trusted one there, or select Trust any certificate"),
+    (ProxyError, "the proxy refused the connection; check the proxy and Use system proxy settings"),
+    (Timeout, "the connection timed out; check XSOAR Server URL and that this server or engine may connect to it"),
+    (InvalidURL, "the address or the key contains a character that cannot be sent; enter XSOAR Server URL and API Key again"),
+    (InvalidHeader, "the address or the key contains a character that cannot be sent; enter XSOAR Server URL and API Key again"),
     (Exception, "the connection failed; check XSOAR Server URL and that this server or engine may connect to it"),
 )
 
@@ -1288,15 +1288,15 @@ def pieces_of(response: requests.Response, most: int) -> Iterator[bytes]:
     """Yield an answer piece by piece. Raises RemoteError if it exceeds `most` bytes uncompressed, or takes too long."""
     host = host_of(response.url)
     if response.headers.get("Content-Encoding", "").strip().lower() not in ("", "identity", "gzip"):
-        raise RemoteError(UNUSABLE, f"{host} packs its answer in a way that it was not asked for: check the proxy before it.")
+        raise RemoteError(UNUSABLE, f"{host} compressed its answer in an unsupported way: check the proxy in front of it.")
     begin_ms, size = local_now_ms(), 0
     # 16 KiB of gzip unpack to 16 MiB at most.
     for piece in response.iter_content(chunk_size=1 << 14):
         size += len(piece)
         if size > most:
-            raise RemoteError(TOO_LARGE, f"The answer of {host} is larger than {most >> 20} MiB, which is too large to read.")
+            raise RemoteError(TOO_LARGE, f"The answer from {host} is too large to read: it exceeds {most >> 20} MiB.")
         if local_now_ms() - begin_ms > SLOWEST_ANSWER_MS:
-            raise RemoteError(UNUSABLE, f"The answer of {host} took more than {SLOWEST_ANSWER_MS // MINUTE_MS} minutes.")
+            raise RemoteError(UNUSABLE, f"The answer from {host} took more than {SLOWEST_ANSWER_MS // MINUTE_MS} minutes.")
         yield piece
 
 
@@ -1307,7 +1307,7 @@ def without_key(response: requests.Response, text: Any) -> str:
 
 
 def detail_of(response: requests.Response) -> str:
-    """Return what the body of an error says, shortened. XSOAR and the gateway of XSOAR 8 use different keys for it."""
+    """Return the message in the body of an error, shortened. XSOAR and the gateway of XSOAR 8 use different keys for it."""
     try:
         body = decoded(b"".join(pieces_of(response, 1 << 20)))
     except (ValueError, RemoteError):
@@ -1329,7 +1329,7 @@ def shown_detail(response: requests.Response, detail: str, sharing: "Sharing") -
 
 def empty_answer(response: requests.Response) -> str:
     """Return the sentence for an answer without content."""
-    return f"{host_of(response.url)} gave an empty answer ({response.status_code}); the next round tries again."
+    return f"{host_of(response.url)} returned an empty answer ({response.status_code}); the next round tries again."
 
 
 def complaint_of(response: requests.Response, settings: Settings) -> tuple[str, str] | None:
@@ -1340,45 +1340,48 @@ def complaint_of(response: requests.Response, settings: Settings) -> tuple[str, 
         target = host_of(response.headers.get("Location", "")) or "another address"
         return NOT_API, f"{host} redirects to {target}: {CHECK_URL}"
     if status == 204:
-        # The API never answers so. Whether a change was made is as uncertain as without an answer.
+        # The API never answers like this. Whether a change was made is as uncertain as without an answer.
         return BUSY, empty_answer(response)
     if status < 400:
         if is_page and "content-disposition" not in response.headers:
-            return NOT_API, f"{host} answers with a web page, not with the XSOAR API: {CHECK_URL}"
+            return NOT_API, f"{host} returned a web page instead of an API answer: {CHECK_URL}"
         return None
 
     detail = detail_of(response)
     shown = shown_detail(response, detail, settings.sharing)
     if status == 429:
-        return RATE_LIMIT, f"API rate limit: {host} accepts no more calls for now (429); the next round tries again."
+        return RATE_LIMIT, f"API rate limit: {host} is refusing calls (429); the next round tries again."
     if "errOptimisticLock" in detail or "version conflict" in detail.lower():
-        return CONFLICT, "The remote incident was changed by somebody else in the meantime; try again."
+        return CONFLICT, "Somebody else changed the remote incident in the meantime; try again."
     if missing := re.search("could not find (incident|investigation)", detail.lower()):
         return NOT_FOUND, (
             f"The remote tenant has no such {missing[1]}, or the API key may not read it ({status}): check the ID, and that the "
-            "key's role sees the incident."
+            "role of the key can see the incident."
         )
     if status == 401 or (status == 403 and "csrf" in detail.lower()):
-        advice = "check API Key; if the remote tenant is XSOAR 8, enter the API Key ID as well."
+        advice = "check API Key; if the remote tenant is XSOAR 8, also enter the API Key ID."
         if settings.key_id:
             kind = "an advanced" if settings.advanced_key else "a standard"
             advice = f"check API Key and API Key ID, that the key has not expired, and that it is {kind} key as configured."
         elif status == 401:
             return REFUSED_KEY, (
-                f"{host} refused the request ({status}) as XSOAR 8 does when the API Key ID is missing: enter the ID that the "
-                "remote tenant's API Keys page shows beside the key."
+                f"{host} refused the request ({status}), as XSOAR 8 does if the API Key ID is missing: enter the ID that the "
+                "API Keys page of the remote tenant shows for the key."
             )
         return REFUSED_KEY, f"{host} refused the API key ({status}): {advice}"
     if status in (402, 403):
         # A role may lack the permission for this call alone.
         deed = next((permission for route, permission in PERMISSIONS if route in urlsplit(response.url).path), "do this")
-        return FORBIDDEN, f"The API key may not {deed} on {host} ({status}): give its role that permission. {shown}".strip()
+        return (
+            FORBIDDEN,
+            f"The API key may not {deed} on {host} ({status}): add this permission to the role of the key. {shown}".strip(),
+        )
     if status == 412:
-        return CLOSED, "The remote incident is closed, so nothing can be written into its War Room: reopen it first."
+        return CLOSED, "The remote incident is closed and its War Room takes no entries: reopen it first."
     if status in (500, 502, 503, 504):
-        return BUSY, f"{host} is not able to answer for now ({status}); the next round tries again."
+        return BUSY, f"{host} is temporarily unavailable ({status}); the next round tries again."
     if is_page:
-        return NOT_API, f"{host} answers with a web page, not with the XSOAR API ({status}): {CHECK_URL}"
+        return NOT_API, f"{host} returned a web page instead of an API answer ({status}): {CHECK_URL}"
     if status == 404:
         return NOT_FOUND, f"The remote tenant has no {urlsplit(response.url).path} (404). {shown}".strip()
     return REJECTED, f"The remote tenant refused the request ({status}): {(shown or response.reason).rstrip('.')}."
@@ -1388,13 +1391,13 @@ def json_body(response: requests.Response, reads: bool = False, sharing: "Sharin
     """Return the JSON of an answer, None if it is empty. Raises RemoteError if it is not JSON, or empty to a reading call."""
     content = b"".join(pieces_of(response, LARGEST_ANSWER))
     if not content.strip():
-        if reads:  # An XSOAR says `null` where it has nothing.
+        if reads:  # An XSOAR returns `null` if it has nothing.
             raise RemoteError(BUSY, empty_answer(response))
         return None
     try:
         body = decoded(content)
     except ValueError:
-        raise RemoteError(NOT_API, f"The answer of {host_of(response.url)} is not JSON: {CHECK_URL}")
+        raise RemoteError(NOT_API, f"The answer from {host_of(response.url)} is not JSON: {CHECK_URL}")
     # XSOAR REST API: some failures come with status 200 and an `error` that is not null.
     if isinstance(body, dict) and body.get("error"):
         detail = without_key(response, body["error"])
@@ -1461,11 +1464,11 @@ class Client(BaseClient):
     def __init__(self, settings: Settings, pause: Callable[[float], None] = time.sleep) -> None:
         super().__init__(base_url=settings.api_root, verify=settings.verify, proxy=settings.proxy)
         # Read proxies and certificates from the environment once, not for each call, and nothing else: requests would replace
-        # the key by the credentials in a .netrc of this server or engine.
+        # the key with the credentials in a .netrc of this server or engine.
         named = self._session.merge_environment_settings(settings.api_root, {}, None, self._verify, None)
         self._session.proxies, self._verify = dict(named["proxies"]), named["verify"] or False
         self._session.trust_env = False
-        # Otherwise requests reads a redirect's whole body, even if it is not to follow it.
+        # Otherwise requests reads the whole body of a redirect, even if told not to follow it.
         self._session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]
         self._settings = settings
         self.pause = pause
@@ -1482,7 +1485,7 @@ class Client(BaseClient):
         self._gate = threading.Lock()  # Held while the remote wants no calls.
 
     def is_late(self) -> bool:
-        """Return whether this run has lasted so long that what can wait is left to the next."""
+        """Return whether this run has lasted so long that everything that can wait is left to the next one."""
         return time.monotonic() - self._begun > RUN_SECONDS
 
     def about(self) -> dict[str, Any]:
@@ -1511,8 +1514,8 @@ class Client(BaseClient):
             if error.kind != REJECTED:
                 raise
             if self._sort_keys == 1:
-                raise RemoteError(REJECTED, f"The remote tenant did not accept the query {query!r}. {error} Correct the query.")
-            # Maybe it sorts by one field only. The second one only spares calls.
+                raise RemoteError(REJECTED, f"The remote tenant rejected the query {query!r}. {error} Correct the query.")
+            # Maybe it sorts by one field only. The second one only saves calls.
             self._sort_keys = 1
             return self.search(query, size, page, sort, ascending, from_ms)
         # XSOAR REST API: `data` is null when nothing matches.
@@ -1534,7 +1537,7 @@ class Client(BaseClient):
     def load(self, incident_id: str) -> dict[str, Any]:
         """Return an incident with all its fields."""
         if not is_id(incident_id):
-            raise RemoteError(REJECTED, f"{short(incident_id, 40)!r} is not the ID of an incident.")
+            raise RemoteError(REJECTED, f"{short(incident_id, 40)!r} is not an incident ID.")
         incident = self._object("GET", f"/incident/load/{quote(incident_id, safe='')}", reads=True)
         if str(incident.get("id")) != incident_id:
             raise RemoteError(NOT_FOUND, f"The remote tenant has no incident {incident_id}, or the API key may not read it.")
@@ -1550,10 +1553,10 @@ class Client(BaseClient):
         if created is None and status == 200:
             # XSOAR REST API: 200 with an empty body. Other servers answer 201 with an empty body to what they accepted.
             raise RemoteError(
-                REJECTED, "The remote tenant dropped the new incident: exempt it from the tenant's pre-processing rules."
+                REJECTED, "The remote tenant dropped the new incident: exempt it from the pre-processing rules there."
             )
         if not isinstance(created, dict) or not is_id(created.get("id")):
-            raise RemoteError(UNUSABLE, "The remote tenant did not say which incident it created; it is looked for next time.")
+            raise RemoteError(UNUSABLE, "The remote tenant did not say which incident it created; the next try looks for it.")
         return created
 
     def create_as_answered(self, incident: dict[str, Any]) -> tuple[int, Any]:
@@ -1569,7 +1572,7 @@ class Client(BaseClient):
     def entries(self, investigation_id: str, entry_filter: dict[str, Any]) -> list[dict[str, Any]]:
         """Return a page of the entries of a War Room."""
         if not is_id(investigation_id):
-            raise RemoteError(NOT_FOUND, f"{short(investigation_id, 40)!r} is not the ID of a War Room.")
+            raise RemoteError(NOT_FOUND, f"{short(investigation_id, 40)!r} is not a War Room ID.")
         route = f"/investigation/{quote(investigation_id, safe='')}"
         return with_ids(self._object("POST", route, reads=True, json_data=entry_filter).get("entries"))
 
@@ -1619,15 +1622,15 @@ class Client(BaseClient):
         def save_to_target(response: requests.Response) -> None:
             # XSOAR REST API: a file comes with this header.
             if "content-disposition" not in response.headers and "json" in response.headers.get("Content-Type", ""):
-                raise RemoteError(NOT_API, f"{host_of(response.url)} gave something else than the file: {CHECK_URL}")
+                raise RemoteError(NOT_API, f"{host_of(response.url)} returned something other than the file: {CHECK_URL}")
             with target.open("wb") as content:
                 content.writelines(pieces_of(response, LARGEST_FILE))
             arrived = target.stat().st_size
             if size not in (None, arrived):
-                raise RemoteError(UNREACHABLE, f"{host_of(response.url)} gave {arrived} bytes of a file that has {size}.")
+                raise RemoteError(UNREACHABLE, f"{host_of(response.url)} returned {arrived} bytes of a file of {size} bytes.")
 
         if size is not None and size > LARGEST_FILE:
-            raise RemoteError(TOO_LARGE, f"The file of the entry {entry_id} is larger than {LARGEST_FILE >> 20} MiB.")
+            raise RemoteError(TOO_LARGE, f"The file of entry {entry_id} is larger than {LARGEST_FILE >> 20} MiB.")
         route = f"/entry/download/{quote(entry_id, safe='')}"
         # Compressed, a truncated file would look whole.
         self._call("GET", route, reads=True, use=save_to_target, headers={"Accept-Encoding": "identity"})
@@ -1644,7 +1647,7 @@ class Client(BaseClient):
         """Make a call and return the JSON object of its answer, an empty one if the answer is empty."""
         answer = self._call(method, route, reads, **request)
         if answer is not None and not isinstance(answer, dict):
-            raise RemoteError(UNUSABLE, f"{host_of(self._settings.api_root)} does not answer like the XSOAR API: {CHECK_URL}")
+            raise RemoteError(UNUSABLE, f"{host_of(self._settings.api_root)} did not answer like the XSOAR API: {CHECK_URL}")
         return answer or {}
 
     def _call(
@@ -1853,7 +1856,7 @@ class Record(NamedTuple):
 
 
 class Health(NamedTuple):
-    """What xsoar-mirror-status tells of the instance. 0: not yet."""
+    """What xsoar-mirror-status reports about the instance. 0: not yet."""
 
     cursor_ms: int = 0  # The newest change that a round answered, in the remote's time.
     fetch_ms: int = 0  # When a fetch last succeeded (local clock); may lag by HEALTH_MS, as `round_ms`.
@@ -2096,7 +2099,7 @@ class Store:
         return unpack_journal(self.context.get(JOURNAL_KEY))
 
     def was_refused(self, crossing: Crossing) -> bool:
-        """Return whether the journal tells the same refusal since something of this kind last crossed: the server tries again."""
+        """Return whether the journal has the same refusal since something of this kind last crossed: the server retries."""
         told = (row[4:6] for row in reversed(self.journal) if row[1:4] == [*crossing[:3]])
         told_since = takewhile(lambda row: row[1] != CROSSED, told)
         return crossing.outcome == REFUSED_THERE and [short(crossing.what), REFUSED_THERE] in told_since
@@ -2219,7 +2222,7 @@ def percentile(values: Iterable[int], share: float) -> int | None:
 
 
 def named_entry(key: str) -> str:
-    """Return what a person is told of an entry by its key: its ID and the number of its edit, without the digest of the text.
+    """Return how an entry is named to people, by its key: its ID and the number of its edit, without the digest of the text.
 
     An attachment without an entry is known by its file's name, which is left out.
     """
@@ -2256,10 +2259,10 @@ def read_store() -> Store:
 
 
 def change_store(change: Callable[[Store], Store]) -> None:
-    """Change what the mirror remembers; when another command changed it meanwhile, apply the change to that.
+    """Change what the mirror remembers; if another command changed it in the meantime, apply the change to the new version.
 
     Raises:
-        DemistoException: others changed it each time.
+        DemistoException: other commands changed it each time.
     """
     for _ in range(CONTEXT_TRIES):
         context, version = get_integration_context_with_version()
@@ -2267,10 +2270,12 @@ def change_store(change: Callable[[Store], Store]) -> None:
         after = change(before)
         if after == before:
             return
-        with contextlib.suppress(ValueError):  # How the platform says that the version is stale.
+        with contextlib.suppress(ValueError):  # The platform raises this if the version is stale.
             set_integration_context(after.context, version=version)
             return
-    raise DemistoException("The integration context is being changed all the time; the next round tries again.")
+    raise DemistoException(
+        "The integration context could not be saved because other commands keep changing it; the next round tries again."
+    )
 
 
 def change_memory(change: Callable[[Memory], Memory]) -> None:
@@ -2283,7 +2288,7 @@ def change_record(
 ) -> None:
     """Change the record of one incident, count entries that went out, and journal what crossed. See `change_store`.
 
-    What did not cross is journaled only with a change of the record, and once, so that nothing is written or listed at each try.
+    What did not cross is journaled only with a change of the record, and only once, so that retries neither write nor list it.
     """
 
     def change_one(store: Store) -> Store:
@@ -2317,7 +2322,7 @@ def merged(before: Any, after: Any, now: Any) -> Any:
 
 
 def asked_for(record: Record, settings: Settings) -> Record:
-    """Return the record of an incident that the next round is to pull, where changes come in at all."""
+    """Return the record of an incident for the next round to pull, if changes come in at all."""
     return wanted_again(record) if settings.comes_in else record
 
 
@@ -2327,7 +2332,7 @@ def wanted_again(record: Record) -> Record:
 
 
 def tried_in_vain(record: Record, now_ms: int, at_once: int = 0) -> Record:
-    """Return the record of an incident that could not be read completely: tried again after ever longer pauses.
+    """Return the record of an incident that could not be read completely: it is retried after ever longer pauses.
 
     Args:
         at_once: how many of the first pauses are left out.
@@ -2343,8 +2348,8 @@ def tried_in_vain(record: Record, now_ms: int, at_once: int = 0) -> Record:
 def note_error(command: str, error: str) -> None:
     """Remember why a command failed, for xsoar-mirror-status.
 
-    An outage fails each minute, and for many incidents: a command's failures are written once a minute at most, and every five
-    minutes while they differ in the incident only.
+    An outage fails each minute, and for many incidents: the failures of a command are written at most once a minute, and every
+    five minutes while they differ only in the incident.
     """
 
     def note(memory: Memory) -> Memory:
@@ -2387,8 +2392,8 @@ def forgotten(records: dict[str, Record], now_ms: int) -> set[str]:
 """ CURSOR """
 
 UNREADABLE_RUN = (
-    "The last run cannot be read: set First fetch time to when incidents were last fetched, so that none comes twice, "
-    "and reset it with Reset the last run timestamp in the instance settings."
+    "The last run cannot be read: set First fetch time to when incidents were last fetched, so that none is fetched twice, "
+    "then use Reset the last run timestamp in the instance settings."
 )
 
 
@@ -2404,7 +2409,7 @@ class Cursor(NamedTuple):
         return max(self.since_ms, self.time_ms - look_back_ms)
 
     def is_ahead(self, now_ms: int) -> bool:
-        """Return whether the remote's clock seems to have been put back behind what was delivered."""
+        """Return whether the remote clock seems to have been set back to before what was delivered."""
         return now_ms < self.time_ms
 
     def advance(self, delivered: dict[str, int], look_back_ms: int, now_ms: int, kept_ms: int = 0) -> "Cursor":
@@ -2517,7 +2522,7 @@ def search_everything(
 def combined_query(query: str, skip_own: bool) -> str:
     """Return the user's query, its meaning unchanged, with the incidents that this integration made left out.
 
-    This only spares calls: a remote need not keep the brand of a new incident. Records and `is_from_here` decide.
+    This only saves calls: a remote may drop the brand of a new incident. Records and `is_from_here` decide.
     """
     own = f'-sourceBrand:"{BRAND}"' if skip_own else ""
     return f"({query}) and {own}" if query and own else query or own
@@ -2629,7 +2634,7 @@ def ensure_same(record: Record, incident: Incident, settings: Settings) -> Incid
     raise RemoteError(
         STRANGER,
         f"Incident {incident.id} of {host_of(settings.api_root)} is not the one mirrored here: it was created "
-        f"{iso(incident.created_ms)[:19]}Z, not {iso(record.created_ms)[:19]}Z. Check XSOAR Server URL; if the remote tenant was "
+        f"{iso(incident.created_ms)[:19]}Z, not {iso(record.created_ms)[:19]}Z. Check XSOAR Server URL. If the remote tenant was "
         "restored from a backup, end the mirroring of this incident.",
     )
 
@@ -2656,7 +2661,7 @@ def fetched_incident(
 
 
 def server_accepts(key: str, value: Any) -> bool:
-    """Return whether the server takes a value for a field of a fetched incident. A bad one may cost the whole fetch."""
+    """Return whether the server accepts a value for a field of a fetched incident. A bad one may fail the whole fetch."""
     if key == "severity":
         return isinstance(value, int | float) and not isinstance(value, bool) and value in SEVERITIES
     return parse_ms(value, -1) != -1 if key in FETCHED_TIMES else isinstance(value, str)
@@ -2713,7 +2718,7 @@ def mirror_report(settings: Settings, incident_id: str, record: Record) -> dict[
 
 
 def mirror_state(record: Record) -> str:
-    """Return how the mirroring of an incident stands: in step, behind (something is tried again), an error, or stopped."""
+    """Return the mirroring state of an incident: in step, behind (something is being retried), an error, or stopped."""
     if record.is_stopped:
         return "Stopped"
     return "Error" if record.in_error or record.out_error else "Behind" if record.tries else "In Step"
@@ -2724,7 +2729,7 @@ def report_digest(settings: Settings, incident_id: str, record: Record) -> str:
     return short_digest(mirror_report(settings, incident_id, record))
 
 
-NO_FILE = RemoteError(NOT_FOUND, "The remote War Room has no entry that holds it.")
+NO_FILE = RemoteError(NOT_FOUND, "No entry in the remote War Room holds it.")
 
 
 def entries_with_files(client: Client, incident: Incident) -> list[Entry]:
@@ -2733,13 +2738,13 @@ def entries_with_files(client: Client, incident: Incident) -> list[Entry]:
 
 
 def readable(client: Client, work: Callable[..., Any], *args: Any) -> Any:
-    """Return what a call returns, or why it alone fails: this run is out of time or calls, or this one thing cannot be read.
+    """Return what a call returns, or why only it failed: this run is out of time or calls, or this one item cannot be read.
 
     Raises:
         RemoteError: the remote as a whole is away, so that the run is repeated.
     """
     if client.is_late():
-        return RemoteError(LATE, "This run has lasted long enough; the next one goes on with it.")
+        return RemoteError(LATE, "This run is out of time; the next one continues.")
     if client.limit:
         return client.limit
     try:
@@ -2798,15 +2803,15 @@ NOTED = (TOO_LARGE, NOT_SHARED)  # For such a file a note comes at once.
 
 
 def note_for_file(settings: Settings, incident_id: str, name: str, problem: RemoteError) -> str:
-    """Return the note that stands for a file which is not mirrored. It does not name one that is not shared."""
+    """Return the note that replaces a file that is not mirrored. It does not name a file that is not shared."""
     name, link = redacted(name, settings.sharing), remote_link(settings, incident_id)
     if problem.kind == NOT_SHARED:
-        return f"A file was added there that is not shared: {problem}. It is in the remote incident: {link}"
+        return f"A file added there is not shared: {problem}. It is in the remote incident: {link}"
     if problem.kind == TOO_LARGE:
         size = f"{LARGEST_FILE >> 20} MiB"
         return f"The file {name} is larger than {size}, so it is not mirrored. It is in the remote incident: {link}"
     return (
-        f"The file {name} could not be read from the remote tenant, and is no longer tried: {problem} If it is still there, get "
+        f"The file {name} could not be read from the remote tenant and is no longer retried: {problem} If it is still there, get "
         f"it from the remote incident: {link}"
     )
 
@@ -2884,7 +2889,7 @@ def read_attachments(
                 else:
                     problem = problem or outcome
                     key = entry.id if entry else "an attachment"
-                    demisto.info(f"{BRAND}: a file of the remote incident {incident.id} is left out for now ({key}): {outcome}")
+                    demisto.info(f"{BRAND}: a file of the remote incident {incident.id} is skipped for now ({key}): {outcome}")
             yield incident, Attachments(files, len(files) == len(downloads), problem)
 
 
@@ -2916,8 +2921,8 @@ def with_brought(store: Store, brought: list[str]) -> Store:
 
 
 TAKEN_ID = (
-    "Another local incident mirrors the remote ID {}, as after a restore from a backup, so this one is not mirrored: end the "
-    "mirroring of the other one, and link this one by hand."
+    "Another local incident already mirrors the remote ID {}, as after a restore from a backup, so this one is not mirrored: end "
+    "the mirroring of the other one and link this one by hand."
 )
 
 
@@ -2947,7 +2952,7 @@ def fetched_record(incident: Incident, attachments: Attachments, settings: Setti
 
 
 def fetched_crossings(incident: Incident, attachments: Attachments, came_late: bool, begun_ms: int) -> list[Crossing]:
-    """Return what the journal tells of a fetched incident. The lag of what is older than the first fetch says nothing."""
+    """Return what the journal records of a fetched incident. What is older than the first fetch has no meaningful lag."""
     since_ms, what = incident.modified_ms if came_late else incident.created_ms, iso(incident.created_ms)
     crossings = [
         Crossing(IN, incident.id, FETCHED, what, since_ms=since_ms),
@@ -3064,9 +3069,9 @@ def changed_key(incident: Incident) -> str:
 
 
 def not_delivered(changed: list[Incident], cursor: Cursor, records: dict[str, Record]) -> list[str]:
-    """Return the incidents whose change the server has not been told of and the last pull did not deliver.
+    """Return the incidents whose change was not reported to the server yet and not delivered by the last pull.
 
-    A change that was told before its record was kept is told again.
+    A change that was reported before its record was kept is reported again.
     """
 
     def is_news(incident: Incident) -> bool:
@@ -3097,7 +3102,7 @@ def get_modified_remote_data_command(client: Client, settings: Settings, args: d
     try:
         cursor = read_cursor(last_run, first_ms)
     except ValueError:
-        # Starting over costs a few calls and repeats nothing: the records tell what was delivered.
+        # Starting over costs a few calls and repeats nothing: the records show what was delivered.
         cursor = read_cursor(None, first_ms)
     store, now_ms = read_store(), local_now_ms()
     if store.memory.is_paused:
@@ -3115,7 +3120,7 @@ def get_modified_remote_data_command(client: Client, settings: Settings, args: d
     news = not_delivered(changed, cursor, store.records(incident.id for incident in changed))
     due = store.due(now_ms)
     found, read, looks = list[str](), dict[str, list[Entry]](), dict[str, str]()
-    # Looking around is optional: it gives way to what is due when time or calls run short.
+    # The sweep and the census are optional: what is due comes first when time or calls run short.
     if not client.is_late() and not (store.memory.is_limited and (due or news)):
         skipped = frozenset([*due, *news])
         quiet, read, swept = sweep(client, settings, store, skipped, str(last_run.get("swept") or ""))
@@ -3176,7 +3181,7 @@ def sweep(
             else:
                 found += [incident_id] if arriving(entries, settings, record) else []
                 read |= {incident_id: entries} if record.since_ms else {}
-            swept = incident_id  # Even if unreadable: it must not hold up the others.
+            swept = incident_id  # Even if unreadable, so that it does not hold up the others.
     return found, read, swept
 
 
@@ -3191,7 +3196,7 @@ def quiet_in_turn(store: Store, swept: str, skipped: frozenset[str]) -> Iterator
 
 
 def unsettled_ms(read_ms: int) -> int:
-    """Return how young a change is, in ms, that a person is not told of as a drift: the next round may bring it.
+    """Return the age in ms below which a change is not reported as drift: the next round may bring it.
 
     Or it came in since the records were read: `read_ms`, by the local clock. The header Date may be some minutes off.
     """
@@ -3232,11 +3237,11 @@ def drifts(client: Client, records: dict[str, Record], young_ms: int = MODIFIED_
     there: dict[str, Incident] = {}
     while missing := [incident_id for incident_id in records if incident_id not in there]:
         if client.is_late():
-            raise RemoteError(LATE, "This run has lasted long enough; the next one goes on with it.")
+            raise RemoteError(LATE, "This run is out of time; the next one continues.")
         answer = client.answer_of_search({"query": "", "id": missing, "size": len(missing)})
         found = {incident.id: incident._replace(raw={}) for incident in map(Incident.of, with_ids(answer.get("data")))}
         if not found.keys() <= set(missing):
-            raise RemoteError(UNUSABLE, "The remote tenant does not search by ID, so its incidents cannot be compared.")
+            raise RemoteError(UNUSABLE, "The remote tenant ignores a search by ID, so its incidents cannot be compared.")
         if not found:
             break
         there |= found
@@ -3316,7 +3321,7 @@ def war_room_pages(client: Client, pool: ReadPool, investigation_id: str, entry_
             begun.append(way)
             if len(begun) > MOST_PAGES:
                 raise RemoteError(
-                    UNUSABLE, f"The War Room {investigation_id} has more than {MOST_PAGES} pages of entries, so it is not read."
+                    UNUSABLE, f"The War Room {investigation_id} has more than {MOST_PAGES} pages of entries and is not read."
                 )
             # XSOAR REST API: without a `pageSize` all entries come.
             position: dict[str, Any] = {} if way == ALL_AT_ONCE else {"pageSize": ENTRY_PAGE}
@@ -3377,7 +3382,7 @@ def author_of(entry: dict[str, Any]) -> str:
 
 
 def signature(entry: Entry) -> str:
-    """Return the line that tells who wrote an entry, and when: an API key cannot write in another person's name."""
+    """Return the line with the author and time of an entry: an API key cannot write in another person's name."""
     created = parse_ms(entry.raw.get("created"), -1)
     written = f", {iso(created)[:19].replace('T', ' ')} UTC" if created > 0 else ""
     return f"{author_of(entry.raw)}{written}{', edited' if entry.key != entry.id else ''}"
@@ -3598,7 +3603,7 @@ class Delivery(NamedTuple):
 
 
 def plan_entries(before: Record, look: Look, settings: Settings) -> Delivery:
-    """Decide which entries are delivered, and how. After a few tries a note stands for a file that cannot be had."""
+    """Decide which entries are delivered, and how. After a few tries, a note replaces a file that cannot be read."""
     plan, incident = Delivery([], {}, {}, [], []), look.incident
     attached = [(entry or entry_of_attachment(name, incident, settings.sharing), name) for name, entry in look.attachments]
     keys = {entry.key for entry, _ in attached}
@@ -3617,7 +3622,7 @@ def plan_entries(before: Record, look: Look, settings: Settings) -> Delivery:
             tries = int(before.ledger.missing.get(entry.key, "0")) + (outcome.kind not in (RATE_LIMIT, LATE))
             plan.tried[entry.key] = str(tries)
             if tries < FILE_TRIES:
-                plan.log.append(f"get-remote-data: the file of the entry {entry.id} is left out for now: {outcome}")
+                plan.log.append(f"get-remote-data: the file of the entry {entry.id} is skipped for now: {outcome}")
                 continue
             came_as = GIVEN_UP
             note = note_for_file(settings, incident.id, name, outcome)
@@ -3650,7 +3655,7 @@ def entry_of_attachment(name: str, incident: Incident, sharing: Sharing) -> Entr
 def plan_unreadable(before: Record, problem: RemoteError, settings: Settings, incident_id: str, now_ms: int) -> PullPlan:
     """Decide what to give of an unreadable incident: the reason, in a field that a mapper can show. It is tried again."""
     is_last = before.tries + 1 >= MOST_TRIES
-    sentence = f"{problem} It is not tried any more: xsoar-mirror-resync does." if is_last else str(problem)
+    sentence = f"{problem} It is no longer retried: run xsoar-mirror-resync to try again." if is_last else str(problem)
     # The first pull that succeeds compares all fields.
     failed = before._replace(met=True, modified="", news="", in_error=short(sentence, 500))
     after = tried_in_vain(failed, now_ms)
@@ -3682,7 +3687,7 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
     """
     incident_id = str(args.get("id") or "").strip()
     if not incident_id:
-        raise ValueError("id is missing: give the ID of an incident of the remote tenant, for example id=4.")
+        raise ValueError("id is missing: give the ID of a remote incident, for example id=4.")
     # The server always gives lastUpdate. Without it a person runs the command, and nothing reaches an incident.
     is_for_person = not args.get("lastUpdate")
     is_remembered = not is_for_person and is_id(incident_id)
@@ -3708,7 +3713,7 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
         plan = plan_pull(before, look, settings, now_ms, schema, is_for_person)
     except RemoteError as error:
         if error.kind == BUSY:
-            # It may be this incident alone that the remote cannot give. Raises if the remote as a whole is away.
+            # Perhaps the remote cannot return only this incident. Raises if the remote as a whole is away.
             client.about()
             if before.tries < BUSY_TRIES:
                 if is_remembered:
@@ -3742,7 +3747,7 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
 
 
 def learned_moves(client: Client, look: Look, known: bool | None) -> bool | None:
-    """Return whether new entries move their incident's `modified`, as far as a look tells; None: it does not tell.
+    """Return whether new entries move their incident's `modified`, as far as this pull shows; None: it does not show.
 
     An entry newer than its incident proves for good that they do not. An incident as new as its newest entry suggests they do.
     """
@@ -3764,7 +3769,7 @@ def news_of(remote: dict[str, Any], changed: set[str], schema: Schema, sharing: 
     """
 
     def is_new(name: str) -> bool:
-        # One that is no longer shared was not emptied there.
+        # A field that is no longer shared was not emptied there.
         return name_digest(name) in changed and is_shared(name, sharing.in_fields)
 
     news = {key: value for key, value in remote.items() if key in ("id", "type") or is_server_owned(key) or is_new(key)}
@@ -3839,7 +3844,7 @@ def plan_status(
 
 def plan_push(record: Record, update: Update, settings: Settings, wanted: list[Entry]) -> list[Step]:
     """Decide what to do in the remote, in order: reopen before writing, close last. See `leaving` for the `wanted` entries."""
-    # Entries that failed before must not reopen and close the remote on every retry.
+    # Entries that failed before must not reopen and close the remote incident on every retry.
     brings_into_closed = is_closed(record.status) and any(entry.key not in record.ledger.trying for entry in wanted)
     says = person_says(update.delta)
     follows = settings.close_out if is_closed(update.status) else settings.reopen_out
@@ -3975,7 +3980,7 @@ def schema_if_allowed(client: Client, holds: Callable[[Schema], bool], purpose: 
     except RemoteError as error:
         if error.kind not in (FORBIDDEN, NOT_FOUND, REJECTED):
             raise
-        demisto.info(f"{BRAND}: the remote's fields cannot be read, {purpose}: {error}")
+        demisto.info(f"{BRAND}: the remote incident fields cannot be read, {purpose}: {error}")
         return None
     client.has_read_schema = True
     types = {str(item.get("cliName")): str(item.get("type") or "") for item in fields}
@@ -4073,7 +4078,7 @@ def is_conflict(remote: Incident, name: str, here: Any, record: Record, settings
 
 
 def is_redacted_edit(remote: Incident, name: str, here: Any, redact: tuple[str, ...]) -> bool:
-    """Return whether a local value, itself not redacted, would put what stands for redacted text over the original there."""
+    """Return whether a local value, itself not redacted, would overwrite the original there with a redaction placeholder."""
     original = held_there(remote, name, ())
     there = cleaned(original, redact)
     return original != there and plain(here) != plain(there) and bool(PLACEHOLDER.search(to_json(here)))
@@ -4092,23 +4097,23 @@ def remote_wins(settings: Settings, remote: Incident, changed_ms: int) -> bool:
 
 
 def both_values(there: Any, here: Any) -> str:
-    """Return what to tell people of the two values of a field."""
+    """Return the sentences with the two values of a field."""
     texts = (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for value in (there, here))
     return "There: {}. Here: {}.".format(*(short(text) or "(empty)" for text in texts))
 
 
 def conflict_notice(name: str, there: Any, here: Any, is_remote: bool) -> str:
-    """Return what to tell people here of a field that was changed on both sides."""
+    """Return the note about a field that was changed on both sides."""
     said = f"{name.removeprefix(CUSTOM)} was changed in both tenants. {both_values(there, here)}"
     if is_remote:
-        return f"{said} The remote value stands and is brought here; if the local one is right, set it again."
-    return f"{said} The local value stands in both; if the other one is right, set it here."
+        return f"{said} The remote value wins and is mirrored in. If the local value is right, set it again."
+    return f"{said} The local value wins in both tenants. If the remote value is right, set it here."
 
 
 def redacted_notice(name: str, there: Any, here: Any) -> str:
-    """Return what to tell people here of a change that was held back. See `is_redacted_edit`."""
-    why = "holds text that is redacted here, so the change is not written over the original."
-    return f"{name.removeprefix(CUSTOM)} {why} {both_values(there, here)} Make it there."
+    """Return the note about a change that was held back. See `is_redacted_edit`."""
+    why = "contains text that is redacted here, so this change was not written over the original."
+    return f"{name.removeprefix(CUSTOM)} {why} {both_values(there, here)} Make the change there."
 
 
 def send_fields(
@@ -4192,7 +4197,10 @@ def send_fields(
     log(settings, f"update-remote-system: incident {incident_id}: {len(changes.keys() - refused - yielded)} fields.")
     if dropped:
         keys = ", ".join(name for name, _ in dropped)
-        log(settings, f"update-remote-system: incident {incident_id}: not sent, as the remote owns or lacks them: {keys}.")
+        log(
+            settings,
+            f"update-remote-system: incident {incident_id}: not sent because the remote tenant owns or lacks them: {keys}.",
+        )
 
     def remember(current: Record) -> Record:
         # If something else changed there too, a pull has yet to deliver that.
@@ -4213,7 +4221,7 @@ def send_fields(
     if refused:
         names = ", ".join(name.removeprefix(CUSTOM) for name in refused)
         reason = next(iter(refused.values()))
-        error = RemoteError(REJECTED, f"The remote tenant rejects the field {names}; only the others were written: {reason}")
+        error = RemoteError(REJECTED, f"The remote tenant rejected the field {names}; only the others were written: {reason}")
         error.refused = (named(refused),)
         raise error
     return after, after is not before
@@ -4268,7 +4276,9 @@ def send_entry(client: Client, sharing: Sharing, investigation_id: str, entry: E
             # XSOAR REST API: a route that is closed to API keys answers with one of these.
             if error.status not in (303, 404, 405):
                 raise
-            demisto.info(f"{BRAND}: update-remote-system: the remote has closed /entry/formatted ({error.status}): using /entry.")
+            demisto.info(
+                f"{BRAND}: update-remote-system: the remote does not allow /entry/formatted ({error.status}): using /entry."
+            )
             # /entry runs commands, but a signed text begins with its author, never with ! or /.
             answer = [client.add_chat(investigation_id, text, is_markdown)]
     written = [Entry.of(raw) for raw in with_ids(answer)]
@@ -4284,7 +4294,10 @@ def send_entries(client: Client, settings: Settings, incident_id: str, entries: 
     record = read_store().record(incident_id)
     investigation_id = (remote or load_same(client, settings, incident_id)).investigation_id
     if not investigation_id:
-        raise RemoteError(REJECTED, "The remote incident is pending and has no War Room yet: open it there to send the entries.")
+        raise RemoteError(
+            REJECTED,
+            "The remote incident is pending and has no War Room yet: start its investigation there, then the entries are sent.",
+        )
     # An earlier try may have written an entry without our learning of it.
     is_uncertain = any(entry.key in record.ledger.trying for entry in entries)
     there = read_entries(client, investigation_id, {}) if is_uncertain else []
@@ -4294,7 +4307,7 @@ def send_entries(client: Client, settings: Settings, incident_id: str, entries: 
     ended: list[tuple[Entry, list[Entry]]] = []  # Not recorded yet.
     for entry in entries:
         if client.is_late():
-            failures.append(RemoteError(LATE, "Sending the entries takes long; the next round goes on with them."))
+            failures.append(RemoteError(LATE, "This run is out of time; the next round sends the remaining entries."))
             break
         note_entries(incident_id, ended, about_to_go=entry)
         ended = []
@@ -4385,7 +4398,7 @@ def close_remote(client: Client, settings: Settings, incident_id: str, local: di
                 raise
             client.close(incident_id, version, *other_words)
         if not is_closed(after_pauses(SAVE_PAUSES).status):
-            remedy = "If it stays open, close it there: its closing form may ask for more."
+            remedy = "If it stays open, close it there: its close form may require more fields."
             raise RemoteError(BUSY, f"The remote tenant has not closed the incident yet; the next round tries again. {remedy}")
     log(settings, f"update-remote-system: incident {incident_id}: closed.")
     is_ours = was_open or is_uncertain
@@ -4432,7 +4445,7 @@ def reopen_remote(client: Client, settings: Settings, incident_id: str, since_ms
     """
     was_closed = is_closed(load_same(client, settings, incident_id).status)
     if was_closed:
-        # Prefer a mirrored incident, where people expect us. XSOAR REST API: an investigation has the ID of its incident.
+        # Prefer a mirrored incident, where our entries are expected. XSOAR REST API: an investigation has the ID of its incident.
         store = read_store()
         newest = [key for key in store.open if key != incident_id][-SWEEP:]
         active = [key for key, record in store.records(newest).items() if record.status == IncidentStatus.ACTIVE]
@@ -4449,7 +4462,7 @@ def reopen_remote(client: Client, settings: Settings, incident_id: str, since_ms
                     raise
                 demisto.info(f"{BRAND}: update-remote-system: incident {incident_id}: not reopened: {error.kind}.")
         if is_closed(load_same(client, settings, incident_id).status):
-            demisto.info(f"{BRAND}: incident {incident_id} is open here and stays closed in the remote tenant: reopen it there.")
+            demisto.info(f"{BRAND}: incident {incident_id} is open here but still closed in the remote tenant: reopen it there.")
             return False
         log(settings, f"update-remote-system: incident {incident_id}: reopened.")
     # Recorded as told now: if a closing follows and fails, it must still count as untold.
@@ -4554,9 +4567,9 @@ def held_sentence(store: Store, settings: Settings, incident_id: str) -> str:
     """Return why nothing crosses for now: the instance is paused, or the incident is stopped; empty if it does."""
     if store.memory.is_paused:
         until = iso(store.memory.paused_until_ms)[:19]
-        return f"Mirroring of {settings.instance} is paused until {until}Z: xsoar-mirror-resume ends the pause."
+        return f"Mirroring of {settings.instance} is paused until {until}Z: run xsoar-mirror-resume to end the pause."
     if incident_id and store.record(incident_id).is_stopped:
-        return f"Mirroring of incident {incident_id} is stopped: xsoar-mirror-start id={incident_id} starts it again."
+        return f"Mirroring of incident {incident_id} is stopped: run xsoar-mirror-start id={incident_id} to start it again."
     return ""
 
 
@@ -4567,9 +4580,9 @@ def update_remote_system_command(client: Client, settings: Settings, args: dict[
     server then sends everything again, and recorded steps are not repeated.
     """
     if "data" not in args and not args.get("remoteId"):
-        # Run by hand, it would create an empty incident there. That is no failure of the mirror.
+        # Run by hand, it would create an empty incident there. That is not a failure of the mirror.
         raise RemoteError(
-            HELD, "There is nothing to send: the server runs update-remote-system when a mirrored incident changes."
+            HELD, "Nothing to send: do not run update-remote-system by hand. The server runs it when a mirrored incident changes."
         )
     update = Update.of(args)
     store = read_store()
@@ -4600,7 +4613,7 @@ def update_remote_system_command(client: Client, settings: Settings, args: dict[
     went, remote = bool(origin), None
     for step in plan_push(record, update, settings, wanted):
         if step.kind == CLOSE and failures and not (were_tried and all(error.kind in UNREADABLE for error in failures)):
-            # A closed War Room takes nothing, so the closing waits for whatever may still go, but not for what is refused again.
+            # A closed War Room takes no entries, so the closing waits for what may still go out, not for what is refused again.
             continue
         try:
             if step.kind == REOPEN:
@@ -4621,7 +4634,7 @@ def update_remote_system_command(client: Client, settings: Settings, args: dict[
             refused += [Crossing(OUT, update.remote_id, STEP_KINDS[step.kind], what, REFUSED_THERE) for what in whats]
     if failures:
         sentences = " ".join(dict.fromkeys(map(str, failures)))
-        # Show nothing that the next round simply goes on with.
+        # Show nothing that the next round simply continues.
         shown = short(sentences, 500) if any(error.kind not in (RATE_LIMIT, LATE) for error in failures) else ""
         with contextlib.suppress(DemistoException):  # The failure itself matters more.
             change_record(update.remote_id, lambda now: after_failure(now, update, settings, shown), crossings=refused)
@@ -4752,8 +4765,8 @@ def search_incidents_command(client: Client, settings: Settings, args: dict[str,
     if len(found) > MOST_WHOLE_INCIDENTS:
         outputs = [{key: incident.get(key) for key in BRIEF_FIELDS} for incident in found]
         readable += (
-            f"\nThese are more than {MOST_WHOLE_INCIDENTS} incidents, so the context has of each: {', '.join(BRIEF_FIELDS)}. "
-            "The command xsoar-get-incident gives one whole."
+            f"\nWith more than {MOST_WHOLE_INCIDENTS} incidents, the context holds only these fields: {', '.join(BRIEF_FIELDS)}. "
+            "To get a whole incident, run xsoar-get-incident."
         )
     return CommandResults(
         outputs_prefix="XSOAR.Incident", outputs_key_field="id", outputs=outputs, raw_response=found, readable_output=readable
@@ -4764,7 +4777,7 @@ def get_incident_command(client: Client, settings: Settings, args: dict[str, Any
     """Return a remote incident and its newest entries, as tables and under XSOAR.Incident."""
     incident_id = str(args.get("id") or "").strip()
     if not incident_id:
-        raise ValueError("id is missing: give the ID of an incident of the remote tenant, for example id=4.")
+        raise ValueError("id is missing: give the ID of a remote incident, for example id=4.")
     wanted = whole_number(args.get("max_results") or 10, "max_results", 1, MOST_RESULTS)
     since_ms = parse_when(args.get("from_date") or "3 days", "from_date", local_now_ms())
     entry_filter: dict[str, Any] = {
@@ -4810,14 +4823,14 @@ def get_incident_command(client: Client, settings: Settings, args: dict[str, Any
 # The fields besides custom ones that the mappers of this pack let cross, and why others do not.
 COMPARED_FIELDS = ("name", "details", "severity", "phase", "dueDate")
 NOT_COMPARED = {
-    "type": "it is set when an incident is fetched, and a mapper would override the type chosen in the instance",
-    "occurred": "it comes in when an incident is fetched, and does not go out",
-    "closeReason": "it crosses with the closing, and a reason that the other tenant does not offer goes with the notes",
-    "closeNotes": "they cross with the closing",
+    "type": "set when an incident is fetched; a mapper would override the type chosen in the instance",
+    "occurred": "comes in when an incident is fetched, and does not go out",
+    "closeReason": "crosses with the closing; a reason that the other tenant does not offer goes into the close notes",
+    "closeNotes": "cross with the closing",
     "playbookId": "playbooks are each tenant's own",
     "labels": "labels are each tenant's own",
     "owner": "users differ between tenants; XSOAR Mirroring Remote Owner shows the remote one",
-    "roles": "roles are each tenant's own; a copied one can hide the incident",
+    "roles": "roles are each tenant's own; a copied role could hide the incident",
 }
 
 
@@ -4831,7 +4844,7 @@ def local_incident(args: dict[str, Any]) -> dict[str, Any]:
     if given and isinstance(incident, list) and incident:
         incident = incident[0]
     if given and not isinstance(incident, dict):
-        raise ValueError("incident is not an incident as JSON: give ${incident} in a playbook, or leave it out in a War Room.")
+        raise ValueError("incident is not JSON of an incident: give ${incident} in a playbook, or leave it out in a War Room.")
     return incident if isinstance(incident, dict) else {}
 
 
@@ -4840,7 +4853,9 @@ def wanted_remote_id(args: dict[str, Any], local: dict[str, Any], settings: Sett
     mirrored_id, instance = str(local.get("dbotMirrorId") or ""), str(local.get("dbotMirrorInstance") or "")
     remote_id = str(args.get("id") or "").strip() or mirrored_id
     if not remote_id:
-        raise ValueError("id is missing: run the command in the War Room of a mirrored incident, or give the remote ID, id=4.")
+        raise ValueError(
+            "id is missing: run the command in the War Room of a mirrored incident, or give the remote ID, for example id=4."
+        )
     if remote_id == mirrored_id and instance and instance != settings.instance:
         raise ValueError(
             f"This incident is mirrored by the instance {instance}: add using={json.dumps(instance)} to the command."
@@ -4853,7 +4868,7 @@ def mirror_diff_command(client: Client, settings: Settings, args: dict[str, Any]
     local = local_incident(args)
     remote_id = wanted_remote_id(args, local, settings)
     if not local:
-        raise ValueError("There is no local incident: run the command in its War Room, or give it as the argument incident.")
+        raise ValueError("There is no local incident: run the command in its War Room, or give the argument incident.")
     store, sharing = read_store(), settings.sharing
     memory, store_record = store.memory, store.record(remote_id)
     loaded, ruled = client.load(remote_id), ruled_names(memory.rules)
@@ -4869,7 +4884,7 @@ def mirror_diff_command(client: Client, settings: Settings, args: dict[str, Any]
     mine = {**{name: local[name] for name in theirs if name in local}, **custom_fields(local)}
     names = sorted({*mine, *theirs})
     custom = [name for name in names if not stays(name, mine.get(name) or theirs.get(name))]
-    # Whether an open incident is pending or active is each tenant's own affair.
+    # Each tenant decides for itself whether an open incident is pending or active.
     states = ["closed" if is_closed(incident.get("status")) else "open" for incident in (local, remote)]
     crossing = [
         {"field": name, "here": here, "there": there, "equal": plain(here) == plain(there), "mapped": mapped}
@@ -4888,7 +4903,7 @@ def mirror_diff_command(client: Client, settings: Settings, args: dict[str, Any]
         {"field": name, "reason": reason}
         for name, here, there, reason in [
             *((name, local.get(name), remote.get(name), reason) for name, reason in NOT_COMPARED.items()),
-            *((name, mine.get(name), theirs.get(name), "SLA timers run in each tenant by themselves") for name in timers),
+            *((name, mine.get(name), theirs.get(name), "each tenant runs its own SLA timers") for name in timers),
         ]
         if plain(here) != plain(there)
     ]
@@ -4913,7 +4928,9 @@ def mirror_diff_command(client: Client, settings: Settings, args: dict[str, Any]
     headers = ["field", "here", "there", "equal", *(["rule"] if is_unmapped else [])]
     readable = tableToMarkdown(title, rows_shown(rows), headers=headers)
     if is_unmapped:
-        readable += "\nA field without a rule crosses once, when its incident is fetched: xsoar-mirror-mappers makes rules."
+        readable += (
+            "\nA field without a rule crosses only once, when its incident is fetched. To create rules, run xsoar-mirror-mappers."
+        )
     for text in conflicts:
         readable += f"\n{as_text(text)}"
     if ignored:
@@ -4935,7 +4952,7 @@ def mirror_resync_command(client: Client, settings: Settings, args: dict[str, An
     record = store.records([remote_id]).get(remote_id)
     if record is None and not is_here:
         raise ValueError(
-            f"This instance mirrors no incident {remote_id}: run the command in the War Room of the incident that mirrors it."
+            f"This instance does not mirror incident {remote_id}: run the command in the War Room of the local incident."
         )
     # A fetched incident names its source. Any other that mirrors a remote one was linked by hand.
     is_linked = is_here and local.get("sourceBrand") != BRAND
@@ -4979,28 +4996,30 @@ def mirror_resync_command(client: Client, settings: Settings, args: dict[str, An
     change_record(remote_id, restart)
     outputs = {"id": remote_id, "fields": fields, "entries": entries, "again": again and entries}
     parts = ["all fields"] if fields else []
-    parts += [f"the earlier entries{' once more' if again else ' that were not brought yet'}"] if entries else []
+    parts += (
+        [f"{'all earlier entries again' if again else 'the earlier entries that were not mirrored in yet'}"] if entries else []
+    )
     parts = parts or ["what is new"]
-    readable = f"The next mirroring round brings, of the remote incident {remote_id}, {' and '.join(parts)}."
+    readable = f"The next mirroring round syncs from remote incident {remote_id}: {' and '.join(parts)}."
     if is_forgotten:
-        readable += " Its earlier entries are not remembered: those here stay as they are, and only new ones come."
+        readable += " The record of its earlier entries is gone: those here stay as they are, and only new ones are mirrored in."
     if not settings.comes_in:
-        readable += " By the instance's direction nothing comes in, so it applies to incidents whose own direction lets it."
+        readable += " The instance does not mirror in, so this only works for incidents whose own mirroring direction allows it."
     return CommandResults(outputs_prefix="XSOAR.Mirror.Resync", outputs_key_field="id", outputs=outputs, readable_output=readable)
 
 
-# Further kinds of drift, and what a person is to do about those that the next rounds cannot heal.
+# Further kinds of drift, and what to do about those that the next rounds cannot repair.
 NO_ENTRY, NO_COPY = "entry missing", "file missing"
 NOT_THERE, TWICE, GIVEN_UP, UNSENT, UNREAD = "entry lost", "entry doubled", "file given up", "unsent", "War Room unread"
 NOT_HEALED = {NOT_THERE, TWICE, GIVEN_UP, UNSENT, UNREAD}
 DECISIONS = {
-    GONE: "Let the key's role see the incident again, or if it was deleted there, end its mirroring with xsoar-mirror-stop.",
-    OTHER: "Another incident has its ID: check XSOAR Server URL, or after a restore there end its mirroring: xsoar-mirror-stop.",
-    NOT_THERE: "Entries that crossed are no longer there, as after a restore from a backup: write there again what is needed.",
-    TWICE: "An entry that was sent from here is there twice: delete one of the two there.",
-    GIVEN_UP: "A note stands here for the file: if it can be read by now, xsoar-mirror-resync brings it.",
-    UNSENT: "It is not certain that all local changes are there: if the server does not send them soon, see xsoar-mirror-status.",
-    UNREAD: "Its entries were not compared: let the key's role see its War Room.",
+    GONE: "Let the role of the key see the incident again or, if it was deleted there, run xsoar-mirror-stop for it.",
+    OTHER: "Another incident has its ID: check XSOAR Server URL or, after a restore there, run xsoar-mirror-stop for it.",
+    NOT_THERE: "Entries that crossed are no longer there, as after a restore from a backup: write the ones you need there again.",
+    TWICE: "An entry sent from here is there twice: delete one of the two there.",
+    GIVEN_UP: "A note replaced the file here: to try to read it again, run xsoar-mirror-resync.",
+    UNSENT: "Some local changes may not have gone out: if the server does not send them soon, see xsoar-mirror-status.",
+    UNREAD: "Its entries were not compared: let the role of the key see its War Room.",
 }
 
 
@@ -5118,7 +5137,7 @@ def mirror_reconcile_command(client: Client, settings: Settings, args: dict[str,
         if entry_number(key) > entry_number(after) and not records[key].is_stopped
         if scope == "all" or not is_closed(records[key].status)
     ]
-    found, why = dict[str, dict[str, list[str]]](), "max is reached."
+    found, why = dict[str, dict[str, list[str]]](), "The maximum is reached."
     try:
         chosen = {key: records[key] for key in wanted[:most]}
         is_trusting = bool(store.memory.entries_move) and not is_thorough
@@ -5153,10 +5172,10 @@ def mirror_reconcile_command(client: Client, settings: Settings, args: dict[str,
     title = f"{len(rows)} of {len(found)} incidents differ from {host_of(settings.api_root)}"
     readable = tableToMarkdown(title, rows_shown(rows), headers=["id", "kinds", "entries", "decide"], removeNull=True)
     if left:
-        readable += f"\nNot looked at: {left} incidents. {why} Go on with after={go_on}."
+        readable += f"\nNot compared: {left} incidents. {why} Continue with after={go_on}."
     if healed and not repair:
-        readable += "\nWith repair=true the next rounds set right what does not need a decision."
-    readable += "\nThe values of fields here and there are compared by xsoar-mirror-diff in the War Room of an incident."
+        readable += "\nWith repair=true, the next rounds repair what does not need a decision."
+    readable += "\nTo compare field values, run xsoar-mirror-diff in the War Room of an incident."
     keys = "(val.Instance && val.Instance == obj.Instance)", "(val.id && val.id == obj.id && val.instance == obj.instance)"
     outputs = {f"XSOAR.Mirror.Reconcile{keys[0]}": summary, f"XSOAR.Mirror.Drift{keys[1]}": rows}
     # While a creation is under way, the local incident does not have the remote ID.
@@ -5168,12 +5187,14 @@ def mirror_stop_command(settings: Settings, args: dict[str, Any], is_stopped: bo
     """Stop the mirroring of one incident, or start it again."""
     remote_id = wanted_remote_id(args, local_incident({}), settings)
     if remote_id not in read_store().records([remote_id]):
-        raise ValueError(f"This instance mirrors no incident {short(remote_id, 80)}: give the ID of one that it mirrors, id=4.")
+        raise ValueError(
+            f"This instance does not mirror incident {short(remote_id, 80)}: give the ID of one that it mirrors, such as id=4."
+        )
     # The next pull shows the state, and after a start brings what changed meanwhile.
     change_record(remote_id, lambda record: wanted_again(record)._replace(is_stopped=is_stopped))
     told = {
-        True: f"Mirroring of the remote incident {remote_id} is stopped. xsoar-mirror-start id={remote_id} starts it again.",
-        False: f"Mirroring of the remote incident {remote_id} goes on. What changed meanwhile comes with the next rounds.",
+        True: f"Mirroring of remote incident {remote_id} is stopped. To start it again, run xsoar-mirror-start id={remote_id}.",
+        False: f"Mirroring of remote incident {remote_id} continues. The next rounds mirror what changed in the meantime.",
     }
     return CommandResults(
         outputs_prefix="XSOAR.Mirror.Stop",
@@ -5202,9 +5223,9 @@ def mirror_pause_command(settings: Settings, until_ms: int) -> CommandResults:
     """Pause all mirroring of the instance until a time (local clock), or end the pause; 0: it ends."""
     change_memory(lambda memory: memory._replace(paused_until_ms=until_ms))
     readable = (
-        f"Mirroring of {settings.instance} is paused until {iso(until_ms)[:19]}Z. xsoar-mirror-resume ends the pause."
+        f"Mirroring of {settings.instance} is paused until {iso(until_ms)[:19]}Z. To end the pause, run xsoar-mirror-resume."
         if until_ms
-        else f"Mirroring of {settings.instance} goes on. What changed meanwhile comes with the next rounds."
+        else f"Mirroring of {settings.instance} continues. The next rounds mirror what changed in the meantime."
     )
     return CommandResults(
         outputs_prefix="XSOAR.Mirror.Pause",
@@ -5321,7 +5342,7 @@ def mirror_journal_command(settings: Settings, args: dict[str, Any]) -> CommandR
     found = [row for row in newest if row[0] >= since_ms and all(row[at] == value for at, value in wanted.items() if value)]
     columns = ["Time", "Direction", "Id", "Kind", "What", "Outcome", "LagSeconds"]
     rows = [dict(zip(columns, [iso(row[0]), *row[1:]], strict=True)) for row in found[:limit]]
-    title = f"What crossed by {settings.instance}: {len(rows)} of {len(found)}"
+    title = f"Crossings of {settings.instance}: {len(rows)} of {len(found)}"
     return CommandResults(
         outputs_prefix="XSOAR.Mirror.Journal",
         outputs_key_field="Instance",
@@ -5376,8 +5397,8 @@ FATES = {
     ONLY_HERE: "only here",
     ONLY_THERE: "only there",
     TYPE_DIFFERS: "not mapped: the types differ",
-    EXCLUDED: "left out as the arguments say",
-    NEVER_MIRRORED: "never mirrored: timers, files, read-only and internal fields, each tenant's own",
+    EXCLUDED: "excluded by the arguments",
+    NEVER_MIRRORED: "never mirrored: timers, files, read-only and internal fields, fields that belong to one tenant",
 }
 REPORT, EXPORT, IGNORE = "report", "export", "ignore"
 MOST_LISTED = 500  # CLI names of one kind in the context.
@@ -5516,7 +5537,7 @@ def both_mappers(instance: str, pairs: list[Pair], types_here: frozenset[str], c
 def exported_field(remote: dict[str, Any], types_here: frozenset[str]) -> dict[str, Any]:
     """Return a field of the remote as the server imports it, bound to those of its incident types that this tenant has.
 
-    It is neither required nor part of the closing form, and comes without scripts: those are each tenant's own affair.
+    It is neither required nor part of the close form, and comes without scripts: each tenant has its own.
     """
     cli_name, kind = str(remote["cliName"]), type_of(remote)
     is_for_all = bool(remote.get("associatedToAll"))
@@ -5606,14 +5627,14 @@ def parse_choice(args: dict[str, Any], names: set[str], types_here: frozenset[st
         named[argument] = frozenset(name.lower() for name in listed(args.get(argument)))
         if unknown := sorted(named[argument] - names):
             raise ValueError(
-                f"{argument} names {short(unknown[0], 80)!r}, which is the CLI name of no custom field in either tenant: give "
-                "CLI names as the page of the incident fields shows them, such as sourceip."
+                f"{argument} has {short(unknown[0], 80)!r}, which is not the CLI name of a custom field in either tenant: give "
+                "CLI names as shown on the incident fields page, such as sourceip."
             )
     types = frozenset(listed(args.get("types")))
     if unknown := sorted(types - types_here):
         raise ValueError(
-            f"types names {short(unknown[0], 80)!r}, an incident type that no field of this tenant belongs to: choose from "
-            f"{some(sorted(types_here)) or 'none'}; the fields of all types are mapped in any case."
+            f"types has {short(unknown[0], 80)!r}, an incident type without fields of its own in this tenant: choose from "
+            f"{some(sorted(types_here)) or 'none'}. Fields of all types are always mapped."
         )
     return Choice(types, named["include"], named["exclude"], missing)
 
@@ -5631,14 +5652,14 @@ def local_incident_fields(given: Any) -> list[dict[str, Any]]:
     address = str(demisto.demistoUrls().get("server") or "").rstrip("/")
     route = "/xsoar/incidentfields" if is_demisto_version_ge("8.0.0") else "/incidentfields"
     advice = (
-        "run the script XSOARMirroringMappers, which asks through the Core REST API integration, or open "
-        f"{address}{route} in a browser that is logged in, save it as a file, add that to this War Room and give its entry ID as "
-        "local_fields"
+        "run the script XSOARMirroringMappers, which reads them through the Core REST API integration, or open "
+        f"{address}{route} in a browser where you are logged in, save it as a file, add the file to this War Room and give its "
+        "entry ID as local_fields"
     )
     if given in (None, ""):
         if fields := fields_of_own_server():
             return fields
-        raise ValueError(f"This server does not tell its incident fields to an integration: {advice}.")
+        raise ValueError(f"This server does not let an integration read its incident fields: {advice}.")
     value = given
     if isinstance(given, str):
         try:
@@ -5654,7 +5675,7 @@ def local_incident_fields(given: Any) -> list[dict[str, Any]]:
             value = value[key]
     if fields := incident_fields_among([value] if isinstance(value, dict) else value):
         return fields
-    raise ValueError(f"local_fields holds no incident fields as JSON: {advice}.")
+    raise ValueError(f"local_fields contains no incident fields as JSON: {advice}.")
 
 
 def fields_of_own_server() -> list[dict[str, Any]]:
@@ -5663,7 +5684,7 @@ def fields_of_own_server() -> list[dict[str, Any]]:
         answer = demisto.internalHttpRequest("GET", "/incidentfields")
         return incident_fields_among(decoded(str(answer.get("body")).encode())) if answer.get("statusCode") == 200 else []
     except Exception as error:  # Versions differ in what they raise where it is missing or not allowed.
-        demisto.debug(f"{BRAND}: xsoar-mirror-mappers: the own server does not answer: {type(error).__name__}.")
+        demisto.debug(f"{BRAND}: xsoar-mirror-mappers: this server does not answer: {type(error).__name__}.")
         return []
 
 
@@ -5679,7 +5700,7 @@ def missing_rules(client: Client, settings: Settings, rules: Rules) -> list[str]
     try:
         fields = custom_by_name(client.incident_fields())
     except RemoteError as error:
-        demisto.info(f"{BRAND}: whether custom fields have no rule cannot be told: {error}")
+        demisto.info(f"{BRAND}: cannot check which custom fields have no rule: {error}")
         return None
     return sorted({name for name, item in fields.items() if may_have_rule(item)} - ruled_names(rules) - rules.left_out)
 
@@ -5688,7 +5709,7 @@ def missing_rules_told(names: list[str]) -> str:
     """Return the sentence on custom fields that have no rule."""
     count = "1 remote custom field has" if len(names) == 1 else f"{len(names)} remote custom fields have"
     return (
-        f"{count} no rule here: run xsoar-mirror-mappers and import what it gives, or exclude there what is not to cross "
+        f"{count} no rule here: run xsoar-mirror-mappers and import its mappers, or exclude there the fields not to mirror "
         f"({some(names)})."
     )
 
@@ -5737,7 +5758,7 @@ def mirror_mappers_command(client: Client, settings: Settings, args: dict[str, A
 
 
 def mappers_shown(instance: str, pairs: list[Pair], names: dict[str, list[str]], uneven: dict[str, str]) -> str:
-    """Return what xsoar-mirror-mappers shows: what became of each field, what differs, and what to do next."""
+    """Return what xsoar-mirror-mappers shows: what happened to each field, what differs, and what to do next."""
     tables: dict[str, list[dict[str, Any]]] = {
         f"Mappers of {instance}": [
             {"custom fields": FATES[fate], "count": len(found), "CLI names": some(found)}
@@ -5749,15 +5770,15 @@ def mappers_shown(instance: str, pairs: list[Pair], names: dict[str, list[str]],
             for pair in pairs
             if pair.fate == TYPE_DIFFERS
         ],
-        "Mapped, although choices or columns differ": [{"field": name, "difference": told} for name, told in uneven.items()],
+        "Mapped although choices or columns differ": [{"field": name, "difference": told} for name, told in uneven.items()],
     }
     shown = [
         tableToMarkdown(title, rows_shown(rows[:MOST_SHOWN]), headers=list(rows[0])) for title, rows in tables.items() if rows
     ]
     steps = [
-        *(["Import incidentfields-….json on the page of the incident fields."] if names[EXPORTED] else []),
-        "Import both classifier-mapper-….json on the page Classification & Mapping.",
-        f"Choose them in the instance {instance} as Mapper (incoming) and Mapper (outgoing).",
+        *(["Import incidentfields-….json on the incident fields page."] if names[EXPORTED] else []),
+        "Import both classifier-mapper-….json files on the Classification & Mapping page.",
+        f"Select them in the instance {instance} as Mapper (incoming) and Mapper (outgoing).",
     ]
     return "\n".join([*shown, *(f"{number}. {step}" for number, step in enumerate(steps, 1))])
 
@@ -5775,7 +5796,7 @@ MANY_AT_FIRST = 1000  # Incidents that a first fetch may bring without a warning
 INDEX_PAUSES = (1, 2, 3, 4, 5)  # Seconds before each search for a new incident, which is indexed within some ten.
 QUOTA_SECONDS = 60  # How long a call limit is taken to hold.
 NOTHING_CREATED = (FORBIDDEN, REFUSED_KEY, REJECTED, NOT_FOUND, RATE_LIMIT)  # The errors of a creation that was not carried out.
-STILL = "does not move modified; more War Rooms are looked into each round"
+STILL = "does not change modified; each round reads more War Rooms"
 IGNORED, REFUSED, LOST, UNSEEN = "is ignored", "is refused", "finds nothing", "is not known"  # What becomes of a time bound.
 
 
@@ -5827,11 +5848,11 @@ def not_known(why: str, remedy: str = "") -> Finding:
     return Finding(WARN, f"not known: {why}", remedy)
 
 
-NO_FIELDS = not_known("the remote's incident fields could not be read", "let the key's role read the incident fields")
-NO_ROOM = not_known("no War Room with enough entries was seen", "write=true asks in a War Room of its own")
-TOO_LATE = Finding(WARN, "this run has lasted long enough: this and what follows is not asked", "run the command again")
+NO_FIELDS = not_known("the remote incident fields could not be read", "let the role of the key read the incident fields")
+NO_ROOM = not_known("found no War Room with enough entries", "write=true asks in a War Room of its own")
+TOO_LATE = Finding(WARN, "this run is out of time: this and the following questions were not asked", "run the command again")
 NO_MORE_CALLS = Finding(
-    WARN, "the remote accepts no more calls for now (429): this and what follows is not asked", "run it again later"
+    WARN, "the remote tenant is refusing calls (429): this and the following questions were not asked", "run it again later"
 )
 
 
@@ -5879,14 +5900,14 @@ def ask_version(check: Check) -> Finding | str:
 
     def told(key: str, form: str) -> str:
         text = str(about.get(key) or "")
-        return text if re.fullmatch(form, text) else "of an unknown form"  # It goes into the report.
+        return text if re.fullmatch(form, text) else "in an unknown format"  # It goes into the report.
 
     version, mode = told("demistoVersion", r"[0-9.]{0,20}"), told("productMode", r"[A-Za-z0-9_]{0,20}")
     if mode.lower() not in ("", "xsoar"):
         remedy = "enter the address of an XSOAR tenant as XSOAR Server URL"
         return Finding(STOP, f"the product is {mode}, not Cortex XSOAR", remedy)
-    found = f"version {version or 'not told'}; " + (f"product mode {mode}" if mode else "no product mode is told, as on 6.x")
-    return found if re.match(r"[68]\.", version) else Finding(WARN, found, "this pack knows the versions 6 and 8: test with care")
+    found = f"version {version or 'not given'}; " + (f"product mode {mode}" if mode else "no product mode given, as on 6.x")
+    return found if re.match(r"[68]\.", version) else Finding(WARN, found, "this pack supports versions 6 and 8: test with care")
 
 
 def ask_search(check: Check) -> None:
@@ -5896,7 +5917,7 @@ def ask_search(check: Check) -> None:
 
 def ask_load(check: Check) -> Any:
     """Load an incident."""
-    return check.client.load(str(check.changed[0]["id"])) if check.changed else not_known("no incident was seen")
+    return check.client.load(str(check.changed[0]["id"])) if check.changed else not_known("found no incident")
 
 
 def ask_war_room(check: Check) -> Finding | None:
@@ -5906,7 +5927,7 @@ def ask_war_room(check: Check) -> Finding | None:
         check.rooms[room] = some_entries(check.client, room)
         if len(check.rooms[room]) == CHECK_ENTRIES:
             break
-    return None if rooms else not_known("no incident with a War Room was seen")
+    return None if rooms else not_known("found no incident with a War Room")
 
 
 def ask_download(check: Check) -> Finding | None:
@@ -5914,7 +5935,7 @@ def ask_download(check: Check) -> Finding | None:
     entries = [entry for room in check.rooms.values() for entry in map(Entry.of, room) if entry.has_file]
     small = next((entry for entry in entries if (file_size(entry) or CHECK_FILE + 1) <= CHECK_FILE), None)
     if small is None:
-        return not_known("no small file was seen in the War Rooms that changed last")
+        return not_known("found no small file in the War Rooms that changed last")
     with TemporaryDirectory() as folder:
         check.client.download(small.id, Path(folder) / "file", file_size(small))
     return None
@@ -5942,11 +5963,11 @@ def ask_first_fetch(check: Check) -> Finding:
         portions += 1
         types += [str(incident.get("type") or "") for incident in portion if not is_from_here(incident, here)]
     if not types:
-        return Finding(WARN, "a first fetch would bring no incidents", "check First fetch time and the query, if you expect some")
+        return Finding(WARN, "a first fetch would find no incidents", "if you expect some, check First fetch time and the query")
     is_whole = portions < CHECK_PAGES and not client.is_late()
     by_type = sorted(((types.count(name), name) for name in dict.fromkeys(types)), key=lambda item: -item[0])
     names = ", ".join(f"{name or 'no type'}: {count}" for count, name in by_type)
-    found = f"a first fetch would bring incidents: {'' if is_whole else 'more than '}{len(types)}; their types: {len(by_type)}; "
+    found = f"incidents a first fetch would bring: {'' if is_whole else 'more than '}{len(types)}; their types: {len(by_type)}; "
     found += f"fetches: {-(-len(types) // settings.max_fetch)}"
     if is_whole and len(types) <= MANY_AT_FIRST:
         return Finding(OK, found, names=names)
@@ -5961,12 +5982,12 @@ def ask_custom_fields(check: Check) -> Finding | str:
     both, missing, other = ([pair.cli_name for pair in pairs if pair.fate == fate] for fate in (MAPPED, ONLY_THERE, TYPE_DIFFERS))
     found = f"remote custom fields: {len(both + missing + other)}"
     if not check.fields_here:
-        return Finding(WARN, f"{found}; which are here is not known", "run xsoar-mirror-mappers")
+        return Finding(WARN, f"{found}; those here are not known", "run xsoar-mirror-mappers")
     found += f"; missing here: {len(missing)}; of another type here: {len(other)}"
     if not missing and not other:
         return found
     names = "; ".join(f"{title}: {', '.join(group)}" for title, group in (("missing", missing), ("other type", other)) if group)
-    return Finding(WARN, found, "run xsoar-mirror-mappers, and add the fields that you need", names)
+    return Finding(WARN, found, "run xsoar-mirror-mappers, and add the fields you need", names)
 
 
 def ask_close_reasons(check: Check) -> Finding | str:
@@ -5975,12 +5996,12 @@ def ask_close_reasons(check: Check) -> Finding | str:
         return NO_FIELDS
     offered = offered_reasons(check.fields)
     if not offered:
-        return "the remote lists none (null): a close reason crosses as it is"
-    found = f"reasons that the remote lists: {len(offered)}"
+        return "the remote tenant lists none (null): a close reason crosses unchanged"
+    found = f"reasons listed by the remote tenant: {len(offered)}"
     if unknown := [reason for reason in offered_reasons(check.fields_here) if reason not in offered]:
         remedy = "add them there; until then they cross as Other, with the reason in the close notes"
-        return Finding(WARN, f"{found}; of those here it lacks: {len(unknown)}", remedy, ", ".join(unknown))
-    rest = "it has all of those here" if check.fields_here else "those here are not known"
+        return Finding(WARN, f"{found}; local ones it lacks: {len(unknown)}", remedy, ", ".join(unknown))
+    rest = "it has all local ones" if check.fields_here else "the local ones are not known"
     return Finding(OK, f"{found}; {rest}", names=", ".join(offered))
 
 
@@ -6000,7 +6021,7 @@ def ask_tags(check: Check) -> Finding:
         tagged = sum(bool(arriving(page, settings, EMPTY_RECORD)) for page in pages)
         found += f"; War Rooms with an entry that would come in: {tagged} of {len(pages)}"
         if not tagged:
-            lacking.append("unless nothing there is tagged yet, compare the incoming tags letter by letter with those there")
+            lacking.append("unless nothing there is tagged yet, check that the incoming tags are spelled exactly as there")
     return Finding(WARN if lacking else OK, found, "; ".join(lacking))
 
 
@@ -6017,15 +6038,15 @@ def ask_clocks(check: Check) -> Finding | str:
     """Compare the remote's header Date with the clock here, and with the newest change there."""
     date_ms = check.client.remote_time_ms
     if not date_ms:
-        return Finding(WARN, "the remote does not tell its clock: no usable header Date", "keep both clocks right by NTP")
+        return Finding(WARN, "the remote clock is not known: no usable Date header", "keep both clocks in sync with NTP")
     newest_ms = max((parse_ms(incident.get("modified"), 0) for incident in check.changed), default=0)
     skew_ms = date_ms - local_now_ms()
-    found = f"the remote's header Date is {apart(skew_ms)} the clock here"
+    found = f"the remote Date header is {apart(skew_ms)} the local clock"
     if newest_ms - date_ms > MINUTE_MS:
-        found += f", and {apart(date_ms - newest_ms)} the newest change there: it is not the clock of the server"
-        return Finding(WARN, found, "have the gateway's or the server's clock corrected")
+        found += f", and {apart(date_ms - newest_ms)} the newest change there: it is not the server clock"
+        return Finding(WARN, found, "have the clock of the gateway or server corrected")
     if abs(skew_ms) > MINUTE_MS:
-        return Finding(WARN, found, "correct the clock that is wrong; an advanced key needs both right")
+        return Finding(WARN, found, "correct the clock that is wrong; an advanced key needs both to be right")
     return found
 
 
@@ -6048,7 +6069,7 @@ def ask_empty(check: Check) -> Finding | str:
     query = f'dbotMirrorId:"{secrets.token_hex(16)}@xsoar-mirror-check"'
     data = search_page(check.client, query, "created", size=1).get("data")
     if data:
-        return Finding(WARN, "a search that must find nothing finds something", "tell the maintainers")
+        return Finding(WARN, "a search that should find nothing finds something", "report it to the maintainers")
     return f"an empty answer is {'a list' if isinstance(data, list) else 'null'}"
 
 
@@ -6070,7 +6091,7 @@ def ask_total(check: Check) -> Finding | str:
     if not is_whole and isinstance(total, int) and total >= len(seen):
         return f"total is at least the {len(seen)} that were counted"
     kind = "zero" if total == 0 else "the size of the page" if total == size else "wrong"
-    return f"total is {kind}; it is used for nothing"
+    return f"total is {kind}; mirroring does not use it"
 
 
 def ask_page_size(check: Check) -> Finding | str:
@@ -6081,7 +6102,7 @@ def ask_page_size(check: Check) -> Finding | str:
 
     first = count(0)
     if first > SEARCH_PAGE_LIMIT:
-        return "a page of more than 1,000 incidents is heard"
+        return "a page of more than 1,000 incidents is accepted"
     return f"a page is cut to {first}" if count(1) else not_known("there are no more than 1,000 incidents")
 
 
@@ -6096,7 +6117,7 @@ def bound_word(check: Check, time_field: str, filter_key: str) -> str:
     if len(dated) < 2 or dated[-1][0] <= dated[0][0] + 1000:
         return UNSEEN
     (_, older), (newer_ms, newer) = dated[0], dated[-1]
-    for earlier_ms, word in ((0, "holds"), (1, "holds, but not for that very millisecond"), (1000, "holds to the second")):
+    for earlier_ms, word in ((0, "holds"), (1, "holds, but excludes that exact millisecond"), (1000, "holds to the second")):
         moment = iso(newer_ms - earlier_ms)
         query = f"(id:{quoted(older)} or id:{quoted(newer)})" + ("" if filter_key else f' and {time_field}:>="{moment}"')
         more = {filter_key: moment} if filter_key else {}
@@ -6116,11 +6137,11 @@ def ask_bounds(bounds: dict[str, tuple[str, str]], check: Check) -> Finding | st
     words = {name: bound_word(check, *bound) for name, bound in bounds.items()}
     found, kinds = "; ".join(f"{name} {word}" for name, word in words.items()), {*words.values()}
     if kinds & {REFUSED, LOST}:
-        return Finding(STOP, found, "tell the maintainers: incidents or changes would be missed")
+        return Finding(STOP, found, "report it to the maintainers: incidents or changes would be missed")
     if kinds == {UNSEEN}:
         return not_known("no two incidents have times that differ")
     if kinds <= {IGNORED, UNSEEN}:
-        return Finding(WARN, f"{found}; times are checked here again, at the price of calls", "tell the maintainers")
+        return Finding(WARN, f"{found}; times are checked again here, at the cost of more calls", "report it to the maintainers")
     return found
 
 
@@ -6137,7 +6158,7 @@ def ask_modified_route(check: Check) -> str:
             continue
         shapes = {list: f"a list of {len(answer or ())}", dict: "an object", type(None): "nothing"}
         told.append(f"{method} answers with {shapes.get(type(answer), 'something else')}")
-    return f"incidents/modified: {'; '.join(told)}; it is not used"
+    return f"incidents/modified: {'; '.join(told)}; mirroring does not use it"
 
 
 def ask_page(position: str, check: Check) -> Finding | str:
@@ -6154,10 +6175,10 @@ def ask_page(position: str, check: Check) -> Finding | str:
         return f"a page keeps {end} entries"
     page = refused_as_none(check.client.entries, room, {"pageSize": 2, position: edge["id"]})
     if page is None:
-        return f"{position} is refused; War Rooms are read whole where they need it"
+        return f"{position} is refused; War Rooms are read whole where necessary"
     others = [entry for entry in page if entry["id"] != edge["id"]]
     if any((created_order(entry) > created_order(edge)) == (position == "lastId") for entry in others):
-        return f"{position} is ignored; War Rooms of more than {ENTRY_PAGE} tagged entries may not come whole"
+        return f"{position} is ignored; War Rooms with more than {ENTRY_PAGE} tagged entries may be incomplete"
     return f"{position} works, and {'leaves out' if len(others) == len(page) else 'includes'} the entry that it names"
 
 
@@ -6165,7 +6186,7 @@ def ask_tag_filter(check: Check) -> Finding | str:
     """Ask a War Room with a tagged entry for entries by a tag and all categories, by these alone, and by the category `tags`."""
     tagged = [(room, tag) for room, entries in check.rooms.items() for entry in entries for tag in texts(entry.get("tags"))]
     if not tagged:
-        return not_known("no tagged entry was seen", NO_ROOM.remedy)
+        return not_known("found no tagged entry", NO_ROOM.remedy)
     room, tag = tagged[-1]
 
     def carry(**asked: Any) -> list[bool]:
@@ -6177,12 +6198,12 @@ def ask_tag_filter(check: Check) -> Finding | str:
     by_category = carry(categories=categories)
     as_category = carry(categories=["tags"], tags=[tag])
     if all(by_category):
-        return not_known("no War Room was seen with a tagged and an untagged entry")
+        return not_known("found no War Room with both a tagged and an untagged entry")
     if all(both):
         return "tags and categories combine"
     if as_category and all(as_category):
-        return "tags count only as a category; entries are checked here again"
-    return "tags are ignored beside categories; entries are checked here again"
+        return "tags count only as a category; entries are checked again here"
+    return "tags are ignored beside categories; entries are checked again here"
 
 
 def ask_from_time(check: Check) -> Finding | str:
@@ -6195,7 +6216,7 @@ def ask_from_time(check: Check) -> Finding | str:
                 found = check.client.entries(room, {"pageSize": ENTRY_PAGE, "fromTime": since})
                 is_in = any(str(item["id"]) == str(entry["id"]) for item in found)
                 return f"fromTime compares {'modified' if is_in else 'created'}; mirroring does not use it"
-    return not_known("no entry was seen that was changed after it was written", NO_ROOM.remedy)
+    return not_known("found no entry that was changed after it was written", NO_ROOM.remedy)
 
 
 def ask_moves_seen(check: Check) -> Finding | str:
@@ -6210,12 +6231,12 @@ def ask_moves_seen(check: Check) -> Finding | str:
         if newest_ms - parse_ms(now.get("modified"), 0) > MOVED_WITHIN_MS:
             check.moves["seen"] = False
             return f"an entry {STILL}"
-    return Finding(OK, "whether an entry moves modified is not known", "write=true tells")
+    return Finding(OK, "not known: whether an entry changes modified", "run the check with write=true to find out")
 
 
 def create_scratch(check: Check, **changes: Any) -> tuple[int, Any]:
     """Create an incident as mirroring does, and note its ID if the remote tells it; return HTTP status and JSON of the answer."""
-    data = {"name": SCRATCH_NAME, "details": "Created to see how this tenant answers. Nobody needs to look at it."}
+    data = {"name": SCRATCH_NAME, "details": "Created to test how this tenant answers. You can ignore it."}
     incident = new_remote_incident(data, frozenset(), check.origin, check.settings.instance)
     status, body = check.client.create_as_answered({**incident, **changes})
     if isinstance(body, dict) and is_id(body.get("id")):
@@ -6262,15 +6283,13 @@ def cleaned_up(check: Check) -> Finding:
                 raise
             check.client.pause(QUOTA_SECONDS)
             is_closed = close()
-    except Exception as error:  # Whatever it is, the operator must hear that something is left there.
+    except Exception as error:  # Whatever it is, the operator must know that something is left there.
         names.append(short(error))
     names += [f"its ID is {check.scratch_id}"] if check.scratch_id else []
     verdict, found, remedy = OK, "the scratch incident is closed", ""
     if not is_closed:
-        verdict, remedy = WARN, f'search the remote for "{SCRATCH_NAME}" and close it by hand'
-        found = (
-            "the scratch incident is still open" if check.scratch_id else "whether a scratch incident was created is not known"
-        )
+        verdict, remedy = WARN, f'search the remote tenant for "{SCRATCH_NAME}" and close it by hand'
+        found = "the scratch incident is still open" if check.scratch_id else "not known: whether a scratch incident was created"
     return Finding(verdict, found, remedy, "; ".join(names), "Scratch incident")
 
 
@@ -6285,7 +6304,7 @@ def ask_to_create(check: Check) -> Finding | str:
         raise
     if status == 200 and body is None:
         check.origin = ""
-        remedy = "exempt this integration from the remote's pre-processing rules"
+        remedy = "exempt this integration from the remote pre-processing rules"
         return Finding(STOP, "the new incident was dropped (200, empty)", remedy)
     told = "empty answer" if body is None else f"the answer holds {'the incident' if check.scratch_id else 'no id'}"
     return f"created ({status}); {told}"
@@ -6297,7 +6316,7 @@ def ask_search_by_origin(check: Check) -> Finding | str:
         return not_known("no incident was created")  # Without an origin, others match: those that were not created from here.
     if after := waited_until(check.client, lambda: find_scratch(check), INDEX_PAUSES):
         return f"a search by dbotMirrorId finds the new incident {after}"
-    remedy = "tell the maintainers: a lost answer doubles it"
+    remedy = "report it to the maintainers: a lost answer would duplicate the incident"
     return Finding(WARN, "a search by dbotMirrorId does not find the new incident", remedy)
 
 
@@ -6315,9 +6334,11 @@ def ask_brand(check: Check) -> Finding | str:
     kept, lost = ([name for name in is_kept if is_kept[name] is wanted] for wanted in (True, False))
     found = f"kept: {', '.join(kept) or 'nothing'}; lost: {', '.join(lost) or 'nothing'}"
     if "dbotMirrorId" in lost:
-        return Finding(STOP, found, "tell the maintainers: incidents created from here would be fetched back")
+        return Finding(STOP, found, "report it to the maintainers: incidents created from here would be fetched back")
     if "sourceBrand" in lost:
-        return Finding(WARN, found, "other tenants that fetch from the remote fetch these incidents too: exclude them by query")
+        return Finding(
+            WARN, found, "other tenants that fetch from the remote tenant fetch these incidents too: exclude them in their query"
+        )
     return found
 
 
@@ -6331,7 +6352,7 @@ def ask_brand_without_label(check: Check) -> Finding | str:
         is_kept = bare.client.load(bare.scratch_id).get("sourceBrand") == BRAND
     finally:
         cleanup = cleaned_up(bare)
-    told = "a brand is kept without a label" if is_kept else "a brand is kept only beside a label Instance"
+    told = "a brand is kept without a label" if is_kept else "a brand is kept only with an Instance label"
     return told if cleanup.verdict == OK else cleanup
 
 
@@ -6340,10 +6361,10 @@ def ask_server_clock(check: Check) -> Finding | str:
     created_ms = parse_ms(check.client.load(check.scratch_id).get("created"), 0)
     date_ms = check.client.remote_time_ms
     if not date_ms or not created_ms:
-        return not_known("the remote does not tell its clock")
-    found = f"the header Date is {apart(date_ms - created_ms)} the server's clock"
+        return not_known("no clock in the remote answers")
+    found = f"the Date header is {apart(date_ms - created_ms)} the server clock"
     if abs(date_ms - created_ms) > MINUTE_MS:
-        return Finding(WARN, found, "have the clock of the gateway corrected, or First fetch time is off by as much")
+        return Finding(WARN, found, "have the clock of the gateway corrected; until then First fetch time is off by as much")
     return found
 
 
@@ -6368,7 +6389,7 @@ def ask_move(what: str, check: Check) -> Finding | str:
 
     # The playbook of a new incident changes it too.
     if not waited_until(check.client, is_still):
-        return not_known("the scratch incident is being changed all the time")
+        return not_known("the scratch incident keeps changing")
     if what == "note":
         client.add_note(room, "A note of xsoar-mirror-check.", markdown=False)
     elif what == "tag":
@@ -6379,19 +6400,19 @@ def ask_move(what: str, check: Check) -> Finding | str:
             path.write_text("A file of xsoar-mirror-check.\n")
             client.upload(room, path, "xsoar-mirror-check.txt", "", note=False)
     check.moves[what] = bool(waited_until(check.client, lambda: modified_ms() > seen_ms[-1]))
-    return f"a {what} moves modified" if check.moves[what] else f"a {what} {STILL}"
+    return f"a {what} changes modified" if check.moves[what] else f"a {what} {STILL}"
 
 
 def ask_formatted(check: Check) -> str:
     """Write a formatted entry, and read what is in the War Room by now for the questions that follow."""
     client, room, text = check.client, check.scratch_id, "An entry of xsoar-mirror-check."
-    found = "/entry/formatted is open"
+    found = "API keys may use /entry/formatted"
     try:
         client.add_formatted(room, text, EntryFormat.TEXT)
     except RemoteError as error:
         if error.status not in (303, 404, 405):
             raise
-        found = f"/entry/formatted is closed to keys ({error.status}); chats go by /entry, as text or Markdown"
+        found = f"API keys may not use /entry/formatted ({error.status}); chats go through /entry, as text or Markdown"
         client.add_chat(room, text, markdown=False)
     check.rooms = {room: some_entries(client, room)}
     return found
@@ -6400,8 +6421,8 @@ def ask_formatted(check: Check) -> str:
 def ask_closing(check: Check) -> Finding | str:
     """Close the scratch incident."""
     if after := close_scratch(check):
-        return f"a closing shows {after}"
-    return Finding(WARN, "a closing does not show", "see whether the closing form there asks for more fields")
+        return f"the closing takes effect {after}"
+    return Finding(WARN, "the closing did not take effect", "check whether the close form there requires more fields")
 
 
 def ask_status_write(check: Check) -> Finding | str:
@@ -6417,7 +6438,7 @@ def ask_status_write(check: Check) -> Finding | str:
         told = f"is refused ({error.kind})"
     else:
         told = "changes nothing" if scratch_is_closed(check) else "reopens it"
-    return f"writing status 1 into a closed incident {told}; it is not used"
+    return f"writing status 1 into a closed incident {told}; mirroring does not use it"
 
 
 def ask_reopening(check: Check) -> Finding | str:
@@ -6429,11 +6450,11 @@ def ask_reopening(check: Check) -> Finding | str:
     rooms = [str(item.get("investigationId") or "") for item in others if str(item["id"]) != check.scratch_id]
     room = next(filter(None, rooms), "")
     if not room or not re.fullmatch(r"[\w-]+", check.scratch_id):
-        return not_known("there is no other open incident in whose War Room the command could run", "try again when there is one")
+        return not_known("there is no other open incident in whose War Room to run the command", "try again when there is one")
     refused_as_none(client.run, room, f"!reopenInvestigation id={check.scratch_id}")
     if after := waited_until(check.client, lambda: not scratch_is_closed(check)):
         return f"reopenInvestigation reopens {after}"
-    remedy = "let the key's role run it; until then reopen incidents there by hand"
+    remedy = "let the role of the key run it; until then reopen incidents there by hand"
     return Finding(WARN, "reopenInvestigation does not reopen", remedy)
 
 
@@ -6495,7 +6516,7 @@ ESSENTIAL = (
 
 
 def answers(check: Check, questions: dict[str, Ask]) -> Iterator[Finding]:
-    """Yield the finding of each question. One that fails does not end the rest; a call limit, the time or a wrong remote does."""
+    """Yield the finding of each question. A failed one does not stop the rest; a rate limit, the time or a wrong remote does."""
     for name, ask in questions.items():
         if check.has_ended:
             return
@@ -6506,11 +6527,13 @@ def answers(check: Check, questions: dict[str, Ask]) -> Iterator[Finding]:
             check.has_ended = error.kind == RATE_LIMIT
             stops = name in ESSENTIAL and (error.kind != BUSY or name == "Version")
             status = f" ({error.status})" if error.status else ""
-            remedy = "give the role of the API key that permission" if error.kind == FORBIDDEN else "see what the remote said"
+            remedy = (
+                "add that permission to the role of the API key" if error.kind == FORBIDDEN else "see what the remote tenant said"
+            )
             finding = Finding(STOP if stops else WARN, f"not answered: {error.kind}{status}", remedy, str(error))
             finding = NO_MORE_CALLS if check.has_ended else finding
         except Exception as error:  # No XSOAR answers like this; the other questions can still be asked.
-            finding = not_known(f"the answer is none that is understood ({type(error).__name__})", "tell the maintainers")
+            finding = not_known(f"cannot make sense of the answer ({type(error).__name__})", "report it to the maintainers")
         if not isinstance(finding, Finding):
             finding = Finding(OK, finding if isinstance(finding, str) else "yes")
         check.has_ended = check.has_ended or (name == "Version" and finding.verdict == STOP)
@@ -6524,7 +6547,7 @@ def remember_moves(moves: dict[str, bool]) -> None:
     def remember(memory: Memory) -> Memory:
         return memory if found is None or memory.entries_move is False else memory._replace(entries_move=found)
 
-    # What was found matters more than the note of it.
+    # The findings matter more than remembering them.
     with contextlib.suppress(DemistoException):
         change_memory(remember)
 
@@ -6538,7 +6561,7 @@ def mirror_check_command(client: Client, settings: Settings, args: dict[str, Any
     check = Check(client, settings, fields_of_own_server())
     findings = list(answers(check, READING if writes else {**READING, **IN_WAR_ROOMS, **NOT_TESTED}))
     if writes and any(item.verdict == STOP for item in findings):
-        findings.append(Finding(WARN, "not tried, since something stops", "solve that first", question="Creating"))
+        findings.append(Finding(WARN, "not tried because of a stop above", "fix that first", question="Creating"))
     elif writes:
         findings += answers(check, CREATING)
         if check.scratch_id:
@@ -6602,7 +6625,7 @@ def run_test(client: Client, settings: Settings) -> str:
         if named and (unknown := unknown_fields(named, client.incident_fields())):
             raise RemoteError(
                 NOT_SHARED,
-                f"Fields that come in or Fields that go out names {short(', '.join(unknown), 200)}, which the remote tenant does "
+                f"Fields that come in or Fields that go out has {short(', '.join(unknown), 200)}, which the remote tenant does "
                 "not have: enter CLI names of its fields, such as sourceip.",
             )
         if without_rule := missing_rules(client, settings, read_store().memory.rules):
@@ -6611,7 +6634,7 @@ def run_test(client: Client, settings: Settings) -> str:
     except RemoteError as error:
         if error.status == 500 and not settings.key_id:
             # XSOAR REST API: an XSOAR 8 answers so where the address lacks the /xsoar that a key ID brings.
-            raise RemoteError(NOT_API, f"{host_of(settings.api_root)} answers with an error (500): {CHECK_URL}")
+            raise RemoteError(NOT_API, f"{host_of(settings.api_root)} returned an error (500): {CHECK_URL}")
         if error.kind in (REFUSED_KEY, FORBIDDEN) and settings.key_id and other_kind_works():
             word = "standard key: clear" if settings.advanced_key else "advanced key: select"
             raise RemoteError(

@@ -20,10 +20,10 @@ DIFF = "xsoar-mirror-diff"
 RESYNC = "xsoar-mirror-resync"
 DIRECTIONS = ("In", "Out", "Both")
 TO_LINK, LINKED, SKIPPED, FAILED, NOT_TRIED = OUTCOMES = ("To link", "Linked", "Skipped", "Failed", "Not tried")
-# How the integration's errors begin that are not about a single pair, and that tell of an incident which is not there.
+# How the integration's errors begin that concern more than one pair, and those about an incident that does not exist.
 LIMITED = "API rate limit"
 MISSING = "The remote tenant has no "
-NO_MORE_CALLS = "The remote tenant accepts no more calls for now: run it again in some minutes."
+NO_MORE_CALLS = "The remote tenant is refusing calls because of its API rate limit: run it again in a few minutes."
 # The server gives 100 incidents at a time unless it is told otherwise.
 PAGE = 100
 MOST_FOUND = 1000
@@ -118,8 +118,8 @@ def parse(args: dict[str, Any]) -> Wanted:
     direction = str(args.get("direction") or "Both")
     if direction not in DIRECTIONS:
         raise DemistoException(
-            f"The direction is {direction}: give In (changes of the remote incident arrive here), Out (changes made here go"
-            " there) or Both."
+            f"direction is {direction}: give In (remote changes are mirrored here), Out (local changes are mirrored there) or"
+            " Both."
         )
     limit = str(args.get("limit") or "50")
     if not (limit.isdecimal() and 1 <= int(limit) <= MOST_FOUND):
@@ -140,7 +140,7 @@ def ensure_instance(instance: str) -> None:
     found_instance = instances.get(instance)
     if found_instance is None or found_instance.get("brand") != BRAND:
         ours = sorted(name for name, module in instances.items() if module.get("brand") == BRAND)
-        raise DemistoException(f"There is no instance {instance} of {BRAND}: there is {', '.join(ours) or 'none'}.")
+        raise DemistoException(f"There is no instance {instance} of {BRAND}. The existing ones are: {', '.join(ours) or 'none'}.")
     if found_instance.get("state") != "active":
         raise DemistoException(f"The instance {instance} is disabled: enable it on the integrations page and try again.")
 
@@ -157,7 +157,7 @@ def found(query: str, most: int) -> list[dict[str, Any]]:
         entries = execute("getIncidents", {"query": query, "size": PAGE, "page": page, "sort": "created.asc"})
         contents = entries[0].get("Contents") if entries else None
         if not isinstance(contents, dict):
-            raise DemistoException(f"The server gave no incidents for the query {query}: check it on the incidents page.")
+            raise DemistoException(f"The server returned no result for the query {query}: check it on the incidents page.")
         portion = {id_of(incident): incident for incident in contents.get("data") or []}
         if portion.keys() <= incidents.keys():
             break
@@ -195,7 +195,7 @@ def reasons_to_skip(incidents: list[dict[str, Any]], wanted: Wanted) -> dict[str
             free[remote_id].append(id_of(incident))
     for ids in free.values():
         if len(ids) > 1:
-            reason = f"The incidents {', '.join(ids)} name the same remote incident: empty {wanted.field} in all but one."
+            reason = f"Incidents {', '.join(ids)} all name the same remote incident: clear {wanted.field} in all but one."
             reasons |= dict.fromkeys(ids, reason)
     return reasons
 
@@ -204,19 +204,19 @@ def reason_of_its_own(incident: dict[str, Any], remote_id: str, wanted: Wanted) 
     """Return why an incident cannot be linked, whatever others there are; "" when it can."""
     mirrored_id, instance = str(incident.get("dbotMirrorId") or ""), str(incident.get("dbotMirrorInstance") or "")
     if instance:
-        partner = f"with the remote incident {mirrored_id}" if mirrored_id else "which is to create it in the remote tenant"
-        return f"It is mirrored already by the instance {instance}, {partner}: there is nothing to do."
+        partner = f"with remote incident {mirrored_id}" if mirrored_id else "which will create it in the remote tenant"
+        return f"It is already mirrored by the instance {instance}, {partner}: there is nothing to do."
     if not remote_id:
         return (
             f"Its field {wanted.field} is empty: enter the ID of the remote incident, or check that id_field is the CLI name of"
             " the field."
         )
     if len(remote_id) > LONGEST_ID or not remote_id.isprintable():
-        return f"Its field {wanted.field} holds a text, not the ID of an incident: enter the ID there, or give another id_field."
+        return f"Its field {wanted.field} contains text, not an incident ID: enter the ID there, or give another id_field."
     if mirrored_id not in ("", remote_id):
         return (
-            f"Its field dbotMirrorId holds {mirrored_id}, so another mirror has made it or still knows it: empty that field if"
-            " the other mirroring has ended."
+            f"Its field dbotMirrorId is {mirrored_id}, so another mirror created or still mirrors it: clear that field if the"
+            " other mirroring has ended."
         )
     return ""
 
@@ -246,16 +246,16 @@ def reason_taken(row: Row, taken: dict[str, list[str]], wanted: Wanted) -> str:
     if not others:
         return ""
     return (
-        f"The incident {', '.join(others)} mirrors that remote incident already: close this one as its duplicate, or empty its"
-        f" field {wanted.field}."
+        f"Incident {', '.join(others)} already mirrors that remote incident: close this one as its duplicate, or clear its field"
+        f" {wanted.field}."
     )
 
 
 def reason_to_stop(tried: int, limit: int, *, is_late: bool) -> str:
     """Return why no further pair is tried, and what to do; "" when one is."""
     if tried >= limit:
-        return f"The limit of {limit} pairs is reached: run it again when these are linked, or raise limit."
-    return "The time of one run is used up: run it again." if is_late else ""
+        return f"The limit of {limit} pairs is reached: run it again once these are linked, or raise limit."
+    return "This run is out of time: run it again." if is_late else ""
 
 
 def linked(incident: dict[str, Any], row: Row, wanted: Wanted) -> Row:
@@ -276,7 +276,7 @@ def linked(incident: dict[str, Any], row: Row, wanted: Wanted) -> Row:
     try:
         execute("setIncident", {"id": row.incident, **fields})
     except DemistoException as error:
-        reason = f"Its mirror fields could not be set: {error} No fetch brings the remote incident any more, so run it again."
+        reason = f"Its mirror fields could not be set: {error} The remote incident is no longer fetched, so run it again."
         return replace(row, outcome=FAILED, reason=reason)
     return replace(row, outcome=LINKED)
 
@@ -287,7 +287,7 @@ def different_fields(incident: dict[str, Any], remote_id: str, instance: str) ->
     entries = execute(DIFF, {"id": remote_id, "incident": json.dumps(compared), "using": instance})
     contents = entries[0].get("Contents") if entries else None
     if not isinstance(contents, dict):
-        raise DemistoException(f"{DIFF} gave no result: check that the instance {instance} is enabled.")
+        raise DemistoException(f"{DIFF} returned no result: check that the instance {instance} is enabled.")
     return list(contents.get("different") or [])
 
 
@@ -330,9 +330,9 @@ def report(rows: list[Row], is_dry: bool) -> CommandResults:
     ]
     readable = tableToMarkdown(title, table, headers=COLUMNS)
     if is_dry:
-        readable += "\nThis was a dry run, which changes nothing: with dry_run=false the pairs *To link* are linked."
+        readable += "\nThis dry run changed nothing. To link the pairs marked *To link*, run it with dry_run=false."
     elif any(row.outcome == LINKED for row in rows):
-        readable += "\nThe next mirroring round brings the remote incidents whole, unless the direction is Out."
+        readable += "\nThe next mirroring round mirrors in the whole remote incidents, unless the direction is Out."
     return CommandResults(
         outputs_prefix="XSOAR.Mirror.Adopt",
         outputs_key_field="incident",

@@ -166,15 +166,15 @@ def test_the_field_may_be_one_of_the_platform_s_own(server: Server) -> None:
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"dbotMirrorId": "4", "dbotMirrorInstance": "customer"}, "by the instance customer, with the remote incident 4"),
-        ({"dbotMirrorId": "9", "dbotMirrorInstance": "desk"}, "by the instance desk, with the remote incident 9"),
-        ({"dbotMirrorInstance": "customer"}, "which is to create it"),
-        ({"dbotMirrorId": "7@hq.example.com"}, "Its field dbotMirrorId holds 7@hq.example.com"),
+        ({"dbotMirrorId": "4", "dbotMirrorInstance": "customer"}, "by the instance customer, with remote incident 4"),
+        ({"dbotMirrorId": "9", "dbotMirrorInstance": "desk"}, "by the instance desk, with remote incident 9"),
+        ({"dbotMirrorInstance": "customer"}, "which will create it"),
+        ({"dbotMirrorId": "7@hq.example.com"}, "Its field dbotMirrorId is 7@hq.example.com"),
         ({"CustomFields": {"ticket": ""}}, "Its field ticket is empty"),
         ({"CustomFields": None}, "Its field ticket is empty"),
         ({"CustomFields": {"ticket": []}}, "Its field ticket is empty"),
-        ({"CustomFields": {"ticket": "long " * 99}}, "holds a text"),
-        ({"CustomFields": {"ticket": "two\nlines"}}, "holds a text"),
+        ({"CustomFields": {"ticket": "long " * 99}}, "contains text"),
+        ({"CustomFields": {"ticket": "two\nlines"}}, "contains text"),
     ],
 )
 def test_an_incident_that_cannot_be_linked_is_skipped(server: Server, fields: dict[str, Any], said: str) -> None:
@@ -203,7 +203,7 @@ def test_two_for_one_are_skipped(server: Server) -> None:
     rows = run(server)
 
     assert outcomes(rows) == ["Skipped", "Skipped"]
-    assert all("The incidents 7, 8 name the same remote incident" in row["reason"] for row in rows)
+    assert all("Incidents 7, 8 all name the same remote incident" in row["reason"] for row in rows)
     assert asked(server, "xsoar-mirror-diff") == []
 
 
@@ -223,7 +223,7 @@ def test_what_another_incident_mirrors_is_skipped(server: Server, instance: str,
     (row,) = run(server)
 
     assert row["outcome"] == expected
-    assert ("The incident 3 mirrors that remote incident already" in row["reason"]) == (expected == "Skipped")
+    assert ("Incident 3 already mirrors that remote incident" in row["reason"]) == (expected == "Skipped")
 
 
 def test_an_incident_is_not_its_own_duplicate(server: Server) -> None:
@@ -259,8 +259,8 @@ def test_the_ids_that_are_searched_for_are_quoted(server: Server) -> None:
         ("xsoar-mirror-resync", error_entry(MISSING), "Skipped", "check the ID"),
         ("xsoar-mirror-diff", error_entry("hq.example.com cannot be reached."), "Failed", "run it again"),
         ("xsoar-mirror-diff", ValueError("Unsupported Command : xsoar-mirror-diff"), "Failed", "Unsupported Command"),
-        ("xsoar-mirror-diff", None, "Failed", "gave no result"),
-        ("xsoar-mirror-diff", entry("a text"), "Failed", "gave no result"),
+        ("xsoar-mirror-diff", None, "Failed", "returned no result"),
+        ("xsoar-mirror-diff", entry("a text"), "Failed", "returned no result"),
         ("xsoar-mirror-resync", error_entry("The context cannot be written."), "Failed", "Nothing was changed for this pair"),
         ("setIncident", error_entry("Not allowed."), "Failed", "could not be set: Not allowed."),
         ("setIncident", RuntimeError("Lost."), "Failed", "run it again"),
@@ -338,7 +338,7 @@ def test_a_run_ends_before_the_server_ends_it(server: Server) -> None:
     rows = script.adopt(script.parse(ARGS), clock=lambda: next(seconds))
 
     assert [row.outcome for row in rows] == ["Linked", "Not tried", "Not tried"]
-    assert "The time of one run is used up" in rows[-1].reason
+    assert "This run is out of time" in rows[-1].reason
 
 
 @pytest.mark.parametrize(
@@ -347,11 +347,11 @@ def test_a_run_ends_before_the_server_ends_it(server: Server) -> None:
         ({"query": ""}, "query is missing: give it"),
         ({"id_field": " "}, "id_field is missing: give it"),
         ({"instance": None}, "instance is missing: give it"),
-        ({"direction": "both"}, "The direction is both: give In"),
+        ({"direction": "both"}, "direction is both: give In"),
         ({"limit": "0"}, "limit is 0: give a whole number from 1 to 1000."),
         ({"limit": "many"}, "limit is many"),
         ({"dry_run": "perhaps"}, "dry_run is perhaps: give true or false."),
-        ({"instance": "nobody"}, "There is no instance nobody of XSOAR Mirroring: there is customer, old."),
+        ({"instance": "nobody"}, "There is no instance nobody of XSOAR Mirroring. The existing ones are: customer, old."),
         ({"instance": "desk"}, "There is no instance desk of XSOAR Mirroring"),
         ({"instance": "old"}, "The instance old is disabled: enable it"),
     ],
@@ -385,8 +385,8 @@ def test_a_server_that_does_not_list_its_instances_is_believed(server: Server, m
     ("answer", "said"),
     [
         (error_entry("Cannot parse the query."), "Cannot parse the query."),
-        (None, "The server gave no incidents for the query type:Phishing"),
-        (entry("a text"), "The server gave no incidents"),
+        (None, "The server returned no result for the query type:Phishing"),
+        (entry("a text"), "The server returned no result"),
         (
             lambda args: entry({"data": [incident(args["page"] * 600 + number) for number in range(600)]}),
             "more than 1000 incidents",

@@ -51,7 +51,7 @@ def main() -> None:
     """Run the script: a table, or one error entry."""
     try:
         found = rows(demisto.incident())
-        table = tableToMarkdown("", found, headers=["Field", "Value"]) if found else "No custom field holds a value."
+        table = tableToMarkdown("", found, headers=["Field", "Value"]) if found else "No custom field has a value."
         return_results({"Type": EntryType.NOTE, "ContentsFormat": EntryFormat.MARKDOWN, "Contents": table})
     except Exception as error:
         return_error(str(error))

@@ -65,7 +65,7 @@ def test_without_a_value_it_says_so(server: Server, incident: dict[str, Any]) ->
     When: the layout is opened.
     Then: a sentence stands where the table would.
     """
-    assert shown(server, incident) == "No custom field holds a value."
+    assert shown(server, incident) == "No custom field has a value."
 
 
 def test_values_are_shown_as_text(server: Server) -> None:

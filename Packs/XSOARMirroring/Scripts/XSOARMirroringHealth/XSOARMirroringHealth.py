@@ -3,9 +3,9 @@ from CommonServerPython import *
 
 from CommonServerUserPython import *
 
-"""A widget of the dashboard: whether each instance of XSOAR Mirroring is at work, what waits, and what fails.
+"""A dashboard widget: whether each instance of XSOAR Mirroring is working, what is waiting, and what fails.
 
-The other widgets count incidents. While a mirror stands still nothing changes in them: they go on showing what was well last.
+The other widgets count incidents. If mirroring stalls, they do not change: they keep showing the last good state.
 """
 
 import time
@@ -31,7 +31,7 @@ class Row:
     """What the widget shows of one instance.
 
     state: one of STATES.
-    sentences: what is not as it could be, and what to do.
+    sentences: what is wrong, and what to do.
     figures: the columns behind the state, by title; none where the instance did not tell.
     """
 
@@ -51,14 +51,14 @@ def row_of(instance: str, status: dict[str, Any], now: datetime) -> Row:
     last_round, last_fetch = (minutes_since(status.get(key), now) for key in ("LastRound", "LastFetch"))
     errors = status.get("IncidentsWithError") or 0
     if status.get("State") == PAUSED:
-        # Nothing is brought or sent meanwhile, so ages tell nothing.
-        found = [(PAUSED, f"It is paused until {status.get('PausedUntil')}: xsoar-mirror-resume ends the pause.")]
+        # Nothing is mirrored during a pause, so ages mean nothing.
+        found = [(PAUSED, f"It is paused until {status.get('PausedUntil')}: run xsoar-mirror-resume to end the pause.")]
     else:
         found = [*remote_findings(status, now), *age_findings(status, last_round, last_fetch)]
     if stopped := status.get("IncidentsStopped"):
-        found.append((HEALTHY, f"Incidents that somebody stopped: {stopped}. xsoar-mirror-start starts them again."))
+        found.append((HEALTHY, f"Stopped incidents: {stopped}. To start one again, run xsoar-mirror-start."))
     if errors:
-        found.append((ATTENTION, f"Incidents in error: {errors}. The table Mirroring Errors says why."))
+        found.append((ATTENTION, f"Incidents with errors: {errors}. The Mirroring Errors table says why."))
     if without_rule := status.get("FieldsWithoutRule"):
         # An operator may want it so, and the instance is at work.
         found.append((HEALTHY, f"Remote custom fields without a rule here: {without_rule}. Run xsoar-mirror-mappers."))
@@ -90,20 +90,18 @@ def age_findings(status: dict[str, Any], last_round: float | None, last_fetch: f
         found.append(
             (
                 DOWN if last_round > ROUND_DOWN_MINUTES else ATTENTION,
-                f"The server has not mirrored in for {age(last_round)}: look whether the instance still fetches, whether its"
-                " engine is connected, and at the last error.",
+                f"The server has not mirrored in for {age(last_round)}: check that the instance still fetches and that its"
+                " engine is connected, and see the last error.",
             )
         )
     if last_round is None and status.get("IncidentsTracked"):
-        found.append(
-            (ATTENTION, "The server has not mirrored in yet: unless the direction is Outgoing, it does so within two minutes.")
-        )
+        found.append((ATTENTION, "The server has not mirrored in yet: unless the direction is Outgoing, wait two minutes."))
     if last_fetch is not None and last_fetch > FETCH_LATE_MINUTES:
         found.append(
             (
                 ATTENTION,
-                f"The last fetch was {age(last_fetch)} ago: unless fetching is off or its interval is longer, look at the last"
-                " error and whether the engine is connected.",
+                f"The last fetch was {age(last_fetch)} ago: unless fetching is off or its interval is longer, see the last"
+                " error and check that the engine is connected.",
             )
         )
     if last_round is None and last_fetch is None:
@@ -150,7 +148,7 @@ def ask(instance: str) -> dict[str, Any]:
         raise DemistoException(get_error(entries))
     status = entries[0].get("Contents") if entries else None
     if not isinstance(status, dict):
-        raise DemistoException("xsoar-mirror-status gave no result.")
+        raise DemistoException("xsoar-mirror-status returned no result.")
     return status
 
 
@@ -170,7 +168,7 @@ def rows(modules: dict[str, Any], now: datetime, clock: Callable[[], float] = ti
         if module.get("state") == "disabled":
             found.append(Row(instance, DISABLED, (), {}))
         elif clock() > end:
-            found.append(Row(instance, ATTENTION, ("It was not asked: others took too long to answer.",), {}))
+            found.append(Row(instance, ATTENTION, ("It was not checked: other instances took too long to answer.",), {}))
         else:
             try:
                 found.append(row_of(instance, ask(instance), now))

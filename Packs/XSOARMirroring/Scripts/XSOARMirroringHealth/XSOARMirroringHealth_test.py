@@ -152,7 +152,7 @@ def test_a_clock_that_is_behind_makes_no_negative_age(server: Server) -> None:
         ({"LastFetch": "2026-03-01T11:00:00.000Z"}, "Attention", "The last fetch was 60 min ago"),
         ({"LastRound": None}, "Attention", "has not mirrored in yet: unless the direction is Outgoing"),
         ({"LastRound": None, "LastFetch": None, "IncidentsTracked": 0}, "Attention", "It has not fetched yet"),
-        ({"IncidentsWithError": 3}, "Attention", "Incidents in error: 3."),
+        ({"IncidentsWithError": 3}, "Attention", "Incidents with errors: 3."),
         (
             {
                 "LastErrorTime": "2026-03-01T11:55:00.000Z",
@@ -224,9 +224,9 @@ def test_what_may_well_be_is_green(server: Server, changes: dict[str, Any]) -> N
             "API Key is missing: generate one.",
         ),
         (ValueError("Unsupported Command : xsoar-mirror-status"), "Unsupported Command"),
-        ([], "gave no result"),
-        (None, "gave no result"),
-        ([{"Type": 1, "ContentsFormat": "text", "Contents": "something else"}], "gave no result"),
+        ([], "returned no result"),
+        (None, "returned no result"),
+        ([{"Type": 1, "ContentsFormat": "text", "Contents": "something else"}], "returned no result"),
     ],
     ids=["error entry", "raised", "no entry", "nothing", "no status"],
 )
@@ -290,7 +290,7 @@ def test_slow_instances_do_not_keep_the_widget_from_showing(server: Server) -> N
 
     assert [(row.instance, row.state) for row in found] == [("a", "Down"), ("b", "Down"), ("c", "Attention")]
     assert [args["using"] for _, args in server.asked] == ["a", "b"]
-    assert found[-1].sentences == ("It was not asked: others took too long to answer.",)
+    assert found[-1].sentences == ("It was not checked: other instances took too long to answer.",)
 
 
 def test_what_an_answer_holds_is_shown_as_text(server: Server) -> None:

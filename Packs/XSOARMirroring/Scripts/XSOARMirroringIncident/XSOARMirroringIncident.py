@@ -168,7 +168,7 @@ def execute(command: str, args: dict[str, Any], instance: str) -> list[dict[str,
     if is_error(entries):
         raise DemistoException(reason(instance, get_error(entries)))
     if not entries:
-        raise DemistoException(reason(instance, f"{command} gave no result."))
+        raise DemistoException(reason(instance, f"{command} returned no result."))
     return entries
 
 
@@ -181,10 +181,10 @@ def reason(instance: str, error: str) -> str:
     if found is None:
         return (
             f"There is no instance {instance}: it was renamed or deleted. Give an instance of {BRAND} this name,"
-            " or set the incident's dbotMirrorInstance to the new one."
+            " or set dbotMirrorInstance of the incident to the new name."
         )
     if found.get("brand") != BRAND:
-        return f"The instance {instance} belongs to {found.get('brand')}, so its own commands look after this incident."
+        return f"The instance {instance} belongs to {found.get('brand')}: use the commands of that integration for this incident."
     return f"The instance {instance} is disabled: enable it on the integrations page and try again."
 
 

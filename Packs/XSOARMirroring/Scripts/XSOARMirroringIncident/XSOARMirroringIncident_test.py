@@ -165,7 +165,7 @@ def test_an_unknown_action_is_refused(server: Server) -> None:
     [
         ("old", "The instance old is disabled: enable it on the integrations page and try again."),
         ("gone", "There is no instance gone: it was renamed or deleted."),
-        ("desk", "The instance desk belongs to Ticket Desk, so its own commands look after this incident."),
+        ("desk", "The instance desk belongs to Ticket Desk: use the commands of that integration for this incident."),
     ],
 )
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_no_result_at_all_is_an_error(server: Server) -> None:
     """
     answer_all(server, [])
 
-    assert error_of(server, action="resync") == "xsoar-mirror-resync gave no result."
+    assert error_of(server, action="resync") == "xsoar-mirror-resync returned no result."
 
 
 @pytest.mark.parametrize(("args", "expected"), [({}, {}), ({"write": "true"}, {"write": "true"})])

@@ -21,8 +21,8 @@ KEPT = (
 )
 KEPT_OF_COLUMN = ("key", "type")
 REMEDY = (
-    "install and configure the integration Core REST API for this tenant, or give the fields as a file: the command"
-    f" {COMMAND} says how"
+    "install and configure the Core REST API integration for this tenant, or give the fields as a file, as the error of"
+    f" {COMMAND} explains"
 )
 
 
@@ -76,11 +76,11 @@ def fields_of_core_api(instance: str | None) -> list[dict[str, Any]]:
         answers = [entry["Contents"] for entry in entries if isinstance(entry.get("Contents"), dict)]
         if len(answers) > 1:
             raise DemistoException(
-                "Several instances of Core REST API answered: give the one that reaches this tenant as core_api."
+                "Several Core REST API instances answered: give the one that connects to this tenant as core_api."
             )
         if answers and (fields := listed(answers[0].get("response"))):
             return fields
-        failures.append(f"{command} gave no incident fields.")
+        failures.append(f"{command} returned no incident fields.")
     raise DemistoException(f"The incident fields of this tenant cannot be read: {REMEDY}. {failures[0]}")
 
 

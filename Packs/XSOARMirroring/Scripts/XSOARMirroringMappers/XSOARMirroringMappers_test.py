@@ -101,8 +101,8 @@ def test_else_core_rest_api_is_asked(server: Server, internal: Any, answers: dic
     [
         ({}, "Unsupported Command"),
         ({"core-api-get": error_entry("403 Forbidden")}, "403 Forbidden"),
-        ({"core-api-get": [json_entry("<html>")]}, "gave no incident fields"),
-        ({"core-api-get": [json_entry(FIELDS), json_entry(FIELDS)]}, "Several instances"),
+        ({"core-api-get": [json_entry("<html>")]}, "returned no incident fields"),
+        ({"core-api-get": [json_entry(FIELDS), json_entry(FIELDS)]}, "Several Core REST API instances"),
     ],
 )
 def test_where_nothing_answers_it_says_what_to_do(server: Server, answers: dict[str, Any], said: str) -> None:
@@ -116,7 +116,7 @@ def test_where_nothing_answers_it_says_what_to_do(server: Server, answers: dict[
     error = error_of(server)
 
     assert said in error
-    assert "core_api" in error if said == "Several instances" else "Core REST API" in error
+    assert "core_api" in error if said == "Several Core REST API instances" else "Core REST API" in error
     assert "xsoar-mirror-mappers" not in [command for command, _ in server.asked]
 
 

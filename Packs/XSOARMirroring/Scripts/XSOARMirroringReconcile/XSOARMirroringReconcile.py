@@ -3,10 +3,10 @@ from CommonServerPython import *
 
 from CommonServerUserPython import *
 
-"""Proves that both sides of a mirror are in step: runs xsoar-mirror-reconcile and adds what only this tenant's incidents show.
+"""Checks that both sides of a mirror are in step: runs xsoar-mirror-reconcile and adds what only the local incidents show.
 
-The command compares what the instance keeps with the remote tenant. A script also sees the local incidents: values that differ,
-incidents that are missing here, and incidents that mirror one which is not there.
+The command compares the instance's records with the remote tenant. A script also sees the local incidents: values that differ,
+incidents missing here, and incidents that mirror one that does not exist there.
 """
 
 import time
@@ -35,11 +35,11 @@ COMPARED_FIELDS = ("name", "details", "severity", "phase", "dueDate")
 NEVER_IN = "dueDate"
 OWN_FIELD_PREFIX = "xsoarmirroring"
 STATE_FIELD = "xsoarmirroringstate"
-# How the integration's errors begin that are not about a single incident, and that tell of one which is not there.
+# How the integration's errors begin that concern more than one incident, and those about an incident that does not exist.
 LIMITED = "API rate limit"
 MISSING = "The remote tenant has no "
-NO_MORE_CALLS = "The remote tenant accepts no more calls for now: run it again in some minutes."
-NO_MORE_TIME = "The time of one run is used up: run it again."
+NO_MORE_CALLS = "The remote tenant is refusing calls because of its API rate limit: run it again in a few minutes."
+NO_MORE_TIME = "This run is out of time: run it again."
 # The server gives 100 incidents at a time unless it is told otherwise.
 PAGE = 100
 MOST_COMPARED = 1000
@@ -52,16 +52,16 @@ RUN_SECONDS = 200
 COLUMNS = ["id", "local", "kinds", "fields", "entries", "decide"]
 DECISIONS = {
     NO_LOCAL: (
-        "No incident here mirrors it: end its mirroring with xsoar-mirror-stop, or create an incident and join the two with the"
+        "No local incident mirrors it: end its mirroring with xsoar-mirror-stop, or create an incident and link the two with the"
         " playbook XSOAR Mirroring - Link Existing Incident."
     ),
     LOCAL_ONLY: (
-        "The remote tenant has no such incident, or the key's role may not see it: let the role see it, or empty the field"
+        "The remote tenant has no such incident, or the role of the key may not see it: let the role see it, or clear the field"
         " dbotMirrorInstance here to end its mirroring."
     ),
 }
-NOT_IN = f"{NEVER_IN} does not come in: enter the right one here or there."
-ONLY_OUT = "Nothing comes in by its direction: enter here again what is to go out."
+NOT_IN = f"{NEVER_IN} is never mirrored in: enter the right value here or there."
+ONLY_OUT = "Its direction is outgoing only: enter here again the values that are to go out."
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Wanted:
     after: where the last run said to go on: with the values of local incidents created at an ISO time or later, or, when all
         were compared, with looking up what is missing here, behind a remote ID; "" for all.
     entries: one of ENTRIES.
-    repair: whether what can be healed is healed.
+    repair: whether to repair what can be repaired.
     """
 
     instance: str
@@ -196,16 +196,16 @@ def reconcile(wanted: Wanted, clock: Callable[[], float] = time.monotonic) -> Ou
         drifts = {key: repaired(drift, by_id.get(key, {})) for key, drift in drifts.items()}
     looked_at = max(summary["LookedAt"], len(by_id) - len(compared.left))
     limit = f"The limit of {wanted.limit} incidents is reached."
-    later = f"{limit if len(here) == len(asked) else NO_MORE_TIME} Go on with after={go_on}."
-    later = "The run that compares the last values does so." if left else later
+    later = f"{limit if len(here) == len(asked) else NO_MORE_TIME} Continue with after={go_on}."
+    later = "The run that compares the last values looks them up." if left else later
     said = [
         (
             summary["NotLookedAt"],
-            f"{RECONCILE} did not look at {summary['NotLookedAt']} incidents: run it by itself, and it says where to go on.",
+            f"{RECONCILE} did not compare {summary['NotLookedAt']} incidents: run it on its own, and it says where to continue.",
         ),
-        (not_looked_up, f"It was not looked up whether incidents here mirror {len(not_looked_up)} remote ones. {later}"),
-        (left, f"The values of {left} local incidents were not compared. {compared.stop or limit} Go on with after={go_on}."),
-        (compared.unruled, f"Fields that differ and have no rule of xsoar-mirror-mappers: {', '.join(compared.unruled)}."),
+        (not_looked_up, f"{len(not_looked_up)} remote incidents were not looked up here. {later}"),
+        (left, f"The values of {left} local incidents were not compared. {compared.stop or limit} Continue with after={go_on}."),
+        (compared.unruled, f"Fields that differ and have no rule from xsoar-mirror-mappers: {', '.join(compared.unruled)}."),
     ]
     notes = [sentence for is_so, sentence in said if is_so]
     ordered = [drifts[key] for key in sorted(drifts, key=in_order)]
@@ -220,7 +220,7 @@ def parse(args: dict[str, Any]) -> Wanted:
         raise DemistoException(f"limit is {limit}: give a whole number from 1 to {MOST_COMPARED}.")
     after = str(args.get("after") or "").strip()
     if after and not after.isdecimal() and milliseconds(after) is None:
-        raise DemistoException(f"after is {after}: give what the last run told, such as 2026-03-01T00:00:00Z or 4711.")
+        raise DemistoException(f"after is {after}: give the value shown by the last run, such as 2026-03-01T00:00:00Z or 4711.")
     try:
         repair = argToBoolean(args.get("repair") or False)
     except ValueError:
@@ -252,7 +252,9 @@ def chosen_instance(name: str) -> str:
         there_is = ", ".join(enabled) or "none is enabled"
         raise DemistoException(f"instance is missing: give the name of an instance of {BRAND}: {there_is}.")
     if instances and name not in ours:
-        raise DemistoException(f"There is no instance {name} of {BRAND}: there is {', '.join(sorted(ours)) or 'none'}.")
+        raise DemistoException(
+            f"There is no instance {name} of {BRAND}. The existing ones are: {', '.join(sorted(ours)) or 'none'}."
+        )
     if instances and name not in enabled:
         raise DemistoException(f"The instance {name} is disabled: enable it on the integrations page and try again.")
     return name
@@ -269,7 +271,7 @@ def drifts_of_command(wanted: Wanted) -> tuple[dict[str, int], dict[str, Drift],
     outputs = {path.partition("(")[0]: value for path, value in (context or {}).items()}
     summary, rows = outputs.get("XSOAR.Mirror.Reconcile"), outputs.get("XSOAR.Mirror.Drift") or []
     if not (isinstance(summary, dict) and isinstance(contents, dict)):
-        raise DemistoException(f"{RECONCILE} gave no result: check that the instance {wanted.instance} is enabled.")
+        raise DemistoException(f"{RECONCILE} returned no result: check that the instance {wanted.instance} is enabled.")
     drifts = {
         str(row["id"]): Drift(
             str(row["id"]),
@@ -531,7 +533,7 @@ def contents_of(command: str, args: dict[str, Any]) -> dict[str, Any]:
     entries = execute(command, args)
     contents = entries[0].get("Contents") if entries else None
     if not isinstance(contents, dict):
-        raise DemistoException(f"{command} gave no result: check that the instance is enabled, and try again.")
+        raise DemistoException(f"{command} returned no result: check that the instance is enabled, and try again.")
     return contents
 
 
@@ -555,10 +557,10 @@ def report(outcome: Outcome, repair: bool) -> CommandResults:
     title = f"{len(rows)} of {outcome.looked_at} incidents differ"
     readable = tableToMarkdown(title, table, headers=COLUMNS, removeNull=True)
     if repair and any(drift.repaired for drift in outcome.drifts):
-        readable += "\nThe next mirroring rounds set right what does not need a decision."
+        readable += "\nThe next mirroring rounds repair what does not need a decision."
     elif not repair and any(not drift.decide for drift in outcome.drifts):
         readable += (
-            "\nWith repair=true the next rounds set right what does not need a decision. Remote values come in over those here."
+            "\nWith repair=true, the next rounds repair what does not need a decision. Remote values overwrite local ones."
         )
     readable += "".join(f"\n{note}" for note in outcome.notes)
     summary = {

@@ -18,7 +18,7 @@ MODULES = {
     "desk": {"brand": "Ticket Desk", "category": "Case Management", "state": "active"},
 }
 NOW, JUST_NOW, LONG_AGO = "2026-03-01T12:00:00Z", "2026-03-01T11:58:30Z", "2026-03-01T09:00:00Z"
-LIMITED = "API rate limit: hq.example.com accepts no more calls for now (429); the next round tries again."
+LIMITED = "API rate limit: hq.example.com is refusing calls (429); the next round tries again."
 MISSING = "The remote tenant has no such incident, or the API key may not read it (400): check the ID."
 VALUES = {"name": "Phishing", "details": "", "severity": 1, "phase": "", "dueDate": "2026-03-09T00:00:00Z"}
 
@@ -235,7 +235,7 @@ def test_what_no_rule_or_policy_lets_cross_is_no_drift(server: Server, tenants: 
 
     assert [(row["id"], row["fields"]) for row in rows] == [("3", ["depth"])]
     assert [args["id"] for args in asked(server, "xsoar-mirror-diff")] == ["1", "3"]
-    assert "Fields that differ and have no rule of xsoar-mirror-mappers: unruled." in text
+    assert "Fields that differ and have no rule from xsoar-mirror-mappers: unruled." in text
 
 
 def test_what_is_not_to_be_compared_is_left_out(server: Server, tenants: Tenants) -> None:
@@ -337,25 +337,25 @@ def test_repair_has_the_values_of_the_remote_brought(server: Server, tenants: Te
     ]
     tenants.drifts = [drift(2, "unsent", decide="Wait.")]
     server.answers["xsoar-mirror-resync"] = lambda args: (
-        error_entry("This instance mirrors no incident 6.") if args["id"] == "6" else entry({})
+        error_entry("This instance does not mirror incident 6.") if args["id"] == "6" else entry({})
     )
 
     rows, _, text = shown(server, repair="true")
 
     told = {row["id"]: (row["repaired"], row["decide"]) for row in rows}
-    not_in = "dueDate does not come in: enter the right one here or there."
+    not_in = "dueDate is never mirrored in: enter the right value here or there."
     assert told == {
         "1": (True, ""),
         "2": (False, "Wait."),
-        "3": (False, "Nothing comes in by its direction: enter here again what is to go out."),
+        "3": (False, "Its direction is outgoing only: enter here again the values that are to go out."),
         "4": (False, not_in),
         "5": (True, not_in),
-        "6": (False, "This instance mirrors no incident 6."),
+        "6": (False, "This instance does not mirror incident 6."),
     }
     resyncs = [{"id": key, "fields": "true", "entries": "false", "using": "customer"} for key in ("1", "5", "6")]
     assert sorted(asked(server, "xsoar-mirror-resync"), key=lambda args: str(args["id"])) == resyncs
     assert asked(server, "xsoar-mirror-reconcile")[0]["repair"] == "true"
-    assert "The next mirroring rounds set right" in text
+    assert "The next mirroring rounds repair" in text
 
 
 def test_repair_is_offered_where_it_heals(server: Server, tenants: Tenants) -> None:
@@ -387,7 +387,7 @@ def test_the_limit_and_after_leave_out_nothing(server: Server, tenants: Tenants)
         rows, counts, text = shown(server, limit="3", after=after)
         seen += [row["id"] for row in rows]
         left.append(counts["NotLookedAt"])
-        after = next(iter(re.findall(r"Go on with after=(\S+)\.$", text)), "")
+        after = next(iter(re.findall(r"Continue with after=(\S+)\.$", text)), "")
 
     assert seen == list("0123456")
     assert left == [4, 1, 3, 1, 0]
@@ -415,9 +415,9 @@ def test_a_limit_of_calls_says_what_was_not_looked_at(
 
     assert len(rows) == compared
     assert counts["NotLookedAt"] == 60 - compared
-    said = f"The values of {60 - compared} local incidents were not compared. {script.NO_MORE_CALLS} Go on with after="
+    said = f"The values of {60 - compared} local incidents were not compared. {script.NO_MORE_CALLS} Continue with after="
     assert f"{said}{tenants.here[compared]['created']}." in text
-    last = "It was not looked up whether incidents here mirror 1 remote ones. The run that compares the last values does so."
+    last = "1 remote incidents were not looked up here. The run that compares the last values looks them up."
     assert last in text
 
 
@@ -432,7 +432,7 @@ def test_what_the_command_did_not_look_at_is_told(server: Server, tenants: Tenan
     _, counts, text = shown(server)
 
     assert counts["NotLookedAt"] == 12
-    assert "xsoar-mirror-reconcile did not look at 12 incidents: run it by itself, and it says where to go on." in text
+    assert "xsoar-mirror-reconcile did not compare 12 incidents: run it on its own, and it says where to continue." in text
 
 
 @pytest.mark.parametrize(("seconds", "compared"), [(300, 0), (70, 1)])
@@ -451,7 +451,7 @@ def test_a_run_ends_before_the_server_ends_it(server: Server, tenants: Tenants, 
 
     assert [drift.id for drift in outcome.drifts] == ["1", "2", "3"][:compared]
     assert outcome.not_looked_at == 3 - compared
-    go_on = f"The time of one run is used up: run it again. Go on with after={tenants.here[compared]['created']}."
+    go_on = f"This run is out of time: run it again. Continue with after={tenants.here[compared]['created']}."
     assert go_on in outcome.notes[0]
 
 
@@ -472,7 +472,11 @@ def test_missing_ones_are_looked_up_within_the_time_of_a_run(server: Server, ten
         named.append(len(outcome.drifts))
         left.append(outcome.not_looked_at)
         after = outcome.after
-        assert not after or f"{left[-1]} remote ones. {script.NO_MORE_TIME} Go on with after={after}." in outcome.notes[0]
+        assert (
+            not after
+            or f"{left[-1]} remote incidents were not looked up here. {script.NO_MORE_TIME} Continue with after={after}."
+            in outcome.notes[0]
+        )
 
     assert (named, left, after) == ([50, 0, 10], [10, 10, 0], "")
 
@@ -493,7 +497,7 @@ def test_missing_ones_are_looked_up_after_all_values_in_portions(server: Server,
         named.append([row["id"] for row in rows])
         left.append(counts["NotLookedAt"])
         after = counts["After"]
-        assert (f"Go on with after={after}." in text) is bool(after)
+        assert (f"Continue with after={after}." in text) is bool(after)
 
     assert named == [[], ["2"], ["4", "6"], ["8"], ["10", "11"]]
     assert left == [2, 6, 5, 2, 0]
@@ -505,10 +509,10 @@ def test_missing_ones_are_looked_up_after_all_values_in_portions(server: Server,
         ({"scope": "some"}, "scope is some: give open or all."),
         ({"entries": "few"}, "entries is few: give false, true or all."),
         ({"limit": "0"}, "limit is 0: give a whole number from 1 to 1000."),
-        ({"after": "yesterday"}, "after is yesterday: give what the last run told"),
+        ({"after": "yesterday"}, "after is yesterday: give the value shown by the last run"),
         ({"after": "2026-13-01T00:00:00Z"}, "after is 2026-13-01T00:00:00Z"),
         ({"repair": "perhaps"}, "repair is perhaps: give true or false."),
-        ({"instance": "nobody"}, "There is no instance nobody of XSOAR Mirroring: there is customer, old."),
+        ({"instance": "nobody"}, "There is no instance nobody of XSOAR Mirroring. The existing ones are: customer, old."),
         ({"instance": "desk"}, "There is no instance desk of XSOAR Mirroring"),
         ({"instance": "old"}, "The instance old is disabled: enable it"),
     ],
@@ -550,10 +554,10 @@ def test_the_instance_is_needed_unless_one_alone_is_enabled(server: Server, tena
     [
         ("xsoar-mirror-reconcile", error_entry(LIMITED), script.NO_MORE_CALLS),
         ("xsoar-mirror-reconcile", error_entry("Mirroring of customer is paused."), "Mirroring of customer is paused."),
-        ("xsoar-mirror-reconcile", None, "xsoar-mirror-reconcile gave no result"),
+        ("xsoar-mirror-reconcile", None, "xsoar-mirror-reconcile returned no result"),
         ("xsoar-mirror-status", ValueError("Unsupported Command : xsoar-mirror-status"), "Unsupported Command"),
-        ("xsoar-mirror-status", entry("a text"), "xsoar-mirror-status gave no result: check that the instance is enabled"),
-        ("getIncidents", entry("a text"), "getIncidents gave no result"),
+        ("xsoar-mirror-status", entry("a text"), "xsoar-mirror-status returned no result: check that the instance is enabled"),
+        ("getIncidents", entry("a text"), "getIncidents returned no result"),
         ("getIncidents", error_entry("Cannot parse the query."), "Cannot parse the query."),
     ],
 )

@@ -3,9 +3,9 @@ from CommonServerPython import *
 
 from CommonServerUserPython import *
 
-"""Tells an admin when an instance of XSOAR Mirroring needs attention: one open incident for each, closed when it is well.
+"""Alerts an admin to problems of XSOAR Mirroring: one open incident for each instance that has one, closed on recovery.
 
-An incident is known by its name, which names the instance, so that no run needs to remember anything.
+The name of the incident includes the instance, so no run needs to remember anything.
 """
 
 import time
@@ -20,7 +20,7 @@ JOURNAL = "xsoar-mirror-journal"
 RECONCILE = "xsoar-mirror-reconcile"
 # What the name of an incident begins with; the name of the instance follows.
 TITLE = "XSOAR Mirroring needs attention"
-# From best to worst. What was not looked at is neither well nor in need of attention.
+# From best to worst. An instance that was not checked is neither well nor in trouble.
 DISABLED, WELL, NOT_ASKED, PAUSED, ATTENTION, DOWN = STATES = ("Disabled", "Well", "Not asked", "Paused", "Attention", "Down")
 SEVERITIES = {ATTENTION: 2, DOWN: 3}
 NO_CHANGE, CREATED, UPDATED, CLOSED, FAILED = ("none", "created", "updated", "closed", "failed")
@@ -43,9 +43,9 @@ class Wanted:
     """What is to be watched.
 
     instance: its name; "" for all that are enabled.
-    lag_minutes: what waits, or took, longer than this needs attention.
-    round_minutes: a last round or fetch that is older needs attention.
-    drift: whether the incidents are compared with the remote tenant, too.
+    lag_minutes: a change that waits, or took, longer than this is a problem.
+    round_minutes: a last round or fetch older than this is a problem.
+    drift: whether to also compare the incidents with the remote tenant.
     incident_type: of the incidents that are created.
     """
 
@@ -61,7 +61,7 @@ class Row:
     """What came of one instance.
 
     state: one of STATES.
-    reasons: what is to be said of it, in sentences.
+    reasons: sentences that explain the state.
     incident: the ID of its open incident, or of the one that was closed; "" for none.
     change: what became of that incident.
     """
@@ -90,7 +90,7 @@ def watch(wanted: Wanted, now: datetime, clock: Callable[[], float] = time.monot
     alerts = open_alerts()
     if not wanted.instance:
         gone = sorted(alerts.keys() - {*instances})
-        rows += [Row(instance, DISABLED, ("It is disabled or deleted, so nobody watches it.",)) for instance in gone]
+        rows += [Row(instance, DISABLED, ("It is disabled or deleted, so it is not watched.",)) for instance in gone]
     kept = [with_incident(row, alerts.get(row.instance, []), wanted, now) for row in rows]
     return sorted(kept, key=lambda row: (-STATES.index(row.state), row.instance))
 
@@ -123,10 +123,12 @@ def instances_to_ask(instance: str) -> list[str]:
     ours = {name: module.get("state") for name, module in modules.items() if module.get("brand") == BRAND}
     if not instance:
         if not modules:
-            raise DemistoException("The server does not list its instances: give one with instance, in a job for each.")
+            raise DemistoException("The server does not list its instances: create a job for each and give its name as instance.")
         return sorted(name for name, state in ours.items() if state != "disabled")
     if modules and instance not in ours:
-        raise DemistoException(f"There is no instance {instance} of {BRAND}: there is {', '.join(sorted(ours)) or 'none'}.")
+        raise DemistoException(
+            f"There is no instance {instance} of {BRAND}. The existing ones are: {', '.join(sorted(ours)) or 'none'}."
+        )
     if ours.get(instance) == "disabled":
         raise DemistoException(f"The instance {instance} is disabled: enable it on the integrations page, or end its job.")
     return [instance]
@@ -134,14 +136,14 @@ def instances_to_ask(instance: str) -> list[str]:
 
 def judged(instance: str, wanted: Wanted, now: datetime, is_late: Callable[[], bool]) -> Row:
     """Ask an instance and return how it is. Whatever goes wrong with it is a reason, so that the others are watched."""
-    late = (NOT_ASKED, "There was no time left to look at it: make a job of its own for it, with instance.")
+    late = (NOT_ASKED, "There was no time left to check it: create a separate job for it, with its name as instance.")
     try:
         if is_late():
             return row_of(instance, [late])
         status = contents(execute(STATUS, {"using": instance}), STATUS)
         if status.get("State") == PAUSED:
             return Row(
-                instance, PAUSED, (f"It is paused until {status.get('PausedUntil')}: xsoar-mirror-resume ends the pause.",)
+                instance, PAUSED, (f"It is paused until {status.get('PausedUntil')}: run xsoar-mirror-resume to end the pause.",)
             )
         found = findings(status, wanted, now)
         if over(status.get("LagP95Seconds"), wanted.lag_minutes):
@@ -173,31 +175,31 @@ def findings(status: dict[str, Any], wanted: Wanted, now: datetime) -> list[tupl
         found.append(
             (
                 DOWN if last_round > ROUNDS_DOWN * wanted.round_minutes else ATTENTION,
-                f"The server has not mirrored in for {int(last_round)} minutes: look whether the instance still fetches and"
-                f" whether its engine is connected.{error}",
+                f"The server has not mirrored in for {int(last_round)} minutes: check that the instance still fetches and that"
+                f" its engine is connected.{error}",
             )
         )
     if last_fetch is not None and last_fetch > wanted.round_minutes:
         found.append(
             (
                 ATTENTION,
-                f"The last fetch was {int(last_fetch)} minutes ago: look whether the instance still fetches and whether its"
-                f" engine is connected, or raise round_minutes if its fetch interval is longer.{error}",
+                f"The last fetch was {int(last_fetch)} minutes ago: check that the instance still fetches and that its engine is"
+                f" connected, or raise round_minutes if its fetch interval is longer.{error}",
             )
         )
     if last_round is None and last_fetch is None and error:
-        found.append((ATTENTION, f"It has neither fetched nor mirrored in yet: press Test in the instance.{error}"))
+        found.append((ATTENTION, f"It has neither fetched nor mirrored in yet: click Test in the instance.{error}"))
     waits = status.get("OldestPendingSeconds") or 0
     if over(waits, wanted.lag_minutes):
         found.append(
             (
                 ATTENTION,
-                f"The oldest change has been waiting for {int(waits) // 60} minutes: {STATUS} lists what is pending, and with id"
-                f" why an incident waits.{error}",
+                f"The oldest change has been waiting for {int(waits) // 60} minutes: {STATUS} shows how much is pending and, with"
+                f" id, why an incident is waiting.{error}",
             )
         )
     if errors := status.get("IncidentsWithError"):
-        found.append((ATTENTION, f"Incidents in error: {errors}. The table Mirroring Errors of the dashboard says why."))
+        found.append((ATTENTION, f"Incidents with errors: {errors}. The Mirroring Errors table of the dashboard says why."))
     return found
 
 
@@ -222,7 +224,7 @@ def lag_findings(lags: list[int], limit: int) -> list[tuple[str, str]]:
         (
             ATTENTION,
             f"Of {len(lags)} changes that crossed in the last {limit} minutes, {slow} took longer than {limit} minutes:"
-            f" {JOURNAL} lists them; look whether the remote tenant is slow or limits calls.",
+            f" {JOURNAL} lists them. Check whether the remote tenant is slow or limits calls.",
         )
     ]
 
@@ -230,7 +232,7 @@ def lag_findings(lags: list[int], limit: int) -> list[tuple[str, str]]:
 def drift_findings(instance: str) -> list[tuple[str, str]]:
     """Compare the mirrored incidents with the remote tenant, and return what that says.
 
-    What the next rounds set right needs no attention. If they cannot, the status says so: pending for too long, or in error.
+    What the next rounds repair is not a problem. If they cannot, the status shows it as pending for too long or as an error.
     """
     try:
         entries = execute(RECONCILE, {"using": instance})
@@ -240,21 +242,21 @@ def drift_findings(instance: str) -> list[tuple[str, str]]:
     by_path = {path.partition("(")[0]: value for path, value in context.items()}
     summary, rows = by_path.get("XSOAR.Mirror.Reconcile"), by_path.get("XSOAR.Mirror.Drift") or []
     if not isinstance(summary, dict):
-        raise DemistoException(f"{RECONCILE} gave no result.")
+        raise DemistoException(f"{RECONCILE} returned no result.")
     found: list[tuple[str, str]] = []
     if undecided := [f"{row.get('id')} ({', '.join(row.get('kinds') or [])})" for row in rows if row.get("decide")]:
         named = ", ".join(undecided[:MOST_NAMED]) + (" and others" if len(undecided) > MOST_NAMED else "")
         found.append(
             (
                 ATTENTION,
-                f"Incidents that differ from the remote tenant and need a decision: {len(undecided)}, by their remote IDs"
+                f"Incidents that differ from the remote tenant and need a decision: {len(undecided)}, with the remote IDs"
                 f" {named}. {RECONCILE} says what to decide.",
             )
         )
     if on_their_way := len(rows) - len(undecided):
-        found.append((WELL, f"Incidents that differ and need no decision, as the next rounds bring them: {on_their_way}."))
+        found.append((WELL, f"Incidents that differ but that the next rounds will repair: {on_their_way}."))
     if left := summary.get("NotLookedAt"):
-        found.append((WELL, f"Incidents that were not compared, as time or calls ran out: {left}."))
+        found.append((WELL, f"Incidents not compared because time or API calls ran out: {left}."))
     return found
 
 
@@ -292,7 +294,7 @@ def with_incident(row: Row, alerts: list[dict[str, Any]], wanted: Wanted, now: d
     incident_id = str(alerts[0].get("id")) if alerts else ""
     try:
         for duplicate in alerts[1:]:
-            close(str(duplicate.get("id")), "Duplicate", f"The incident {incident_id} tells of the same instance.")
+            close(str(duplicate.get("id")), "Duplicate", f"Incident {incident_id} is already open for the same instance.")
         if row.state in SEVERITIES:
             return told(row, incident_id, wanted, now)
         if not alerts or row.state not in (WELL, DISABLED):
@@ -300,12 +302,12 @@ def with_incident(row: Row, alerts: list[dict[str, Any]], wanted: Wanted, now: d
         close(incident_id, "Resolved", closing_note(row, alerts[0], now))
         return replace(row, incident=incident_id, change=CLOSED)
     except Exception as error:
-        reason = one_line(f"Its incident could not be written: {error} Check what the role of the job's user may do.")
+        reason = one_line(f"Its incident could not be written: {error} Check the permissions of the user that runs the job.")
         return replace(row, reasons=(*row.reasons, reason), incident=incident_id, change=FAILED)
 
 
 def told(row: Row, incident_id: str, wanted: Wanted, now: datetime) -> Row:
-    """Create the incident of an instance that needs attention, or update the one there is; return the row with it."""
+    """Create the incident of an instance with a problem, or update the existing one; return the row with it."""
     fields = {"severity": SEVERITIES[row.state], "details": details_of(row, now)}
     if incident_id:
         execute("setIncident", {"id": incident_id, **fields})
@@ -321,16 +323,16 @@ def details_of(row: Row, now: datetime) -> str:
     reasons = "\n".join(f"- {reason}" for reason in row.reasons)
     return (
         f"The instance {row.instance} of {BRAND}: {row.state}.\n\n{reasons}\n\n"
-        f"Seen last: {minute(now)}. XSOARMirroringWatch closes this incident when the instance is well."
+        f"Last seen: {minute(now)}. XSOARMirroringWatch closes this incident when the instance has recovered."
     )
 
 
 def closing_note(row: Row, alert: dict[str, Any], now: datetime) -> str:
-    """Return what is to be said when the incident of an instance is closed: how it is now, since when it was not, and why."""
+    """Return the close notes of an instance's incident: the state now, how long the problem lasted, and its reasons."""
     since = minute(datetime.fromisoformat(str(alert.get("created")).replace("Z", "+00:00")))
     reasons = [line[2:] for line in str(alert.get("details") or "").splitlines() if line.startswith("- ")]
-    now_is = "is well again" if row.state == WELL else "is disabled or deleted"
-    return " ".join([f"The instance {row.instance} {now_is}. It needed attention from {since} to {minute(now)}.", *reasons])
+    now_is = "has recovered" if row.state == WELL else "is disabled or deleted"
+    return " ".join([f"The instance {row.instance} {now_is}. It had problems from {since} to {minute(now)}.", *reasons])
 
 
 def minute(moment: datetime) -> str:
@@ -365,7 +367,7 @@ def contents(entries: list[dict[str, Any]], command: str) -> dict[str, Any]:
     """Return what the first entry of a command holds. Raises DemistoException when that is no object."""
     found = entries[0].get("Contents") if entries else None
     if not isinstance(found, dict):
-        raise DemistoException(f"{command} gave no result.")
+        raise DemistoException(f"{command} returned no result.")
     return found
 
 
@@ -397,7 +399,7 @@ def plain(text: str) -> str:
 
 
 def main() -> None:
-    """Run the script: a table with a row for each instance, and an error entry where one could not be watched or told of."""
+    """Run the script: a table with a row for each instance, and an error entry if one could not be checked or reported."""
     try:
         rows = watch(parse(demisto.args()), datetime.now(timezone.utc))
         return_results(report(rows))

@@ -174,7 +174,7 @@ def test_an_ailing_instance_has_one_incident_until_it_is_well(desk: Desk) -> Non
     assert desk.open() == []
     assert incident["closeReason"] == "Resolved"
     assert incident["closeNotes"] == (
-        f"The instance customer is well again. It needed attention from 2026-03-01 12:00 UTC to 2026-03-01 12:00 UTC. {AWAY}"
+        f"The instance customer has recovered. It had problems from 2026-03-01 12:00 UTC to 2026-03-01 12:00 UTC. {AWAY}"
     )
     assert len(desk.incidents) == 1
     assert desk.run()["customer"]["Change"] == "none"
@@ -191,7 +191,7 @@ def test_the_closing_note_says_since_when_and_what_it_was(desk: Desk) -> None:
     desk.run()
 
     assert desk.incidents[incident_id]["closeNotes"] == (
-        "The instance customer is well again. It needed attention from 2026-03-01 10:30 UTC to 2026-03-01 12:00 UTC."
+        "The instance customer has recovered. It had problems from 2026-03-01 10:30 UTC to 2026-03-01 12:00 UTC."
         " It was so. And so."
     )
 
@@ -203,7 +203,7 @@ def test_the_closing_note_says_since_when_and_what_it_was(desk: Desk) -> None:
         ({"LastRound": ago(31)}, "Down", "has not mirrored in for 31 minutes"),
         ({"LastFetch": ago(11)}, "Attention", "The last fetch was 11 minutes ago"),
         ({"OldestPendingSeconds": 1860}, "Attention", "has been waiting for 31 minutes"),
-        ({"IncidentsWithError": 3}, "Attention", "Incidents in error: 3."),
+        ({"IncidentsWithError": 3}, "Attention", "Incidents with errors: 3."),
         (
             {
                 "LastRound": None,
@@ -213,7 +213,7 @@ def test_the_closing_note_says_since_when_and_what_it_was(desk: Desk) -> None:
                 "LastErrorTime": ago(1),
             },
             "Attention",
-            "It has neither fetched nor mirrored in yet: press Test in the instance. fetch-incidents fails: No.",
+            "It has neither fetched nor mirrored in yet: click Test in the instance. fetch-incidents fails: No.",
         ),
         (
             {
@@ -336,7 +336,7 @@ def test_a_paused_instance_does_not_ail_and_its_incident_waits(desk: Desk) -> No
 
     rows = desk.run()
 
-    said = ["It is paused until 2026-03-01T13:00:00.000Z: xsoar-mirror-resume ends the pause."]
+    said = ["It is paused until 2026-03-01T13:00:00.000Z: run xsoar-mirror-resume to end the pause."]
     assert rows["customer"] == {
         "Instance": "customer",
         "State": "Paused",
@@ -353,8 +353,8 @@ def test_a_paused_instance_does_not_ail_and_its_incident_waits(desk: Desk) -> No
     [
         (error_entry("API Key is missing:\ngenerate one."), "It does not answer: API Key is missing: generate one."),
         (ValueError("Unsupported Command : xsoar-mirror-status"), "Unsupported Command"),
-        (None, "gave no result"),
-        (entry("a text"), "gave no result"),
+        (None, "returned no result"),
+        (entry("a text"), "returned no result"),
         (status(LastRound="yesterday"), "It does not answer"),
     ],
     ids=["error entry", "raised", "nothing", "no status", "not to be read"],
@@ -391,7 +391,7 @@ def test_of_two_open_incidents_the_oldest_is_kept(desk: Desk) -> None:
     assert (row["Incident"], row["Change"]) == (first, "updated")
     assert [incident["id"] for incident in desk.open()] == [first, other]
     assert [desk.incidents[number]["closeReason"] for number in (second, third)] == ["Duplicate"] * 2
-    assert desk.incidents[second]["closeNotes"] == f"The incident {first} tells of the same instance."
+    assert desk.incidents[second]["closeNotes"] == f"Incident {first} is already open for the same instance."
 
 
 @pytest.mark.parametrize("fields", [{"dbotMirrorId": "4"}, {"dbotMirrorInstance": "customer"}])
@@ -420,7 +420,7 @@ def test_the_incident_of_an_instance_that_is_gone_is_closed(desk: Desk) -> None:
     rows = desk.run()
 
     assert [(rows[name]["State"], rows[name]["Change"]) for name in ("old", "former")] == [("Disabled", "closed")] * 2
-    assert "is disabled or deleted. It needed attention from" in desk.incidents[disabled]["closeNotes"]
+    assert "is disabled or deleted. It had problems from" in desk.incidents[disabled]["closeNotes"]
     assert (desk.incidents[deleted]["status"], desk.open()) == (2, [])
 
 
@@ -451,12 +451,12 @@ CHANGED = {"id": "5", "instance": "customer", "kinds": ["changed"], "decide": ""
     ("answer", "state", "said"),
     [
         (drift(), "Well", []),
-        (drift(CHANGED), "Well", ["Incidents that differ and need no decision, as the next rounds bring them: 1."]),
-        (drift(left=7), "Well", ["Incidents that were not compared, as time or calls ran out: 7."]),
-        (drift(GONE), "Attention", ["need a decision: 1, by their remote IDs 4 (gone). xsoar-mirror-reconcile says what"]),
-        (drift(*[GONE] * 6), "Attention", ["need a decision: 6, by their remote IDs 4 (gone), "]),
+        (drift(CHANGED), "Well", ["Incidents that differ but that the next rounds will repair: 1."]),
+        (drift(left=7), "Well", ["Incidents not compared because time or API calls ran out: 7."]),
+        (drift(GONE), "Attention", ["need a decision: 1, with the remote IDs 4 (gone). xsoar-mirror-reconcile says what"]),
+        (drift(*[GONE] * 6), "Attention", ["need a decision: 6, with the remote IDs 4 (gone), "]),
         (error_entry("API rate limit: wait."), "Attention", ["could not be compared with the remote tenant: API rate limit"]),
-        (entry({}), "Down", ["xsoar-mirror-reconcile gave no result"]),
+        (entry({}), "Down", ["xsoar-mirror-reconcile returned no result"]),
     ],
     ids=["none", "on its way", "not all", "one", "many", "error", "nothing"],
 )
@@ -542,7 +542,7 @@ def test_the_task_fails_where_an_instance_was_not_asked(desk: Desk, monkeypatch:
 
     error = desk.attempt().error
 
-    assert error == "customer: There was no time left to look at it: make a job of its own for it, with instance."
+    assert error == "customer: There was no time left to check it: create a separate job for it, with its name as instance."
 
 
 @pytest.mark.parametrize(
@@ -569,7 +569,9 @@ def test_an_incident_that_cannot_be_written_is_told_and_hides_no_other(desk: Des
 
     error = desk.attempt().error
 
-    assert error == ("customer: Its incident could not be written: Not allowed. Check what the role of the job's user may do.")
+    assert error == (
+        "customer: Its incident could not be written: Not allowed. Check the permissions of the user that runs the job."
+    )
     assert NAME.replace("customer", "second") in [incident["name"] for incident in desk.open()]
 
 
@@ -595,7 +597,7 @@ def test_without_the_open_incidents_nothing_is_created(desk: Desk, answer: Any) 
         ({"round_minutes": "5"}, "round_minutes is 5: give a whole number of minutes from 6 to 1440."),
         ({"round_minutes": "-10"}, "round_minutes is -10: give"),
         ({"drift": "perhaps"}, "drift is perhaps: give true or false."),
-        ({"instance": "nobody"}, "There is no instance nobody of XSOAR Mirroring: there is customer, old."),
+        ({"instance": "nobody"}, "There is no instance nobody of XSOAR Mirroring. The existing ones are: customer, old."),
         ({"instance": "desk"}, "There is no instance desk of XSOAR Mirroring"),
         ({"instance": "old"}, "The instance old is disabled: enable it"),
     ],
@@ -621,7 +623,7 @@ def test_a_server_that_does_not_list_its_instances(desk: Desk, modules: Any) -> 
     desk.server.instances = modules
 
     assert desk.run(instance="customer")["customer"]["State"] == "Well"
-    assert "give one with instance" in desk.attempt().error
+    assert "give its name as instance" in desk.attempt().error
     assert len(desk.open()) == 1
 
 

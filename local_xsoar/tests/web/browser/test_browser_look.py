@@ -114,7 +114,7 @@ def test_a_pair_is_readable_in_each_window(
     Then: all fits, has names and contrast.
     """
     crossings = [crossing("4", way, "fields", what, outcome) for way in ("in", "out") for what, outcome in CROSSED]
-    decide = "Let the key's role see the incident again, or if it was deleted there, end its mirroring with xsoar-mirror-stop."
+    decide = "Let the role of the key see the incident again or, if it was deleted there, run xsoar-mirror-stop for it."
     drifts = [drift("3", "gone", decide), drift("4", "entry missing", entries=("7@4", LONG))]
     status = {**STATUS, "RemoteError": LONG, "LastError": LONG, "LastErrorTime": "2026-11-22T10:00:00Z"}
     client = serve_page(pairs=SomePairs(["Customer", LONG], status, crossings, drifts))

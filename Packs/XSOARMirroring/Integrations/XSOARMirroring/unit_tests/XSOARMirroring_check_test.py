@@ -97,21 +97,21 @@ JUDGED: dict[str, tuple[str, dict[str, Any], str, str]] = {
     "6": ("Version", {"about": [{"demistoVersion": "6.12.0"}]}, OK, "as on 6.x"),
     "another product": ("Version", {"about": [{"demistoVersion": "8.8.0", "productMode": "xsiam"}]}, STOP, "xsiam"),
     "an unknown version": ("Version", {"about": [{"demistoVersion": "9.1"}]}, WARN, "version 9.1"),
-    "a version that is none": ("Version", {"about": [{"demistoVersion": "host.example.com"}]}, WARN, "of an unknown form"),
+    "a version that is none": ("Version", {"about": [{"demistoVersion": "host.example.com"}]}, WARN, "in an unknown format"),
     "a mode that is none": (
         "Version",
         {"about": [{"demistoVersion": "8.8.0", "productMode": "no.mode"}]},
         STOP,
-        "of an unknown form",
+        "in an unknown format",
     ),
     "nothing to fetch": ("First fetch", {"search": [([], 0)]}, WARN, "no incidents"),
     "some to fetch": (
         "First fetch",
         {"search": [(to_fetch("A", "B", "A"), 3)], "params": {"max_fetch": "2"}},
         OK,
-        "incidents: 3; their types: 2; fetches: 2",
+        "bring: 3; their types: 2; fetches: 2",
     ),
-    "many to fetch": ("First fetch", {"search": [(to_fetch(*["A"] * 1001), 1001), ([], 1001)]}, WARN, "incidents: 1001"),
+    "many to fetch": ("First fetch", {"search": [(to_fetch(*["A"] * 1001), 1001), ([], 1001)]}, WARN, "bring: 1001"),
     "more than counted": (
         "First fetch",
         {"search": [(to_fetch(*["A"] * 9), 9)], "is_late": [False, True]},
@@ -127,7 +127,7 @@ JUDGED: dict[str, tuple[str, dict[str, Any], str, str]] = {
         "another type here: 1",
     ),
     "a timer": ("Custom fields", {"fields_here": reasons(), "fields": [custom("clock", "timer")]}, OK, "custom fields: 0"),
-    "fields here unknown": ("Custom fields", {"fields": [custom("ticket")]}, WARN, "fields: 1; which are here is not known"),
+    "fields here unknown": ("Custom fields", {"fields": [custom("ticket")]}, WARN, "fields: 1; those here are not known"),
     "types alike": (
         "Custom fields",
         {"fields_here": [custom("ticket", "longText")], "fields": [custom("ticket")]},
@@ -155,9 +155,9 @@ JUDGED: dict[str, tuple[str, dict[str, Any], str, str]] = {
         "Clocks",
         {"remote_time_ms": NOW_MS, "changed": [{"modified": "2026-03-01T12:04:00Z"}]},
         WARN,
-        "not the clock of the server",
+        "not the server clock",
     ),
-    "no Date": ("Clocks", {"changed": [NEWER]}, WARN, "does not tell its clock"),
+    "no Date": ("Clocks", {"changed": [NEWER]}, WARN, "remote clock is not known"),
     "a sort that counts": (
         "Sort keys",
         {"answer_of_search": [found(incident(1), incident(2)), found(incident(2), incident(1))]},
@@ -192,7 +192,7 @@ JUDGED: dict[str, tuple[str, dict[str, Any], str, str]] = {
         "Time bound beside a query",
         {**TWO, "answer_of_search": [found(OLDER, NEWER), found(OLDER, NEWER)]},
         WARN,
-        "times are checked here again",
+        "times are checked again here",
     ),
     "a bound refused": (
         "Time bound beside a query",
@@ -216,7 +216,7 @@ JUDGED: dict[str, tuple[str, dict[str, Any], str, str]] = {
         "Search by modified",
         {**TWO, "answer_of_search": [found(), found(NEWER)]},
         OK,
-        "modified:>= holds, but not for that very millisecond",
+        "modified:>= holds, but excludes that exact millisecond",
     ),
     "no bound to try": ("Time bound beside a query", {"changed": [OLDER]}, WARN, "not known"),
     "modified list": (
@@ -287,30 +287,30 @@ JUDGED: dict[str, tuple[str, dict[str, Any], str, str]] = {
         "after 3 s",
     ),
     "no search by origin": ("Search by dbotMirrorId", {"origin": "o", "answer_of_search": [found()] * 6}, WARN, "does not find"),
-    "moves": ("A note", {"scratch_id": "4", "load": [STILL, STILL, MOVED], "add_note": [{}]}, OK, "a note moves"),
-    "does not move": ("A note", {"scratch_id": "4", "load": [STILL] * 7, "add_note": [{}]}, OK, "does not move"),
-    "formatted open": ("Formatted entries", {"scratch_id": "4", "add_formatted": [{}], "entries": [[]]}, OK, "open"),
+    "moves": ("A note", {"scratch_id": "4", "load": [STILL, STILL, MOVED], "add_note": [{}]}, OK, "a note changes"),
+    "does not change": ("A note", {"scratch_id": "4", "load": [STILL] * 7, "add_note": [{}]}, OK, "does not change"),
+    "formatted open": ("Formatted entries", {"scratch_id": "4", "add_formatted": [{}], "entries": [[]]}, OK, "may use"),
     "formatted closed": (
         "Formatted entries",
         {"scratch_id": "4", "add_formatted": [error(script.NOT_API, 303)], "add_chat": [{}], "entries": [[]]},
         OK,
-        "closed to keys (303)",
+        "may not use /entry/formatted (303)",
     ),
     "server's clock": (
         "Clock of the server",
         {"scratch_id": "4", "load": [{"created": NOW}], "remote_time_ms": NOW_MS + 240_000},
         WARN,
-        "4 min ahead of the server's clock",
+        "4 min ahead of the server clock",
     ),
     "server's clock unknown": ("Clock of the server", {"scratch_id": "4", "load": [{"created": NOW}]}, WARN, "not known"),
-    "closing": ("Closing", {"scratch_id": "4", "load": [OPEN, DONE], "close": [None]}, OK, "a closing shows at once"),
+    "closing": ("Closing", {"scratch_id": "4", "load": [OPEN, DONE], "close": [None]}, OK, "the closing takes effect at once"),
     "a late closing": (
         "Closing",
         {"scratch_id": "4", "load": [OPEN, OPEN, OPEN, DONE], "close": [None]},
         OK,
-        "a closing shows after 0.6 s",
+        "the closing takes effect after 0.6 s",
     ),
-    "no closing": ("Closing", {"scratch_id": "4", "load": [OPEN] * 6, "close": [None]}, WARN, "does not show"),
+    "no closing": ("Closing", {"scratch_id": "4", "load": [OPEN] * 6, "close": [None]}, WARN, "did not take effect"),
     "a status that reopens": (
         "Status of a closed incident",
         {"scratch_id": "4", "load": [DONE, OPEN], "save": [{}]},
@@ -388,7 +388,7 @@ def test_what_is_kept_of_the_origin_is_judged(kept: dict[str, Any], verdict: str
     ("direction", "tags", "mirror_tag", "tagged", "verdict", "lacking"),
     [
         ("Incoming And Outgoing", "in", "out", 1, OK, ""),
-        ("Incoming And Outgoing", "in", "out", 0, WARN, "letter by letter"),
+        ("Incoming And Outgoing", "in", "out", 0, WARN, "spelled exactly"),
         ("Incoming And Outgoing", "", "", 0, WARN, "Incoming Entry tags"),
         ("Incoming", "in", "", 1, OK, ""),
         ("Outgoing", "", "out", 0, OK, ""),
@@ -466,7 +466,7 @@ def test_by_default_it_only_reads(server: Server, checked: Remote) -> None:
     assert server.memory() == before
     assert found["Rights to write"]["Found"] == "not tested"
     assert not [question for question, finding in found.items() if finding["Verdict"] == "stop"]
-    assert found["First fetch"]["Found"].startswith("a first fetch would bring incidents: 3;")
+    assert found["First fetch"]["Found"].startswith("incidents a first fetch would bring: 3;")
 
 
 def test_the_context_has_one_place_for_each_instance(server: Server, checked: Remote) -> None:
@@ -485,7 +485,7 @@ def test_writing_settles_the_rest_and_closes_its_incident(server: Server, checke
 
     found = check(server, write="true")
 
-    assert found["A note"]["Found"].startswith("a note moves" if moves else "a note does not move")
+    assert found["A note"]["Found"].startswith("a note changes" if moves else "a note does not change")
     assert memory_of(server).entries_move is moves
     assert len(checked.incidents) == 5
     scratch = checked.incidents["4"]
@@ -508,7 +508,7 @@ def test_a_playbook_at_work_is_not_taken_for_an_entry_that_moves(server: Server,
 
     found = check(server, write="true")
 
-    assert found["A note"]["Found"].startswith("a note does not move")
+    assert found["A note"]["Found"].startswith("a note does not change")
     assert memory_of(server).entries_move is False
 
 
@@ -525,7 +525,7 @@ def test_what_moves_a_little_later_moves(server: Server, checked: Remote) -> Non
 
     checked.before_answer = meanwhile
 
-    assert check(server, write="true")["A note"]["Found"].startswith("a note moves")
+    assert check(server, write="true")["A note"]["Found"].startswith("a note changes")
 
 
 @pytest.mark.parametrize(("moves", "known", "kept"), [(True, False, False), (False, True, False), (True, None, True)])
@@ -548,7 +548,7 @@ def test_reading_alone_shows_that_entries_do_not_move(server: Server, checked: R
 
     found = check(server)
 
-    assert found["Entries and modified"]["Found"].startswith("an entry does not move")
+    assert found["Entries and modified"]["Found"].startswith("an entry does not change")
     assert memory_of(server).entries_move is False
 
 
@@ -650,7 +650,7 @@ def test_a_first_fetch_counts_no_incident_that_was_created_from_here(server: Ser
     """Given an instance that fetches all brands, and a check that wrote; When it runs again; Then its incident does not count."""
     server.params["disable_from_same_integration"] = False
     check(server, write="true")
-    assert check(server)["First fetch"]["Found"].startswith("a first fetch would bring incidents: 3;")
+    assert check(server)["First fetch"]["Found"].startswith("incidents a first fetch would bring: 3;")
 
 
 def test_what_cannot_be_closed_is_told_with_the_way_to_close_it(server: Server, checked: Remote) -> None:
@@ -738,7 +738,7 @@ def test_it_stops_when_it_gets_late(server: Server, checked: Remote, monkeypatch
 
     found = check(server, write="true")
 
-    assert "lasted long enough" in found["A tag"]["Found"]
+    assert "out of time" in found["A tag"]["Found"]
     assert "A file" not in found
     assert checked.incidents["4"]["status"] == 2
 

@@ -95,7 +95,7 @@ WEB_PAGE = {"text": "<html>Sign in</html>", "headers": {"Content-Type": "text/ht
     ("changes", "answer", "words"),
     [
         pytest.param(
-            V6, error_body(403, "v6_wrong_key"), ["refused the API key (403)", "API Key ID as well"], id="6.x: wrong key"
+            V6, error_body(403, "v6_wrong_key"), ["refused the API key (403)", "also enter the API Key ID"], id="6.x: wrong key"
         ),
         pytest.param(V6, error_body(401, "v8_wrong_key"), ["API Key ID is missing", "enter the ID"], id="8.x: key id missing"),
         pytest.param(
@@ -118,9 +118,12 @@ WEB_PAGE = {"text": "<html>Sign in</html>", "headers": {"Content-Type": "text/ht
         ),
         pytest.param({}, error_body(402, "v8_no_licence"), ["may not use the API", "(402)", "No license"], id="no licence"),
         pytest.param({}, {"status_code": 403, "text": ""}, ["may not use the API", "(403)"], id="403 without a body"),
-        pytest.param({}, WEB_PAGE, ["web page, not with the XSOAR API", "Copy API URL"], id="web page"),
+        pytest.param({}, WEB_PAGE, ["web page instead of an API answer", "Copy API URL"], id="web page"),
         pytest.param(
-            {}, WEB_PAGE | {"status_code": 404}, ["web page, not with the XSOAR API (404)", "XSOAR Server URL"], id="404 web page"
+            {},
+            WEB_PAGE | {"status_code": 404},
+            ["web page instead of an API answer (404)", "XSOAR Server URL"],
+            id="404 web page",
         ),
         pytest.param({}, {"text": "It works!"}, ["is not JSON", "XSOAR Server URL"], id="not JSON"),
         pytest.param(
@@ -169,8 +172,8 @@ def test_an_error_answer_becomes_a_sentence_with_a_remedy(
 @pytest.mark.parametrize(
     ("exception", "words"),
     [
-        (requests.exceptions.ConnectTimeout("x"), ["does not answer in time", "XSOAR Server URL"]),
-        (requests.exceptions.ReadTimeout("x"), ["does not answer in time", "XSOAR Server URL"]),
+        (requests.exceptions.ConnectTimeout("x"), ["the connection timed out", "XSOAR Server URL"]),
+        (requests.exceptions.ReadTimeout("x"), ["the connection timed out", "XSOAR Server URL"]),
         (requests.exceptions.SSLError("x"), ["certificate is not trusted", "Trust any certificate"]),
         (requests.exceptions.ProxyError("x"), ["proxy", "Use system proxy settings"]),
         (requests.exceptions.ConnectionError("x"), ["connection failed", "XSOAR Server URL"]),
@@ -325,7 +328,7 @@ def test_reading_is_given_up_after_three_tries(server: Server, remote: Remote) -
     """
     remote.fail("POST /incidents/search", status_code=503, times=9)
 
-    assert "not able to answer for now (503)" in server.fails("fetch-incidents")
+    assert "temporarily unavailable (503)" in server.fails("fetch-incidents")
 
     assert [call.route for call in remote.calls].count("POST /incidents/search") == 3
 
@@ -518,7 +521,7 @@ def test_sending_that_takes_long_goes_on_in_the_next_round(server: Server, remot
         error = push(server, mirrored, entries=entries).error
     pushed(server, mirrored, entries=entries)
 
-    assert "the next round goes on with them" in error
+    assert "the next round sends the remaining entries" in error
     assert [entry["contents"].rpartition("\n")[2] for entry in remote.entries[mirrored]] == [f"text {n}" for n in range(4)]
 
 

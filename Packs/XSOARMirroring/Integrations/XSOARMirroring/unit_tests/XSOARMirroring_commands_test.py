@@ -208,7 +208,7 @@ def test_search_says_when_there_is_nothing(server: Server, remote: Remote) -> No
         *(({"max_results": value}, "max_results is") for value in ("0", "-1", "ten", "1.5", " ")),
         *(({name: "soonish"}, f"{name} is 'soonish'") for name in ("start_time", "from_date")),
         *(({name: "3"}, f"{name} is '3'") for name in ("start_time", "from_date")),
-        ({"categories": "notes,comments"}, "categories holds 'comments'"),
+        ({"categories": "notes,comments"}, "categories contains 'comments'"),
         ({"id": ""}, "id is missing"),
         ({"id": "  "}, "id is missing"),
         ({"id": None}, "id is missing"),
@@ -382,12 +382,12 @@ def test_status_tells_the_last_error_also_while_the_remote_is_away(server: Serve
     result = server.ok("xsoar-mirror-status")
 
     told = status(server)
-    assert "is not able to answer for now (503)" in told["RemoteError"]
+    assert "is temporarily unavailable (503)" in told["RemoteError"]
     assert (told["RemoteVersion"], told["IncidentsTracked"]) == ("", 1)
     assert "(503)" in told["LastError"]
     assert told["LastErrorCommand"] == "get-modified-remote-data"
     assert told["LastErrorTime"].startswith("2026-03-01T12:")
-    assert "not able to answer" in result["HumanReadable"]
+    assert "temporarily unavailable" in result["HumanReadable"]
 
 
 def test_the_same_failure_is_noted_every_five_minutes_only(server: Server, remote: Remote, clock: Any) -> None:
@@ -548,7 +548,7 @@ def test_a_command_that_does_not_know_its_incident_says_so(
 @pytest.mark.parametrize("given", ["no JSON", "[]", "7", [7]])
 def test_what_is_no_incident_is_refused(server: Server, remote: Remote, command: str, given: Any) -> None:
     """Given an argument that is no incident; When the command runs; Then it says what to give."""
-    assert "incident is not an incident as JSON" in server.fails(command, id="1", incident=given)
+    assert "incident is not JSON of an incident" in server.fails(command, id="1", incident=given)
 
 
 def test_diff_without_a_local_incident_says_so(server: Server, remote: Remote, mirrored: str) -> None:
@@ -584,7 +584,7 @@ def test_resync_brings_all_that_is_missing_once(server: Server, remote: Remote, 
 
     result = server.ok("xsoar-mirror-resync")
 
-    assert "all fields and the earlier entries that were not brought yet" in result["HumanReadable"]
+    assert "all fields and the earlier entries that were not mirrored in yet" in result["HumanReadable"]
     assert modified(server) == ["1"]
     fields, entries = server.pull("1")
     assert fields["name"] == "incident 1"
@@ -653,7 +653,7 @@ def test_resync_where_nothing_comes_in_says_so(server: Server, remote: Remote) -
     remote.add("1")
     server.fetch()
 
-    assert "By the instance's direction nothing comes in" in server.ok("xsoar-mirror-resync", id="1")["HumanReadable"]
+    assert "The instance does not mirror in" in server.ok("xsoar-mirror-resync", id="1")["HumanReadable"]
 
 
 def test_an_incident_may_be_linked_without_its_earlier_entries(server: Server, remote: Remote, clock: Any) -> None:
@@ -718,7 +718,7 @@ def test_resync_of_what_this_instance_does_not_mirror_is_refused(server: Server,
     server.params["mirror_direction"] = direction
     remote.add("1")
 
-    assert "This instance mirrors no incident 1" in server.fails("xsoar-mirror-resync", id="1")
+    assert "This instance does not mirror incident 1" in server.fails("xsoar-mirror-resync", id="1")
     assert server.memory() == ({}, {}, {})
 
 
@@ -813,7 +813,7 @@ def test_a_resync_of_what_was_forgotten_doubles_nothing(server: Server, remote: 
 
     fields, arrived = server.pull("1")
     assert (fields["name"], arrived) == ("incident 1", [])
-    assert "earlier entries are not remembered" in said
+    assert "record of its earlier entries is gone" in said
 
 
 def test_a_resync_tells_that_an_incident_is_open_here_again(server: Server, remote: Remote, mirrored: str) -> None:

@@ -647,7 +647,7 @@ def test_an_attachment_that_cannot_be_had_costs_a_warning(server: Server, remote
 
     assert attached(server, incident) == [("a.txt", b"a"), ("c.txt", b"c")]
     assert len(list(tmp_path.iterdir())) == 2
-    (line,) = [line for line in server.lines("info") if "left out" in line]
+    (line,) = [line for line in server.lines("info") if "skipped for now" in line]
     assert "incident 1" in line
     assert server.fetch() == []
 
@@ -681,7 +681,7 @@ def test_a_file_that_fails_at_a_remote_that_is_well_is_left_out(
     (incident,) = server.fetch()
 
     assert attached(server, incident) == rest
-    assert len([line for line in server.lines("info") if "left out" in line]) == 2 - len(rest)
+    assert len([line for line in server.lines("info") if "skipped for now" in line]) == 2 - len(rest)
 
 
 class Broken(RawIOBase):
@@ -791,7 +791,7 @@ def test_attachments_of_an_incident_without_a_war_room_cost_a_warning(server: Se
 
     assert "attachment" not in incident
     assert remote.asked("POST /investigation") == []
-    assert len([line for line in server.lines("info") if "left out" in line]) == 2
+    assert len([line for line in server.lines("info") if "skipped for now" in line]) == 2
 
 
 class Zeros(RawIOBase):

@@ -473,7 +473,7 @@ def test_an_incident_that_stays_gone_is_given_up(server: Server, remote: Remote,
             said = server.pull(mirrored)[0]["in_mirror_error"]
 
     assert 5 <= told <= 12
-    assert "It is not tried any more" in said
+    assert "It is no longer retried" in said
     remote.incidents[mirrored] = gone
     server.ok("xsoar-mirror-resync", id=mirrored)
     assert modified(server) == [mirrored]

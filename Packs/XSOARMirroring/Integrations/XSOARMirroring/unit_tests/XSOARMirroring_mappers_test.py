@@ -263,12 +263,12 @@ def test_arguments_choose_fields(server: Server, four: None, args: dict[str, Any
     ("args", "words"),
     [
         ({"types": "Phishing,Phishng"}, ["'Phishng'", "choose from Access, Phishing"]),
-        ({"include": "mail,male"}, ["include names 'male'", "CLI name"]),
-        ({"exclude": "Mail From"}, ["exclude names 'mail from'", "CLI name"]),
+        ({"include": "mail,male"}, ["include has 'male'", "CLI name"]),
+        ({"exclude": "Mail From"}, ["exclude has 'mail from'", "CLI name"]),
         ({"missing": "create"}, ["missing is 'create'", "report, export, ignore"]),
         ({"local_fields": "9@9"}, ["local_fields", f"{HERE}/xsoar/incidentfields"]),
-        ({"local_fields": "[]"}, ["local_fields holds no incident fields", "XSOARMirroringMappers"]),
-        ({"local_fields": '[{"cliName":'}, ["local_fields holds no incident fields"]),
+        ({"local_fields": "[]"}, ["local_fields contains no incident fields", "XSOARMirroringMappers"]),
+        ({"local_fields": '[{"cliName":'}, ["local_fields contains no incident fields"]),
     ],
 )
 def test_what_there_is_not_is_refused(server: Server, four: None, args: dict[str, str], words: list[str]) -> None:
@@ -441,7 +441,7 @@ def test_a_file_that_is_too_large_is_not_read(server: Server, remote: Remote, mo
     Path("large.json").write_text(json.dumps([custom("depth")]), encoding="utf-8")
     server.files["5@77"] = {"path": "large.json", "name": "large.json"}
 
-    assert "holds no incident fields" in server.fails("xsoar-mirror-mappers", local_fields="5@77")
+    assert "contains no incident fields" in server.fails("xsoar-mirror-mappers", local_fields="5@77")
 
 
 def test_a_remote_that_may_not_be_asked_is_told(server: Server, remote: Remote) -> None:

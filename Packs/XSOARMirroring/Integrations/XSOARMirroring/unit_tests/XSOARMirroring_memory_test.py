@@ -40,7 +40,7 @@ def test_a_context_that_others_change_all_the_time_is_an_error(server: Server, r
 
     outcome = server.run("fetch-incidents")
 
-    assert "integration context is being changed all the time" in outcome.error
+    assert "integration context could not be saved" in outcome.error
     assert outcome.incidents == []
     server.rivals = []
     assert ids(server.fetch()) == ["1"]

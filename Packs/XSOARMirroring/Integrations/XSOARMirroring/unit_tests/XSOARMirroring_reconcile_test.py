@@ -244,7 +244,7 @@ def test_a_slow_census_ends_before_the_server_ends_the_round(
 ) -> None:
     """
     Given: a remote that is slow and gives one incident a page, and an incident that changed.
-    When: a round with a census has lasted long enough.
+    When: a round with a census has out of time.
     Then: it asks no more and lists what changed.
     """
     tracked(server, remote, clock, 30)
@@ -550,7 +550,7 @@ def test_a_remote_that_does_not_search_by_id_cannot_be_reconciled(server: Server
     remote.search_limit = 1
     remote.incidents = dict(reversed(remote.incidents.items()))
 
-    assert "does not search by ID" in server.fails("xsoar-mirror-reconcile")
+    assert "ignores a search by ID" in server.fails("xsoar-mirror-reconcile")
 
 
 def test_nothing_is_reconciled_while_mirroring_is_paused(server: Server, remote: Remote, clock: Any) -> None:
@@ -667,7 +667,7 @@ def test_a_resync_brings_again_what_was_brought(server: Server, remote: Remote, 
 
     for _ in range(2):
         said = server.ok("xsoar-mirror-resync", id=mirrored, entries="again")["HumanReadable"]
-        assert "the earlier entries once more" in said
+        assert "all earlier entries again" in said
         pushed(server, mirrored, entries=[copy])
         assert modified(server) == [mirrored]
         _, again = server.pull(mirrored)
