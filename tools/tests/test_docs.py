@@ -1,5 +1,6 @@
 """Checks that what the repository's Markdown points to is there: files, anchors, and the tests that hold a promise."""
 
+import ast
 import re
 from functools import cache
 from pathlib import Path
@@ -85,3 +86,30 @@ def test_the_tests_that_hold_a_promise_exist() -> None:
     }
 
     assert sorted(f"{page}: {name}" for page, name in named if name not in known and not name.endswith("_")) == []
+
+
+@cache
+def said() -> str:
+    """Return all that the pack's scripts and their yml say, a text a line; what is filled in is a mark."""
+    texts: list[str] = []
+    for path in [path for path in (ROOT / "Packs").rglob("*.py") if not path.name.endswith("_test.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                texts.append("".join(part.value if isinstance(part, ast.Constant) else "…" for part in node.values))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.append(node.value)
+    return "\n".join([*texts, *(path.read_text(encoding="utf-8") for path in (ROOT / "Packs").rglob("*.yml"))])
+
+
+def test_what_an_operator_is_said_to_see_is_what_the_pack_says() -> None:
+    """
+    Given: the page on what is wrong, which quotes in its tables, in italics, what an operator sees.
+    When: each quotation of three words and more is looked for in the pack, what is filled in left out.
+    Then: the pack says it.
+    """
+    rows = re.findall(r"(?m)^\| (.*?) \|", (DOCS / "troubleshooting.md").read_text(encoding="utf-8"))
+    quotations = [quotation for row in rows for quotation in re.findall(r"(?<![*\w])\*([^*]+)\*(?!\*)", row)]
+    parts = [part.strip(" .") for quotation in quotations for part in re.split(r"…|\(\d{3}\):?|1024", quotation)]
+
+    assert len(parts) > 30
+    assert [part for part in parts if len(part.split()) > 2 and part not in said()] == []

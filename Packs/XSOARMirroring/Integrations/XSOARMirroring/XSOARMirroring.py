@@ -84,7 +84,7 @@ MOST_DRIFTED = 50  # Incidents that a census lists in one round.
 MOST_TRIED_ALONE = 64  # When the remote refuses more fields than this, they are not tried one by one.
 BOTH_SIDES_MS = 2 * MINUTE_MS  # A field that came in this recently may have been changed here before that.
 BUSY_TRIES = 3  # After so many server errors for one incident, while the remote is well, the incident is unreadable.
-MOST_TRIES = 10  # Give up on an unreadable incident after this many tries (about six weeks).
+MOST_TRIES = 10  # Give up on an unreadable incident after this many tries (about three weeks).
 FILE_TRIES = 3  # Replace a file that cannot be downloaded by a note after this many tries.
 KEPT_CLOSED_MS = 30 * 24 * HOUR_MS  # Forget a closed incident that has not changed for this long.
 KEPT_RECORDS = 20_000
@@ -2635,7 +2635,7 @@ def ensure_same(record: Record, incident: Incident, settings: Settings) -> Incid
         STRANGER,
         f"Incident {incident.id} of {host_of(settings.api_root)} is not the one mirrored here: it was created "
         f"{iso(incident.created_ms)[:19]}Z, not {iso(record.created_ms)[:19]}Z. Check XSOAR Server URL. If the remote tenant was "
-        "restored from a backup, end the mirroring of this incident.",
+        "restored from a backup, end the mirroring of this incident with xsoar-mirror-stop.",
     )
 
 
@@ -2921,8 +2921,8 @@ def with_brought(store: Store, brought: list[str]) -> Store:
 
 
 TAKEN_ID = (
-    "Another local incident already mirrors the remote ID {}, as after a restore from a backup, so this one is not mirrored: end "
-    "the mirroring of the other one and link this one by hand."
+    "Another local incident already mirrors the remote ID {}, as after a restore from a backup, so this one is not mirrored: "
+    "work on it in the remote tenant."
 )
 
 
