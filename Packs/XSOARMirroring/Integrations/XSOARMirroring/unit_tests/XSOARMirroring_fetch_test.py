@@ -164,6 +164,29 @@ def test_a_value_that_the_server_would_refuse_costs_no_fetch(server: Server, rem
     assert json.loads(incident["rawJSON"])[name] == unfit[name]
 
 
+def test_an_incident_under_a_known_id_is_fetched_unmirrored(server: Server, remote: Remote, clock: Any) -> None:
+    """
+    Given: a mirrored incident, and a remote that was restored from a backup and gives its ID once more.
+    When: the new one is fetched.
+    Then: it comes with a sentence that says so, and names no remote incident that the server could mirror it with.
+    """
+    remote.add("4")
+    server.fetch()
+    server.ok("get-modified-remote-data", lastUpdate=LAST_UPDATE)
+    server.pull("4")
+    clock.tick(timedelta(minutes=30))
+    del remote.incidents["4"]
+    remote.add("4", name="another")
+
+    (incident,) = server.fetch()
+
+    raw = json.loads(incident["rawJSON"])
+    assert incident["name"] == "another"
+    assert "already mirrors the remote ID 4" in raw["in_mirror_error"]
+    for fields in (incident, raw):
+        assert not {"dbotMirrorId", "dbotMirrorInstance", "dbotMirrorDirection"} & fields.keys()
+
+
 def test_a_fetched_incident_starts_no_timer_of_the_remote(server: Server, remote: Remote) -> None:
     """
     Given: an incident with SLA timers among its custom fields. XSOAR REST API: they must not be copied across tenants.

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import XSOARMirroring as script
-from stand_ins import ERRORS, LAST_UPDATE, NOW, Remote, Server, contents, error_body, modified
+from stand_ins import ERRORS, LAST_UPDATE, NOW, Remote, Server, contents, error_body, modified, push
 
 
 def test_a_round_asks_for_the_changes_in_their_order(server: Server, remote: Remote) -> None:
@@ -80,6 +80,22 @@ def test_a_last_update_that_is_no_time_counts_as_missing(
     remote.change(mirrored, details="new")
 
     assert modified(server, last_update) == [mirrored]
+
+
+def test_where_nothing_comes_in_a_failed_update_asks_for_nothing(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: an instance with the direction Outgoing, and an incident whose change the remote refuses.
+    When: rounds run.
+    Then: none asks for that incident, since nothing would come in.
+    """
+    server.params["mirror_direction"] = "Outgoing"
+    modified(server)
+    remote.fail("POST /incident", status_code=400, json={}, times=9)
+
+    assert push(server, mirrored, delta={"details": "new"}).error
+    remote.faults.clear()
+
+    assert modified(server) == []
 
 
 def test_each_change_is_told_once_in_its_order(server: Server, remote: Remote, clock: Any) -> None:

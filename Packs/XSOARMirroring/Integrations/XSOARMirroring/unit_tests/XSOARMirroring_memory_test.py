@@ -227,6 +227,22 @@ def test_the_context_holds_ids_and_times_but_no_texts(server: Server, remote: Re
     assert len(packed_records(server)) < 1500
 
 
+@pytest.mark.parametrize(
+    ("known", "packed"),
+    [
+        (set(), ()),
+        ({"7"}, ("7-7",)),
+        ({"1", "2", "3", "7", "8"}, ("1-3", "7-8")),
+        ({"0", "007", "1", "x7", "-3"}, ("0-1", "=-3", "=007", "=x7")),
+    ],
+    ids=["none", "one", "ranges", "what is no number"],
+)
+def test_ids_of_all_that_was_fetched_are_kept_exactly(known: set[str], packed: tuple[str, ...]) -> None:
+    """Given IDs of incidents; When they are kept; Then those and no others are read again, and numbers in a row take one item."""
+    assert script.packed_ids(known) == packed
+    assert script.unpacked_ids(packed) == known
+
+
 def test_an_entry_takes_little_room() -> None:
     """Given an incident with 20,000 entries that came in; When it is kept; Then that takes some eight characters for each."""
     seen = {f"{number}@4": script.short_digest(number)[:2] + script.short_digest(str(number)) for number in range(20_000)}

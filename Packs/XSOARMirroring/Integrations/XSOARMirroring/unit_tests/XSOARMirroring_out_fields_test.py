@@ -486,3 +486,48 @@ def test_an_incident_we_created_there_is_not_fetched_back(server: Server, remote
     pushed(server, "", data=LOCAL)
 
     assert server.fetch() == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "stands", "told"),
+    [
+        ("Remote wins", "theirs", "The remote value wins and is mirrored in. If the local value is right, set it again."),
+        ("Local wins", "ours", "The local value wins in both tenants. If the remote value is right, set it here."),
+    ],
+)
+def test_a_field_that_both_sides_changed_follows_the_rule_and_is_noted_once(
+    server: Server, remote: Remote, mirrored: str, rule: str, stands: str, told: str
+) -> None:
+    """
+    Given: a field that somebody changed in each tenant since both held the same.
+    When: the local change goes out, and two pulls follow.
+    Then: the value that the rule names stands in the remote, and one note here names both values and the one that stands.
+    """
+    server.params["conflicts"] = rule
+    server.pull(mirrored)
+    remote.change(mirrored, details="theirs")
+
+    pushed(server, mirrored, delta={"details": "ours"}, data={"details": "ours"})
+    _, entries = server.pull(mirrored)
+
+    assert remote.incidents[mirrored]["details"] == stands
+    assert ["There: theirs. Here: ours." in entry["Contents"] and entry["Contents"].endswith(told) for entry in entries] == [True]
+    assert server.pull(mirrored)[1] == []
+
+
+def test_an_edit_of_a_redacted_text_is_held_back_and_noted(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: a text that was redacted on its way in, and that somebody here edits, leaving the blank in.
+    When: it goes out and a pull follows.
+    Then: the original stays there, and a note here says that the change was held back.
+    """
+    server.params["redact"] = "email"
+    remote.change(mirrored, details="Ask ann@example.com.")
+    redacted = server.pull(mirrored)[0]["details"]
+    edited = f"{redacted} Today."
+
+    pushed(server, mirrored, delta={"details": edited}, data={"details": edited})
+    _, entries = server.pull(mirrored)
+
+    assert remote.incidents[mirrored]["details"] == "Ask ann@example.com."
+    assert [("contains text that is redacted here" in entry["Contents"]) for entry in entries] == [True]
