@@ -164,6 +164,26 @@ def test_a_value_that_the_server_would_refuse_costs_no_fetch(server: Server, rem
     assert json.loads(incident["rawJSON"])[name] == unfit[name]
 
 
+def test_an_older_incident_that_changes_is_fetched_once_if_that_is_wanted(server: Server, remote: Remote, clock: Any) -> None:
+    """
+    Given: an instance that also fetches what comes to match, an incident older than its first fetch, and one fetched already.
+    When: both change, and fetches run.
+    Then: the older one is fetched, once, also after it has changed again; the other is not fetched again.
+    """
+    server.params |= {"fetch_by": "Also when an incident comes to match", "first_fetch": "1 hour"}
+    remote.add("1", created="2026-02-01T00:00:00Z", modified="2026-02-01T00:00:00Z")
+    remote.add("2")
+    assert ids(server.fetch()) == ["2"]
+    fetched = []
+    for details in ("first", "second"):
+        clock.tick(timedelta(minutes=20))
+        for incident_id in ("1", "2"):
+            remote.change(incident_id, details=details)
+        fetched += [ids(server.fetch()), ids(server.fetch())]
+
+    assert fetched == [["1"], [], [], []]
+
+
 def test_an_incident_under_a_known_id_is_fetched_unmirrored(server: Server, remote: Remote, clock: Any) -> None:
     """
     Given: a mirrored incident, and a remote that was restored from a backup and gives its ID once more.

@@ -825,3 +825,26 @@ def test_a_resync_empties_what_was_emptied(server: Server, remote: Remote, mirro
     assert fields["details"] == ""
     assert fields["CustomFields"] == {"waterdepth": "", "other": "kept"}
     assert fields["name"] == remote.incidents[mirrored]["name"]
+
+
+@pytest.mark.parametrize(
+    ("limit", "name", "content"),
+    [({"file_types": "-exe"}, "tool.exe", b"MZ"), ({"max_file_mb": "1"}, "dump.bin", b"x" * (1 << 20) + b"x")],
+    ids=["type", "size that only the download tells"],
+)
+def test_a_file_that_is_not_shared_gives_way_to_a_note(
+    server: Server, remote: Remote, mirrored: str, limit: dict[str, str], name: str, content: bytes
+) -> None:
+    """
+    Given: a tagged file there that the sharing policy keeps back; its entry does not say how large it is.
+    When: it is pulled.
+    Then: a note stands in its place that says why and does not name it, and nothing of the file is left in the working folder.
+    """
+    server.params |= limit
+    remote.write_file(mirrored, name, content, tags=["share"])
+
+    _, (note,) = server.pull(mirrored)
+
+    assert note["Type"] == 1
+    assert "is not shared" in note["Contents"]
+    assert name not in json.dumps(note)

@@ -7,7 +7,7 @@ import pytest
 import requests
 
 import XSOARMirroring as script
-from stand_ins import CLOSING, REOPENING, Remote, Server, arrived, error_body, local_entry, push, pushed, store_of
+from stand_ins import CLOSING, REOPENING, Remote, Server, arrived, error_body, local_entry, push, pushed, record_of, store_of
 
 """ OUT: CLOSING """
 
@@ -213,6 +213,31 @@ def test_a_closing_that_shows_late_reopens_nothing_here(server: Server, remote: 
 
     assert server.pull(mirrored)[1] == []
     assert len(closings(remote)) == 1
+
+
+def test_a_closing_that_was_not_to_cross_crosses_once_the_switch_is_on(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: an incident that was closed here while Close Remote Incident was off.
+    When: the switch is on and the server sends the incident once more.
+    Then: the remote one is closed.
+    """
+    server.params["close_out"] = False
+    pushed(server, mirrored, status=2, data=CLOSING)
+    assert closings(remote) == []
+    server.params["close_out"] = True
+
+    pushed(server, mirrored, status=2, data=CLOSING)
+
+    assert len(closings(remote)) == 1
+
+
+def test_the_status_here_is_known_although_the_closing_failed(server: Server, remote: Remote, mirrored: str) -> None:
+    """Given a remote that refuses a closing; When it fails; Then the record says that the incident is closed here."""
+    remote.fail("POST /incident/close", status_code=403, json={}, times=9)
+
+    assert push(server, mirrored, status=2, data=CLOSING).error
+
+    assert record_of(server, mirrored).here == 2
 
 
 def test_a_closing_is_given_three_seconds_to_show(server: Server, remote: Remote, mirrored: str, naps: list[float]) -> None:
