@@ -215,6 +215,27 @@ def test_a_closing_that_shows_late_reopens_nothing_here(server: Server, remote: 
     assert len(closings(remote)) == 1
 
 
+@pytest.mark.parametrize(
+    ("reason", "expected"),
+    [("Benign", "False Positive"), ("Handled", "Handled"), ("Duplicate", "Duplicate")],
+    ids=["one of theirs", "two of theirs", "none"],
+)
+def test_a_close_reason_is_translated_where_one_of_theirs_stands_for_it(
+    server: Server, remote: Remote, mirrored: str, reason: str, expected: str
+) -> None:
+    """
+    Given: close reasons that the tenants call differently, two of theirs for one of ours.
+    When: an incident is closed here for one of them.
+    Then: it closes there with theirs if only one is meant; otherwise the reason goes as it is.
+    """
+    server.params["close_reasons"] = "False Positive = Benign\nResolved = Handled\nDone = Handled"
+    remote.offer(None)
+
+    pushed(server, mirrored, status=2, data={**CLOSING, "closeReason": reason})
+
+    assert [body["closeReason"] for body in closings(remote)] == [expected]
+
+
 def test_a_closing_that_was_not_to_cross_crosses_once_the_switch_is_on(server: Server, remote: Remote, mirrored: str) -> None:
     """
     Given: an incident that was closed here while Close Remote Incident was off.

@@ -531,3 +531,14 @@ def test_an_edit_of_a_redacted_text_is_held_back_and_noted(server: Server, remot
 
     assert remote.incidents[mirrored]["details"] == "Ask ann@example.com."
     assert [("contains text that is redacted here" in entry["Contents"]) for entry in entries] == [True]
+
+
+def test_the_fields_there_are_read_once_for_all_that_are_unknown(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: a change of three fields that the remote incident does not hold.
+    When: it goes out.
+    Then: one call reads which fields the remote has.
+    """
+    pushed(server, mirrored, delta={"nosuchone": "1", "nosuchtwo": "2", "nosuchthree": "3"})
+
+    assert [call.route for call in remote.calls].count("GET /incidentfields") == 1
