@@ -170,7 +170,7 @@ def test_an_older_incident_that_changes_is_fetched_once_if_that_is_wanted(server
     When: both change, and fetches run.
     Then: the older one is fetched, once, also after it has changed again; the other is not fetched again.
     """
-    server.params |= {"fetch_by": "Also when an incident comes to match", "first_fetch": "1 hour"}
+    server.params |= {"fetch_by": "Also when an incident comes to match", "first_fetch": "1 hour", "query": "severity:>2"}
     remote.add("1", created="2026-02-01T00:00:00Z", modified="2026-02-01T00:00:00Z")
     remote.add("2")
     assert ids(server.fetch()) == ["2"]
@@ -182,6 +182,22 @@ def test_an_older_incident_that_changes_is_fetched_once_if_that_is_wanted(server
         fetched += [ids(server.fetch()), ids(server.fetch())]
 
     assert fetched == [["1"], [], [], []]
+    assert all("(severity:>2" in body["filter"]["query"] for body in remote.bodies("POST /incidents/search"))
+
+
+def test_late_fetching_begins_anew_when_the_remote_s_clock_was_put_back(server: Server, remote: Remote, clock: Any) -> None:
+    """
+    Given: an instance that also fetches what comes to match, and a remote whose clock is put back by a day.
+    When: an older incident changes by the new clock, and fetches run.
+    Then: it is fetched, once.
+    """
+    server.params |= {"fetch_by": "Also when an incident comes to match", "first_fetch": "1 hour"}
+    remote.add("1", created="2026-02-01T00:00:00Z", modified="2026-02-01T00:00:00Z")
+    server.fetch()
+    clock.tick(timedelta(minutes=-60 * 24))
+    remote.change("1", details="matches now")
+
+    assert [ids(server.fetch()), ids(server.fetch())] == [["1"], []]
 
 
 def test_an_incident_under_a_known_id_is_fetched_unmirrored(server: Server, remote: Remote, clock: Any) -> None:

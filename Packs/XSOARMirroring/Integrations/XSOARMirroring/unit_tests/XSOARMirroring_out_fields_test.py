@@ -73,7 +73,7 @@ def test_the_schema_of_the_remote_is_kept_and_read_anew_for_an_unknown_field(
     """
     Given: a schema that was read once, and a custom field that the remote gets later.
     When: fields of the kept schema are sent for an incident that lacks them, then the later one.
-    Then: only the later one costs a second reading, and it arrives.
+    Then: only the later one costs a second reading, and it arrives, also when it is sent again for an incident that lacks it.
     """
     pushed(server, mirrored, delta={"customerticket": "T-1"})
     pushed(server, mirrored, delta={"mailfrom": "eve@example.com"})
@@ -82,9 +82,12 @@ def test_the_schema_of_the_remote_is_kept_and_read_anew_for_an_unknown_field(
     remote.incident_fields = [*remote.incident_fields, added]
 
     pushed(server, mirrored, delta={"later": "x"})
+    pushed(server, mirrored, delta={"later": "y"})
+    remote.incidents[mirrored]["CustomFields"].pop("later")
+    pushed(server, mirrored, delta={"later": "z"})
 
     assert len(remote.asked("GET /incidentfields")) == 2
-    assert remote.incidents[mirrored]["CustomFields"]["later"] == "x"
+    assert remote.incidents[mirrored]["CustomFields"]["later"] == "z"
 
 
 def test_a_known_field_goes_out_though_the_fields_cannot_be_read(
@@ -513,6 +516,17 @@ def test_a_field_that_both_sides_changed_follows_the_rule_and_is_noted_once(
     assert remote.incidents[mirrored]["details"] == stands
     assert ["There: theirs. Here: ours." in entry["Contents"] and entry["Contents"].endswith(told) for entry in entries] == [True]
     assert server.pull(mirrored)[1] == []
+
+
+def test_a_note_of_a_conflict_shows_values_as_people_write_them(server: Server, remote: Remote, mirrored: str) -> None:
+    """Given a list that both sides changed; When the local change goes out; Then the note shows both with their own letters."""
+    server.pull(mirrored)
+    remote.change(mirrored, CustomFields={**remote.incidents[mirrored]["CustomFields"], "places": ["Zürich"]})
+
+    pushed(server, mirrored, delta={"places": ["Köln"]}, data={"CustomFields": {"places": ["Köln"]}})
+    _, (note,) = server.pull(mirrored)
+
+    assert 'There: ["Zürich"]. Here: ["Köln"].' in note["Contents"]
 
 
 def test_an_edit_of_a_redacted_text_is_held_back_and_noted(server: Server, remote: Remote, mirrored: str) -> None:

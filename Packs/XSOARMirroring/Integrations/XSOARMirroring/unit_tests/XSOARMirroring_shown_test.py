@@ -344,3 +344,13 @@ def test_a_created_incident_does_not_carry_what_this_pack_shows(server: Server, 
     )
 
     assert remote.incidents[remote_id]["CustomFields"] == {"ticket": "C-1"}
+
+
+def test_a_stopped_incident_says_so(server: Server, remote: Remote, mirrored: str) -> None:
+    """Given a mirrored incident; When it is stopped and started; Then its state says so, here and in the status."""
+    server.ok("xsoar-mirror-stop", id=mirrored)
+    stopped = (status(server, id=mirrored)["Incident"]["State"], server.pull(mirrored)[0].get("mirror_state"))
+    server.ok("xsoar-mirror-start", id=mirrored)
+
+    assert stopped == ("Stopped", "Stopped")
+    assert status(server, id=mirrored)["Incident"]["State"] == "In Step"
