@@ -906,6 +906,27 @@ def test_entries_from_before_the_fetch_stay_out_without_history(server: Server, 
     assert contents(server.pull(incident_id)[1]) == ["after the fetch"]
 
 
+def test_a_change_between_two_fetches_is_told_by_the_first_round(server: Server, remote: Remote, clock: Any) -> None:
+    """
+    Given: two fetches before any round, and a change of the first's incident between them.
+    When: the first round runs, from the time of the second fetch on.
+    Then: that change is told, and no call asks further back than the first fetch had seen, less the overlap.
+    """
+    first = remote.add("1")["modified"]
+    server.fetch()
+    clock.tick(timedelta(minutes=5))
+    remote.change("1", details="changed")
+    clock.tick(timedelta(minutes=30))
+    remote.add("2")
+    server.fetch()
+    clock.tick(timedelta(minutes=5))
+    remote.calls.clear()
+
+    assert server.ok("get-modified-remote-data", lastUpdate=remote.now())["Contents"] == ["1"]
+    (asked,) = remote.bodies("POST /incidents/search")
+    assert script.iso(script.parse_ms(first, 0) - script.MODIFIED_OVERLAP_MS) in asked["filter"]["query"]
+
+
 def test_entries_from_before_the_fetch_come_in_with_history(server: Server, remote: Remote, clock: Any) -> None:
     """
     Given: an incident with tagged entries of long ago and an attachment, fetched with its history.

@@ -828,17 +828,17 @@ def test_a_resync_empties_what_was_emptied(server: Server, remote: Remote, mirro
 
 
 @pytest.mark.parametrize(
-    ("limit", "name", "content"),
-    [({"file_types": "-exe"}, "tool.exe", b"MZ"), ({"max_file_mb": "1"}, "dump.bin", b"x" * (1 << 20) + b"x")],
+    ("limit", "name", "content", "downloads"),
+    [({"file_types": "-exe"}, "tool.exe", b"MZ", 0), ({"max_file_mb": "1"}, "dump.bin", b"x" * (1 << 20) + b"x", 1)],
     ids=["type", "size that only the download tells"],
 )
 def test_a_file_that_is_not_shared_gives_way_to_a_note(
-    server: Server, remote: Remote, mirrored: str, limit: dict[str, str], name: str, content: bytes
+    server: Server, remote: Remote, mirrored: str, limit: dict[str, str], name: str, content: bytes, downloads: int
 ) -> None:
     """
     Given: a tagged file there that the sharing policy keeps back; its entry does not say how large it is.
     When: it is pulled.
-    Then: a note stands in its place that says why and does not name it, and nothing of the file is left in the working folder.
+    Then: a note stands in its place that says why and does not name it; it is downloaded only to learn its size.
     """
     server.params |= limit
     remote.write_file(mirrored, name, content, tags=["share"])
@@ -848,3 +848,4 @@ def test_a_file_that_is_not_shared_gives_way_to_a_note(
     assert note["Type"] == 1
     assert "is not shared" in note["Contents"]
     assert name not in json.dumps(note)
+    assert len(remote.asked("GET /entry/download")) == downloads
