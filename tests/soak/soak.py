@@ -79,7 +79,6 @@ ACTIVE, CLOSED = 1, 2
 QUIET_ROUNDS = 5  # A remote whose entries do not show is looked into in turn.
 MOST_QUIETING_ROUNDS = 60
 SETTLE_MINUTES = 61  # What could not be read is tried again after an hour.
-FEW_INCIDENTS = 500
 TEXT = re.compile(r"text (\d+)\.")
 BOTH_CHANGED = "was changed in both tenants"
 
@@ -229,10 +228,7 @@ class Reaper:
         self._has_written = self._has_written or name == "setIntegrationContextVersioned"
         if self._left is None or (self._has_written and name in LAST_STEPS):
             return
-        # Without an answer to what has changed the server asks for every incident, which takes long when there are many.
-        if name == "getLastMirrorRun" and self._size.incidents > FEW_INCIDENTS:
-            self._left = None
-        elif self._left == 0:
+        if self._left == 0:
             os.kill(pid, signal.SIGKILL)
             self.killed += 1
             self._left = None

@@ -95,7 +95,7 @@ def said() -> str:
     for path in [path for path in (ROOT / "Packs").rglob("*.py") if not path.name.endswith("_test.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.JoinedStr):
-                texts.append("".join(part.value if isinstance(part, ast.Constant) else "…" for part in node.values))
+                texts.append("".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values))
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                 texts.append(node.value)
     return "\n".join([*texts, *(path.read_text(encoding="utf-8") for path in (ROOT / "Packs").rglob("*.yml"))])
