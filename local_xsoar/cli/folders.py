@@ -85,6 +85,7 @@ def held(folder: Path) -> Iterator[None]:
         FolderError: another process has it, or it cannot be written to.
     """
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / LOCK_FILE).open("a")
     except OSError as error:
         raise _unusable(folder, error)

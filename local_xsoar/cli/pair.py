@@ -79,12 +79,12 @@ def _serve(folder: Path, options: argparse.Namespace) -> None:
         raise FolderError(
             f'The folder {folder} holds a single tenant: serve it with make serve ARGS="--folder {folder}", or give another one.'
         )
-    # The customer's HTTP answers tell the time of its clock, so that the lag that the mirror measures is a right one.
-    headquarters = _settings(folder / HEADQUARTERS, HEADQUARTERS_VERSION, key_id=KEY_ID)
-    customer = _settings(folder / CUSTOMER, CUSTOMER_VERSION, date_header=0)
     with ExitStack() as exits:
-        for settings in (headquarters, customer):
-            exits.enter_context(held(settings.folder))
+        for name in (HEADQUARTERS, CUSTOMER):  # Before their keys are read: two first starts at once would each make some.
+            exits.enter_context(held(folder / name))
+        # The customer's HTTP answers tell the time of its clock, so that the lag that the mirror measures is a right one.
+        headquarters = _settings(folder / HEADQUARTERS, HEADQUARTERS_VERSION, key_id=KEY_ID)
+        customer = _settings(folder / CUSTOMER, CUSTOMER_VERSION, date_header=0)
         ports = _port(headquarters, options.headquarters_port), _port(customer, options.customer_port)
         linked = exits.enter_context(linked_tenants(folder / "host", headquarters, customer, ports=ports))
         for settings, url in ((headquarters, linked.headquarters_url), (customer, linked.customer_url)):

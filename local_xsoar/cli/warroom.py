@@ -327,7 +327,7 @@ def show_help_of(command: Command) -> None:
     out.print(Text(f"!{command.name}", style="bold"), highlight=False)
     out.print(Text(command.description))
     if command.execution:
-        out.print(Text("It makes changes: the platform marks it as potentially harmful."))
+        out.print(Text("This command makes changes; XSOAR marks it as potentially harmful."))
     if not command.arguments:
         out.print(Text("It takes no arguments."))
         return

@@ -312,3 +312,21 @@ def test_linking_refuses_and_says_why(remote: Mirror, inputs: dict[str, str], ta
     assert run.tasks[-2] == task
     assert run.printed[0].startswith("Nothing was linked: ")
     assert remote.here.incident(local_id)["dbotMirrorInstance"] == ""
+
+
+def test_a_fetched_incident_is_not_created_again(remote: Mirror) -> None:
+    """
+    Given: an incident that was fetched from the remote tenant, and whose mirror fields somebody cleared.
+    When: the button is clicked, and rounds run.
+    Then: the remote tenant has it once.
+    """
+    remote.remote_incident()
+    local_id = remote.fetched_once()
+    remote.until_quiet()
+    remote.here.change_incident(local_id, {"dbotMirrorId": "", "dbotMirrorInstance": ""}, user="hanna")
+
+    pressed = press(remote, local_id)
+    created_there(remote)
+
+    assert remote_names(remote) == ["Phishing"]
+    assert "link them with the playbook XSOAR Mirroring - Link Existing Incident" in pressed.error

@@ -101,6 +101,7 @@ HEALTH_MS = 5 * MINUTE_MS  # How stale xsoar-mirror-status may be while there is
 FETCHED_FIELDS = ("name", "type", "severity", "details", "occurred", "phase", "dueDate", "playbookId")
 FETCHED_TIMES = ("occurred", "dueDate")
 SEVERITIES: dict[float, str] = {0: "Unknown", 0.5: "Informational", 1: "Low", 2: "Medium", 3: "High", 4: "Critical"}
+WRITTEN_FIELDS = frozenset({"name", "details", "closeNotes", "contents"})  # What people wrote is shown as it is.
 STATUSES: dict[float, str] = {0: "Pending", 1: "Active", 2: "Closed", 3: "Archived"}
 # Fields of the incident itself that may be set when an incident is created in the remote.
 INCIDENT_FIELDS = (
@@ -293,7 +294,7 @@ def in_words(name: str, value: Any) -> Any:
     """Return a field's value as people read it: a status or severity as its word, a time to the millisecond, no time as blank."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return STATUSES.get(value, value) if name == "status" else SEVERITIES.get(value, value) if name == "severity" else value
-    if not isinstance(value, str) or not ISO_TIME.fullmatch(value):
+    if name in WRITTEN_FIELDS or not isinstance(value, str) or not ISO_TIME.fullmatch(value):
         return value
     return "" if value.startswith("0001-01-01") else re.sub(r"(\.\d{3})\d+", r"\1", value)
 
@@ -6167,6 +6168,9 @@ def ask_page(position: str, check: Check) -> Finding | str:
     if len(entries) < 3:
         return NO_ROOM
     edge, ids = entries[0 if position == "lastId" else -1], [str(entry["id"]) for entry in entries]
+    if ids != sorted(ids, key=entry_number):
+        # Whether the remote orders by number or by time would be a guess.
+        return not_known("numbers and times of the entries seen disagree", NO_ROOM.remedy)
     if not position:
         kept = {str(entry["id"]) for entry in check.client.entries(room, {"pageSize": 2})}
         if len(kept) != 2:
@@ -6178,7 +6182,8 @@ def ask_page(position: str, check: Check) -> Finding | str:
         return f"{position} is refused; War Rooms are read whole where necessary"
     others = [entry for entry in page if entry["id"] != edge["id"]]
     if any((created_order(entry) > created_order(edge)) == (position == "lastId") for entry in others):
-        return f"{position} is ignored; War Rooms with more than {ENTRY_PAGE} tagged entries may be incomplete"
+        found = f"{position} is ignored; War Rooms with more than {ENTRY_PAGE} tagged entries may be incomplete"
+        return Finding(WARN, found, "look into such incidents with xsoar-mirror-reconcile entries=all")
     return f"{position} works, and {'leaves out' if len(others) == len(page) else 'includes'} the entry that it names"
 
 

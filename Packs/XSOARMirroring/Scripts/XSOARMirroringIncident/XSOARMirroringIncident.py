@@ -27,6 +27,8 @@ ACTIONS = (*COMMANDS, CREATE)
 OUTGOING = ("Out", "Both")
 CHOOSE = "set its Incident Mirroring Direction to Outgoing or to Incoming And Outgoing"
 CREATE_PLAYBOOK = "XSOAR Mirroring - Create in Remote"
+LINK_PLAYBOOK = "XSOAR Mirroring - Link Existing Incident"
+REMOTE_ID_FIELD = "xsoarmirroringremoteid"
 CLOSED = 2
 
 
@@ -107,13 +109,23 @@ def reason_not_to_create(incident: dict[str, Any]) -> str:
     remote_id, instance = str(incident.get("dbotMirrorId") or ""), str(incident.get("dbotMirrorInstance") or "")
     if instance and remote_id:
         return f"This incident is mirrored already: by {instance}, with the remote incident {remote_id}."
+    if instance and (brand := (demisto.getModules() or {}).get(instance, {}).get("brand") or BRAND) != BRAND:
+        return f"The instance {instance} of {brand} mirrors this incident, and an incident has only one mirror."
     if instance:
         return (
             f"{instance} is creating this incident in the remote tenant already: wait for its next mirroring round."
             " If nothing comes of it, xsoar-mirror-status says why."
         )
-    if remote_id:
+    if known_id := str((incident.get("CustomFields") or {}).get(REMOTE_ID_FIELD) or ""):
+        # Its mirror fields were cleared: created anew, it would be in the remote tenant twice, or wait for its next change.
+        return (
+            f"This incident has the remote incident {known_id}: link them with the playbook {LINK_PLAYBOOK}."
+            " If that one is gone, clear the field Remote ID."
+        )
+    if "@" in remote_id:
         return f"Another tenant created this incident and mirrors it (dbotMirrorId is {remote_id}), so it is not sent back."
+    if remote_id:
+        return f"This incident came from elsewhere (dbotMirrorId is {remote_id}): it may be in the remote tenant already."
     return "This incident is closed: reopen it, then create it in the remote tenant." if incident.get("status") == CLOSED else ""
 
 

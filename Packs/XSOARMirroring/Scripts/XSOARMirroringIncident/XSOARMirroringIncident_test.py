@@ -364,9 +364,14 @@ def test_an_instance_that_does_not_answer_is_not_passed_over(alone: Server) -> N
             "customer is creating this incident in the remote tenant already: wait for its",
         ),
         ({"dbotMirrorId": "7@hq.example.com"}, "Another tenant created this incident and mirrors it"),
+        ({"dbotMirrorId": "INC77"}, "This incident came from elsewhere (dbotMirrorId is INC77)"),
+        (
+            {"CustomFields": {"xsoarmirroringremoteid": "4"}},
+            "This incident has the remote incident 4: link them with the playbook",
+        ),
         ({"status": 2}, "This incident is closed: reopen it, then create it in the remote tenant."),
     ],
-    ids=["mirrored", "clicked twice", "created from there", "closed"],
+    ids=["mirrored", "clicked twice", "created from there", "another integration's", "cleared", "closed"],
 )
 def test_an_incident_that_has_another_half_is_not_created(alone: Server, fields: dict[str, Any], expected: str) -> None:
     """

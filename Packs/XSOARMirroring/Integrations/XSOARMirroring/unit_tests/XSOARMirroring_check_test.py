@@ -239,14 +239,14 @@ JUDGED: dict[str, tuple[str, dict[str, Any], str, str]] = {
     "lastId ignored": (
         "War Room, back from an entry",
         {"rooms": ROOM, "entries": [[entry(2), entry(3)]]},
-        OK,
+        WARN,
         "lastId is ignored",
     ),
     "firstID works": ("War Room, on from an entry", {"rooms": ROOM, "entries": [[entry(3)]]}, OK, "includes"),
     "firstID ignored": (
         "War Room, on from an entry",
         {"rooms": ROOM, "entries": [[entry(2), entry(3)]]},
-        OK,
+        WARN,
         "firstID is ignored",
     ),
     "firstID refused": ("War Room, on from an entry", {"rooms": ROOM, "entries": [REFUSED]}, OK, "refused"),

@@ -107,7 +107,9 @@ def test_search_takes_its_arguments_as_they_are(server: Server, remote: Remote) 
         ("occurred", "2026-11-28T00:37:25.261643115+01:00", "2026-11-28T00:37:25.261+01:00"),
         ("occurred", "2026-11-28T00:37:25Z", "2026-11-28T00:37:25Z"),
         ("closed", "0001-01-01T00:00:00Z", ""),
-        ("name", "at 2026-11-28T00:37:25.261643115Z", "at 2026-11-28T00:37:25.261643115Z"),
+        ("name", "2026-11-28T00:37:25.261643115Z", "2026-11-28T00:37:25.261643115Z"),
+        ("contents", "0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"),
+        ("occurred", "at 2026-11-28T00:37:25.261643115Z", "at 2026-11-28T00:37:25.261643115Z"),
     ],
 )
 def test_tables_say_words_and_short_times(name: str, value: Any, told: Any) -> None:
