@@ -19,6 +19,7 @@ from rich.text import Text
 
 from local_xsoar.host import CommandRun
 from local_xsoar.host.entries import ERROR, NOTE, file_name, is_file, readable, without_controls
+from local_xsoar.tenant.web.views import SEVERITIES
 
 FILE_WIDTH = 200  # Columns, where the output is no terminal.
 READABLE_COLUMN = 12  # A table that cannot give each column so many letters, or all that it holds, is shown row by row.
@@ -112,7 +113,10 @@ def fetch_entry(incidents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     heads = ("name", "type", "severity", "occurred", "remote id", "attachments")
     rows = [
         (
-            *(incident.get(name) for name in ("name", "type", "severity", "occurred", "dbotMirrorId")),
+            *(incident.get(name) for name in ("name", "type")),
+            SEVERITIES.get(incident.get("severity", -1), {"text": incident.get("severity")})["text"],
+            re.sub(r"(\.\d{3})\d+", r"\1", str(incident.get("occurred") or "")),
+            incident.get("dbotMirrorId"),
             ", ".join(str(file.get("name")) for file in incident.get("attachment") or []),
         )
         for incident in incidents

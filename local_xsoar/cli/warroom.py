@@ -148,7 +148,7 @@ def _remote_params(options: argparse.Namespace) -> dict[str, Any]:
 
 def _local_params(folder: Path, exits: contextlib.ExitStack) -> dict[str, Any]:
     """Start a tenant with sample incidents, to be stopped by `exits`, and return the parameters that reach it."""
-    settings = TenantSettings("sample", folder / "sample", api_key=secrets.token_hex(32), key_id="1")
+    settings = TenantSettings("sample", folder / "sample", api_key=secrets.token_hex(32), key_id="1", date_header=0)
     tenant = exits.enter_context(contextlib.closing(Tenant(settings)))
     load_samples(tenant, LOCAL_INCIDENTS)
     url = exits.enter_context(serving(tenant))

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -448,6 +449,8 @@ def test_a_fetch_can_be_looked_at_before_it_is_on(capsys: pytest.CaptureFixture[
     out, err = capsys.readouterr()
     assert out.count("A fetch would create 20 incidents") == 2
     assert out.count("Password reset mail with a look-alike link (1)") == 2
+    assert "Informational" in out
+    assert not re.search(r"\.\d{4,}Z", out)
     assert err.count("fetch-incidents: 20 new incidents") == 2
     assert err.splitlines()[-3:] == [
         "Incidents are not saved here: run !warroom-fetch debug-mode=true to see those that a fetch would create.",
