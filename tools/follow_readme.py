@@ -54,7 +54,10 @@ CHECKED_ELSEWHERE = {
     "make warroom": "wants a tenant; the tour calls it with one",
 }
 # A command of a table that runs until Ctrl-C, and the line by which it says so.
-UNTIL_CTRL_C = {"make pair": "Ctrl-C stops both", "make serve": "Ctrl-C stops it."}
+UNTIL_CTRL_C = {
+    "make pair": "Ctrl-C stops both; the same command picks up where they left off.",
+    "make serve": "Press Ctrl-C to stop.",
+}
 # What must come after all others, as it removes what they need.
 LAST = ("make clean",)
 # What a newcomer's machine may be configured with, and nothing of ours.

@@ -98,7 +98,7 @@ def test_what_is_run_and_in_which_order() -> None:
 
     assert [step.command for step in steps] == ["make demo", "make serve", "make lint", "make clean"]
     assert steps[0].line == 3
-    assert steps[1].shown == ("…", "Ctrl-C stops it.", "^C…", "…")
+    assert steps[1].shown == ("…", "Press Ctrl-C to stop.", "^C…", "…")
 
 
 def test_a_command_that_shows_two_things_is_run_twice() -> None:
@@ -224,3 +224,14 @@ def test_a_newcomer_has_nothing_of_ours(tmp_path: Path) -> None:
 
     shape = {"TERM": "dumb", "LINES": "40", "COLUMNS": "120"}
     assert theirs == {"PATH": "/usr/bin", "PIP_INDEX_URL": "u", "https_proxy": "p", "HOME": str(tmp_path), **shape}
+
+
+def test_what_runs_until_ctrl_c_says_so_as_it_is_waited_for() -> None:
+    """
+    Given: the commands that run until Ctrl-C, with the sentence that is waited for before it is pressed.
+    When: the sentence is looked for in the command's module.
+    Then: it is there: otherwise the wait would last for minutes and end in a false alarm.
+    """
+    for command, sentence in follow_readme.UNTIL_CTRL_C.items():
+        module = follow_readme.ROOT / "local_xsoar" / "cli" / f"{command.removeprefix('make ')}.py"
+        assert sentence in module.read_text(encoding="utf-8")
