@@ -49,7 +49,7 @@ def kept_access(folder: Path) -> dict[str, Any]:
     except OSError as error:
         raise _unusable(folder, error)
     except (ValueError, KeyError, TypeError):
-        raise FolderError(f"{path} holds no API key; remove it to get a new one.")
+        raise FolderError(f"{path} contains no API key: delete it to get a new one.")
     if numbers.get("format", FORMAT) != FORMAT:
         raise FolderError(
             f"The folder {folder} was written by another version of the local XSOAR: use that version, or give another --folder."

@@ -91,7 +91,7 @@ def _settings(options: argparse.Namespace) -> TenantSettings:
     if options.advanced_key and not draft.is_8:
         raise _UsageError(f"--advanced-key needs an 8.x tenant, and the version is {draft.version}: leave it out.")
     if options.account and draft.is_8:
-        raise _UsageError(f"--account needs a tenant of 6.x; the version is {draft.version}.")
+        raise _UsageError(f"--account needs a 6.x tenant, and the version is {draft.version}: leave it out.")
     access = keep_access(folder, kept, version=draft.version)
     return TenantSettings(
         options.name,
