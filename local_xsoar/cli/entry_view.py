@@ -114,7 +114,7 @@ def fetch_entry(incidents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     rows = [
         (
             *(incident.get(name) for name in ("name", "type")),
-            SEVERITIES.get(incident.get("severity", -1), {"text": incident.get("severity")})["text"],
+            SEVERITIES[incident["severity"]]["text"] if incident.get("severity") in SEVERITIES else "",
             re.sub(r"(\.\d{3})\d+", r"\1", str(incident.get("occurred") or "")),
             incident.get("dbotMirrorId"),
             ", ".join(str(file.get("name")) for file in incident.get("attachment") or []),

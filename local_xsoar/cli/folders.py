@@ -43,7 +43,8 @@ def kept_access(folder: Path) -> dict[str, Any]:
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
         access = {"api_key": str(kept["api_key"]), **{name: str(kept[name]) for name in ("version",) if name in kept}}
-        numbers = {name: int(kept[name]) for name in ("port", "format") if name in kept}
+        # A port that is none is no reason to lose the key: another one is taken.
+        numbers = {name: kept[name] for name in ("port", "format") if isinstance(kept.get(name), int)}
     except FileNotFoundError:
         return {}
     except OSError as error:

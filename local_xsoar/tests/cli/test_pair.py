@@ -5,8 +5,6 @@ import re
 import signal
 import socket
 import sqlite3
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -24,35 +22,14 @@ from local_xsoar.host import CommandRun, Host, MirrorRound
 from local_xsoar.pairs import sharing_in, sharing_out
 from local_xsoar.tenant import Tenant, TenantSettings
 from local_xsoar.tenant.web import Shared
-
-ROOT = Path(__file__).resolve().parents[3]
-Start = Callable[..., tuple[subprocess.Popen[str], str]]
+from local_xsoar.tests.served import Start, starting
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts the command; gives its process and what it printed up to a text. What runs at the end is killed."""
-    started: list[subprocess.Popen[str]] = []
-
-    def run(*arguments: str, until: str = "Ctrl-C") -> tuple[subprocess.Popen[str], str]:
-        # A shell that runs tests in the background has Ctrl-C ignored, and a child would inherit that.
-        listening = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)"
-        code = f"{listening}; from local_xsoar.__main__ import main; sys.exit(main(sys.argv[1:]))"
-        command = [sys.executable, "-c", code, "pair", "--folder", str(tmp_path / "pair"), *arguments]
-        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        started.append(process)
-        printed = ""
-        assert process.stdout
-        for line in process.stdout:
-            printed += line
-            if until in line:
-                break
-        return process, printed
-
-    yield run
-    for process in started:
-        process.kill()
-        process.communicate()
+    """Starts the command and gives its process and what it printed until it served."""
+    with starting("pair", tmp_path / "pair") as run:
+        yield run
 
 
 def pages(printed: str) -> list[str]:
@@ -227,18 +204,17 @@ def test_a_folder_written_by_another_version(
     assert access.read_text() == written
 
 
-@pytest.mark.parametrize(
-    ("content", "words"), [("[]", "holds no API key"), ('{"api_key": "k", "port": "x"}', "holds no API key")]
-)
-def test_what_a_folder_keeps_is_broken(content: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_a_folder_keeps_is_broken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """
     Given: a tenant's folder whose access file is not one.
     When: the pair is started.
     Then: one sentence names the file.
     """
-    (tmp_path / "customer").mkdir()
-    (tmp_path / "customer" / "access.json").write_text(content)
-    assert words in refused(main, ["--folder", str(tmp_path)], capsys)
+    access = tmp_path / "customer" / "access.json"
+    access.parent.mkdir()
+    access.write_text("[]")
+
+    assert refused(main, ["--folder", str(tmp_path)], capsys).startswith(f"{access} contains no API key")
 
 
 @pytest.mark.parametrize("database", ["host/host.sqlite", "customer/tenant.sqlite"])
@@ -345,3 +321,14 @@ def test_ctrl_c_lets_the_round_end() -> None:
 
     assert (host.mirrored, said) == (1, ["1 incident fetched"])
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("mirroring")]
+
+
+def test_a_kept_port_that_is_none_costs_no_key(tmp_path: Path) -> None:
+    """
+    Given: a folder whose kept port was spoilt.
+    When: its access is read.
+    Then: the key is still there, and no port.
+    """
+    keep_access(tmp_path, {"api_key": "k"}, port="x")
+
+    assert kept_access(tmp_path) == {"api_key": "k", "format": 1}

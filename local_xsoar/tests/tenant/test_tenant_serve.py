@@ -4,50 +4,23 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
 
 from local_xsoar.cli.serve import main
+from local_xsoar.tests.served import Start, starting
 from local_xsoar.tests.tenant.tenant_client import signed
-
-ROOT = Path(__file__).resolve().parents[3]
-Start = Callable[..., tuple[subprocess.Popen[str], str]]
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts the command and gives its process and what it printed until it served. What still runs at the end is stopped."""
-    started: list[subprocess.Popen[str]] = []
-
-    def run(*arguments: str) -> tuple[subprocess.Popen[str], str]:
-        # A shell that runs tests in the background has Ctrl-C ignored, and a child would inherit that.
-        listening = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)"
-        command = [sys.executable, "-c", f"{listening}; from local_xsoar.cli.serve import main; sys.exit(main(sys.argv[1:]))"]
-        process = subprocess.Popen(
-            [*command, "--folder", str(tmp_path / "data"), *arguments],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        printed = ""
-        assert process.stdout
-        for line in process.stdout:
-            printed += line
-            if "Ctrl-C" in line:
-                break
-        return process, printed
-
-    yield run
-    for process in started:
-        process.kill()
-        process.communicate()
+    """Starts the command and gives its process and what it printed until it served."""
+    with starting("serve", tmp_path / "data") as run:
+        yield run
 
 
 def value(printed: str, name: str) -> str:

@@ -95,11 +95,12 @@ def create(named: str, incident: dict[str, Any]) -> CommandResults:
     entries = demisto.executeCommand("setIncident", {**fields, **({"dbotMirrorTags": tags} if tags else {})})
     if is_error(entries):
         raise DemistoException(f"The mirror fields could not be set: {get_error(entries)}")
+    when = "after its pause" if status.get("State") == "Paused" else "in a minute or two"
     return CommandResults(
         outputs_prefix="XSOAR.Mirror.Create",
         outputs_key_field="Incident",
         outputs={"Incident": str(incident.get("id") or ""), "Instance": instance, "Direction": direction},
-        readable_output=f"The next mirroring round of {instance} creates this incident in the remote tenant, in a minute or two."
+        readable_output=f"The next mirroring round of {instance} creates this incident in the remote tenant, {when}."
         " If the field Remote ID stays empty, xsoar-mirror-status says why.",
     )
 
@@ -192,8 +193,8 @@ def reason(instance: str, error: str) -> str:
         return error
     if found is None:
         return (
-            f"There is no instance {instance}: it was renamed or deleted. Give an instance of {BRAND} this name,"
-            " or set dbotMirrorInstance of the incident to the new name."
+            f"There is no instance {instance}: check the spelling. If it was renamed or deleted, give an instance of {BRAND}"
+            " this name again."
         )
     if found.get("brand") != BRAND:
         return f"The instance {instance} belongs to {found.get('brand')}: use the commands of that integration for this incident."

@@ -164,7 +164,7 @@ def test_an_unknown_action_is_refused(server: Server) -> None:
     ("instance", "expected"),
     [
         ("old", "The instance old is disabled: enable it on the integrations page and try again."),
-        ("gone", "There is no instance gone: it was renamed or deleted."),
+        ("gone", "There is no instance gone: check the spelling. If it was renamed or deleted, give an instance of"),
         ("desk", "The instance desk belongs to Ticket Desk: use the commands of that integration for this incident."),
     ],
 )
@@ -281,6 +281,13 @@ def test_an_incident_is_created_by_its_mirror_fields(alone: Server) -> None:
         }
     }
     assert result["HumanReadable"].startswith("The next mirroring round of customer creates this incident in the remote tenant")
+
+
+def test_a_paused_instance_creates_after_its_pause(alone: Server) -> None:
+    """Given a paused instance; When the button is clicked; Then the answer promises the incident for the time after the pause."""
+    alone.answers["customer"] = told(Direction="Both", OutgoingTags=[], State="Paused")
+
+    assert "in the remote tenant, after its pause." in run(alone, action="create")["HumanReadable"]
 
 
 def test_the_one_instance_that_sends_is_taken(alone: Server) -> None:
