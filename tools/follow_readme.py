@@ -130,7 +130,7 @@ def chosen(steps: Sequence[Step]) -> list[Step]:
         if is_run_already or step.command in CHECKED_ELSEWHERE or _PLACEHOLDER.search(step.command):
             continue
         if not step.shown and step.command in UNTIL_CTRL_C:
-            step = replace(step, shown=(MARK, UNTIL_CTRL_C[step.command], f"{CTRL_C}{MARK}", MARK))
+            step = replace(step, shown=(MARK, UNTIL_CTRL_C[step.command], MARK, f"{CTRL_C}{MARK}", MARK))
         kept.append(step)
     return sorted(kept, key=lambda step: step.command in LAST)
 

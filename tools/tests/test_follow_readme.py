@@ -98,7 +98,7 @@ def test_what_is_run_and_in_which_order() -> None:
 
     assert [step.command for step in steps] == ["make demo", "make serve", "make lint", "make clean"]
     assert steps[0].line == 3
-    assert steps[1].shown == ("…", "Press Ctrl-C to stop.", "^C…", "…")
+    assert steps[1].shown == ("…", "Press Ctrl-C to stop.", "…", "^C…", "…")
 
 
 def test_a_command_that_shows_two_things_is_run_twice() -> None:
