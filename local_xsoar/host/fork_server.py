@@ -22,6 +22,7 @@ import os
 import select
 import signal
 import socket
+import ssl
 import sys
 import types
 from pathlib import Path
@@ -32,7 +33,7 @@ _PRELOADED = (
     "xml.etree.ElementTree", "gzip", "ssl", "base64", "uuid", "hashlib", "hmac", "secrets", "tempfile", "shutil", "zoneinfo",
     "queue", "threading", "concurrent.futures.thread", "email.message", "mimetypes", "logging", "traceback", "inspect",
     "string", "random", "dataclasses", "enum", "collections.abc", "typing", "http.client", "urllib.parse", "datetime",
-    "decimal", "calendar", "fractions", "statistics", "textwrap", "difflib", "ipaddress",
+    "decimal", "calendar", "fractions", "statistics", "textwrap", "difflib", "ipaddress", "html", "email.utils",
 )  # fmt: skip
 
 
@@ -81,6 +82,7 @@ def preload() -> None:
     if dateparser := sys.modules.get("dateparser"):
         for text in ("3 days", "2023-03-05T10:06:48.446Z"):
             dateparser.parse(text)
+    ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # The first one starts OpenSSL.
 
 
 def run_in_worker_module() -> types.ModuleType:

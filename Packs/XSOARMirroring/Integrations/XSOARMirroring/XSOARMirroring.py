@@ -175,7 +175,7 @@ def to_json(value: Any) -> str:
 
 
 UNITS_MS = {"second": 1000, "minute": MINUTE_MS, "hour": HOUR_MS, "day": 24 * HOUR_MS, "week": 7 * 24 * HOUR_MS}
-PAST_TIME = re.compile(rf"([0-9]{{1,9}}) ?({'|'.join(UNITS_MS)})s?( ago)?", re.IGNORECASE)
+PAST_TIME = rf"(?i)([0-9]{{1,9}}) ?({'|'.join(UNITS_MS)})s?( ago)?"
 ISO_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|z|[+-]\d\d:?\d\d)?")
 
 
@@ -310,7 +310,7 @@ def parse_when(text: Any, name: str, now_ms: int) -> int:
     Without a zone it is UTC. Raises ValueError if it is not a time.
     """
     typed = str(text or "").strip()
-    if ago := PAST_TIME.fullmatch(typed):
+    if ago := re.fullmatch(PAST_TIME, typed):
         return max(0, now_ms - int(ago[1]) * UNITS_MS[ago[2].lower()])
     with contextlib.suppress(ValueError):
         return parse_ns(typed if "T" in typed.upper() else f"{typed}T00:00:00") // 1_000_000
@@ -801,10 +801,11 @@ FIXED_KEYS = {
 }  # By these the mirror knows files, timers and labels.
 
 # Each of these reads a text once: what repeats is bounded or cannot begin again inside itself, and the class of characters at
-# its head is what Python looks for first; lookbehinds stand after it.
-PLACEHOLDER = re.compile(r"\[(?:e-mail address|IP address|telephone number|card number|redacted)\]")
+# its head is what Python looks for first; lookbehinds stand after it. They are compiled when first used: most instances redact
+# nothing.
+PLACEHOLDER = r"\[(?:e-mail address|IP address|telephone number|card number|redacted)\]"
 # Times, dates, UUIDs and hashes, which in parts look like numbers of other kinds.
-NO_NUMBER = re.compile(
+NO_NUMBER = (
     r"[0-9A-Fa-f](?<![^\W_].)(?:"
     r"[0-9]{3}-[01][0-9]-[0-3][0-9]"
     r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?(?![0-9])"
@@ -815,20 +816,17 @@ NO_NUMBER = re.compile(
 )
 DOT = r"(?:\.| ?[\[(](?:\.|dot)[\])] ?)"
 # An e-mail address from its @ on. A version (lodash@4.17.21) has no letter there.
-EMAIL_END = re.compile(
-    r"[@\[(%&](?:(?<=@)|(?<=[\[(])(?:@|at)[\])] ?|(?<=%)40|(?<=&)#64;)"
-    rf"(?=[0-9.()\[\]-]{{0,60}}[^\W\d_])[\w-]+(?:{DOT}[\w-]+){{1,40}}",
-    re.IGNORECASE,
+EMAIL_END = (
+    r"(?i)[@\[(%&](?:(?<=@)|(?<=[\[(])(?:@|at)[\])] ?|(?<=%)40|(?<=&)#64;)"
+    rf"(?=[0-9.()\[\]-]{{0,60}}[^\W\d_])[\w-]+(?:{DOT}[\w-]+){{1,40}}"
 )
-IPV4 = re.compile(
-    rf"[0-9](?<![0-9].)(?<![0-9]\..)(?<![vV].)[0-9]{{0,2}}(?:{DOT}[0-9]{{1,3}}){{3}}(?![0-9]|{DOT}[0-9])", re.IGNORECASE
-)
-IPV6_END = re.compile(r":[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]{0,41}")  # From its first colon on.
-CARD_START = re.compile(
+IPV4 = rf"(?i)[0-9](?<![0-9].)(?<![0-9]\..)(?<![vV].)[0-9]{{0,2}}(?:{DOT}[0-9]{{1,3}}){{3}}(?![0-9]|{DOT}[0-9])"
+IPV6_END = r":[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]{0,41}"  # From its first colon on.
+CARD_START = (
     r"[2-6](?<![0-9].)(?<![0-9]\..)(?=(?:(?<=4)|(?<=3)[05-9]|(?<=2)[2-7]|(?<=5)[0-8]|(?<=6)[024-7]))[0-9]{3}"
     r"(?=((?:[ \u00a0-]?[0-9]){8,15}))"
 )
-CARD_NUMBER = re.compile(
+CARD_NUMBER = (
     r"4(?:[0-9]{12}|[0-9]{15}|[0-9]{18})|3[47][0-9]{13}|3(?:0[0-5]|[689][0-9])[0-9]{11}"
     r"|(?:5[1-5][0-9]{2}|222[1-9]|22[3-9][0-9]|2[3-6][0-9]{2}|27[01][0-9]|2720)[0-9]{12}"
     r"|(?:6011|64[4-9][0-9]|65[0-9]{2}|62[0-9]{2}|352[89]|35[3-8][0-9])[0-9]{12,15}|(?:50|5[6-8]|67)[0-9]{10,17}"
@@ -837,7 +835,7 @@ DIGITS = frozenset(string.digits)
 NO_SEPARATORS = str.maketrans("", "", " \u00a0-")
 DOUBLED = str.maketrans("0123456789", "0246813579")  # Of the check digit: twice a digit, and of that the sum of its digits.
 # With a country code; with 00; with the area code in brackets; as in North America; with an area code that begins with 0.
-TELEPHONE = re.compile(
+TELEPHONE = (
     r"[+(0-9](?<![^\W\d_].)(?:(?<=\+)\(?[1-9](?:[ \u00a0\u2009\u202f./()\u2010-\u2013-]{0,3}[0-9]){7,14}(?![0-9])"
     r"|(?:(?<=\()0[0-9]{1,4}\)(?:[ \u00a0/-]{0,3}[0-9]){5,10}|(?<=\()[2-9][0-9]{2}\)[-. ]?[0-9]{3}[-. ]?[0-9]{4}"
     r"|(?<![0-9+].)(?<![^\W_]-.)(?<![0-9]\..)(?:"
@@ -1129,13 +1127,13 @@ def without_numbers(text: str, redact: tuple[str, ...]) -> str:
         text = replaced(text, ipv4_addresses(text), "[IP address]")
     if CARD in redact:
         text = replaced(text, card_numbers(text), "[card number]")
-    return TELEPHONE.sub("[telephone number]", text) if PHONE in redact else text
+    return re.sub(TELEPHONE, "[telephone number]", text) if PHONE in redact else text
 
 
-def between(pattern: re.Pattern[str], text: str, change: Callable[[str], str]) -> str:
+def between(pattern: str, text: str, change: Callable[[str], str]) -> str:
     """Return a text with a change made to all that a pattern does not match."""
     parts, end = [], 0
-    for match in pattern.finditer(text):
+    for match in re.finditer(pattern, text):
         parts += [change(text[end : match.start()]), match[0]]
         end = match.end()
     return "".join([*parts, change(text[end:])])
@@ -1162,7 +1160,7 @@ def words_pattern(words: tuple[str, ...]) -> re.Pattern[str]:
 def email_addresses(text: str) -> Iterator[tuple[int, int]]:
     """Yield where e-mail addresses stand in a text."""
     done = 0
-    for match in EMAIL_END.finditer(text):
+    for match in re.finditer(EMAIL_END, text):
         at = match.start() - (match[0][0] in "[(" and text[match.start() - 1 : match.start()] == " ")
         start = at
         while start > done and (text[start - 1].isalnum() or text[start - 1] in "_.+'-"):
@@ -1176,14 +1174,14 @@ def email_addresses(text: str) -> Iterator[tuple[int, int]]:
 
 def ipv4_addresses(text: str) -> Iterator[tuple[int, int]]:
     """Yield where IPv4 addresses stand in a text."""
-    for match in IPV4.finditer(text):
+    for match in re.finditer(IPV4, text):
         if is_ip(".".join(str(int(number)) for number in re.findall("[0-9]+", match[0]))):
             yield match.span()
 
 
 def ipv6_addresses(text: str) -> Iterator[tuple[int, int]]:
     """Yield where IPv6 addresses stand in a text. What touches another word at its edges belongs to that."""
-    for match in IPV6_END.finditer(text):
+    for match in re.finditer(IPV6_END, text):
         start, end = match.span()
         while start > max(0, match.start() - 4) and text[start - 1] in string.hexdigits:
             start -= 1
@@ -1217,7 +1215,7 @@ def is_ip(text: str) -> bool:
 def card_numbers(text: str) -> Iterator[tuple[int, int]]:
     """Yield where the numbers of payment cards stand in a text. One may end wherever a group of its digits does."""
     done = 0
-    for match in CARD_START.finditer(text):
+    for match in re.finditer(CARD_START, text):
         start, behind = match.span()
         if start < done:
             continue
@@ -1233,7 +1231,7 @@ def card_numbers(text: str) -> Iterator[tuple[int, int]]:
 
 def is_card(digits: str) -> bool:
     """Return whether digits are the number of a payment card: its beginning, its length and its check digit."""
-    if not CARD_NUMBER.fullmatch(digits):
+    if not re.fullmatch(CARD_NUMBER, digits):
         return False
     return sum(map(int, digits[-1::-2] + digits[-2::-2].translate(DOUBLED))) % 10 == 0
 
@@ -4082,7 +4080,7 @@ def is_redacted_edit(remote: Incident, name: str, here: Any, redact: tuple[str, 
     """Return whether a local value, itself not redacted, would overwrite the original there with a redaction placeholder."""
     original = held_there(remote, name, ())
     there = cleaned(original, redact)
-    return original != there and plain(here) != plain(there) and bool(PLACEHOLDER.search(to_json(here)))
+    return original != there and plain(here) != plain(there) and bool(re.search(PLACEHOLDER, to_json(here)))
 
 
 def remote_wins(settings: Settings, remote: Incident, changed_ms: int) -> bool:
