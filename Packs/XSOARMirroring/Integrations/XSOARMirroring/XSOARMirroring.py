@@ -4396,13 +4396,22 @@ def close_remote(client: Client, settings: Settings, incident_id: str, local: di
             if error.kind != REJECTED or (other_words := words(anew=True)) == first_words:
                 raise
             client.close(incident_id, version, *other_words)
-        if not is_closed(after_pauses(SAVE_PAUSES).status):
+        remote = after_pauses(SAVE_PAUSES)
+        if not is_closed(remote.status):
             remedy = "If it stays open, close it there: its close form may require more fields."
             raise RemoteError(BUSY, f"The remote tenant has not closed the incident yet; the next round tries again. {remedy}")
     log(settings, f"update-remote-system: incident {incident_id}: closed.")
     is_ours = was_open or is_uncertain
     crossings = [Crossing(OUT, incident_id, "close", since_ms=since_ms)] if is_ours else []
-    change_record(incident_id, lambda record: as_told(record, IncidentStatus.DONE), crossings=crossings)
+    # What we closed it with is no news from there.
+    ours = {key: value for key, value in remote.raw.items() if key in ("closeReason", "closeNotes")} if is_ours else {}
+
+    def remember(record: Record) -> Record:
+        known = unpack_digests(record.fields)
+        both = known | field_digests(shared_in(ours, settings.sharing)) if known else known
+        return as_told(record._replace(fields=pack_digests(both)), IncidentStatus.DONE)
+
+    change_record(incident_id, remember, crossings=crossings)
     return is_ours
 
 

@@ -99,6 +99,37 @@ def test_what_goes_out_is_listed(server: Server, remote: Remote, mirrored: str, 
     assert CANARY not in json.dumps(found)
 
 
+def test_a_closing_from_here_is_no_news_from_there(server: Server, remote: Remote, mirrored: str, clock: Any) -> None:
+    """Given an incident that we closed there, with a reason that it lists otherwise; When pulled; Then no field comes in."""
+    modified(server)
+    server.pull(mirrored)
+    before = journal(server, direction="in")
+    clock.tick(timedelta(minutes=1))
+    pushed(server, mirrored, status=2, data={"closeReason": "Benign", "closeNotes": "A test."})
+    clock.tick(timedelta(minutes=1))
+    modified(server)
+
+    fields, _ = server.pull(mirrored)
+
+    assert "closeReason" not in fields
+    assert journal(server, direction="in") == before
+
+
+def test_what_is_edited_there_after_a_closing_from_here_comes_in(
+    server: Server, remote: Remote, mirrored: str, clock: Any
+) -> None:
+    """Given an incident that we closed there and whose close notes somebody edited since; When pulled; Then they come in."""
+    pushed(server, mirrored, status=2, data={"closeNotes": "A test."})
+    clock.tick(timedelta(minutes=1))
+    remote.change(mirrored, closeNotes="A test. See 3.")
+    modified(server)
+
+    fields, _ = server.pull(mirrored)
+
+    assert fields["closeNotes"] == "A test. See 3."
+    assert brief(journal(server, direction="in"))[-1] == ("in", "fields", "closeNotes", "crossed")
+
+
 def test_creations_and_fetches_are_listed(server: Server, remote: Remote, clock: Any) -> None:
     """
     Given: a remote incident with an attachment from before the first fetch, one from after it, and a local one to create.
