@@ -593,3 +593,23 @@ def test_what_holds_nothing_to_redact_stays(value: Any) -> None:
     Then: it is as it was.
     """
     assert script.redacted(value, ALL_KINDS) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "sharing", "is_plain"),
+    [
+        ("report.pdf", EVERYTHING, True),
+        ("Falcon plan.pdf", EVERYTHING, True),
+        ("Falcon plan.pdf", ALL_KINDS, False),
+        ("report.exe", Sharing(file_types=("pdf",)), False),
+    ],
+)
+def test_an_attachment_without_an_entry_is_known_by_a_name_that_may_be_kept(name: str, sharing: Sharing, is_plain: bool) -> None:
+    """Given an attachment that no entry holds; When it gets a key; Then its name stands there only where it may be kept here."""
+    attached = script.entry_of_attachment(name, script.Incident.of(incident()), sharing)
+    other = script.entry_of_attachment("other.pdf", script.Incident.of(incident()), sharing)
+
+    assert (name in attached.key) is is_plain
+    assert attached.key.startswith("attachment ")
+    assert attached.key != other.key
+    assert attached.has_file
