@@ -290,6 +290,18 @@ def test_an_entry_that_never_goes_does_not_hold_up_the_others(
     assert all(f"Incident {mirrored}" in error for error in errors)
 
 
+@pytest.mark.parametrize("answer", [{}, {"id": "gone", "name": "gone.txt"}, {"path": None}, None, "gone.txt"], ids=str)
+def test_a_local_file_that_the_server_tells_no_path_of_is_said(
+    server: Server, remote: Remote, mirrored: str, answer: Any
+) -> None:
+    """Given a tagged file of which the server tells no path; When it is to go; Then the error says that the file is not here."""
+    server.files["2@77"] = answer
+
+    error = push(server, mirrored, entries=[local_entry(2, "", type=3, file="gone.txt", fileID="gone")]).error
+
+    assert "no longer on this server" in error
+
+
 def test_a_local_file_that_is_gone_is_said(server: Server, remote: Remote, mirrored: str) -> None:
     """
     Given: an entry whose file the server no longer has.
