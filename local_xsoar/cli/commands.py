@@ -21,6 +21,12 @@ COMMON_ARGUMENTS = (
     ),
 )
 
+# What a server takes with every command as well, and nothing here carries out.
+ONLY_ON_A_SERVER = frozenset(
+    {"auto-extract", "execution-timeout", "extend-context", "ignore-outputs", "quiet-mode", "raw-response", "retry-count"}
+    | {"retry-interval", "using-brand"}
+)
+
 
 def fetch_command(instance: str) -> str:
     """Return the name of the command that runs a fetch of an instance by hand."""
@@ -44,8 +50,13 @@ def taken_apart(args: Mapping[str, str], known_instance: str) -> tuple[dict[str,
     """Return the arguments of the command itself, and whether its debug log is asked for as well.
 
     Raises:
-        HostError: another instance is named, or debug-mode is neither true nor false.
+        HostError: another instance is named, debug-mode is neither true nor false, or only a server takes an argument.
     """
+    if of_server := sorted(ONLY_ON_A_SERVER & args.keys()):
+        more = "; --json shows all that the command returned" if "raw-response" in of_server else ""
+        raise HostError(
+            f"Only an XSOAR server takes {' and '.join(of_server)}: leave {'them' if of_server[1:] else 'it'} out{more}."
+        )
     own = {name: value for name, value in args.items() if name not in (USING, DEBUG_MODE)}
     using, debug_mode = args.get(USING, ""), args.get(DEBUG_MODE, "false")
     if using not in ("", known_instance):

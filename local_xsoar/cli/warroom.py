@@ -20,7 +20,15 @@ from rich.table import Table
 from rich.text import Text
 
 from local_xsoar.cli.arguments import OneSentenceParser
-from local_xsoar.cli.commands import COMMON_ARGUMENTS, DEBUG_MODE, TEST, commands_of, fetch_command, taken_apart
+from local_xsoar.cli.commands import (
+    COMMON_ARGUMENTS,
+    DEBUG_MODE,
+    ONLY_ON_A_SERVER,
+    TEST,
+    commands_of,
+    fetch_command,
+    taken_apart,
+)
 from local_xsoar.cli.completion import OTHER_WORDS, PROMPT_WORDS, CommandCompleter, nearest
 from local_xsoar.cli.entry_view import (
     as_json,
@@ -257,7 +265,7 @@ class WarRoom:
         name, args = parse_command_line(line)
         known = [argument.name for argument in (*self.command(name).arguments, *COMMON_ARGUMENTS)]
         for argument in args:
-            if argument and argument not in known and (meant := nearest(argument, known)):
+            if argument and argument not in {*known, *ONLY_ON_A_SERVER} and (meant := nearest(argument, known)):
                 raise HostError(f"{name} has no argument {argument}: did you mean {meant}?")
         return name, args
 
@@ -272,7 +280,10 @@ class WarRoom:
             self.host.instance(name.removesuffix(fetch_command("")))
         if meant := nearest(name, self.known):
             raise HostError(f"{self.integration.display} has no command {name}: did you mean {meant}?")
-        raise HostError(f"{self.integration.display} has no command {name}: it has {', '.join(sorted(self.known))}.")
+        raise HostError(
+            f"{self.integration.display} has no command {name}: type help to see those it has. Scripts and XSOAR's own commands "
+            "run on an XSOAR server only."
+        )
 
     def _write_log(self, line: str, run: CommandRun, target: str) -> None:
         lines = [f"# {harmless(without_key(line, self.key))}", *log_lines(run, self.key)]
@@ -304,6 +315,8 @@ class WarRoom:
 def prompt_words(line: str) -> list[str] | None:
     """Return a line that is one of the prompt's words, "help" perhaps with a command behind it; None for any other line."""
     word, *rest = line.split() or [""]
+    if word.startswith("!") and rest in (["--help"], ["-h"]):
+        return ["help", word]
     word = OTHER_WORDS.get(word, word)
     return [word, *rest] if word in PROMPT_WORDS and (not rest or (word == "help" and len(rest) == 1)) else None
 

@@ -69,6 +69,19 @@ def test_lines_are_run_until_exit(capsys: pytest.CaptureFixture[str]) -> None:
     assert err == "Console has no command console-tabel: did you mean console-table?\n"
 
 
+@pytest.mark.parametrize("line", ["help console-table", "!help console-table", "!console-table --help", "!console-table -h"])
+def test_help_on_a_command_is_given_however_it_is_asked_for(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    Given: a prompt.
+    When: help on a command is asked for as on an XSOAR server, or as in a shell.
+    Then: its arguments are shown, and it is not run.
+    """
+    assert typing(f"{line}\rexit\r") == 0
+    out, err = capsys.readouterr()
+    assert "colour" in out
+    assert err == ""
+
+
 def test_ctrl_d_ends_and_ctrl_c_empties_the_line(capsys: pytest.CaptureFixture[str]) -> None:
     """
     Given: a prompt with a half-typed line.
