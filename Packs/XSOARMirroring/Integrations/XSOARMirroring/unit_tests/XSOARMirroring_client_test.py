@@ -384,6 +384,32 @@ def test_a_call_that_fails_ends_those_that_have_not_begun() -> None:
     assert {str(outcome) for outcome in outcomes[4:]} == {"it is away"}
 
 
+def test_a_failure_beside_the_calls_ends_those_that_have_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given a call under way and others that wait; When the work beside them fails; Then none of those that wait begins."""
+    ends = threading.Event()
+    shutdown = script.ThreadPoolExecutor.shutdown
+    begun: list[int] = []
+
+    def end(pool: Any, **how: Any) -> None:
+        ends.set()
+        shutdown(pool, **how)
+
+    def fail_beside() -> None:
+        with script.ReadPool(1) as calls:
+            calls.start(ends.wait, 30)
+            waiting.extend(calls.start(begun.append, number) for number in range(3))
+            raise OSError("the disk is full")
+
+    monkeypatch.setattr(script.ThreadPoolExecutor, "shutdown", end)
+    waiting: list[Any] = []
+
+    with pytest.raises(OSError, match="the disk is full"):
+        fail_beside()
+
+    assert begun == []
+    assert [str(call.exception()) for call in waiting] == ["the disk is full"] * 3
+
+
 def test_no_call_begins_while_the_remote_wants_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     Given: two calls side by side, the first of which meets the rate limit and has to wait for five seconds.

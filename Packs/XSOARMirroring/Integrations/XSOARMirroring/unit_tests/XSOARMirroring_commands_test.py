@@ -417,6 +417,19 @@ def test_quiet_rounds_write_the_context_every_five_minutes_only(
     assert 1 <= server.context_version - before <= 6
 
 
+def test_a_remote_that_refuses_calls_is_noted_once_a_minute(server: Server, remote: Remote, mirrored: str, clock: Any) -> None:
+    """Given a remote that refuses all calls; When rounds fail within a minute, and later; Then it is written once a minute."""
+    modified(server)
+    remote.fail("", status_code=429, headers={"Retry-After": "600"}, times=99)
+    versions = []
+    for seconds in (60, 20, 20, 60):
+        clock.tick(timedelta(seconds=seconds))
+        server.fails("get-modified-remote-data", lastUpdate=LAST_UPDATE)
+        versions.append(server.context_version)
+
+    assert versions[0] == versions[1] == versions[2] < versions[3]
+
+
 def test_a_failure_that_cannot_be_noted_is_told_all_the_same(
     server: Server, remote: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:

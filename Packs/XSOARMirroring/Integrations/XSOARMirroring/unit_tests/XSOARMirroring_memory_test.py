@@ -275,6 +275,25 @@ def test_incidents_closed_long_ago_are_forgotten(server: Server, remote: Remote,
     assert server.pull("500")[0] == {"id": "500"}
 
 
+def test_what_can_be_forgotten_is_looked_for_once_an_hour(
+    server: Server, remote: Remote, mirrored: str, monkeypatch: pytest.MonkeyPatch, clock: Any
+) -> None:
+    """Given a mirrored incident; When the server asks every twenty minutes; Then all records are read once an hour."""
+    modified(server)
+    read: list[int] = []
+
+    def forgotten(records: dict[str, Any], now_ms: int) -> set[str]:
+        read.append(now_ms)
+        return set()
+
+    monkeypatch.setattr(script, "forgotten", forgotten)
+    for _ in range(9):
+        clock.tick(timedelta(minutes=20))
+        modified(server)
+
+    assert len(read) == 3
+
+
 def test_what_is_remembered_of_an_incident_is_small(server: Server, remote: Remote) -> None:
     """
     Given: 400 incidents.

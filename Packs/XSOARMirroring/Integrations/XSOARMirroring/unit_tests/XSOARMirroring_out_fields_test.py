@@ -540,7 +540,7 @@ def test_an_edit_of_a_redacted_text_is_held_back_and_noted(server: Server, remot
     redacted = server.pull(mirrored)[0]["details"]
     edited = f"{redacted} Today."
 
-    pushed(server, mirrored, delta={"details": edited}, data={"details": edited})
+    pushed(server, mirrored, delta={"details": edited, "severity": 3}, data={"details": edited, "severity": 3})
     _, entries = server.pull(mirrored)
 
     assert remote.incidents[mirrored]["details"] == "Ask ann@example.com."

@@ -108,6 +108,13 @@ def test_what_was_created_from_here_is_never_fetched(
     assert made not in ids(server.fetch())
 
 
+def test_what_a_tenant_whose_instance_has_the_same_name_created_there_is_fetched(server: Server, remote: Remote) -> None:
+    """Given an incident that a tenant without an address made there from an instance of our name; When fetched; Then it comes."""
+    theirs = remote.add(dbotMirrorId="5@headquarters")
+
+    assert ids(server.fetch()) == [theirs["id"]]
+
+
 def test_a_created_incident_carries_what_makes_the_server_keep_its_brand(server: Server, remote: Remote) -> None:
     """Given a server that keeps a brand only beside a label; When one is created there; Then brand and instance are kept."""
     made = pushed(server, "", data={"id": "5", "name": "from here", "labels": [{"type": "Instance", "value": "stolen"}]})
