@@ -197,10 +197,11 @@ def entry_search(investigation: int, entry_filter: Mapping[str, Any], now: int, 
         BadRequest: a field of the wrong type, a time or an entry id that is none.
     """
     given = {name: value for name, value in entry_filter.items() if value is not None}
-    if given.get("firstID") and settings.first_id == "refused":
-        raise BadRequest("The filter has no firstID.")
-    if settings.first_id == "ignored":
-        given.pop("firstID", None)
+    for name, side in (("firstID", settings.first_id), ("lastId", settings.last_id)):
+        if given.get(name) and side == "refused":
+            raise BadRequest(f"The filter has no {name}.")
+        if side == "ignored":
+            given.pop(name, None)
     conditions = [Sql("investigation = ?", (investigation,))]
     categories, tags = _strings(given, "categories"), _strings(given, "tags")
     tagged = [Sql("EXISTS (SELECT 1 FROM json_each(tags) WHERE value = ?)", (tag,)) for tag in tags]

@@ -34,6 +34,7 @@ SWITCHES: dict[str, tuple[Any, ...]] = {
     "from_time_field": ("created", "modified"),
     "page_keeps": ("newest", "oldest"),
     "first_id": ("heard", "ignored", "refused"),
+    "last_id": ("heard", "ignored", "refused"),
     "entry_tags": ("combined", "ignored", "category"),
     "formatted_entries": ("open", "closed"),
     "empty_list": ("list", "null"),

@@ -33,6 +33,7 @@ class TenantSettings:
     from_time_field: str = "created"  # what `fromTime` of POST /investigation/{id} compares: created | modified
     page_keeps: str = "newest"  # which entries a `pageSize` keeps: newest | oldest
     first_id: str = "refused"  # what becomes of a `firstID`: heard | ignored | refused with 400
+    last_id: str = "heard"  # and of a `lastId`, which two of the vendor's documents name
     entry_tags: str = "category"  # `tags` beside `categories`: combined | ignored | category (count only if that lists "tags")
     formatted_entries: str = "closed"  # POST /entry/formatted: open | closed to keys (303)
     # Lists and searches

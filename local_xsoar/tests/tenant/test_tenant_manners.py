@@ -307,6 +307,23 @@ def test_first_id(connect: Connect, side: str, status: int, found: list[str]) ->
 
 
 @pytest.mark.parametrize(
+    ("side", "status", "found"), [("heard", 200, ["a", "b"]), ("ignored", 200, ["a", "b", "c"]), ("refused", 400, [])]
+)
+def test_last_id(connect: Connect, side: str, status: int, found: list[str]) -> None:
+    """
+    Given: three entries.
+    When: those before the third are asked for by `lastId`.
+    Then: they come, or all do, or the tenant refuses.
+    """
+    client = connect(last_id=side)
+    opened(client)
+    for text in "abc":
+        client.tenant.add_entry("1", contents=text, user="nora")
+    body = answer(client.post("/investigation/1", {"lastId": "3@1"}), status)
+    assert [entry["contents"] for entry in body.get("entries", [])] == found
+
+
+@pytest.mark.parametrize(
     ("side", "categories", "found"),
     [
         ("combined", [], "bd"),

@@ -3308,7 +3308,7 @@ def war_room_pages(client: Client, pool: ReadPool, investigation_id: str, entry_
     """Yield the entries of a War Room that pass a filter, in portions, each entry once.
 
     XSOAR REST API: which entries a page holds is not documented, so paging goes both ways: back from the oldest entry, and on
-    from the newest. If the remote refuses either, all entries are asked for at once.
+    from the newest. If the remote refuses or ignores either, all entries are asked for at once.
     """
     seen: set[str] = set()
     ends: list[Entry] = []  # The oldest and the newest entry so far.
@@ -3333,13 +3333,14 @@ def war_room_pages(client: Client, pool: ReadPool, investigation_id: str, entry_
         wait(reading, return_when=FIRST_COMPLETED)
         future = next(future for future in reading if future.done())
         way, page = reading.pop(future), future.result()
-        if isinstance(page, RemoteError):
-            if way not in (OLDER, NEWER) or page.kind not in UNREADABLE:
-                raise page
-            if ALL_AT_ONCE not in begun:
-                begin(ALL_AT_ONCE)
-            continue
-        fresh = [entry for entry in map(Entry.of, page) if entry.id not in seen]
+        is_refused = isinstance(page, RemoteError)
+        if is_refused and (way not in (OLDER, NEWER) or page.kind not in UNREADABLE):
+            raise page
+        fresh = [] if is_refused else [entry for entry in map(Entry.of, page) if entry.id not in seen]
+        # A remote that hears the position gives at most the entry that it names, if there is nothing behind that.
+        is_unheard = way in (OLDER, NEWER) and not fresh and (is_refused or len(page) > 1)
+        if is_unheard and ALL_AT_ONCE not in begun:
+            begin(ALL_AT_ONCE)
         if fresh:
             seen.update(entry.id for entry in fresh)
             ends = in_order([*ends, *fresh])
@@ -6189,8 +6190,7 @@ def ask_page(position: str, check: Check) -> Finding | str:
         return f"{position} is refused; War Rooms are read whole where necessary"
     others = [entry for entry in page if entry["id"] != edge["id"]]
     if any((created_order(entry) > created_order(edge)) == (position == "lastId") for entry in others):
-        found = f"{position} is ignored; War Rooms with more than {ENTRY_PAGE} tagged entries may be incomplete"
-        return Finding(WARN, found, "look into such incidents with xsoar-mirror-reconcile entries=all")
+        return f"{position} is ignored; War Rooms are read whole where necessary"
     return f"{position} works, and {'leaves out' if len(others) == len(page) else 'includes'} the entry that it names"
 
 

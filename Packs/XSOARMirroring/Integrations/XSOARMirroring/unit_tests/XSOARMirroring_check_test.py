@@ -239,15 +239,15 @@ JUDGED: dict[str, tuple[str, dict[str, Any], str, str]] = {
     "lastId ignored": (
         "War Room, back from an entry",
         {"rooms": ROOM, "entries": [[entry(2), entry(3)]]},
-        WARN,
-        "lastId is ignored",
+        OK,
+        "lastId is ignored; War Rooms are read whole",
     ),
     "firstID works": ("War Room, on from an entry", {"rooms": ROOM, "entries": [[entry(3)]]}, OK, "includes"),
     "firstID ignored": (
         "War Room, on from an entry",
         {"rooms": ROOM, "entries": [[entry(2), entry(3)]]},
-        WARN,
-        "firstID is ignored",
+        OK,
+        "firstID is ignored; War Rooms are read whole",
     ),
     "firstID refused": ("War Room, on from an entry", {"rooms": ROOM, "entries": [REFUSED]}, OK, "refused"),
     "tags combine": (

@@ -312,6 +312,39 @@ def test_a_long_war_room_is_read_whole_whatever_position_is_refused(
     assert server.pull(mirrored)[1] == []
 
 
+@pytest.mark.parametrize("keeps", ["newest", "oldest"])
+@pytest.mark.parametrize("ignores", [("lastId",), ("firstID",), ("lastId", "firstID")], ids=str)
+def test_a_long_war_room_is_read_whole_whatever_position_is_ignored(
+    server: Server, remote: Remote, mirrored: str, keeps: str, ignores: tuple[str, ...]
+) -> None:
+    """
+    Given: a War Room of more than a page, on a remote that gives the same page whatever entry it is to go on from.
+    When: the incident is pulled, twice.
+    Then: all entries come, oldest first, once.
+    """
+    remote.page_keeps, remote.ignores, remote.entry_limit = keeps, ignores, 60
+    for number in range(150):
+        remote.write(mirrored, str(number))
+
+    assert contents(server.pull(mirrored)[1]) == [str(number) for number in range(150)]
+    assert server.pull(mirrored)[1] == []
+
+
+def test_what_lies_behind_the_last_full_page_costs_no_more(server: Server, remote: Remote, mirrored: str) -> None:
+    """Given a War Room of one full page; When it is pulled from a remote that hears both positions; Then not all is read anew."""
+    for number in range(60):
+        remote.write(mirrored, str(number))
+    remote.calls.clear()
+
+    assert len(server.pull(mirrored)[1]) == 60
+
+    assert [sorted(body.keys() & {"pageSize", "lastId", "firstID"}) for body in remote.bodies("POST /investigation")] == [
+        ["pageSize"],
+        ["lastId", "pageSize"],
+        ["firstID", "pageSize"],
+    ]
+
+
 @pytest.mark.parametrize(
     "answer", [{"status_code": 303}, {"status_code": 404, "json": ERRORS["not_found"]}, {"status_code": 405}]
 )

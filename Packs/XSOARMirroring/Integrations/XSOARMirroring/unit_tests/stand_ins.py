@@ -347,6 +347,7 @@ class Remote:
         self.hears_from_date = True
         self.hears_query_bounds = True
         self.follows: tuple[str, ...] = ("lastId", "firstID")  # The positions in a War Room that it does not refuse.
+        self.ignores: tuple[str, ...] = ()  # Those that it passes over.
         self.created_answer: dict[str, Any] | None = None  # What it answers to a new incident instead of that.
         self.date_offset = timedelta()  # How far the Date header is ahead of the clock that it keeps times by.
         self.keeps_brand = False  # Without a label Instance, like a server.
@@ -597,9 +598,9 @@ class Remote:
         ids = [entry["id"] for entry in found]
         # XSOAR REST API: without a page size every entry comes.
         size = min(entry_filter["pageSize"], self.entry_limit) if "pageSize" in entry_filter else len(found)
-        if "lastId" in entry_filter:
+        if "lastId" in entry_filter and "lastId" not in self.ignores:
             return found[: ids.index(entry_filter["lastId"])][-size:]
-        if "firstID" in entry_filter:
+        if "firstID" in entry_filter and "firstID" not in self.ignores:
             return found[ids.index(entry_filter["firstID"]) :][:size]
         return found[len(found) - size :] if self.page_keeps == "newest" and size < len(found) else found[:size]
 
