@@ -87,6 +87,7 @@ pack: $(SDK) | build  ## Build dist/XSOARMirroring.zip, for the Marketplace's "U
 	$(call step,Pack: demisto-sdk prepare-content)
 	@rm -rf $(ZIP) build/tmp && mkdir -p dist build/tmp
 	@TMPDIR="$(CURDIR)/build/tmp" .venv-sdk/bin/demisto-sdk prepare-content -i $(PACK) -o dist | $(PLAIN)
+	@[ -f $(ZIP) ] && echo 'The pack is $(ZIP).'
 
 sbom: $(DEV) pack  ## List what the zip and the environments hold, as CycloneDX, in dist/
 	$(call step,Software bills of materials: CycloneDX)

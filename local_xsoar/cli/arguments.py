@@ -26,3 +26,10 @@ def called(command: str) -> str:
     with contextlib.suppress(ValueError):
         python = python.relative_to(Path.cwd())
     return f"{shlex.quote(str(python))} -m local_xsoar {command}"
+
+
+def named_folder(text: str) -> Path:
+    """Return the folder that an argument names. Raises ArgumentTypeError for an empty one, which would be the current folder."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it names no folder")
+    return Path(text)

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from local_xsoar.cli.arguments import OneSentenceParser
+from local_xsoar.cli.arguments import OneSentenceParser, named_folder
 from local_xsoar.cli.folders import (
     CUSTOMER,
     HEADQUARTERS,
@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Serve two linked tenants on 127.0.0.1 until Ctrl-C: the customer, and headquarters, which mirrors its "
         "incidents. Start it again and it picks up where it left off.",
     )
-    parser.add_argument("--folder", type=Path, help="where both are kept (default ~/.local_xsoar/pair)")
+    parser.add_argument("--folder", type=named_folder, help="where both are kept (default ~/.local_xsoar/pair)")
     for name in (HEADQUARTERS, CUSTOMER):
         parser.add_argument(f"--{name}-port", type=int, help=f"of {name} (default: that of the last start, or any that is free)")
     parser.add_argument(

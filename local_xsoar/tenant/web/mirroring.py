@@ -33,8 +33,8 @@ _FACTS = {
 }
 _TIMES = frozenset({"LastRound", "LastFetch", "PausedUntil", "LastErrorTime"})
 _FIGURES = {
-    "LagP50Seconds": "Half crosses within",
-    "LagP95Seconds": "95 % crosses within",
+    "LagP50Seconds": "Median lag",
+    "LagP95Seconds": "Lag of the slowest 5 %",
     "OldestPendingSeconds": "Oldest pending",
 }
 _TONES = {"crossed": "good", "already there": "quiet", "refused": "bad", "given up": "bad"}

@@ -184,6 +184,18 @@ def test_a_folder_of_the_other_command(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize("command", [main, serve_command], ids=["pair", "serve"])
+def test_a_folder_without_a_name(command: Callable[[list[str]], int], capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    Given: an option with nothing in it, as from an empty variable of a shell.
+    When: it is to name the folder.
+    Then: one sentence says so, and the current folder stays as it is.
+    """
+    with pytest.raises(SystemExit):
+        command(["--folder", ""])
+    assert capsys.readouterr().err.startswith("Argument --folder: it names no folder: see ")
+
+
+@pytest.mark.parametrize("command", [main, serve_command], ids=["pair", "serve"])
 def test_a_folder_written_by_another_version(
     command: Callable[[list[str]], int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -60,8 +60,8 @@ def test_how_an_instance_is(serve_page: Serve) -> None:
 
     assert (view["name"], view["badges"], view["errors"]) == ("Customer", [{"text": "Running", "tone": "good"}], [])
     assert rows(view["figures"]) == {
-        "Half crosses within": "12 s",
-        "95 % crosses within": "1 min 30 s",
+        "Median lag": "12 s",
+        "Lag of the slowest 5 %": "1 min 30 s",
         "Oldest pending": "1 h 2 min",
     }
     facts = rows(view["facts"])

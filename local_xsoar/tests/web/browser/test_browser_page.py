@@ -576,7 +576,7 @@ def test_fields_closing_and_reopening(page_client: PageClient, open_page: OpenPa
     form = page.get_by_role("form", name="Close incident")
     form.get_by_label("Reason").fill("Resolved")
     form.get_by_label("Close notes").fill("All clean.")
-    form.get_by_role("button", name="Close it").click()
+    form.get_by_role("button", name="Close incident").click()
     state = page.get_by_role("list", name="State", exact=True)
     expect(state).to_contain_text("Closed")
     expect(page.get_by_role("region", name="War Room")).to_contain_text("This incident is closed: reopen it")
