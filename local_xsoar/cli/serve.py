@@ -29,7 +29,7 @@ def _parser() -> argparse.ArgumentParser:
         help=f"the version to behave like, such as 8.8.0 or 6.12.0 (default: that of its folder; {NEW_VERSION} for a new one)",
     )
     parser.add_argument("--port", type=int, default=0, help="default: any free port")
-    parser.add_argument("--folder", type=named_folder, help="where to keep its database and files (default ~/.local_xsoar/<name>)")
+    parser.add_argument("--folder", type=named_folder, help="where its data are kept (default ~/.local_xsoar/<name>)")
     parser.add_argument("--name", default="local", help="the tenant's name (default local)")
     parser.add_argument("--account", default="", help="6.x: also answer under /acc_<account>")
     parser.add_argument("--advanced-key", action="store_true", help="8.x: use an advanced key, whose requests are signed")

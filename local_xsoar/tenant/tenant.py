@@ -17,6 +17,7 @@ from local_xsoar.tenant.schema import CLOSE_REASONS, incident_field, incident_ty
 from local_xsoar.tenant.settings import TenantSettings
 from local_xsoar.tenant.shapes import ARCHIVED, CLOSED, SERVER_OWNED, entry_numbers, known_fields, to_json
 from local_xsoar.tenant.store import Store, incidents_of_remote, incidents_to_send, save_entry, save_incident
+from local_xsoar.tenant.times import parse_iso
 
 FILE_ENTRY = 3
 _PROSE_TYPES = ("longText", "markdown", "html")
@@ -177,7 +178,7 @@ class Tenant:
             fields: any incident fields, in the REST shape; `created` may be given to set the incident back in time.
             user: who creates it.
             investigate: open its War Room (and let its playbook run).
-            attachments: file names and contents; they become attachments and War Room file entries.
+            attachments: file names and contents; they become attachments and War Room file entries of the same time.
 
         Raises:
             BadRequest: a field of the wrong type.
@@ -198,7 +199,7 @@ class Tenant:
                 incident = shapes.new_incident(checked, number, self.now(), user, investigate, playbook, self.settings)
                 save_incident(db, incident, self.settings)
                 for file in kept:
-                    incident = self._attach(db, incident, file, user=user)
+                    incident = self._attach(db, incident, file, user=user, at=parse_iso(incident["created"]))
                 if kept:
                     save_incident(db, incident, self.settings)
         except BaseException:
@@ -390,8 +391,9 @@ class Tenant:
         comment: str = "",
         field: str = "attachment",
         show_media: bool = False,
+        at: int | None = None,
     ) -> dict[str, Any]:
-        """Return the incident with the file among its attachments; the file's record and its entry are written."""
+        """Return the incident with the file among its attachments; its record and its entry (`at`: else now) are written."""
         path = server_name(incident["id"], file.name)
         _record_file(db, path, incident["id"], file)
         item = {
@@ -403,7 +405,7 @@ class Tenant:
             "isTempPath": False,
         }
         if incident["investigationId"]:
-            self._add_file_entry(db, incident, path, user=user, comment=comment)
+            self._add_file_entry(db, incident, path, user=user, comment=comment, at=at)
         if field == "attachment":
             return incident | {"attachment": [*(incident["attachment"] or []), item]}
         custom = incident["CustomFields"]
@@ -489,7 +491,9 @@ class Tenant:
             self._drop_files([kept] if kept else [])
             raise
 
-    def _add_file_entry(self, db: sqlite3.Connection, incident: dict[str, Any], path: str, *, user: str, comment: str) -> None:
+    def _add_file_entry(
+        self, db: sqlite3.Connection, incident: dict[str, Any], path: str, *, user: str, comment: str, at: int | None = None
+    ) -> None:
         row = db.execute("SELECT name, metadata FROM files WHERE file_id = ?", (path,)).fetchone()
         if row is None:
             return
@@ -502,7 +506,7 @@ class Tenant:
             "fileID": path,
             "fileMetadata": json.loads(row[1]),
         }
-        self._write_entry(db, incident, values, self.now())
+        self._write_entry(db, incident, values, self.now() if at is None else at)
 
     def _write_entry(
         self, db: sqlite3.Connection, incident: Mapping[str, Any], values: Mapping[str, Any], at: int

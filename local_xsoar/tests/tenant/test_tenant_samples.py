@@ -47,6 +47,19 @@ def test_samples_spread_over_the_past(tenant: Tenant) -> None:
     assert tenant.incident("15")["created"] == "2023-03-05T10:06:48.446Z"
 
 
+def test_numbers_and_times_of_sample_entries_agree(tenant: Tenant) -> None:
+    """
+    Given: an empty tenant.
+    When: samples with and without attachments are loaded.
+    Then: the entries of each War Room were written in the order of their numbers.
+    """
+    for incident_id in load_samples(tenant, 12):
+        if tenant.incident(incident_id)["investigationId"]:
+            entries = sorted(tenant.entries(incident_id), key=lambda entry: int(entry["id"].partition("@")[0]))
+            times = [entry["created"] for entry in entries]
+            assert times == sorted(times)
+
+
 def test_samples_are_the_same_each_time(make_tenant: Callable[..., Tenant], tmp_path: Path) -> None:
     """
     Given: two empty tenants.
