@@ -503,7 +503,8 @@ SIDES: dict[str, tuple[Any, ...]] = {
     "entry_moves_modified": (True, False),
     "total": (None, 0, 1),
     "hears_from_date": (True, False),
-    "follows": (("lastId", "firstID"), ("lastId",), ("firstID",)),
+    "refuses": ((), ("lastId",), ("firstID",)),
+    "ignores": ((), ("lastId",), ("firstID",)),
     "keeps_brand": (True, False),
     "date_offset": (timedelta(), timedelta(seconds=240), timedelta(seconds=-240)),
 }

@@ -289,38 +289,25 @@ def test_an_incident_that_cannot_be_read(connect: Connect) -> None:
 # War Rooms
 
 
+@pytest.mark.parametrize(("side", "status"), [("heard", 200), ("ignored", 200), ("refused", 400)])
 @pytest.mark.parametrize(
-    ("side", "status", "found"), [("heard", 200, ["b", "c"]), ("ignored", 200, ["a", "b", "c"]), ("refused", 400, [])]
+    ("switch", "entry_filter", "heard"), [("first_id", {"firstID": "2@1"}, "bc"), ("last_id", {"lastId": "3@1"}, "ab")]
 )
-def test_first_id(connect: Connect, side: str, status: int, found: list[str]) -> None:
+def test_positions_in_a_war_room(
+    connect: Connect, switch: str, entry_filter: dict[str, str], heard: str, side: str, status: int
+) -> None:
     """
     Given: three entries.
-    When: those from the second on are asked for by `firstID`.
+    When: those from the second on are asked for by `firstID`, or those before the third by `lastId`.
     Then: they come, or all do, or the tenant refuses.
     """
-    client = connect(first_id=side)
+    client = connect(**{switch: side})
     opened(client)
     for text in "abc":
         client.tenant.add_entry("1", contents=text, user="nora")
-    body = answer(client.post("/investigation/1", {"firstID": "2@1"}), status)
-    assert [entry["contents"] for entry in body.get("entries", [])] == found
-
-
-@pytest.mark.parametrize(
-    ("side", "status", "found"), [("heard", 200, ["a", "b"]), ("ignored", 200, ["a", "b", "c"]), ("refused", 400, [])]
-)
-def test_last_id(connect: Connect, side: str, status: int, found: list[str]) -> None:
-    """
-    Given: three entries.
-    When: those before the third are asked for by `lastId`.
-    Then: they come, or all do, or the tenant refuses.
-    """
-    client = connect(last_id=side)
-    opened(client)
-    for text in "abc":
-        client.tenant.add_entry("1", contents=text, user="nora")
-    body = answer(client.post("/investigation/1", {"lastId": "3@1"}), status)
-    assert [entry["contents"] for entry in body.get("entries", [])] == found
+    body = answer(client.post("/investigation/1", entry_filter), status)
+    found = "".join(entry["contents"] for entry in body.get("entries", []))
+    assert found == {"heard": heard, "ignored": "abc", "refused": ""}[side]
 
 
 @pytest.mark.parametrize(

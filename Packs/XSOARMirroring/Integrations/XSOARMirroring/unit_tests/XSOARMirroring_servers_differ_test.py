@@ -295,34 +295,19 @@ def test_an_outage_puts_off_no_incident(server: Server, remote: Remote, mirrored
 
 
 @pytest.mark.parametrize("keeps", ["newest", "oldest"])
-@pytest.mark.parametrize("follows", [("lastId", "firstID"), ("lastId",), ("firstID",), ()], ids=str)
-def test_a_long_war_room_is_read_whole_whatever_position_is_refused(
-    server: Server, remote: Remote, mirrored: str, keeps: str, follows: tuple[str, ...]
+@pytest.mark.parametrize("positions", [("lastId",), ("firstID",), ("lastId", "firstID")], ids=str)
+@pytest.mark.parametrize("way", ["refuses", "ignores"])
+def test_a_long_war_room_is_read_whole_whatever_position_is_not_heard(
+    server: Server, remote: Remote, mirrored: str, keeps: str, positions: tuple[str, ...], way: str
 ) -> None:
     """
-    Given: a War Room of more than a page, on a remote that refuses to go on from its newest or its oldest entry, or both.
+    Given: a War Room of more than a page, on a remote that refuses to go on from its newest or its oldest entry, or both, or
+        gives the same page whatever entry it is to go on from.
     When: the incident is pulled, twice.
     Then: all entries come, oldest first, once.
     """
-    remote.page_keeps, remote.follows, remote.entry_limit = keeps, follows, 60
-    for number in range(150):
-        remote.write(mirrored, str(number))
-
-    assert contents(server.pull(mirrored)[1]) == [str(number) for number in range(150)]
-    assert server.pull(mirrored)[1] == []
-
-
-@pytest.mark.parametrize("keeps", ["newest", "oldest"])
-@pytest.mark.parametrize("ignores", [("lastId",), ("firstID",), ("lastId", "firstID")], ids=str)
-def test_a_long_war_room_is_read_whole_whatever_position_is_ignored(
-    server: Server, remote: Remote, mirrored: str, keeps: str, ignores: tuple[str, ...]
-) -> None:
-    """
-    Given: a War Room of more than a page, on a remote that gives the same page whatever entry it is to go on from.
-    When: the incident is pulled, twice.
-    Then: all entries come, oldest first, once.
-    """
-    remote.page_keeps, remote.ignores, remote.entry_limit = keeps, ignores, 60
+    remote.page_keeps, remote.entry_limit = keeps, 60
+    setattr(remote, way, positions)
     for number in range(150):
         remote.write(mirrored, str(number))
 

@@ -346,8 +346,8 @@ class Remote:
         self.total: int | None = None  # What a search says there is in all; None: the truth.
         self.hears_from_date = True
         self.hears_query_bounds = True
-        self.follows: tuple[str, ...] = ("lastId", "firstID")  # The positions in a War Room that it does not refuse.
-        self.ignores: tuple[str, ...] = ()  # Those that it passes over.
+        self.refuses: tuple[str, ...] = ()  # Which of the positions in a War Room, lastId and firstID, it refuses.
+        self.ignores: tuple[str, ...] = ()  # Which of them it passes over.
         self.created_answer: dict[str, Any] | None = None  # What it answers to a new incident instead of that.
         self.date_offset = timedelta()  # How far the Date header is ahead of the clock that it keeps times by.
         self.keeps_brand = False  # Without a label Instance, like a server.
@@ -570,7 +570,7 @@ class Remote:
         return {"data": data or None, "total": total, "notUpdated": 0, "searchAfter": None}
 
     def _war_room(self, incident_id: str, entry_filter: dict[str, Any]) -> dict[str, Any]:
-        if any(position in entry_filter and position not in self.follows for position in ("lastId", "firstID")):
+        if any(position in entry_filter for position in self.refuses):
             return {"status_code": 400, "json": ERRORS["bad_request"]}
         return {"id": incident_id, "entries": self._entries(incident_id, entry_filter) or None}
 
