@@ -47,7 +47,7 @@ LEFT_BY_CTRL_C = (0, 128 + signal.SIGINT, -signal.SIGINT)
 CHECKED_ELSEWHERE = {
     "make test": "CI runs it, and it takes minutes",
     "make bench": "takes ten minutes; its tests are part of make test",
-    "make mutants": "takes an hour; its tests are part of make test",
+    "make mutants": "takes half an hour; its tests are part of make test",
     "make soak": "takes half an hour; a short day is part of make test",
     "make newcomer": "is what runs this",
     "make lock": "asks the package registry for each package",

@@ -4,10 +4,10 @@ from CommonServerUserPython import *
 
 """Mirrors incidents between two Cortex XSOAR tenants.
 
-Read from top to bottom: constants, basics, settings, incidents and entries, client, what the mirror remembers, cursor, fetch,
-pull, push, schema, War Room commands, Test, main. A pull and a push read, plan, execute and record. Planning functions are pure
-and take plain data; `demisto` is touched only by the functions whose names end in _command, by the few that keep state or
-files, and by main.
+Read from top to bottom: constants, basics, settings, incidents and entries, sharing, client, what the mirror remembers, cursor,
+fetch, pull, push, schema, War Room commands (the mirror, mappers, check), Test, main. A pull and a push read, plan, execute and
+record. Planning functions are pure and take plain data; `demisto` is touched only by the functions whose names end in _command,
+by the few that keep state or files, and by main.
 
 Times are integers: nanoseconds since 1970 where they order incidents or entries (`_ns`), milliseconds where they are stored or
 sent (`_ms`), since an XSOAR 8 tenant has no finer time than that.
