@@ -202,6 +202,18 @@ def parse_ms(text: Any, otherwise: int) -> int:
         return otherwise
 
 
+def is_same_time(one: str, other: str) -> bool:
+    """Return whether two times of the remote are one, of which two routes may give another precision or offset.
+
+    Where one has no finer time than milliseconds, these decide.
+    """
+    try:
+        times = parse_ns(one), parse_ns(other)
+    except ValueError:
+        return one == other
+    return times[0] == times[1] or (times[0] // 10**6 == times[1] // 10**6 and any(time_ns % 10**6 == 0 for time_ns in times))
+
+
 def iso(time_ms: int) -> str:
     """Return a time as the REST API takes it, in UTC."""
     return (datetime(1970, 1, 1) + timedelta(milliseconds=time_ms)).isoformat(timespec="milliseconds") + "Z"
@@ -3077,7 +3089,7 @@ def not_delivered(changed: list[Incident], cursor: Cursor, records: dict[str, Re
         record, is_told = records.get(incident.id), changed_key(incident) in cursor.known
         if record is None or not incident.modified:
             return not is_told
-        is_other = record.modified != incident.modified or not is_same(record, incident)
+        is_other = not is_same_time(record.modified, incident.modified) or not is_same(record, incident)
         return is_other and not record.is_stopped and not (is_told and record.wanted > record.done)
 
     return list(dict.fromkeys(incident.id for incident in changed if is_news(incident)))

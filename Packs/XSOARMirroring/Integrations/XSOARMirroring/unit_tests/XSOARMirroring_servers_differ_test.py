@@ -172,6 +172,29 @@ def test_only_an_empty_200_says_that_the_incident_was_dropped(server: Server, re
     assert "exempt it from the pre-processing rules there" in push(server, "", data={"id": "5", "name": "new"}).error
 
 
+""" TIMES AND OLD COPIES """
+
+
+@pytest.mark.parametrize("there", ["2026-03-01T12:00:30.123456789Z", "2026-03-01T14:00:30.123456+02:00"])
+def test_a_search_in_another_precision_lists_nothing_again(
+    server: Server, remote: Remote, mirrored: str, clock: Any, there: str
+) -> None:
+    """
+    Given: a remote that gives times to the millisecond in a search, and finer when an incident is loaded.
+    When: an incident changed and was pulled, and the next rounds ask what changed.
+    Then: they do not list it again, but a second change they do.
+    """
+    remote.searches_in_ms = True
+    remote.change(mirrored, name="new", modified=there)
+    clock.tick(timedelta(minutes=1))
+    assert modified(server) == [mirrored]
+    assert server.pull(mirrored)[0]["name"] == "new"
+
+    assert modified(server) == []
+    remote.change(mirrored, name="newer", modified="2026-03-01T12:00:30.124Z")
+    assert modified(server) == [mirrored]
+
+
 """ PERMISSIONS """
 
 

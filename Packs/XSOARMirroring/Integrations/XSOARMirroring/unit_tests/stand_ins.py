@@ -348,6 +348,8 @@ class Remote:
         self.hears_query_bounds = True
         self.refuses: tuple[str, ...] = ()  # Which of the positions in a War Room, lastId and firstID, it refuses.
         self.ignores: tuple[str, ...] = ()  # Which of them it passes over.
+        self.searches_in_ms = False  # A search cuts times to milliseconds, a load does not.
+        self.old_copies: dict[str, dict[str, Any]] = {}  # Incidents as the next load of them gives them, by ID.
         self.created_answer: dict[str, Any] | None = None  # What it answers to a new incident instead of that.
         self.date_offset = timedelta()  # How far the Date header is ahead of the clock that it keeps times by.
         self.keeps_brand = False  # Without a label Instance, like a server.
@@ -517,7 +519,7 @@ class Remote:
             "GET incidentfields": lambda: self.incident_fields,
             "GET incidenttype": lambda: load("incident_types"),
             "POST incidents": lambda: self._search(call.body["filter"]),
-            "GET incident": lambda: self.incidents.get(tail.removeprefix("load/")),
+            "GET incident": lambda: self._load(tail.removeprefix("load/")),
             "POST incident": lambda: self._close(call.body) if tail == "close" else self._save(call.body),
             "POST investigation": lambda: self._war_room(tail, call.body),
             "POST entry": lambda: self._write(tail, call),
@@ -545,6 +547,9 @@ class Remote:
             return {"status_code": 401, "json": ERRORS["v8_wrong_key"]}
         return {"status_code": 403, "json": ERRORS["v6_wrong_key"]}
 
+    def _load(self, incident_id: str) -> dict[str, Any] | None:
+        return self.old_copies.pop(incident_id, None) or self.incidents.get(incident_id)
+
     def _search(self, incident_filter: dict[str, Any]) -> dict[str, Any]:
         query = incident_filter["query"]
         found = [incident for key, incident in self.incidents.items() if key not in self.hidden]
@@ -566,6 +571,8 @@ class Remote:
         size = min(incident_filter.get("size", 0), self.search_limit)
         page = found[incident_filter.get("page", 0) * size :][:size]
         data = [{**incident, "changeStatus": "new", "insights": 0, "sortValues": []} for incident in page]
+        if self.searches_in_ms:
+            data = [{**incident, "modified": re.sub(r"(\.\d{3})\d+", r"\1", incident["modified"])} for incident in data]
         total = len(found) if self.total is None else self.total
         return {"data": data or None, "total": total, "notUpdated": 0, "searchAfter": None}
 
