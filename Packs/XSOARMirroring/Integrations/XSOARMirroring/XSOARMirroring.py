@@ -2638,6 +2638,13 @@ def tenant_name(settings: Settings) -> str:
     return host_of(str(demisto.demistoUrls().get("server"))) or settings.instance
 
 
+def is_older(incident: Incident, record: Record) -> bool:
+    """Return whether a remote incident seems older than what its record knows: by its time, or by a status that moved without."""
+    modified_ms, known_ms = incident.modified_ms, parse_ms(record.modified, 0)
+    is_moved = None not in (incident.status, record.status) and is_closed(incident.status) != is_closed(record.status)
+    return 0 < modified_ms < known_ms or (is_moved and 0 < modified_ms == known_ms)
+
+
 def ensure_same(record: Record, incident: Incident, settings: Settings) -> Incident:
     """Return a remote incident that is the one of its record. Raises RemoteError for a stranger that has its ID."""
     if is_same(record, incident):
@@ -3447,6 +3454,9 @@ def read_incident(client: Client, settings: Settings, incident_id: str, record: 
         if isinstance(loaded, RemoteError):
             raise loaded
         incident = ensure_same(record, Incident.of(loaded), settings)
+        if is_older(incident, record):
+            # A server of a cluster may lag behind the others. A remote that was restored from a backup gives the same again.
+            incident = ensure_same(record, Incident.of(client.load(incident_id)), settings)
         if incident.investigation_id != expected_id:
             entries, downloads, problem = read_war_room(client, settings, pool, incident.investigation_id, record)
         attachments: list[tuple[str, Entry | None]] = []

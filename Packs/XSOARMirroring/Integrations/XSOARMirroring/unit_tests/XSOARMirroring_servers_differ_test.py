@@ -195,6 +195,41 @@ def test_a_search_in_another_precision_lists_nothing_again(
     assert modified(server) == [mirrored]
 
 
+def test_an_old_copy_brings_no_old_value_back(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: a remote of which one server lags: it gives an incident once more as it was before its last change.
+    When: that incident is pulled.
+    Then: the old value does not come.
+    """
+    before = dict(remote.incidents[mirrored])
+    remote.change(mirrored, name="new")
+    assert server.pull(mirrored)[0]["name"] == "new"
+    remote.old_copies[mirrored] = before
+
+    assert "name" not in server.pull(mirrored)[0]
+    assert modified(server) == []
+
+
+@pytest.mark.parametrize("by", ["from here", "there"])
+def test_an_old_copy_opens_nothing_again(server: Server, remote: Remote, mirrored: str, by: str) -> None:
+    """
+    Given: an incident that both sides have closed, and a remote that once more gives it as it was before.
+    When: it is pulled.
+    Then: it is not reopened here; a real reopening, also one by a restore from a backup, comes.
+    """
+    server.pull(mirrored)
+    before = dict(remote.incidents[mirrored])
+    if by == "there":
+        remote.close(mirrored)
+        server.pull(mirrored)
+    pushed(server, mirrored, status=2, delta={"closingUserId": "lea"})
+    remote.old_copies[mirrored] = before
+
+    assert server.pull(mirrored)[1] == []
+    remote.incidents[mirrored] = before
+    assert [entry["Contents"] for entry in server.pull(mirrored)[1]] == [{"dbotIncidentReopen": True}]
+
+
 """ PERMISSIONS """
 
 
