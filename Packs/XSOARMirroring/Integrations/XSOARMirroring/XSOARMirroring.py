@@ -3003,10 +3003,12 @@ def fetch_incidents_command(client: Client, settings: Settings) -> None:
     late = late_cursor(client, kept_late) if settings.fetch_late else None
     found, looked_at = fetch_late(client, settings, late, store, cursor, settings.max_fetch - len(new)) if late else ([], {})
     new = [*new, *found]
-    # The newest change seen there so far. What is older is history; what is newer is left to the next round. A `modified` in the
-    # far future tells nothing.
-    times = [incident.modified_ms for incident in new if incident.modified_ms < local_now_ms() + LARGEST_SKEW_MS]
-    seen_ms = max([store.memory.health.cursor_ms, *times])
+    # The newest change seen there so far. What is older is history; what is newer is left to the next round. A time in the
+    # future, perhaps from before the clock there was put back, tells nothing.
+    times = [*filter(None, (store.memory.health.cursor_ms, *(incident.modified_ms for incident in new)))]
+    latest_ms = client.remote_time_ms + SETTLED_MS if client.remote_time_ms else local_now_ms() + LARGEST_SKEW_MS
+    # If all are later than that, the header Date is wrong.
+    seen_ms = max([moment for moment in times if moment < latest_ms] or times, default=0)
     ready = delivered_whole(read_attachments(client, settings, new, 1 if store.memory.is_limited else AT_ONCE))
     if was_put_back and len(ready) == len(new) < settings.max_fetch and not client.is_late():
         # That was everything until now, but for what the index does not hold yet.

@@ -1,7 +1,7 @@
 """Tests of what holds although servers differ: bounds, totals, brands, answers, permissions, routes and deltas, both ways."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -598,6 +598,47 @@ def test_no_header_decides_what_is_history(server: Server, remote: Remote, clock
 
     assert "1" in modified(server)
     assert contents(server.pull("1")[1]) == ["right after"]
+
+
+@pytest.mark.parametrize("later", [timedelta(minutes=30), timedelta(days=3)], ids=str)
+def test_an_incident_from_the_future_makes_nothing_history(server: Server, remote: Remote, clock: Any, later: timedelta) -> None:
+    """
+    Given: an incident whose time of change lies in the future.
+    When: it is fetched together with another one, and an entry is written into both right after that.
+    Then: both entries come.
+    """
+    remote.add("1")
+    remote.add("2", modified=(datetime.now(UTC) + later).isoformat(timespec="seconds"))
+    remote.write("1", "history")
+    assert ids(server.fetch()) == ["1", "2"]
+    for key in ("1", "2"):
+        remote.write(key, "right after")
+    clock.tick(timedelta(minutes=1))
+
+    assert {"1", "2"} <= {*modified(server)}
+    assert [contents(server.pull(key)[1]) for key in ("1", "2")] == [["right after"], ["right after"]]
+
+
+def test_a_remote_clock_put_back_before_a_fetch_makes_nothing_history(
+    server: Server, remote: Remote, mirrored: str, clock: Any
+) -> None:
+    """
+    Given: a remote whose clock was an hour ahead when something changed, and was put back.
+    When: an incident is fetched before the next round, and an entry is written there right after that.
+    Then: it comes.
+    """
+    remote.date_offset = timedelta(hours=1)
+    remote.change(mirrored, name="new", modified="2026-03-01T13:00:30Z")
+    clock.tick(timedelta(minutes=1))
+    assert modified(server) == [mirrored]
+    remote.date_offset = timedelta()
+    remote.add("2")
+    assert ids(server.fetch()) == ["2"]
+    remote.write("2", "right after")
+    clock.tick(timedelta(minutes=1))
+
+    assert "2" in modified(server)
+    assert contents(server.pull("2")[1]) == ["right after"]
 
 
 @pytest.mark.parametrize("mode", ["xsiam", "xdr", "XSIAM"])
