@@ -3727,6 +3727,7 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
         if is_remembered:
             change_record(incident_id, lambda now: merged(read, before, now))
     moves: bool | None = None
+    planned: Callable[[Record], PullPlan]
     try:
         look = read_incident(client, settings, incident_id, before)
         moves = learned_moves(client, look, store.memory.entries_move)
@@ -3734,7 +3735,9 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
         if unpack_digests(before.fields).keys() - field_digests(look.incident.raw).keys():
             # A field was emptied there. The record tells only the digest of its name.
             schema = schema_if_allowed(client, lambda _: False, "so what was emptied there stays here") or schema
-        plan = plan_pull(before, look, settings, now_ms, schema, is_for_person)
+        planned = functools.partial(
+            plan_pull, look=look, settings=settings, now_ms=now_ms, schema=schema, is_for_person=is_for_person
+        )
     except RemoteError as error:
         if error.kind == BUSY:
             # Perhaps the remote cannot return only this incident. Raises if the remote as a whole is away.
@@ -3746,14 +3749,17 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
                 raise
         elif error.kind not in UNREADABLE:
             raise
-        plan = plan_unreadable(before, error, settings, incident_id, now_ms)
-    for line in plan.log:
-        demisto.info(f"{BRAND}: {line}")
-    log(settings, f"get-remote-data: incident {incident_id}: {len(plan.fields)} fields, {len(plan.entries)} entries.")
+        planned = functools.partial(plan_unreadable, problem=error, settings=settings, incident_id=incident_id, now_ms=now_ms)
+    plan = planned(before)
 
     def remember(now: Store) -> Store:
+        nonlocal plan
         current, memory = now.records([incident_id]).get(incident_id, before), now.memory
-        record = merged(before, plan.record, current)
+        # What another pull has given meanwhile is not given again.
+        seen = {**before.ledger.seen, **current.ledger.seen}
+        known = before._replace(ledger=before.ledger._replace(seen=seen), notices=current.notices)
+        plan = plan if known == before else planned(known)
+        record = merged(known, plan.record, current)
         if current.since_ms != before.since_ms:
             # Another command has decided meanwhile what is history.
             record = record._replace(ledger=record.ledger._replace(history=current.ledger.history))
@@ -3767,6 +3773,9 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
 
     if is_remembered:
         change_store(remember)
+    for line in plan.log:
+        demisto.info(f"{BRAND}: {line}")
+    log(settings, f"get-remote-data: incident {incident_id}: {len(plan.fields)} fields, {len(plan.entries)} entries.")
     return_results(GetRemoteDataResponse(plan.fields, plan.entries))
 
 

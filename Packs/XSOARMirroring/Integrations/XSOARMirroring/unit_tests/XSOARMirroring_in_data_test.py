@@ -25,6 +25,8 @@ from stand_ins import (
     local_entry,
     modified,
     pushed,
+    record_of,
+    remember,
 )
 
 
@@ -784,6 +786,35 @@ def test_the_first_pull_of_an_incident_without_a_record_is_repeated(
     assert modified(server) == ["9"]
     assert contents(server.pull("9")[1]) == ["hello"]
     assert modified(server) == []
+
+
+def test_two_pulls_at_once_give_nothing_twice(
+    server: Server, remote: Remote, mirrored: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Given: an incident with a new entry, a new file, and a note about a conflict.
+    When: it is pulled while another pull of it is on its way.
+    Then: each comes with one of them; a third pull gives nothing more.
+    """
+    remote.write(mirrored, "once")
+    remote.write_file(mirrored, "once.txt", b"once")
+    remember(server, {mirrored: record_of(server, mirrored)._replace(notices={"a": "said once"})})
+    settings = script.parse_settings(server.params, "headquarters")
+    given: list[list[dict[str, Any]]] = []
+
+    def pull(client: script.Client) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(script, "return_results", lambda response: given.append(response.entries))
+            script.get_remote_data_command(client, settings, {"id": mirrored, "lastUpdate": LAST_UPDATE})
+
+    meanwhile(monkeypatch, pull)
+    given.append(server.pull(mirrored)[1])
+
+    assert [[entry.get("File") or last_line(entry) for entry in entries] for entries in given] == [
+        ["once", "once.txt", "said once"],
+        [],
+    ]
+    assert server.pull(mirrored)[1] == []
 
 
 def test_a_resync_during_the_first_pull_brings_the_history(
