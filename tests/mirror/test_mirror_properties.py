@@ -280,17 +280,21 @@ class MirrorMachine(RuleBasedStateMachine):
         for _ in range(QUIET_ROUNDS):
             mirror_round = self.mirror.host.mirror(INSTANCE)
             lost = self.local_ids_of_deleted() if mirror_round.errors else []
+            # A creation without an answer waits until a search must show what has become of it.
+            is_waiting = any("the next try looks for it" in error for error in mirror_round.errors)
+            self.mirror.pass_time(minutes=is_waiting)
             errors = [
                 error
                 for error in mirror_round.errors
                 if (local_id := error.split(":")[0].rpartition(" ")[2]) not in lost
                 and not self.waits_for_opening(local_id, error)
-                and "the next try looks for it" not in error  # A creation, on a remote that does not say what it has become.
+                and "the next try looks for it" not in error
             ]
             assert errors == []
             # Several quiet ones in a row: a remote whose entries do not show is looked into in turn.
             linked = {self.mirror.here.incident(local_id)["dbotMirrorId"] for local_id in self.local_ids()}
-            quiet = 0 if linked.intersection(mirror_round.modified or ()) or mirror_round.sent else quiet + 1
+            is_busy = is_waiting or mirror_round.sent or linked.intersection(mirror_round.modified or ())
+            quiet = 0 if is_busy else quiet + 1
             if quiet == 5:
                 return
         raise AssertionError(f"The mirror did not come to rest within {QUIET_ROUNDS} rounds.")

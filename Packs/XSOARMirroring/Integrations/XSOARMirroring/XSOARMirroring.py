@@ -1902,6 +1902,7 @@ class Memory(NamedTuple):
     # The incidents being created there: remote ID by origin, empty while unknown. The server learns the ID only when the whole
     # update succeeds, and until then asks for the creation again.
     creating: dict[str, str] = {}
+    begun_ms: dict[str, int] = {}  # When each of them was begun that is unknown yet (local clock), by origin.
     reach_ms: int = 0  # How far back the next question for changes must reach, in the remote's time; 0: as usual.
     limited_ms: int = 0  # When the remote last refused a call because there were too many (local clock); 0: never.
     paused_until_ms: int = 0  # Until when all mirroring pauses (local clock).
@@ -4535,14 +4536,19 @@ def create_remote(client: Client, settings: Settings, data: dict[str, Any], orig
         records = store.records(str(incident["id"]) for incident in ours)
         created = next((incident for incident in ours if local_id or str(incident["id"]) not in records), None)
     if created is None:
-        change_memory(lambda memory: memory._replace(creating={**memory.creating, origin: ""}))
+        if abs(begun_ms - store.memory.begun_ms.get(origin, 0)) <= MODIFIED_OVERLAP_MS:
+            # What the last try may have created is perhaps not in the remote's search index yet.
+            raise RemoteError(
+                BUSY, "It is not known yet whether the remote tenant created the incident: the next try looks for it again."
+            )
+        change_memory(lambda memory: with_creation(memory, origin, "", begun_ms))
         schema = schema_if_allowed(client, lambda _: False, "so the incident is created without knowing its custom fields")
         names = frozenset(schema.custom_fields) if schema else None
         try:
             sent = new_remote_incident(shared_out(data, settings.sharing), names, origin, settings.instance)
             created, is_new = client.create(sent), True
         except RemoteError as error:
-            if error.kind == REJECTED:
+            if error.kind in (REJECTED, RATE_LIMIT, REFUSED_KEY, FORBIDDEN, NOT_FOUND):  # Nothing was created for certain.
                 forget_creation(origin)
             raise
     incident = Incident.of(created)
@@ -4561,7 +4567,7 @@ def create_remote(client: Client, settings: Settings, data: dict[str, Any], orig
     def remember(now: Store) -> Store:
         before = now.records([incident.id])
         known = now.with_records({incident.id: record, **before}).with_crossings([] if before else [crossing])
-        return known.with_memory(lambda memory: memory._replace(creating={**memory.creating, origin: incident.id}))
+        return known.with_memory(lambda memory: with_creation(memory, origin, incident.id))
 
     change_store(remember)
     return incident.id, is_new
@@ -4572,11 +4578,22 @@ def origin_of(data: dict[str, Any], settings: Settings) -> str:
     return f"{data.get('id') or digest_of(data)}@{tenant_name(settings)}"
 
 
+def with_creation(memory: Memory, origin: str, remote_id: str, begun_ms: int = 0) -> Memory:
+    """Return the memory with a creation: as the remote incident that it became, or as unknown since `begun_ms`."""
+    after = without_creation(memory, origin)
+    begun = {origin: begun_ms} if begun_ms else {}
+    return after._replace(creating={**after.creating, origin: remote_id}, begun_ms={**after.begun_ms, **begun})
+
+
+def without_creation(memory: Memory, origin: str) -> Memory:
+    """Return the memory without a creation."""
+    creating = {key: remote_id for key, remote_id in memory.creating.items() if key != origin}
+    return memory._replace(creating=creating, begun_ms={key: since for key, since in memory.begun_ms.items() if key != origin})
+
+
 def forget_creation(origin: str) -> None:
     """Forget a creation that has ended."""
-    change_memory(
-        lambda memory: memory._replace(creating={key: value for key, value in memory.creating.items() if key != origin})
-    )
+    change_memory(lambda memory: without_creation(memory, origin))
 
 
 def new_remote_incident(data: dict[str, Any], custom_names: frozenset[str] | None, origin: str, instance: str) -> dict[str, Any]:

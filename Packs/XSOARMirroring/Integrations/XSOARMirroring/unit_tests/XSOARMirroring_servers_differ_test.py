@@ -165,6 +165,41 @@ def test_an_accepted_creation_that_names_no_incident_is_looked_for(
     assert list(remote.incidents) == [made]
 
 
+def test_a_creation_without_an_answer_is_not_repeated_before_a_search_can_show_it(
+    server: Server, remote: Remote, clock: Any
+) -> None:
+    """
+    Given: a remote that created an incident without answering, and whose searches show it two minutes later only.
+    When: the server asks again each minute.
+    Then: it is found at last, and not created a second time; until then the error says that it is looked for.
+    """
+    new = {"id": "5", "name": "new"}
+    remote.fail("POST /incident$", status_code=503, after=True)
+    assert push(server, "", data=new).error
+    remote.hidden = {*remote.incidents}
+    for _ in range(2):
+        clock.tick(timedelta(seconds=59))
+        assert "the next try looks for it" in push(server, "", data=new).error
+    remote.hidden = set()
+
+    assert [pushed(server, "", data=new)] == [*remote.incidents]
+
+
+def test_a_creation_that_came_to_nothing_is_repeated(server: Server, remote: Remote, clock: Any) -> None:
+    """
+    Given: a remote that was away when an incident was to be created, or that refused calls.
+    When: the server asks again each minute.
+    Then: it is created once that is certain, two minutes later; after the refusal at once.
+    """
+    remote.fail("POST /incident$", status_code=503)
+    remote.fail("POST /incident$", status_code=429, times=3)
+    assert push(server, "", data={"id": "5", "name": "new"}).error
+    clock.tick(timedelta(minutes=2, seconds=1))
+    assert "rate limit" in push(server, "", data={"id": "5", "name": "new"}).error
+
+    assert [pushed(server, "", data={"id": "5", "name": "new"})] == [*remote.incidents]
+
+
 def test_only_an_empty_200_says_that_the_incident_was_dropped(server: Server, remote: Remote) -> None:
     """Given a remote whose rule drops new incidents; When one is created there; Then the error says so."""
     remote.drops_new_incidents = True
