@@ -3761,6 +3761,10 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
         known = before._replace(ledger=before.ledger._replace(seen=seen), notices=current.notices)
         plan = plan if known == before else planned(known)
         record = merged(known, plan.record, current)
+        if before.modified != plan.record.modified and current.modified not in (before.modified, plan.record.modified):
+            # Another command has read it in another state: which of the two stands here is not known, so these fields come again.
+            both = unpack_digests(record.fields) | dict.fromkeys(keys_of(plan.record.news), TO_COME)
+            record = wanted_again(record)._replace(modified="", fields=pack_digests(both))
         if current.since_ms != before.since_ms:
             # Another command has decided meanwhile what is history.
             record = record._replace(ledger=record.ledger._replace(history=current.ledger.history))

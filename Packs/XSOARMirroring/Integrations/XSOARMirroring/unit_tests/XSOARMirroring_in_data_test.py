@@ -788,6 +788,33 @@ def test_the_first_pull_of_an_incident_without_a_record_is_repeated(
     assert modified(server) == []
 
 
+def test_two_pulls_at_once_leave_no_old_value(
+    server: Server, remote: Remote, mirrored: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Given: a pull that has read a field, and another one that reads and gives the field's next value before the first ends.
+    When: the rounds go on.
+    Then: the next value comes last.
+    """
+    server.pull(mirrored)
+    remote.change(mirrored, details="one")
+    settings = script.parse_settings(server.params, "headquarters")
+
+    def change_and_pull(client: script.Client) -> None:
+        remote.change(mirrored, details="two")
+        with monkeypatch.context() as patched:
+            patched.setattr(script, "return_results", lambda response: None)
+            script.get_remote_data_command(client, settings, {"id": mirrored, "lastUpdate": LAST_UPDATE})
+
+    meanwhile(monkeypatch, change_and_pull)
+    assert modified(server) == [mirrored]
+    assert server.pull(mirrored)[0]["details"] == "one"
+
+    assert modified(server) == [mirrored]
+    assert server.pull(mirrored)[0]["details"] == "two"
+    assert modified(server) == []
+
+
 def test_two_pulls_at_once_give_nothing_twice(
     server: Server, remote: Remote, mirrored: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
