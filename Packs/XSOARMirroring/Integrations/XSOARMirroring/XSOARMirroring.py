@@ -145,6 +145,11 @@ def local_now_ms() -> int:
     return int(time.time() * 1000)
 
 
+def is_within(span_ms: int, moment_ms: int) -> bool:
+    """Return whether a moment lies less than a span ago by the local clock; if it lies ahead, that clock was put back."""
+    return 0 <= local_now_ms() - moment_ms < span_ms
+
+
 def short(text: Any, length: int = 300) -> str:
     """Return a text on one line, cut to a length."""
     line = " ".join(str(text).split())
@@ -1914,7 +1919,7 @@ class Memory(NamedTuple):
     @property
     def is_limited(self) -> bool:
         """Whether the remote refused calls a short time ago, so that optional calls are left out."""
-        return local_now_ms() - self.limited_ms < LIMITED_MS
+        return is_within(LIMITED_MS, self.limited_ms)
 
     @property
     def is_paused(self) -> bool:
@@ -2175,10 +2180,9 @@ class Store:
 
         Where nothing else differs from `before`, the store as it is kept, health alone is written every five minutes only.
         """
-        now_ms = local_now_ms()
-        if self == before and now_ms - getattr(self.memory.health, noted) < HEALTH_MS:
+        if self == before and is_within(HEALTH_MS, getattr(self.memory.health, noted)):
             return before
-        return self.with_memory(lambda memory: memory.with_health(**{**health, noted: now_ms}))
+        return self.with_memory(lambda memory: memory.with_health(**{**health, noted: local_now_ms()}))
 
 
 def journaled(
@@ -2367,7 +2371,7 @@ def note_error(command: str, error: str) -> None:
     def note(memory: Memory) -> Memory:
         last_ms, last_error = last_failure(memory.health, command)
         is_other = len({re.sub(r"^Incident [^:]+: ", "", sentence) for sentence in (error, last_error)}) > 1
-        if local_now_ms() - last_ms < (MINUTE_MS if is_other else HEALTH_MS):
+        if is_within(MINUTE_MS if is_other else HEALTH_MS, last_ms):
             return memory
         return memory.with_health(errors={**memory.health.errors, command: [local_now_ms(), error]})
 
@@ -2377,7 +2381,7 @@ def note_error(command: str, error: str) -> None:
 def note_limit() -> None:
     """Remember that the remote refuses calls because there were too many, at most once a minute."""
     now_ms = local_now_ms()
-    change_memory(lambda memory: memory._replace(limited_ms=now_ms) if now_ms - memory.limited_ms >= MINUTE_MS else memory)
+    change_memory(lambda memory: memory if is_within(MINUTE_MS, memory.limited_ms) else memory._replace(limited_ms=now_ms))
 
 
 def last_failure(health: Health, command: str) -> tuple[int, str]:
@@ -4037,7 +4041,7 @@ def schema_if_allowed(client: Client, holds: Callable[[Schema], bool], purpose: 
 
 def is_recent(schema: Schema) -> bool:
     """Return whether the remote's fields were read within SCHEMA_MS."""
-    return 0 <= local_now_ms() - schema.read_ms < SCHEMA_MS
+    return is_within(SCHEMA_MS, schema.read_ms)
 
 
 def load_same(client: Client, settings: Settings, incident_id: str) -> Incident:
@@ -4110,7 +4114,7 @@ def is_conflict(remote: Incident, name: str, here: Any, record: Record, settings
     there = cleaned(original, settings.sharing.redact)
     if not known or plain(there) == plain(here) or not is_shared(name, settings.sharing.in_fields):
         return False
-    is_recent_news = now_ms - record.in_ms < BOTH_SIDES_MS and name_digest(name) in keys_of(record.news)
+    is_recent_news = abs(now_ms - record.in_ms) < BOTH_SIDES_MS and name_digest(name) in keys_of(record.news)
     # It may have come in before it was to be redacted.
     return is_recent_news or known.get(name_digest(name)) not in (TO_COME, value_digest(there), value_digest(original))
 

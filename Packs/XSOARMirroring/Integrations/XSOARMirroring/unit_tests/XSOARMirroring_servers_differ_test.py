@@ -6,16 +6,19 @@ from typing import Any
 
 import pytest
 
+import XSOARMirroring as script
 from stand_ins import (
     CLOSING,
     ERRORS,
     Remote,
+    LAST_UPDATE,
     Server,
     arrived,
     contents,
     ids,
     records_of,
     local_entry,
+    memory_of,
     modified,
     push,
     pushed,
@@ -674,6 +677,44 @@ def test_a_remote_clock_put_back_before_a_fetch_makes_nothing_history(
 
     assert "2" in modified(server)
     assert contents(server.pull("2")[1]) == ["right after"]
+
+
+def test_a_local_clock_put_back_makes_no_conflict(server: Server, remote: Remote, mirrored: str, clock: Any) -> None:
+    """
+    Given: a field that came in while the clock here was a day ahead, before it was put back; conflicts go to the remote.
+    When: that field is changed here half an hour later.
+    Then: the change goes out.
+    """
+    server.params["conflicts"] = "Remote wins"
+    remote.date_offset = timedelta(days=-1)
+    clock.tick(timedelta(days=1))
+    remote.change(mirrored, details="there", modified="2026-03-01T12:02:00Z")
+    assert server.pull(mirrored)[0]["details"] == "there"
+    remote.date_offset = timedelta()
+    clock.move_to("2026-03-01T12:30:00Z")
+
+    pushed(server, mirrored, delta={"details": "here"})
+
+    assert remote.incidents[mirrored]["details"] == "here"
+
+
+def test_a_local_clock_put_back_hides_no_failure(server: Server, remote: Remote, mirrored: str, clock: Any) -> None:
+    """
+    Given: a command that failed while the clock here was a day ahead, before it was put back.
+    When: it fails otherwise; when a round succeeds.
+    Then: xsoar-mirror-status tells the new failure, and when that round was.
+    """
+    clock.tick(timedelta(days=1))
+    remote.fail("GET /incident/load", status_code=401, json={})
+    server.fails("get-remote-data", id=mirrored, lastUpdate=LAST_UPDATE)
+    modified(server)
+    clock.move_to("2026-03-01T12:30:00Z")
+    remote.fail("GET /incident/load", times=3, status_code=302, headers={"Location": "https://login.example.com"})
+    server.fails("get-remote-data", id=mirrored, lastUpdate=LAST_UPDATE)
+    modified(server)
+
+    assert "redirects to login.example.com" in memory_of(server).health.errors["get-remote-data"][1]
+    assert script.iso(memory_of(server).health.round_ms).startswith("2026-03-01T12:30:00")
 
 
 @pytest.mark.parametrize("mode", ["xsiam", "xdr", "XSIAM"])
