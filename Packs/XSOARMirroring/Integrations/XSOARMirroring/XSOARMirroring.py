@@ -2662,6 +2662,15 @@ def ensure_same(record: Record, incident: Incident, settings: Settings) -> Incid
     )
 
 
+def ensure_current(client: Client, settings: Settings, record: Record, loaded: Incident) -> Incident:
+    """Return a remote incident that was loaded, loaded again where it seems older than its record. See `ensure_same`.
+
+    A server of a cluster may lag behind the others. A remote that was restored from a backup gives the same again.
+    """
+    incident = ensure_same(record, loaded, settings)
+    return ensure_same(record, Incident.of(client.load(loaded.id)), settings) if is_older(incident, record) else incident
+
+
 def fetched_incident(
     remote: dict[str, Any], settings: Settings, record: Record, attachments: list[dict[str, str]], is_mirrored: bool = True
 ) -> dict[str, Any]:
@@ -3460,10 +3469,7 @@ def read_incident(client: Client, settings: Settings, incident_id: str, record: 
         loaded = loading.result()
         if isinstance(loaded, RemoteError):
             raise loaded
-        incident = ensure_same(record, Incident.of(loaded), settings)
-        if is_older(incident, record):
-            # A server of a cluster may lag behind the others. A remote that was restored from a backup gives the same again.
-            incident = ensure_same(record, Incident.of(client.load(incident_id)), settings)
+        incident = ensure_current(client, settings, record, Incident.of(loaded))
         if incident.investigation_id != expected_id:
             entries, downloads, problem = read_war_room(client, settings, pool, incident.investigation_id, record)
         attachments: list[tuple[str, Entry | None]] = []
@@ -4046,7 +4052,7 @@ def is_recent(schema: Schema) -> bool:
 
 def load_same(client: Client, settings: Settings, incident_id: str) -> Incident:
     """Return a remote incident. Raises RemoteError if it is not the one of its record, but another with its ID."""
-    return ensure_same(read_store().record(incident_id), Incident.of(client.load(incident_id)), settings)
+    return ensure_current(client, settings, read_store().record(incident_id), Incident.of(client.load(incident_id)))
 
 
 def write_fields(

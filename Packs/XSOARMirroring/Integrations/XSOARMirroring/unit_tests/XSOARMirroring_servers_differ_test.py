@@ -268,6 +268,24 @@ def test_an_old_copy_opens_nothing_again(server: Server, remote: Remote, mirrore
     assert [entry["Contents"] for entry in server.pull(mirrored)[1]] == [{"dbotIncidentReopen": True}]
 
 
+def test_an_old_copy_makes_no_conflict(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: a field that came in, and a remote that once more gives the incident as it was before; conflicts go to the remote.
+    When: that field is changed here a while later.
+    Then: the change goes out.
+    """
+    server.params["conflicts"] = "Remote wins"
+    before = dict(remote.incidents[mirrored])
+    remote.change(mirrored, details="there")
+    server.pull(mirrored)
+    remote.clock.tick(timedelta(minutes=30))
+    remote.old_copies[mirrored] = before
+
+    pushed(server, mirrored, delta={"details": "here"})
+
+    assert remote.incidents[mirrored]["details"] == "here"
+
+
 """ PERMISSIONS """
 
 
