@@ -2519,9 +2519,10 @@ def search_everything(
     begin_ms, page, keeps_bound, seen = since_ms, 0, True, set[str]()
     for _ in range(MOST_PAGES):
         incidents, total = read_page(since_ms, page)
-        fresh = [incident for incident in incidents if str(incident.get("id")) not in seen]
-        seen.update(str(incident.get("id")) for incident in fresh)
-        wanted = [incident for incident in fresh if parse_ms(incident.get(time_field), begin_ms) >= begin_ms]
+        # By ID, as a page may hold one twice.
+        fresh = {key: incident for incident in incidents if (key := str(incident.get("id"))) not in seen}
+        seen.update(fresh)
+        wanted = [incident for incident in fresh.values() if parse_ms(incident.get(time_field), begin_ms) >= begin_ms]
         if wanted:
             yield wanted
         is_short = len(incidents) < min(size, PAGE_SMALLEST) and total <= (page + 1) * len(incidents)
@@ -3371,7 +3372,8 @@ def war_room_pages(client: Client, pool: ReadPool, investigation_id: str, entry_
         is_refused = isinstance(page, RemoteError)
         if is_refused and (way not in (OLDER, NEWER) or page.kind not in UNREADABLE):
             raise page
-        fresh = [] if is_refused else [entry for entry in map(Entry.of, page) if entry.id not in seen]
+        found = [] if is_refused else map(Entry.of, page)
+        fresh = [*{entry.id: entry for entry in found if entry.id not in seen}.values()]
         # A remote that hears the position gives at most the entry that it names, if there is nothing behind that.
         is_unheard = way in (OLDER, NEWER) and not fresh and (is_refused or len(page) > 1)
         if is_unheard and ALL_AT_ONCE not in begun:

@@ -286,6 +286,29 @@ def test_an_old_copy_makes_no_conflict(server: Server, remote: Remote, mirrored:
     assert remote.incidents[mirrored]["details"] == "here"
 
 
+def test_what_a_page_holds_twice_comes_once(
+    server: Server, remote: Remote, mirrored: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Given: a remote whose pages hold an incident or an entry twice, as while its index is moved.
+    When: it is fetched, and a War Room is read.
+    Then: each comes once.
+    """
+    remote.add("9")
+    remote.write(mirrored, "once")
+    search, entries = script.Client.search, script.Client.entries
+
+    def search_twice(client: script.Client, *args: Any, **options: Any) -> tuple[list[dict[str, Any]], int]:
+        found, total = search(client, *args, **options)
+        return [*found, *found], total
+
+    monkeypatch.setattr(script.Client, "search", search_twice)
+    monkeypatch.setattr(script.Client, "entries", lambda *args: entries(*args) * 2)
+
+    assert ids(server.fetch()) == ["9"]
+    assert contents(server.pull(mirrored)[1]) == ["once"]
+
+
 """ PERMISSIONS """
 
 
