@@ -3695,6 +3695,7 @@ def plan_unreadable(before: Record, problem: RemoteError, settings: Settings, in
     sentence = f"{problem} It is no longer retried: run xsoar-mirror-resync to try again." if is_last else str(problem)
     # The first pull that succeeds compares all fields.
     failed = before._replace(met=True, modified="", news="", in_error=short(sentence, 500))
+    # A search may show an incident before it can be loaded.
     after = tried_in_vain(failed, now_ms)
     after = after._replace(shown=report_digest(settings, incident_id, after))
     fields = {"id": incident_id, "dbotMirrorId": incident_id, "dbotMirrorInstance": settings.instance}
@@ -4557,11 +4558,11 @@ def create_remote(client: Client, settings: Settings, data: dict[str, Any], orig
             raise RemoteError(
                 BUSY, "It is not known yet whether the remote tenant created the incident: the next try looks for it again."
             )
-        change_memory(lambda memory: with_creation(memory, origin, "", begun_ms))
         schema = schema_if_allowed(client, lambda _: False, "so the incident is created without knowing its custom fields")
         names = frozenset(schema.custom_fields) if schema else None
+        sent = new_remote_incident(shared_out(data, settings.sharing), names, origin, settings.instance)
+        change_memory(lambda memory: with_creation(memory, origin, "", begun_ms))
         try:
-            sent = new_remote_incident(shared_out(data, settings.sharing), names, origin, settings.instance)
             created, is_new = client.create(sent), True
         except RemoteError as error:
             if error.kind in (REJECTED, RATE_LIMIT, REFUSED_KEY, FORBIDDEN, NOT_FOUND):  # Nothing was created for certain.
