@@ -3899,7 +3899,10 @@ def plan_push(record: Record, update: Update, settings: Settings, wanted: list[E
     brings_into_closed = is_closed(record.status) and any(entry.key not in record.ledger.trying for entry in wanted)
     says = person_says(update.delta)
     follows = settings.close_out if is_closed(update.status) else settings.reopen_out
-    turns = plan_status(record.told, record.asked, update.status, follows, says, brings_into_closed)
+    # A closing whose answer was lost may have been carried out.
+    may_be_closed = CLOSING in record.ledger.trying and is_open(update.status)
+    told = IncidentStatus.DONE if may_be_closed else record.told
+    turns = plan_status(told, record.asked, update.status, follows, says, brings_into_closed)
     # The close reason and notes go with the closing or not at all.
     left_out = SERVER_OWNED_FIELDS | MIRROR_KEYS | (CLOSING_KEYS if is_closed(update.status) else frozenset())
     fields = {

@@ -311,6 +311,23 @@ def test_reopening_goes_out_once_and_before_the_entries(server: Server, remote: 
     assert server.pull(closed_both)[1] == []
 
 
+def test_what_is_reopened_after_a_closing_whose_answer_was_lost_goes_on(server: Server, remote: Remote, mirrored: str) -> None:
+    """
+    Given: an incident that we closed there, the answer of which was lost, and that somebody reopened here before the next try.
+    When: the server sends that, with a new entry.
+    Then: it is open there, and the entry is in it.
+    """
+    remote.fail("POST /incident/close", requests.ConnectionError("reset"), after=True)
+    remote.add()  # An open incident, in whose War Room the command can run.
+    assert push(server, mirrored, status=2, delta={"closingUserId": "hanna"}).error
+    assert remote.incidents[mirrored]["status"] == 2
+
+    pushed(server, mirrored, status=1, delta={"closingUserId": "", "runStatus": ""}, entries=[local_entry(1, "on we go")])
+
+    assert remote.incidents[mirrored]["status"] == 1
+    assert [text for text, _, _ in arrived(remote, mirrored)] == ["on we go"]
+
+
 def test_what_was_reopened_can_be_closed_again(server: Server, remote: Remote, closed_both: str) -> None:
     """
     Given: an incident that was reopened here and so there.

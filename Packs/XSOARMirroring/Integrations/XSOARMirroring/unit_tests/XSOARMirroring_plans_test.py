@@ -95,6 +95,9 @@ def an_entry(number: int, tags: tuple[str, ...] = ("send",), **fields: Any) -> s
         ({"told": DONE, "status": OPEN}, {"status": DONE, "delta": {"closingUserId": "lea"}}, [1], [SEND]),
         ({"told": OPEN, "asked": DONE}, {"delta": {"runStatus": ""}}, [1], [SEND]),
         ({"told": OPEN, "asked": DONE}, {"delta": {"closingUserId": ""}}, [], [REOPEN]),
+        # A closing was tried and its answer lost.
+        ({"told": OPEN, "ledger": script.Ledger(trying={script.CLOSING: ""})}, {"status": DONE}, [], [CLOSE]),
+        ({"told": OPEN, "ledger": script.Ledger(trying={script.CLOSING: ""})}, {}, [1], [REOPEN, SEND]),
     ],
 )
 def test_what_a_push_does_and_in_which_order(
