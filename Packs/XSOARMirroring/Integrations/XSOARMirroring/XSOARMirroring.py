@@ -4411,21 +4411,30 @@ def note_entries(incident_id: str, ended: list[tuple[Entry, list[Entry]]], about
     change_record(incident_id, note, len(sent), crossings)
 
 
+def load_closed(client: Client, settings: Settings, incident_id: str, pauses: Iterable[float]) -> Incident:
+    """Return a remote incident, loaded again after each pause until it is closed.
+
+    XSOAR REST API: the answer of a closing may come before the incident is closed.
+    """
+    remote = load_same(client, settings, incident_id)
+    for seconds in pauses:
+        if is_closed(remote.status):
+            break
+        client.pause(seconds)
+        remote = load_same(client, settings, incident_id)
+    return remote
+
+
+def unsettled_pauses(incident_id: str) -> Iterable[float]:
+    """Return the pauses in which an earlier try to close a remote incident may still take effect; none without one."""
+    return SAVE_PAUSES if CLOSING in read_store().record(incident_id).ledger.trying else ()
+
+
 def close_remote(client: Client, settings: Settings, incident_id: str, local: dict[str, Any], since_ms: int = 0) -> bool:
     """Close the remote incident if it is open, and remember that it is closed; return whether we closed it.
 
     `local` is the local incident, with its keys in lower case, `since_ms` when it was closed here or this was first offered.
     """
-
-    def after_pauses(pauses: Iterable[float]) -> Incident:
-        """Return the remote incident, read again after each pause until it is closed."""
-        remote = load_same(client, settings, incident_id)
-        for seconds in pauses:
-            if is_closed(remote.status):
-                break
-            client.pause(seconds)
-            remote = load_same(client, settings, incident_id)
-        return remote
 
     def words(anew: bool = False) -> tuple[str, str]:
         """Return the close reason and notes, with one of the reasons that the remote is known to offer."""
@@ -4433,9 +4442,8 @@ def close_remote(client: Client, settings: Settings, incident_id: str, local: di
         schema = schema_if_allowed(client, lambda kept: not anew and is_recent(kept) and reason in kept.close_reasons, purpose)
         return closing_words(local, schema.close_reasons if schema else (), settings.close_reasons)
 
-    is_uncertain = CLOSING in read_store().record(incident_id).ledger.trying
-    # XSOAR REST API: the answer may come before the incident is closed, so an earlier try may still take effect.
-    remote = after_pauses(SAVE_PAUSES if is_uncertain else ())
+    pauses = unsettled_pauses(incident_id)
+    remote = load_closed(client, settings, incident_id, pauses)
     was_open = not is_closed(remote.status)
     if was_open:
         # Failing to note it must not stop the closing.
@@ -4451,12 +4459,12 @@ def close_remote(client: Client, settings: Settings, incident_id: str, local: di
             if error.kind != REJECTED or (other_words := words(anew=True)) == first_words:
                 raise
             client.close(incident_id, version, *other_words)
-        remote = after_pauses(SAVE_PAUSES)
+        remote = load_closed(client, settings, incident_id, SAVE_PAUSES)
         if not is_closed(remote.status):
             remedy = "If it stays open, close it there: its close form may require more fields."
             raise RemoteError(BUSY, f"The remote tenant has not closed the incident yet; the next round tries again. {remedy}")
     log(settings, f"update-remote-system: incident {incident_id}: closed.")
-    is_ours = was_open or is_uncertain
+    is_ours = was_open or bool(pauses)
     crossings = [Crossing(OUT, incident_id, "close", since_ms=since_ms)] if is_ours else []
     # What we closed it with is no news from there.
     ours = {key: value for key, value in remote.raw.items() if key in ("closeReason", "closeNotes")} if is_ours else {}
@@ -4506,7 +4514,7 @@ def reopen_remote(client: Client, settings: Settings, incident_id: str, since_ms
     XSOAR REST API: there is no route for it, only the command reopenInvestigation, which runs in the War Room of another open
     incident. If there is none, or the command has no effect, the log says so and the incident stays closed.
     """
-    was_closed = is_closed(load_same(client, settings, incident_id).status)
+    was_closed = is_closed(load_closed(client, settings, incident_id, unsettled_pauses(incident_id)).status)
     if was_closed:
         # Prefer a mirrored incident, where our entries are expected. XSOAR REST API: an investigation has the ID of its incident.
         store = read_store()

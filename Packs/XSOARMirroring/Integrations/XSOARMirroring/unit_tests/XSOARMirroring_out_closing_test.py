@@ -311,16 +311,22 @@ def test_reopening_goes_out_once_and_before_the_entries(server: Server, remote: 
     assert server.pull(closed_both)[1] == []
 
 
-def test_what_is_reopened_after_a_closing_whose_answer_was_lost_goes_on(server: Server, remote: Remote, mirrored: str) -> None:
+@pytest.mark.parametrize("shows_late", [False, True], ids=["shows at once", "shows late"])
+def test_what_is_reopened_after_a_closing_whose_answer_was_lost_goes_on(
+    server: Server, remote: Remote, mirrored: str, shows_late: bool
+) -> None:
     """
-    Given: an incident that we closed there, the answer of which was lost, and that somebody reopened here before the next try.
+    Given: an incident that we closed there, the answer of which was lost, and that somebody reopened here before the next try;
+        a load may still show it open.
     When: the server sends that, with a new entry.
     Then: it is open there, and the entry is in it.
     """
+    was_open = dict(remote.incidents[mirrored])
     remote.fail("POST /incident/close", requests.ConnectionError("reset"), after=True)
     remote.add()  # An open incident, in whose War Room the command can run.
     assert push(server, mirrored, status=2, delta={"closingUserId": "hanna"}).error
     assert remote.incidents[mirrored]["status"] == 2
+    remote.old_copies = {mirrored: was_open} if shows_late else {}
 
     pushed(server, mirrored, status=1, delta={"closingUserId": "", "runStatus": ""}, entries=[local_entry(1, "on we go")])
 
