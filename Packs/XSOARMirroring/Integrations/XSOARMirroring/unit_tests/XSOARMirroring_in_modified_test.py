@@ -483,6 +483,32 @@ def test_a_round_looks_into_no_war_room_of_closed_or_pending_incidents(server: S
     assert remote.asked("POST /investigation") == []
 
 
+@pytest.mark.parametrize(("minutes", "looks"), [(1, False), (9, False), (11, True)])
+def test_what_is_due_comes_first_while_the_remote_refuses_calls(
+    server: Server, remote: Remote, clock: Any, minutes: int, looks: bool
+) -> None:
+    """
+    Given: ten quiet incidents, and a remote that refused calls some minutes ago.
+    When: a round runs in which another incident has changed.
+    Then: for ten minutes it looks into no War Room of a quiet one.
+    """
+    for _ in range(11):
+        remote.add()
+    server.fetch()
+    for incident_id in list(remote.incidents):
+        server.pull(incident_id)
+    remote.fail("", status_code=429, headers={"Retry-After": "600"}, times=99)
+    server.fails("get-modified-remote-data", lastUpdate=LAST_UPDATE)
+    remote.faults.clear()
+    clock.tick(timedelta(minutes=minutes))
+    remote.change("1", details="new")
+    remote.calls.clear()
+
+    assert "1" in modified(server)
+
+    assert bool(remote.asked("POST /investigation")) is looks
+
+
 @pytest.mark.parametrize(
     "fault",
     [

@@ -19,6 +19,7 @@ from stand_ins import (
     modified,
     push,
     pushed,
+    spoil_memory,
     status,
     store_of,
 )
@@ -97,6 +98,16 @@ def test_what_goes_out_is_listed(server: Server, remote: Remote, mirrored: str, 
     ]
     assert {item["LagSeconds"] for item in found} <= {59, 60}
     assert CANARY not in json.dumps(found)
+
+
+def test_a_creation_that_is_asked_for_again_is_listed_once(server: Server, remote: Remote) -> None:
+    """Given a creation that is on record and that the server asks for again; When it is found there; Then it is listed once."""
+    made = pushed(server, "", data={"id": "5", "name": "from here"})
+    spoil_memory(server, "creating", {})
+
+    assert pushed(server, "", data={"id": "5", "name": "from here"}) == made
+
+    assert [kind for _, kind, _, _ in brief(journal(server, direction="out"))].count("created") == 1
 
 
 def test_a_closing_from_here_is_no_news_from_there(server: Server, remote: Remote, mirrored: str, clock: Any) -> None:

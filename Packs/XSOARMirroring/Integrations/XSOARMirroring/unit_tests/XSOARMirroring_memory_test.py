@@ -331,3 +331,14 @@ def test_a_turn_expands_each_shard_once(monkeypatch: pytest.MonkeyPatch) -> None
     assert list(script.quiet_in_turn(store, "", frozenset())) == []
 
     assert len(expanded) == script.SHARDS
+
+
+def test_the_end_of_a_creation_is_that_of_no_other() -> None:
+    """Given two creations whose outcome is not known; When one ends, or is known; Then the other is still to be looked for."""
+    both = script.with_creation(script.with_creation(script.Memory(), "a@here", "", 1000), "b@here", "", 2000)
+
+    ended = script.without_creation(both, "a@here")
+    known = script.with_creation(both, "a@here", "4")
+
+    assert (ended.creating, ended.begun_ms) == ({"b@here": ""}, {"b@here": 2000})
+    assert (known.creating, known.begun_ms) == ({"a@here": "4", "b@here": ""}, {"b@here": 2000})
