@@ -27,7 +27,7 @@ class Reaper:
     def __call__(self, pid: int, name: str) -> None:
         """Note a step of a worker, and kill it if its time has come."""
         self._has_written = name == "setIntegrationContextVersioned" or (self._has_written and name != "start")
-        if not self.kill_at or name != self.kill_at[0] or (self._has_written and name in ("results", "log")):
+        if not self.kill_at or name != self.kill_at[0] or (self._has_written and name == "results"):
             return
         if self.kill_at[1]:
             self.kill_at = (name, self.kill_at[1] - 1)

@@ -199,7 +199,7 @@ class Wire(Interference):
 
 
 # What a worker may say between its last write into the integration context and its end.
-LAST_STEPS = ("setIntegrationContextVersioned", "results", "log", "done")
+LAST_STEPS = ("setIntegrationContextVersioned", "results", "done")
 
 
 class Reaper:
@@ -218,8 +218,11 @@ class Reaper:
         """Note a step of a worker, and kill it if its time has come.
 
         Not from its last write into the context to its end: nobody can tell such an end from an ordinary one. What the worker
-        says is dealt with even if it is killed meanwhile, so that write belongs to it.
+        says is dealt with even if it is killed meanwhile, so that write belongs to it. Nor at a line of its log, for which it
+        does not wait: the write behind it may be on its way.
         """
+        if name == "log":
+            return
         if name == "start":
             self.workers += 1
             self._has_written = False
