@@ -3741,7 +3741,6 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
         if is_remembered:
             change_record(incident_id, lambda now: merged(read, before, now))
     moves: bool | None = None
-    planned: Callable[[Record], PullPlan]
     try:
         look = read_incident(client, settings, incident_id, before)
         moves = learned_moves(client, look, store.memory.entries_move)
@@ -3749,9 +3748,7 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
         if unpack_digests(before.fields).keys() - field_digests(look.incident.raw).keys():
             # A field was emptied there. The record tells only the digest of its name.
             schema = schema_if_allowed(client, lambda _: False, "so what was emptied there stays here") or schema
-        planned = functools.partial(
-            plan_pull, look=look, settings=settings, now_ms=now_ms, schema=schema, is_for_person=is_for_person
-        )
+        plan = plan_pull(before, look, settings, now_ms, schema, is_for_person)
     except RemoteError as error:
         if error.kind == BUSY:
             # Perhaps the remote cannot return only this incident. Raises if the remote as a whole is away.
@@ -3763,24 +3760,20 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
                 raise
         elif error.kind not in UNREADABLE:
             raise
-        planned = functools.partial(plan_unreadable, problem=error, settings=settings, incident_id=incident_id, now_ms=now_ms)
-    plan = planned(before)
+        plan = plan_unreadable(before, error, settings, incident_id, now_ms)
+    for line in plan.log:
+        demisto.info(f"{BRAND}: {line}")
+    log(settings, f"get-remote-data: incident {incident_id}: {len(plan.fields)} fields, {len(plan.entries)} entries.")
+    given = GetRemoteDataResponse(plan.fields, plan.entries)
 
     def remember(now: Store) -> Store:
-        nonlocal plan
+        nonlocal given
         current, memory = now.records([incident_id]).get(incident_id, before), now.memory
-        # What another pull has given meanwhile is not given again.
-        seen = {**before.ledger.seen, **current.ledger.seen}
-        known = before._replace(ledger=before.ledger._replace(seen=seen), notices=current.notices)
-        plan = plan if known == before else planned(known)
-        record = merged(known, plan.record, current)
-        if before.modified != plan.record.modified and current.modified not in (before.modified, plan.record.modified):
-            # Another command has read it in another state: which of the two stands here is not known, so these fields come again.
-            both = unpack_digests(record.fields) | dict.fromkeys(keys_of(plan.record.news), TO_COME)
-            record = wanted_again(record)._replace(modified="", fields=pack_digests(both))
-        if current.since_ms != before.since_ms:
-            # Another command has decided meanwhile what is history.
-            record = record._replace(ledger=record.ledger._replace(history=current.ledger.history))
+        if planned_from(current) != planned_from(before):
+            # Another command has given some of it meanwhile, or decided what is history: the next pull gives what is left.
+            given = GetRemoteDataResponse({"id": incident_id}, [])
+            return now.with_records({incident_id: wanted_again(current)})
+        record = merged(before, plan.record, current)
         learned = memory._replace(
             health=memory.health._replace(entries_in=memory.health.entries_in + plan.crossed),
             entries_move=memory.entries_move if moves is None else moves,
@@ -3791,10 +3784,12 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
 
     if is_remembered:
         change_store(remember)
-    for line in plan.log:
-        demisto.info(f"{BRAND}: {line}")
-    log(settings, f"get-remote-data: incident {incident_id}: {len(plan.fields)} fields, {len(plan.entries)} entries.")
-    return_results(GetRemoteDataResponse(plan.fields, plan.entries))
+    return_results(given)
+
+
+def planned_from(record: Record) -> tuple[Any, ...]:
+    """Return what decides what a pull gives, and another pull or a resync changes."""
+    return record.since_ms, record.modified, record.fields, record.notices, record.ledger.seen, record.ledger.history
 
 
 def learned_moves(client: Client, look: Look, known: bool | None) -> bool | None:
