@@ -84,12 +84,19 @@ class WorkersAt(Workers):
 
     @contextlib.contextmanager
     def run(
-        self, script: Path, job: dict[str, Any], *, answer: Answer, timeout: float, on_call: OnCall | None = None
+        self,
+        script: Path,
+        job: dict[str, Any],
+        *,
+        answer: Answer,
+        timeout: float,
+        on_call: OnCall | None = None,
+        is_fresh: bool = False,
     ) -> Iterator[Outcome]:
-        """Run a script at the clock's time. See `Workers.run`."""
+        """Run a script at the clock's time, in a process of its own, where time stays as it was put. See `Workers.run`."""
         wrapper = self._scripts / f"{script.stem}_at_{self._clock()}.py"
         wrapper.write_text(_SCRIPT_AT.format(time=format_iso(self._clock()), script=str(script)), encoding="utf-8")
-        with super().run(wrapper, job, answer=answer, timeout=timeout, on_call=on_call) as outcome:
+        with super().run(wrapper, job, answer=answer, timeout=timeout, on_call=on_call, is_fresh=True) as outcome:
             yield outcome
 
 

@@ -1,15 +1,15 @@
-"""The parent of all workers: a process that has the heavy modules loaded and forks a child for each command.
+"""The parent of all workers: a process that has the heavy modules loaded and forks a child when the host needs one more.
 
 Importing what CommonServerPython needs costs some 400 ms; a child forked from a process that has it starts at once. The modules
-of the platform themselves are only compiled here, never imported: CommonServerPython looks at demisto.params() when it is
-imported, so each child imports it anew.
+of the platform themselves are only compiled here, never run: CommonServerPython looks at demisto.params() when it is run, so
+each command runs it anew.
 
 Run as a program by `workers.py`, with the descriptor of a socket to the host as its only argument. It must not import the
 package it lies in: a worker has no business with the host's modules.
 
-A request of the host is 4 bytes of length, JSON {"script": path, "modules": {name: path}}, and two descriptors: the socket over
-which the child speaks with the host, and the pipe on which the host reads {"pid": n} at the start and {"status": wait status,
-"cpu": seconds, "peak": bytes} at the end. When the host goes away, so do the workers.
+A request of the host is 4 bytes of length, a JSON list of paths to compile, and two descriptors: the socket over which the
+child speaks with the host, and the pipe on which the host reads {"pid": n} at the start and {"status": wait status, "cpu":
+seconds, "peak": bytes} at the end. When the host goes away, so do the workers.
 """
 
 import contextlib
@@ -37,20 +37,8 @@ _PRELOADED = (
 )  # fmt: skip
 
 
-class Prepared(importlib.machinery.SourceFileLoader):
-    """Loads a module from code that was compiled before the fork."""
-
-    def __init__(self, name: str, path: str, code: types.CodeType) -> None:
-        super().__init__(name, path)
-        self._code = code
-
-    def get_code(self, fullname: str) -> types.CodeType:
-        """Return the prepared code."""
-        return self._code
-
-
 class CodeStore:
-    """Compiled code of the scripts and modules, kept while their files stay as they are."""
+    """Compiled code of scripts and of the platform's modules, kept while their files stay as they are."""
 
     def __init__(self) -> None:
         self._kept: dict[str, tuple[tuple[int, int], types.CodeType]] = {}
@@ -67,11 +55,11 @@ class CodeStore:
             kept = self._kept[path] = (stamp, code)
         return kept[1]
 
-    def prepare(self, path: str) -> types.CodeType | None:
-        """Return the code, or None when it cannot be compiled: the child then meets the error itself, and reports it."""
-        with contextlib.suppress(OSError, SyntaxError, ValueError, ImportError):
-            return self.code_of(path)
-        return None
+    def prepare(self, paths: list[str]) -> None:
+        """Compile what can be compiled. A worker meets the error of the rest itself, and reports it."""
+        for path in paths:
+            with contextlib.suppress(OSError, SyntaxError, ValueError, ImportError):
+                self.code_of(path)
 
 
 def preload() -> None:
@@ -95,8 +83,8 @@ def run_in_worker_module() -> types.ModuleType:
     return module
 
 
-def receive_request(control: socket.socket) -> tuple[dict, int, int] | None:
-    """Return the request, the child's socket and the status pipe; None when the host has gone."""
+def receive_request(control: socket.socket) -> tuple[list[str], int, int] | None:
+    """Return the paths to compile, the child's socket and the status pipe; None when the host has gone."""
     length, descriptors, _flags, _address = socket.recv_fds(control, 4, 2)
     if not length:
         return None
@@ -167,9 +155,8 @@ def serve(control: socket.socket) -> None:
             break
         if received is None:
             break
-        request, call, status = received
-        script = codes.prepare(request["script"])
-        modules = {name: (path, codes.prepare(path)) for name, path in request["modules"].items()}
+        paths, call, status = received
+        codes.prepare(paths)
         try:
             pid = os.fork()
         except OSError as error:
@@ -183,8 +170,7 @@ def serve(control: socket.socket) -> None:
             os.setsid()
             for descriptor in (control.fileno(), wake_read, wake_write, status, *running.values()):
                 os.close(descriptor)
-            prepared = {name: Prepared(name, path, code) for name, (path, code) in modules.items() if code is not None}
-            worker.run(call, script, prepared)
+            worker.serve(call, codes.code_of)
         os.close(call)
         running[pid] = status
         tell(status, {"pid": pid})

@@ -1,21 +1,24 @@
-"""What happens inside a worker: the functions of `demisto` are put in place, then the integration's script runs as __main__.
+"""What happens inside a worker: the functions of `demisto` are put in place, then a script runs, as in a server's container.
 
-The worker speaks with the host in lines of JSON over one socket. The host's first line is the job: {"script", "folder",
-"paths", "command", "args", "params", "context", "last_run", "last_mirror_run", "investigation", "incident", "version", "urls",
-"asks_for_pauses", "ahead_seconds", "internal_requests", "is_integration"}.
+A server starts a container with a loop in it, hands it one script after another, and may use it again (XSOAR's documentation,
+*Using Docker*, and the example of the loop beside the content): the process, its modules and its threads stay, the environment
+is set back. CommonServerPython, CommonServerUserPython and the script are one text there, so they share one namespace, in which
+`__name__` is "builtins".
+
+The worker speaks with the host in lines of JSON over one socket. A job is a line of the host: {"script", "folder", "output",
+"modules": {name: path}, "paths", "command", "args", "params", "context", "last_run", "last_mirror_run", "investigation",
+"incident", "version", "urls", "asks_for_pauses", "ahead_seconds", "internal_requests", "is_integration", "is_last"}.
 The worker's lines are {"call": name, "data": value, "wait": bool}; the host answers a waiting one with {"value": value} or
-{"error": text}. The last line is the call "done" with {"error": text, "error_type": name}; the worker ends once it is answered.
-What the worker said takes effect only then.
+{"error": text}. A job's last line is the call "done" with {"error": text, "error_type": name, "cpu": seconds, "peak": bytes};
+once that is answered, "ready" says that it waits for the next. What the worker said takes effect only then. It ends after the
+last job, or when the host hangs up.
 """
 
-import builtins
+import contextlib
 import copy
-import importlib
-import importlib.abc
-import importlib.machinery
-import importlib.util
 import json
 import os
+import resource
 import socket
 import sys
 import threading
@@ -23,9 +26,11 @@ import time
 import traceback
 import types
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
+
+CodeOf = Callable[[str], types.CodeType]  # A file's compiled code. Raises OSError or SyntaxError.
 
 _ENDED_WELL = (None, 0)
 _SAME_TIME_SECONDS = 1
@@ -48,7 +53,7 @@ class Channel:
         self._lock = threading.Lock()
 
     def job(self) -> dict[str, Any] | None:
-        """Return the host's first line, None when the host has gone."""
+        """Return the next job, None when the host has hung up."""
         line = self._file.readline()
         return json.loads(line) if line else None
 
@@ -233,14 +238,15 @@ def _object(value: Any, what: str) -> Any:
     return value
 
 
-def install(channel: Channel, job: dict[str, Any]) -> None:
-    """Import demistomock and make its functions those of the server.
+def install(channel: Channel, job: dict[str, Any], code: types.CodeType) -> None:
+    """Make a module demistomock, whose code is given, and its functions those of the server.
 
     What the server does not have is taken away (executeCommand, which integrations do not have, and internalHttpRequest where
     the host is set so), and what the local XSOAR does not have, or an automation script may not do, refuses to work: made-up
     answers of a mock must not pass for a server's.
     """
-    module = importlib.import_module("demistomock")
+    module = sys.modules["demistomock"] = types.ModuleType("demistomock")
+    exec(code, module.__dict__)  # noqa: S102  (a worker is there to run it)
     platform = Platform(channel, job, module)
     absent = {"internalHttpRequest"} if job["internal_requests"] == "missing" else set()
     absent |= {"executeCommand"} if job["is_integration"] else set()
@@ -290,63 +296,78 @@ def _refusing(name: str) -> Any:
     return refuse
 
 
-class PreparedModules(importlib.abc.MetaPathFinder):
-    """Finds the platform's modules, compiled before the fork."""
-
-    def __init__(self, loaders: Mapping[str, importlib.machinery.SourceFileLoader]) -> None:
-        self._loaders = loaders
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: types.ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        """Return the module's spec, None when it is not one of the platform's."""
-        loader = self._loaders.get(fullname)
-        if loader is None:
-            return None
-        return importlib.util.spec_from_file_location(fullname, loader.path, loader=loader)
-
-
-def run(descriptor: int, code: types.CodeType | None, loaders: Mapping[str, importlib.machinery.SourceFileLoader]) -> NoReturn:
-    """Run the job that the host gives over `descriptor`, then end the process.
-
-    `code` is the compiled script (None: it is read here), `loaders` those of the platform's modules by name.
-    """
+def serve(descriptor: int, code_of: CodeOf) -> NoReturn:
+    """Do the jobs that the host gives over `descriptor`, one after another, then end the process."""
     channel = Channel(socket.socket(fileno=descriptor))
-    job = channel.job()
-    if job is None:
-        os._exit(1)
+    environment, paths, clock, sleep = dict(os.environ), list(sys.path), time.time, time.sleep
+    is_last = False
+    while not is_last and (job := channel.job()) is not None:
+        sys.path[:] = job["paths"] + paths
+        ended = perform(channel, job, code_of)
+        is_last = job["is_last"] or threading.active_count() > 1
+        channel.call("done", ended, wait=True)
+        # As the loop of a server does it: a plain dictionary. Time is set back because it is the tenant's, not the script's.
+        os.environ = environment.copy()  # type: ignore[assignment]  # noqa: B003
+        time.time, time.sleep = clock, sleep
+        if not is_last:
+            channel.call("ready", None, wait=False)
+    os._exit(0)
+
+
+def perform(channel: Channel, job: dict[str, Any], code_of: CodeOf) -> dict[str, Any]:
+    """Do a job; return the data of the call "done"."""
     os.chdir(job["folder"])
     _redirect_streams(job["output"])
-    sys.path[:0] = job["paths"]
-    sys.meta_path.insert(0, PreparedModules(loaders))
+    cpu, is_measured = time.process_time(), _forget_peak()
     error = error_type = ""
     try:
         follow_clock(job["ahead_seconds"])
-        install(channel, job)
+        install(channel, job, code_of(job["modules"]["demistomock"]))
         if job["asks_for_pauses"]:
             ask_for_pauses(channel)
-        _run_script(job["script"], code)
+        _run_script(job, code_of)
     except SystemExit as ended:
         if ended.code not in _ENDED_WELL:
             error, error_type = f"The script ended with {ended.code}", "SystemExit"
     except BaseException as raised:
         error, error_type = traceback.format_exc(), type(raised).__name__
-    # Threads that still work are waited for, as at the end of any Python program.
-    threading._shutdown()  # type: ignore[attr-defined]
+    if job["is_last"]:
+        # Threads that still work are waited for, as at the end of any Python program.
+        threading._shutdown()  # type: ignore[attr-defined]
+    elif threading.active_count() > 1:
+        left = ", ".join(thread.name for thread in threading.enumerate() if thread is not threading.main_thread())
+        error, error_type = f"The script left threads running, which could speak into the next command: {left}", "ThreadsLeft"
     sys.stdout.flush()
     sys.stderr.flush()
-    channel.call("done", {"error": error, "error_type": error_type}, wait=True)
-    os._exit(0)
+    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB.
+    peak = _peak() if is_measured else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return {"error": error, "error_type": error_type, "cpu": time.process_time() - cpu, "peak": peak}
 
 
-def _run_script(path: str, code: types.CodeType | None) -> None:
-    """Run the script as the program of this process."""
-    main = types.ModuleType("__main__")
-    main.__file__ = path
-    main.__builtins__ = builtins  # type: ignore[attr-defined]
-    sys.modules["__main__"] = main
-    sys.argv = [path]
-    exec(code or compile(Path(path).read_bytes(), path, "exec"), main.__dict__)  # noqa: S102  (a worker is there to run it)
+def _forget_peak() -> bool:
+    """Have the peak of the memory counted anew; return whether that is possible."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+        return True
+    return False
+
+
+def _peak() -> int:
+    """Return the most resident memory since `_forget_peak`, in bytes."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
+
+def _run_script(job: dict[str, Any], code_of: CodeOf) -> None:
+    """Run the platform's modules and the script in one namespace, without a `__name__` of its own."""
+    namespace: dict[str, Any] = {}
+    for name in ("CommonServerPython", "CommonServerUserPython"):
+        # The namespace has all of it already, so what a script imports with * is empty.
+        sys.modules[name] = types.ModuleType(name)
+        if path := job["modules"].get(name):
+            exec(code_of(path), namespace)  # noqa: S102  (a worker is there to run it)
+    sys.argv = [job["script"]]
+    exec(code_of(job["script"]), namespace)  # noqa: S102
 
 
 def _redirect_streams(output: str) -> None:

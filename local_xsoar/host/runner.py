@@ -136,7 +136,9 @@ class Runner:
                 return None
             return own(name, data)
 
-        with self.workers.run(script, job, answer=answer, timeout=self.timeout, on_call=self.on_call) as outcome:
+        is_fresh = self.settings.processes == "fresh"
+        run = self.workers.run(script, job, answer=answer, timeout=self.timeout, on_call=self.on_call, is_fresh=is_fresh)
+        with run as outcome:
             yield _command_run(job["command"], job["args"], outcome, time.monotonic() - started), outcome
 
     def _context(self, instance: str, purpose: Purpose, name: str, data: Any) -> Any:

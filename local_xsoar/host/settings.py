@@ -13,6 +13,7 @@ SWITCHES: dict[str, tuple[Any, ...]] = {
     "delta_status": ("present", "absent"),
     "unsent_changes": ("kept", "overwritten"),
     "internal_requests": ("answered", "raises", "missing"),
+    "processes": ("fresh", "kept"),
 }
 
 
@@ -34,6 +35,8 @@ class HostSettings:
     unsent_changes: str = "overwritten"  # what becomes of a field changed here and not sent yet: overwritten by the answer | kept
     # demisto
     internal_requests: str = "answered"  # demisto.internalHttpRequest: answered | raises | missing
+    # Containers
+    processes: str = "kept"  # what runs a command: a process that may have run others: kept | one of its own: fresh
 
     def __post_init__(self) -> None:
         for name, sides in SWITCHES.items():

@@ -1,6 +1,10 @@
-"""Runs an integration's script: each command in a worker process of its own, with a fresh folder to work in."""
+"""Runs scripts in worker processes, each command with a fresh folder to work in.
+
+A worker is kept for the commands that follow, as a server keeps its containers, or ends with its command: see `Workers.run`.
+"""
 
 import contextlib
+import io
 import json
 import os
 import select
@@ -21,6 +25,7 @@ from local_xsoar.host.errors import HostError
 from local_xsoar.runtime import runtime_folders
 
 _PLATFORM_MODULES = ("demistomock", "CommonServerPython", "CommonServerUserPython")
+MOST_IDLE = 8  # Workers that are kept for the commands to come.
 
 Answer = Callable[[str, Any, Path], Any]
 OnCall = Callable[[int, str], None]
@@ -33,7 +38,8 @@ class Outcome:
     `done` is true when the script came to its end (also by an error) and the process was not killed; only then does what it
     said count. `error` is the traceback or the sentence of a failed run, `error_type` the exception's name ("" when none
     escaped). `log` holds lines "level: text". `folder` is the worker's working folder, there as long as the run's context.
-    `cpu` is in seconds, `peak` in bytes of resident memory (a child begins with what the fork server has loaded).
+    `cpu` is in seconds, `peak` in bytes of resident memory (a worker begins with what the fork server has loaded). Of a worker
+    that was killed they count from its start.
     """
 
     folder: Path
@@ -69,6 +75,8 @@ class Workers:
         self._control: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._paths = runtime_folders()
+        self._modules = {name: path for name in _PLATFORM_MODULES if (path := _module_path(self._paths, name))}
+        self._idle: list[_Worker] = []
         self._start()
 
     def __enter__(self) -> "Workers":
@@ -97,6 +105,8 @@ class Workers:
         self._control = ours
 
     def _stop(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
         if self._control is not None and self._process is not None:
             self._control.close()
             self._process.wait()
@@ -104,8 +114,7 @@ class Workers:
 
     def _fork(self, script: str, call: socket.socket, status: int) -> None:
         """Have a child forked that gets `call`; `status` is where the fork server tells of it."""
-        modules = {name: path for name in _PLATFORM_MODULES if (path := _module_path(self._paths, name))}
-        payload = json.dumps({"script": script, "modules": modules}).encode()
+        payload = json.dumps([*self._modules.values(), script]).encode()
         with self._lock:
             if self._control is None:
                 raise HostError("The host is closed and runs nothing more.")
@@ -123,7 +132,14 @@ class Workers:
 
     @contextlib.contextmanager
     def run(
-        self, script: Path, job: dict[str, Any], *, answer: Answer, timeout: float, on_call: OnCall | None = None
+        self,
+        script: Path,
+        job: dict[str, Any],
+        *,
+        answer: Answer,
+        timeout: float,
+        on_call: OnCall | None = None,
+        is_fresh: bool = False,
     ) -> Iterator[Outcome]:
         """Run `script` in a worker and yield its outcome; its working folder is removed afterwards.
 
@@ -135,6 +151,8 @@ class Workers:
             timeout: seconds after which the worker is killed.
             on_call: called as (pid, call name) at the start ("start") and for each thing the worker says, before it is dealt
                 with.
+            is_fresh: have a process of its own run the script, which ends with it and all that it started. Otherwise one that
+                has run others may do so, and it is kept for the next unless it has ended.
         """
         scratch = Path(tempfile.mkdtemp(prefix="xsoar-run-"))
         try:
@@ -143,52 +161,105 @@ class Workers:
             outcome = Outcome(folder=work, investigation=job["investigation"])
             output = scratch / "output.txt"
             output.touch(0o600)
-            whole_job = {**job, "script": str(script), "folder": str(work), "output": str(output), "paths": self._paths}
-            self._attend(str(script), whole_job, outcome, answer, timeout, on_call)
+            folders = {"folder": str(work), "output": str(output), "paths": self._paths, "modules": self._modules}
+            whole_job = {**job, **folders, "script": str(script), "is_last": is_fresh}
+            self._attend(whole_job, outcome, answer, timeout, on_call)
             printed = output.read_text(encoding="utf-8", errors="replace")
             outcome.log.extend(f"printed: {line}" for line in printed.splitlines())
             yield outcome
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
-    def _attend(
-        self, script: str, job: dict[str, Any], outcome: Outcome, answer: Answer, timeout: float, on_call: OnCall | None
-    ) -> None:
+    def _attend(self, job: dict[str, Any], outcome: Outcome, answer: Answer, timeout: float, on_call: OnCall | None) -> None:
         deadline = time.monotonic() + timeout
+        worker = (None if job["is_last"] else self._idle_worker()) or self._new_worker(job["script"], outcome)
+        if worker is None:
+            return
+        is_kept = False
+        try:
+            conversation = _Conversation(worker, outcome, answer, on_call)
+            try:
+                said_done = conversation.hold(json.dumps(job).encode() + b"\n", deadline)
+            except TimeoutError:
+                said_done = False
+                outcome.error = f"The script ran longer than {timeout:g} seconds and was killed"
+            is_kept = said_done and not job["is_last"] and conversation.is_next_awaited(deadline)
+            if is_kept:
+                outcome.done = True
+                return
+            if not said_done and not _readable(worker.status.fileno(), deadline):
+                _kill(worker.pid)
+            _note_end(outcome, worker.end(), said_done)
+        finally:
+            if is_kept:
+                self._keep(worker)
+            else:
+                _kill(worker.pid)  # And what the script may have left running.
+                worker.close()
+
+    def _idle_worker(self) -> "_Worker | None":
+        """Return a worker that waits for a job, if there is one."""
+        with self._lock:
+            while self._idle:
+                worker = self._idle.pop()
+                if not _readable(worker.status.fileno(), 0):
+                    return worker
+                worker.close()  # It has ended meanwhile.
+        return None
+
+    def _new_worker(self, script: str, outcome: Outcome) -> "_Worker | None":
+        """Return a worker that has run nothing; None if there can be none, and the outcome says why."""
         ours, theirs = socket.socketpair()
         status_read, status_write = os.pipe()
+        status = os.fdopen(status_read, "rb", buffering=0)
         try:
             with theirs:
                 try:
                     self._fork(script, theirs, status_write)
                 finally:
                     os.close(status_write)
-            status = os.fdopen(status_read, "rb", buffering=0, closefd=False)
             started = json.loads(status.readline() or b"{}")
-            if "pid" not in started:
-                outcome.error = f"No worker could be started: {started.get('failed', 'the fork server ended')}"
-                return
-            conversation = _Conversation(ours, started["pid"], outcome, answer, on_call)
-            try:
-                said_done = conversation.hold(json.dumps(job).encode() + b"\n", deadline)
-            except TimeoutError:
-                said_done = False
-                outcome.error = f"The script ran longer than {timeout:g} seconds and was killed"
-            except BaseException:
-                _kill(started["pid"])
-                raise
-            if not said_done and not _readable(status_read, deadline):
-                _kill(started["pid"])
-            _note_end(outcome, json.loads(status.readline() or b"{}"), said_done)
-            _kill(started["pid"])  # what the script may have left running
-        finally:
+            if "pid" in started:
+                return _Worker(ours, status, started["pid"])
+            outcome.error = f"No worker could be started: {started.get('failed', 'the fork server ended')}"
+        except BaseException:
             ours.close()
-            os.close(status_read)
+            status.close()
+            raise
+        ours.close()
+        status.close()
+        return None
+
+    def _keep(self, worker: "_Worker") -> None:
+        with self._lock:
+            if self._control is not None and len(self._idle) < MOST_IDLE:
+                self._idle.append(worker)
+                return
+        worker.close()
+
+
+@dataclass(frozen=True)
+class _Worker:
+    """A worker process: the line to it, where the fork server tells of its end, and its ID."""
+
+    connection: socket.socket
+    status: io.FileIO
+    pid: int
+
+    def end(self) -> dict[str, Any]:
+        """Wait for its end; return how it ended: {} if the fork server is no longer there to tell."""
+        return json.loads(self.status.readline() or b"{}")
+
+    def close(self) -> None:
+        """Hang up, so that it ends."""
+        self.connection.close()
+        self.status.close()
 
 
 def _note_end(outcome: Outcome, ended: dict[str, Any], said_done: bool) -> None:
     wait_status = ended.get("status")
-    outcome.cpu, outcome.peak = ended.get("cpu", 0.0), ended.get("peak", 0)
+    if not said_done:
+        outcome.cpu, outcome.peak = ended.get("cpu", 0.0), ended.get("peak", 0)
     outcome.done = said_done and wait_status == 0
     if outcome.done or outcome.error:
         return
@@ -203,9 +274,9 @@ def _note_end(outcome: Outcome, ended: dict[str, Any], said_done: bool) -> None:
 class _Conversation:
     """What is said between the host and one worker."""
 
-    def __init__(self, connection: socket.socket, pid: int, outcome: Outcome, answer: Answer, on_call: OnCall | None) -> None:
-        self._connection = connection
-        self._pid = pid
+    def __init__(self, worker: _Worker, outcome: Outcome, answer: Answer, on_call: OnCall | None) -> None:
+        self._connection = worker.connection
+        self._pid = worker.pid
         self._outcome = outcome
         self._answer = answer
         self._on_call = on_call
@@ -231,6 +302,12 @@ class _Conversation:
                 return True
         return False
 
+    def is_next_awaited(self, deadline: float) -> bool:
+        """Return whether the worker is still there after its job, and waits for the next."""
+        with contextlib.suppress(TimeoutError):
+            return self._line(deadline) is not None
+        return False
+
     def _tell_callback(self, name: str) -> None:
         if self._on_call is not None:
             self._on_call(self._pid, name)
@@ -249,6 +326,7 @@ class _Conversation:
             outcome.last_mirror_run = data
         elif name == "done":
             outcome.error, outcome.error_type = data["error"], data["error_type"]
+            outcome.cpu, outcome.peak = data["cpu"], data["peak"]
         elif wait:
             try:
                 return {"value": self._answer(name, data, outcome.folder)}
@@ -295,7 +373,7 @@ def _clean(value: Any) -> Any:
 
 
 def _readable(descriptor: int, deadline: float) -> bool:
-    """Wait until there is something to read, at most until the deadline."""
+    """Return whether there is something to read, waiting for it until the deadline at most."""
     poll = select.poll()
     poll.register(descriptor, select.POLLIN | select.POLLHUP)
     return bool(poll.poll(max(deadline - time.monotonic(), 0) * 1000))

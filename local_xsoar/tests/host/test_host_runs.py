@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from local_xsoar.host import Host, HostError, markdown_of
+from local_xsoar.host.settings import HostSettings
 from local_xsoar.tenant import Tenant
 from local_xsoar.tests.host.host_samples import SAMPLES, Remote
 
@@ -21,11 +22,12 @@ def texts(entries: list[dict[str, Any]]) -> list[Any]:
     return [entry["Contents"] for entry in entries]
 
 
-def test_the_script_runs_as_a_program_and_knows_where_it_runs(rough: Host) -> None:
+def test_the_script_runs_as_on_a_server_and_knows_where_it_runs(rough: Host) -> None:
     """
     Given: an instance.
     When: a command runs with its arguments.
-    Then: the script is __main__ and sees the command, the arguments with their defaults as text, its instance and its brand.
+    Then: the script has the name that a server's loop gives it, and sees the command, the arguments with their defaults as text,
+    its instance and its brand.
     """
     run = rough.run("rough", "rough-echo", {"text": "hi", "size": 3, "flag": True})
     assert (run.ok, run.error) == (True, "")
@@ -35,7 +37,7 @@ def test_the_script_runs_as_a_program_and_knows_where_it_runs(rough: Host) -> No
     said = entry["Contents"]
     assert said["args"] == {"text": "hi", "size": "3", "flag": "true"}
     assert (said["command"], said["instance"], said["brand"]) == ("rough-echo", "rough", "Rough")
-    assert (said["main"], said["is command"], said["version"]) == ("__main__", True, "8.8.0")
+    assert (said["main"], said["is command"], said["version"]) == ("builtins", True, "8.8.0")
 
 
 def test_entries_of_every_kind_are_brought_into_one_shape(rough: Host) -> None:
@@ -129,16 +131,44 @@ def test_a_run_that_takes_too_long_is_killed_with_all_it_started(open_host: Call
     os.close(reader)
 
 
-def test_what_a_script_leaves_running_ends_with_it(rough: Host, tmp_path: Path) -> None:
+def test_a_process_is_kept_for_the_next_command(rough: Host) -> None:
     """
-    Given: a script that starts a process and ends well.
+    Given: a server that keeps its containers.
+    When: a command runs twice.
+    Then: one process ran both, with the names of neither the first run nor its environment, but with the modules it changed;
+    the platform's module and the script have one namespace.
+    """
+    rough.run("rough", "rough-process")
+    first, second = (run.entries[0]["Contents"] for run in (rough.run("rough", "rough-process") for _ in range(2)))
+    assert second == {**first, "commands before": first["commands before"] + 1}
+    assert (second["LEFT"], second["own names"], second["shares names"]) == (None, False, True)
+
+
+def test_a_process_that_runs_one_command(open_host: Callable[..., Host]) -> None:
+    """
+    Given: a server that starts a container for each command.
+    When: a command runs twice.
+    Then: each has a process of its own.
+    """
+    host = open_host(settings=HostSettings(processes="fresh"))
+    host.add_instance("rough", SAMPLES / "Rough", {"url": "https://there"})
+    first, second = (run.entries[0]["Contents"] for run in (host.run("rough", "rough-process") for _ in range(2)))
+    assert first["id"] != second["id"]
+    assert (first["commands before"], second["commands before"]) == (0, 0)
+
+
+def test_what_a_script_leaves_running_ends_with_it(open_host: Callable[..., Host], tmp_path: Path) -> None:
+    """
+    Given: a script that starts a process and ends well, in a container of its own.
     When: it ran.
     Then: its result is there, and the process is not.
     """
+    host = open_host(settings=HostSettings(processes="fresh"))
+    host.add_instance("rough", SAMPLES / "Rough", {"url": "https://there"})
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    assert texts(rough.run("rough", "rough-leave-running", {"pipe": str(pipe)}).entries) == ["done"]
+    assert texts(host.run("rough", "rough-leave-running", {"pipe": str(pipe)}).entries) == ["done"]
     assert os.read(reader, 100) == b"begun"
     assert select.select([reader], [], [], 30)[0]
     assert os.read(reader, 100) == b""
@@ -303,16 +333,28 @@ def test_a_host_may_pause_in_its_own_way(open_host: Callable[..., Host]) -> None
     assert "ValueError: sleep length must be non-negative" in host.run("rough", "rough-nap", {"seconds": "-1"}).error
 
 
-def test_threads_may_log_at_once_and_are_waited_for(rough: Host) -> None:
+def test_threads_may_log_at_once_and_are_waited_for(open_host: Callable[..., Host]) -> None:
     """
     Given: a script that logs from eight threads, and has a thread that outlives its main.
-    When: it runs.
+    When: it runs in a container of its own.
     Then: every line arrived whole, the last thread's too.
     """
-    run = rough.run("rough", "rough-threads")
+    host = open_host(settings=HostSettings(processes="fresh"))
+    host.add_instance("rough", SAMPLES / "Rough", {"url": "https://there"})
+    run = host.run("rough", "rough-threads")
     assert run.ok, run.error
     assert {f"debug: line {number}" for number in range(200)} <= set(run.log)
     assert "debug: from a thread that outlives main" in run.log
+
+
+def test_a_thread_that_could_speak_into_the_next_command_is_an_error(rough: Host) -> None:
+    """
+    Given: a script that has a thread that outlives its main.
+    When: it runs in a container that is kept.
+    Then: the run fails and says why; the next command is fine.
+    """
+    assert "The script left threads running, which could speak into the next command" in rough.run("rough", "rough-threads").error
+    assert rough.run("rough", "rough-context").ok
 
 
 def test_a_last_run_is_seen_by_its_own_job_only(ledger: Host, remote: Remote) -> None:
@@ -553,7 +595,7 @@ def test_a_lost_fork_server_costs_one_run_at_most(tenant: Tenant, tmp_path: Path
             os.kill(parent_of(pid), signal.SIGKILL)
 
     struck: list[int] = []
-    with Host(tenant, tmp_path / "own", on_call=on_call) as host:
+    with Host(tenant, tmp_path / "own", on_call=on_call, settings=HostSettings(processes="fresh")) as host:
         host.add_instance("rough", SAMPLES / "Rough", {"url": "https://there"})
         assert host.run("rough", "rough-context").error == "The worker was lost: its fork server ended"
         assert host.run("rough", "rough-entries").ok
