@@ -1,5 +1,6 @@
 """What an integration's yml says: its parameters, commands and abilities, and the checks that follow from it."""
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,9 +107,15 @@ def described_by_yml(folder: Path) -> tuple[Path, Any]:
     if len(found) != 1:
         raise HostError(f"The folder {folder} contains {len(found)} yml files instead of one: give the folder of a single item.")
     try:
-        return found[0], yaml.load(found[0].read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506  (a safe loader)
+        return found[0], _loaded(found[0].read_text(encoding="utf-8"))
     except (yaml.YAMLError, ValueError) as error:
         raise HostError(f"{found[0]} is not valid YAML: {' '.join(str(error).split())}.") from error
+
+
+@functools.lru_cache(maxsize=32)
+def _loaded(text: str) -> Any:
+    """Return what a yml holds, to be read and not changed. The integration's takes 30 ms."""
+    return yaml.load(text, Loader=_LOADER)  # noqa: S506  (a safe loader)
 
 
 def _integration(folder: Path, script: Path, described: dict[str, Any]) -> Integration:
