@@ -37,11 +37,11 @@ FAULTS: dict[str, Callable[[], Response]] = {
     "not JSON": lambda: Response(b'{"data": [', media_type="application/json"),
     "dropped": LostAnswer,
 }
-# Not at a line of its log: it does not wait for it, and may have written into the context meanwhile.
+# Not at a write into the context, which takes place although the worker dies, and may be its last: see `on_call`. Nor at a line
+# of its log, for which it does not wait: such a write may be on its way.
 KILLED_AT = (
     "start",
     "getIntegrationContextVersioned",
-    "setIntegrationContextVersioned",
     "getLastRun",
     "getLastMirrorRun",
     "results",

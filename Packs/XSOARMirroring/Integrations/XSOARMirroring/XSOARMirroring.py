@@ -3764,32 +3764,37 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
     for line in plan.log:
         demisto.info(f"{BRAND}: {line}")
     log(settings, f"get-remote-data: incident {incident_id}: {len(plan.fields)} fields, {len(plan.entries)} entries.")
-    given = GetRemoteDataResponse(plan.fields, plan.entries)
+    brings = plan.record.ledger.seen.keys() - before.ledger.seen.keys()
+    is_overtaken = False
 
     def remember(now: Store) -> Store:
-        nonlocal given
+        nonlocal is_overtaken
         current, memory = now.records([incident_id]).get(incident_id, before), now.memory
-        if planned_from(current) != planned_from(before):
-            # Another command has given some of it meanwhile, or decided what is history: the next pull gives what is left.
-            given = GetRemoteDataResponse({"id": incident_id}, [])
-            return now.with_records({incident_id: wanted_again(current)})
-        record = merged(before, plan.record, current)
-        learned = memory._replace(
+        learned = memory._replace(limited_ms=local_now_ms() if client.limit else memory.limited_ms)
+        is_overtaken = planned_from(current, brings) != planned_from(before, brings)
+        if is_overtaken:
+            # Another command has given some of it, or changed what is to be given: the next pull gives what is left.
+            return now.with_records({incident_id: wanted_again(current)}).with_memory(lambda _: learned)
+        learned = learned._replace(
             health=memory.health._replace(entries_in=memory.health.entries_in + plan.crossed),
             entries_move=memory.entries_move if moves is None else moves,
-            limited_ms=local_now_ms() if client.limit else memory.limited_ms,
         )
+        record = merged(before, plan.record, current)
         after = now.with_records({incident_id: record}).with_crossings(plan.crossings, remote_now_ms(client))
         return after.with_memory(lambda _: learned)
 
     if is_remembered:
         change_store(remember)
-    return_results(given)
+    given = GetRemoteDataResponse(plan.fields, plan.entries)
+    return_results(GetRemoteDataResponse({"id": incident_id}, []) if is_overtaken else given)
 
 
-def planned_from(record: Record) -> tuple[Any, ...]:
-    """Return what decides what a pull gives, and another pull or a resync changes."""
-    return record.since_ms, record.modified, record.fields, record.notices, record.ledger.seen, record.ledger.history
+def planned_from(record: Record, keys: set[str]) -> tuple[Any, ...]:
+    """Return what decides what a pull gives and another command may change; of the entries known, only those with these keys."""
+    seen = {key: mark for key, mark in record.ledger.seen.items() if key in keys}
+    fields = record.modified, record.fields, record.all_fields
+    status = record.is_closed_here, record.given, record.is_stopped
+    return fields, status, record.notices, record.since_ms, record.ledger.history, seen
 
 
 def learned_moves(client: Client, look: Look, known: bool | None) -> bool | None:

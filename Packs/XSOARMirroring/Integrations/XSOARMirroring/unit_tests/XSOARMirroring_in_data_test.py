@@ -23,10 +23,12 @@ from stand_ins import (
     error_body,
     last_line,
     local_entry,
+    memory_of,
     modified,
     pushed,
     record_of,
     remember,
+    with_records,
 )
 
 
@@ -798,14 +800,11 @@ def test_two_pulls_at_once_leave_no_old_value(
     """
     server.pull(mirrored)
     remote.change(mirrored, details="one")
-    settings = script.parse_settings(server.params, "headquarters")
     given: list[str | None] = []
 
-    def change_and_pull(client: script.Client) -> None:
+    def change_and_pull(_: script.Client) -> None:
         remote.change(mirrored, details="two")
-        with monkeypatch.context() as patched:
-            patched.setattr(script, "return_results", lambda response: given.append(response.mirrored_object.get("details")))
-            script.get_remote_data_command(client, settings, {"id": mirrored, "lastUpdate": LAST_UPDATE})
+        given.append(server.pull(mirrored)[0].get("details"))
 
     meanwhile(monkeypatch, change_and_pull)
     assert modified(server) == [mirrored]
@@ -828,15 +827,8 @@ def test_two_pulls_at_once_give_nothing_twice(
     remote.write(mirrored, "once")
     remote.write_file(mirrored, "once.txt", b"once")
     remember(server, {mirrored: record_of(server, mirrored)._replace(notices={"a": "said once"})})
-    settings = script.parse_settings(server.params, "headquarters")
     given: list[list[dict[str, Any]]] = []
-
-    def pull(client: script.Client) -> None:
-        with monkeypatch.context() as patched:
-            patched.setattr(script, "return_results", lambda response: given.append(response.entries))
-            script.get_remote_data_command(client, settings, {"id": mirrored, "lastUpdate": LAST_UPDATE})
-
-    meanwhile(monkeypatch, pull)
+    meanwhile(monkeypatch, lambda _: given.append(server.pull(mirrored)[1]))
     given.append(server.pull(mirrored)[1])
 
     assert [[entry.get("File") or last_line(entry) for entry in entries] for entries in given] == [
@@ -844,6 +836,115 @@ def test_two_pulls_at_once_give_nothing_twice(
         [],
     ]
     assert server.pull(mirrored)[1] == []
+
+
+CLOSED_HERE = {"remoteId": "1", "data": {}, "delta": {"closingUserId": "lea", "runStatus": ""}, "status": 2, "entries": []}
+
+
+@pytest.mark.parametrize(
+    ("command", "args"),
+    [
+        pytest.param("xsoar-mirror-stop", {"id": "1"}, id="stopped"),
+        pytest.param("update-remote-system", CLOSED_HERE, id="closed here"),
+    ],
+)
+def test_a_pull_gives_no_entry_to_an_incident_that_takes_none_by_now(
+    server: Server, remote: Remote, mirrored: str, monkeypatch: pytest.MonkeyPatch, command: str, args: dict[str, Any]
+) -> None:
+    """
+    Given: a new entry, and a pull that reads it.
+    When: the incident is stopped or closed here meanwhile.
+    Then: that pull gives nothing.
+    """
+    server.pull(mirrored)
+    server.params["close_out"] = False
+    remote.write(mirrored, "new")
+    meanwhile(monkeypatch, lambda _: server.ok(command, **args))
+
+    assert server.pull(mirrored) == ({"id": mirrored}, [])
+
+
+def test_a_resync_during_the_pull_of_an_unreadable_incident_brings_all_fields(
+    server: Server, remote: Remote, mirrored: str, monkeypatch: pytest.MonkeyPatch, clock: Any
+) -> None:
+    """
+    Given: an incident that may be read again, and a pull of it at work.
+    When: it is resynced meanwhile.
+    Then: the next pulls bring a field that did not change.
+    """
+    remote.change(mirrored, details="as before")
+    server.pull(mirrored)
+    remote.fail("GET /incident/load", status_code=403, json={})
+    server.pull(mirrored)
+    meanwhile(monkeypatch, lambda _: server.ok("xsoar-mirror-resync", id=mirrored))
+    clock.tick(timedelta(hours=3))
+
+    modified(server)
+    given = [server.pull(mirrored)[0]]
+    modified(server)
+    given.append(server.pull(mirrored)[0])
+
+    assert [fields["details"] for fields in given if "details" in fields] == ["as before"]
+
+
+def test_what_goes_out_during_each_pull_keeps_no_entry_back(
+    server: Server, remote: Remote, mirrored: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Given: a new entry there, and a chat here that goes on.
+    When: a message of the chat goes out during each pull.
+    Then: the first pull gives the entry.
+    """
+    server.pull(mirrored)
+    remote.write(mirrored, "new")
+    numbers = iter(range(1, 9))
+    meanwhile(monkeypatch, lambda _: pushed(server, mirrored, entries=[local_entry(next(numbers), "chat")]), times=3)
+
+    assert [contents(server.pull(mirrored)[1]) for _ in range(3)] == [["new"], [], []]
+
+
+def test_a_pull_that_was_overtaken_notes_that_the_remote_refuses_calls(
+    server: Server, remote: Remote, mirrored: str, monkeypatch: pytest.MonkeyPatch, naps: list[float]
+) -> None:
+    """
+    Given: a new file, and a pull that reads it.
+    When: a field goes out meanwhile, and then the remote refuses the download.
+    Then: the next round knows that.
+    """
+    server.pull(mirrored)
+    remote.write_file(mirrored, "a.txt", b"a")
+
+    def push_then_refuse(_: script.Client) -> None:
+        pushed(server, mirrored, delta={"severity": 3}, data={"severity": 3})
+        remote.fail("GET /entry/download", status_code=429, json={}, times=9)
+
+    meanwhile(monkeypatch, push_then_refuse)
+    assert server.pull(mirrored)[1] == []
+
+    assert memory_of(server).limited_ms
+
+
+def test_a_pull_that_is_no_longer_overtaken_gives_what_it_read(
+    server: Server, remote: Remote, mirrored: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Given: a new entry, and a pull that reads it, then finds the record changed by another command.
+    When: the record is as before by the time that the pull has saved what it knows.
+    Then: the entry comes, once.
+    """
+    server.pull(mirrored)
+    before = record_of(server, mirrored)
+    remote.write(mirrored, "new")
+
+    def change(_: script.Client) -> None:
+        remember(server, {mirrored: before._replace(modified="")})
+        server.rivals.append(lambda context: context.update(with_records(context, {mirrored: before})))
+
+    meanwhile(monkeypatch, change)
+    given = contents(server.pull(mirrored)[1])
+    modified(server)
+
+    assert given + contents(server.pull(mirrored)[1]) == ["new"]
 
 
 def test_a_resync_during_the_first_pull_brings_the_history(

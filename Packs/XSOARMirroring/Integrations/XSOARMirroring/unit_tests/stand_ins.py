@@ -157,17 +157,21 @@ class Server:
         self._monkeypatch = monkeypatch
 
     def run(self, command: str, args: dict[str, Any] | None = None) -> Outcome:
-        """Run the integration once. Last runs are kept only when it ends well, as on a server."""
-        self._monkeypatch.setattr(demisto, "command", lambda: command)
-        try:
-            outcome = self.run_script(script.main, **(args or {}))
-        except NotImplementedError:
-            raise
-        except Exception as raised:  # How return_error ends a fetch.
-            outcome = self._outcome(str(raised) or type(raised).__name__)
-        if not outcome.error:
-            self.last_run = self._runs.get("last_run", self.last_run)
-            self.last_mirror_run = self._runs.get("last_mirror_run", self.last_mirror_run)
+        """Run the integration once. Last runs are kept only when it ends well, as on a server. It may run during another run."""
+        outer = self._results, self._incidents, self._runs
+        with self._monkeypatch.context() as patched:
+            patched.setattr(demisto, "command", lambda: command)
+            patched.setattr(demisto, "args", demisto.args)
+            try:
+                outcome = self.run_script(script.main, **(args or {}))
+            except NotImplementedError:
+                raise
+            except Exception as raised:  # How return_error ends a fetch.
+                outcome = self._outcome(str(raised) or type(raised).__name__)
+            if not outcome.error:
+                self.last_run = self._runs.get("last_run", self.last_run)
+                self.last_mirror_run = self._runs.get("last_mirror_run", self.last_mirror_run)
+        self._results, self._incidents, self._runs = outer
         return outcome
 
     def run_script(self, main: Callable[[], Any], /, **args: Any) -> Outcome:
@@ -971,16 +975,19 @@ def diff(server: Server, **args: Any) -> dict[str, Any]:
     return server.ok("xsoar-mirror-diff", **args)["EntryContext"]["XSOAR.Mirror.Diff(val.id && val.id == obj.id)"]
 
 
-def meanwhile(monkeypatch: pytest.MonkeyPatch, act: Callable[[script.Client], Any]) -> None:
-    """Have another command do something just after the first reading of a War Room."""
+def meanwhile(monkeypatch: pytest.MonkeyPatch, act: Callable[[script.Client], Any], times: int = 1) -> None:
+    """Have another command do something just after a reading of a War Room, some times; not while it does so."""
     read = script.Client.entries
     done: list[bool] = []
+    is_acting: list[bool] = []
 
     def entries(client: script.Client, *args: Any) -> list[dict[str, Any]]:
         answer = read(client, *args)
-        if not done:
+        if len(done) < times and not is_acting:
             done.append(True)
+            is_acting.append(True)
             act(client)
+            is_acting.clear()
         return answer
 
     monkeypatch.setattr(script.Client, "entries", entries)
