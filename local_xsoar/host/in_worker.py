@@ -26,6 +26,7 @@ import time
 import traceback
 import types
 import uuid
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -300,15 +301,19 @@ def serve(descriptor: int, code_of: CodeOf) -> NoReturn:
     """Do the jobs that the host gives over `descriptor`, one after another, then end the process."""
     channel = Channel(socket.socket(fileno=descriptor))
     environment, paths, clock, sleep = dict(os.environ), list(sys.path), time.time, time.sleep
+    stdout, stderr, show_warning = sys.stdout, sys.stderr, warnings.showwarning
     is_last = False
     while not is_last and (job := channel.job()) is not None:
         sys.path[:] = job["paths"] + paths
         ended = perform(channel, job, code_of)
         is_last = job["is_last"] or threading.active_count() > 1
         channel.call("done", ended, wait=True)
-        # As the loop of a server does it: a plain dictionary. Time is set back because it is the tenant's, not the script's.
+        # As the loop of a server does it: a plain dictionary.
         os.environ = environment.copy()  # type: ignore[assignment]  # noqa: B003
-        time.time, time.sleep = clock, sleep
+        # Time is the tenant's, what is printed the host's log's. CommonServerPython keeps the handler of warnings that it finds,
+        # and with it all that the last run had.
+        time.time, time.sleep, warnings.showwarning = clock, sleep, show_warning
+        sys.stdout, sys.stderr = stdout, stderr
         if not is_last:
             channel.call("ready", None, wait=False)
     os._exit(0)
@@ -336,7 +341,8 @@ def perform(channel: Channel, job: dict[str, Any], code_of: CodeOf) -> dict[str,
         threading._shutdown()  # type: ignore[attr-defined]
     elif threading.active_count() > 1:
         left = ", ".join(thread.name for thread in threading.enumerate() if thread is not threading.main_thread())
-        error, error_type = f"The script left threads running, which could speak into the next command: {left}", "ThreadsLeft"
+        error += f"The script left threads running, which could speak into the next command: {left}"
+        error_type = error_type or "ThreadsLeft"
     sys.stdout.flush()
     sys.stderr.flush()
     unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB.

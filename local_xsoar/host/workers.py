@@ -187,7 +187,7 @@ class Workers:
             if is_kept:
                 outcome.done = True
                 return
-            if not said_done and not _readable(worker.status.fileno(), deadline):
+            if not _readable(worker.status.fileno(), deadline):
                 _kill(worker.pid)
             _note_end(outcome, worker.end(), said_done)
         finally:
@@ -305,7 +305,7 @@ class _Conversation:
     def is_next_awaited(self, deadline: float) -> bool:
         """Return whether the worker is still there after its job, and waits for the next."""
         with contextlib.suppress(TimeoutError):
-            return self._line(deadline) is not None
+            return b'"ready"' in (self._line(deadline) or b"")
         return False
 
     def _tell_callback(self, name: str) -> None:

@@ -3763,7 +3763,6 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
         plan = plan_unreadable(before, error, settings, incident_id, now_ms)
     for line in plan.log:
         demisto.info(f"{BRAND}: {line}")
-    log(settings, f"get-remote-data: incident {incident_id}: {len(plan.fields)} fields, {len(plan.entries)} entries.")
     brings = plan.record.ledger.seen.keys() - before.ledger.seen.keys()
     is_overtaken = False
 
@@ -3785,8 +3784,9 @@ def get_remote_data_command(client: Client, settings: Settings, args: dict[str, 
 
     if is_remembered:
         change_store(remember)
-    given = GetRemoteDataResponse(plan.fields, plan.entries)
-    return_results(GetRemoteDataResponse({"id": incident_id}, []) if is_overtaken else given)
+    fields, entries = ({"id": incident_id}, []) if is_overtaken else (plan.fields, plan.entries)
+    log(settings, f"get-remote-data: incident {incident_id}: {len(fields)} fields, {len(entries)} entries.")
+    return_results(GetRemoteDataResponse(fields, entries))
 
 
 def planned_from(record: Record, keys: set[str]) -> tuple[Any, ...]:
