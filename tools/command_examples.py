@@ -19,7 +19,7 @@ from local_xsoar.cli.entry_view import context_of
 from local_xsoar.host import Host, HostError, MirrorRound, Workers, parse_command_line
 from local_xsoar.host.entries import ERROR, file_name, is_file
 from local_xsoar.host.integration import Integration, command_of, completed_args, read_integration
-from local_xsoar.host.workers import Answer, OnCall, Outcome
+from local_xsoar.host.workers import Outcome
 from local_xsoar.tenant import Tenant, TenantSettings, serving
 from local_xsoar.tenant.times import MINUTE, format_iso, parse_iso
 
@@ -83,20 +83,11 @@ class WorkersAt(Workers):
         self._scripts = folder
 
     @contextlib.contextmanager
-    def run(
-        self,
-        script: Path,
-        job: dict[str, Any],
-        *,
-        answer: Answer,
-        timeout: float,
-        on_call: OnCall | None = None,
-        is_fresh: bool = False,
-    ) -> Iterator[Outcome]:
+    def run(self, script: Path, job: dict[str, Any], **how: Any) -> Iterator[Outcome]:
         """Run a script at the clock's time, in a process of its own, where time stays as it was put. See `Workers.run`."""
         wrapper = self._scripts / f"{script.stem}_at_{self._clock()}.py"
         wrapper.write_text(_SCRIPT_AT.format(time=format_iso(self._clock()), script=str(script)), encoding="utf-8")
-        with super().run(wrapper, job, answer=answer, timeout=timeout, on_call=on_call, is_fresh=True) as outcome:
+        with super().run(wrapper, job, **{**how, "is_fresh": True}) as outcome:
             yield outcome
 
 

@@ -341,8 +341,7 @@ def perform(channel: Channel, job: dict[str, Any], code_of: CodeOf) -> dict[str,
         threading._shutdown()  # type: ignore[attr-defined]
     elif threading.active_count() > 1:
         left = ", ".join(thread.name for thread in threading.enumerate() if thread is not threading.main_thread())
-        error += f"The script left threads running, which could speak into the next command: {left}"
-        error_type = error_type or "ThreadsLeft"
+        error = f"{error}\nThe script left threads running, which could speak into the next command: {left}".lstrip()
     sys.stdout.flush()
     sys.stderr.flush()
     unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB.
